@@ -1,0 +1,312 @@
+//! Every statement this program may send, as a type; the text of SQL is produced here and nowhere else (DESIGN D7).
+//!
+//! [`ReadSql`] cannot change anything, so commands that only hold a `&ReadSql` cannot either. Identifiers quote
+//! themselves (`topology::Identifier`); literals are escaped by `literal`.
+
+use std::fmt;
+
+use crate::topology::{Identifier, ReplicationName, Target};
+
+/// A statement that only reads. Its text is its `Display`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadSql {
+    /// Server properties that matter to us: NAME, VALUE1.
+    Properties,
+    /// One row: PRODUCT_VERSION, REPL_PROTOCOL_VERSION, STARTUP_TIME_SEC, DB_NAME, DB_SIGNATURE.
+    Server,
+    /// SYS_REPLICATIONS_.
+    Replications,
+    /// SYS_REPL_HOSTS_.
+    Hosts,
+    /// SYS_REPL_ITEMS_.
+    Items,
+    /// V$REPSENDER.
+    Senders,
+    /// V$REPRECEIVER.
+    Receivers,
+    /// V$REPGAP.
+    Gaps,
+    /// V$REPSYNC: progress of SYNC.
+    SyncProgress,
+    /// Tables of these owners: USER_NAME, TABLE_NAME, TABLE_TYPE, IS_PARTITIONED, REPLICATION_COUNT.
+    Tables(Vec<Identifier>),
+    /// Constraints of these owners' tables: USER_NAME, TABLE_NAME, CONSTRAINT_TYPE (0 foreign key, 3 primary key).
+    Constraints(Vec<Identifier>),
+    /// Partitions of these owners' tables: USER_NAME, TABLE_NAME, PARTITION_NAME.
+    Partitions(Vec<Identifier>),
+    /// V$SESSION: ID, TRANS_ID, DB_USERNAME, SYSDBA_FLAG, CLIENT_APP_INFO, COMM_NAME.
+    Sessions,
+    /// Number of this session.
+    SessionId,
+    /// Ids of open transactions that wrote: ID.
+    OpenWriters,
+    /// Row counts, one row per target in order: N (index from 0), ROWS_NOW.
+    CountRows(Vec<Target>),
+    /// One property: VALUE1.
+    Property(&'static str),
+    /// State of one replication: IS_STARTED, XSN, GIVE_UP_TIME.
+    Replication(ReplicationName),
+}
+
+/// A statement that changes something. Its text is its `Display`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeSql {
+    /// CREATE REPLICATION, LAZY.
+    CreateReplication {
+        /// Object name.
+        name: ReplicationName,
+        /// The peer's replication host, at most 64 bytes.
+        host: String,
+        /// The peer's replication port.
+        port: u16,
+        /// Items; the same name on both sides.
+        targets: Vec<Target>,
+    },
+    /// DROP REPLICATION
+    DropReplication(ReplicationName),
+    /// START: resumes from XSN, or from now when it is -1.
+    Start(ReplicationName),
+    /// START RETRY: fixes XSN without needing the peer.
+    StartRetry(ReplicationName),
+    /// STOP: keeps XSN.
+    Stop(ReplicationName),
+    /// RESET: forgets XSN.
+    Reset(ReplicationName),
+    /// FLUSH [ALL] WAIT n.
+    Flush {
+        /// Object name.
+        name: ReplicationName,
+        /// What to wait for.
+        until: FlushUntil,
+        /// Bound in seconds.
+        wait_s: u32,
+    },
+    /// SYNC PARALLEL n.
+    Sync {
+        /// Object name.
+        name: ReplicationName,
+        /// Threads, 1..=100.
+        parallel: u8,
+    },
+    /// TRUNCATE of a table or of one partition.
+    Truncate(Target),
+    /// ALTER SYSTEM SET of an integer property; in memory only, gone at the server's restart.
+    SetSystem {
+        /// Property name.
+        property: &'static str,
+        /// New value.
+        value: i64,
+    },
+    /// ALTER DATABASE .. SESSION CLOSE.
+    CloseSession {
+        /// V$DATABASE.DB_NAME.
+        database: Identifier,
+        /// V$SESSION.ID
+        session: i64,
+    },
+    /// ALTER SESSION SET QUERY_TIMEOUT, seconds, 0 = unlimited.
+    SessionQueryTimeout(u32),
+}
+
+/// What a FLUSH waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlushUntil {
+    /// What was logged when the statement was issued.
+    Issued,
+    /// ALL: no gap at all; chases a busy writer.
+    NoGap,
+}
+
+/// Properties that [`ReadSql::Properties`] asks for.
+pub const PROPERTIES: [&str; 14] = [
+    "ADMIN_MODE",
+    "REMOTE_SYSDBA_ENABLE",
+    "REPLICATION_PORT_NO",
+    "REPLICATION_MAX_COUNT",
+    "REPLICATION_ALLOW_DUPLICATE_HOSTS",
+    "REPLICATION_DDL_ENABLE",
+    "REPLICATION_MAX_LOGFILE",
+    "REPLICATION_SENDER_AUTO_START",
+    "REPLICATION_SYNC_LOCK_TIMEOUT",
+    "REPLICATION_LOCK_TIMEOUT",
+    "REPLICATION_INSERT_REPLACE",
+    "REPLICATION_UPDATE_REPLACE",
+    "REPLICATION_CONNECT_TIMEOUT",
+    "TRANSACTION_TABLE_SIZE",
+];
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn list(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    names.into_iter().map(|n| literal(n.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+fn users(names: &[Identifier]) -> String {
+    list(names.iter().map(Identifier::as_str))
+}
+
+fn count(index: usize, target: &Target) -> String {
+    let table = target.table_sql();
+    let from = target.partition.as_ref().map_or_else(|| table.clone(), |p| format!("{table} PARTITION ({p})"));
+    format!("SELECT {index} AS N, COUNT(*) AS ROWS_NOW FROM {from}")
+}
+
+impl fmt::Display for ReadSql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Properties => write!(f, "SELECT NAME, VALUE1 FROM V$PROPERTY WHERE NAME IN ({})", list(PROPERTIES)),
+            Self::Server => f.write_str(
+                "SELECT V.PRODUCT_VERSION, V.REPL_PROTOCOL_VERSION, I.STARTUP_TIME_SEC, D.DB_NAME, D.DB_SIGNATURE \
+                 FROM V$VERSION V, V$INSTANCE I, V$DATABASE D",
+            ),
+            Self::Replications => f.write_str(
+                "SELECT REPLICATION_NAME, IS_STARTED, XSN, ITEM_COUNT, HOST_COUNT, CONFLICT_RESOLUTION, REPL_MODE, ROLE, \
+                 OPTIONS, GIVE_UP_TIME, GIVE_UP_XSN, PARALLEL_APPLIER_COUNT FROM SYSTEM_.SYS_REPLICATIONS_ \
+                 ORDER BY REPLICATION_NAME",
+            ),
+            Self::Hosts => f.write_str(
+                "SELECT REPLICATION_NAME, HOST_NO, HOST_IP, PORT_NO FROM SYSTEM_.SYS_REPL_HOSTS_ \
+                 ORDER BY REPLICATION_NAME, HOST_NO",
+            ),
+            Self::Items => f.write_str(
+                "SELECT REPLICATION_NAME, LOCAL_USER_NAME, LOCAL_TABLE_NAME, LOCAL_PARTITION_NAME, REMOTE_USER_NAME, \
+                 REMOTE_TABLE_NAME, REMOTE_PARTITION_NAME, REPLICATION_UNIT FROM SYSTEM_.SYS_REPL_ITEMS_ \
+                 ORDER BY REPLICATION_NAME",
+            ),
+            Self::Senders => f.write_str(
+                "SELECT REP_NAME, START_FLAG, NET_ERROR_FLAG, XSN, STATUS FROM V$REPSENDER ORDER BY REP_NAME",
+            ),
+            Self::Receivers => f.write_str(
+                "SELECT REP_NAME, APPLY_XSN, INSERT_FAILURE_COUNT, UPDATE_FAILURE_COUNT, DELETE_FAILURE_COUNT \
+                 FROM V$REPRECEIVER ORDER BY REP_NAME",
+            ),
+            Self::Gaps => f.write_str("SELECT REP_NAME, REP_GAP FROM V$REPGAP ORDER BY REP_NAME"),
+            Self::SyncProgress => {
+                f.write_str("SELECT REP_NAME, SYNC_TABLE, SYNC_PARTITION, SYNC_RECORD_COUNT FROM V$REPSYNC")
+            }
+            Self::Tables(owners) => write!(
+                f,
+                "SELECT U.USER_NAME, T.TABLE_NAME, T.TABLE_TYPE, T.IS_PARTITIONED, T.REPLICATION_COUNT \
+                 FROM SYSTEM_.SYS_TABLES_ T, SYSTEM_.SYS_USERS_ U \
+                 WHERE T.USER_ID = U.USER_ID AND U.USER_NAME IN ({})",
+                users(owners)
+            ),
+            Self::Constraints(owners) => write!(
+                f,
+                "SELECT U.USER_NAME, T.TABLE_NAME, C.CONSTRAINT_TYPE \
+                 FROM SYSTEM_.SYS_CONSTRAINTS_ C, SYSTEM_.SYS_TABLES_ T, SYSTEM_.SYS_USERS_ U \
+                 WHERE C.TABLE_ID = T.TABLE_ID AND T.USER_ID = U.USER_ID AND C.CONSTRAINT_TYPE IN (0, 3) \
+                 AND U.USER_NAME IN ({})",
+                users(owners)
+            ),
+            Self::Partitions(owners) => write!(
+                f,
+                "SELECT U.USER_NAME, T.TABLE_NAME, P.PARTITION_NAME \
+                 FROM SYSTEM_.SYS_TABLE_PARTITIONS_ P, SYSTEM_.SYS_TABLES_ T, SYSTEM_.SYS_USERS_ U \
+                 WHERE P.TABLE_ID = T.TABLE_ID AND T.USER_ID = U.USER_ID AND P.PARTITION_NAME IS NOT NULL \
+                 AND U.USER_NAME IN ({})",
+                users(owners)
+            ),
+            Self::Sessions => f.write_str(
+                "SELECT ID, TRANS_ID, DB_USERNAME, SYSDBA_FLAG, CLIENT_APP_INFO, COMM_NAME FROM V$SESSION ORDER BY ID",
+            ),
+            Self::SessionId => f.write_str("SELECT SESSION_ID() FROM DUAL"),
+            Self::OpenWriters => f.write_str("SELECT ID FROM V$TRANSACTION WHERE UPDATE_STATUS = 1"),
+            Self::CountRows(targets) => {
+                let parts: Vec<_> = targets.iter().enumerate().map(|(i, t)| count(i, t)).collect();
+                f.write_str(&parts.join(" UNION ALL "))
+            }
+            Self::Property(name) => write!(f, "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = {}", literal(name)),
+            Self::Replication(name) => write!(
+                f,
+                "SELECT IS_STARTED, XSN, GIVE_UP_TIME FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
+                literal(name.as_str())
+            ),
+        }
+    }
+}
+
+impl fmt::Display for ChangeSql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CreateReplication { name, host, port, targets } => {
+                write!(f, "CREATE REPLICATION {name} WITH {}, {port} ", literal(host))?;
+                let items: Vec<_> = targets.iter().map(|t| format!("FROM {t} TO {t}")).collect();
+                f.write_str(&items.join(", "))
+            }
+            Self::DropReplication(name) => write!(f, "DROP REPLICATION {name}"),
+            Self::Start(name) => write!(f, "ALTER REPLICATION {name} START"),
+            Self::StartRetry(name) => write!(f, "ALTER REPLICATION {name} START RETRY"),
+            Self::Stop(name) => write!(f, "ALTER REPLICATION {name} STOP"),
+            Self::Reset(name) => write!(f, "ALTER REPLICATION {name} RESET"),
+            Self::Flush { name, until, wait_s } => {
+                let all = match until {
+                    FlushUntil::Issued => "",
+                    FlushUntil::NoGap => " ALL",
+                };
+                write!(f, "ALTER REPLICATION {name} FLUSH{all} WAIT {wait_s}")
+            }
+            Self::Sync { name, parallel } => write!(f, "ALTER REPLICATION {name} SYNC PARALLEL {parallel}"),
+            Self::Truncate(target) => match &target.partition {
+                None => write!(f, "TRUNCATE TABLE {}", target.table_sql()),
+                Some(p) => write!(f, "ALTER TABLE {} TRUNCATE PARTITION {p}", target.table_sql()),
+            },
+            Self::SetSystem { property, value } => write!(f, "ALTER SYSTEM SET {property} = {value}"),
+            Self::CloseSession { database, session } => {
+                write!(f, "ALTER DATABASE {database} SESSION CLOSE {session}")
+            }
+            Self::SessionQueryTimeout(s) => write!(f, "ALTER SESSION SET QUERY_TIMEOUT = {s}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::IdentError;
+
+    fn target(table: &str, partition: Option<&str>) -> Result<Target, IdentError> {
+        Ok(Target {
+            user: Identifier::exact("SYS")?,
+            table: Identifier::exact(table)?,
+            partition: partition.map(Identifier::exact).transpose()?,
+        })
+    }
+
+    #[test]
+    fn text_of_changes() -> Result<(), IdentError> {
+        let name = ReplicationName::exact("AKU_REP_01")?;
+        let create = ChangeSql::CreateReplication {
+            name: name.clone(),
+            host: "10.0.0.1".to_owned(),
+            port: 20301,
+            targets: vec![target("T1", None)?, target("Low Case", Some("P1"))?],
+        };
+        let table = [
+            (
+                create,
+                "CREATE REPLICATION AKU_REP_01 WITH '10.0.0.1', 20301 FROM SYS.T1 TO SYS.T1, \
+                 FROM SYS.\"Low Case\" PARTITION P1 TO SYS.\"Low Case\" PARTITION P1",
+            ),
+            (
+                ChangeSql::Flush { name: name.clone(), until: FlushUntil::NoGap, wait_s: 10 },
+                "ALTER REPLICATION AKU_REP_01 FLUSH ALL WAIT 10",
+            ),
+            (ChangeSql::Sync { name, parallel: 2 }, "ALTER REPLICATION AKU_REP_01 SYNC PARALLEL 2"),
+            (ChangeSql::Truncate(target("T1", None)?), "TRUNCATE TABLE SYS.T1"),
+            (ChangeSql::Truncate(target("T2", Some("P1"))?), "ALTER TABLE SYS.T2 TRUNCATE PARTITION P1"),
+        ];
+        for (sql, want) in table {
+            assert_eq!(sql.to_string(), want);
+        }
+        let counts = ReadSql::CountRows(vec![target("T1", None)?, target("T2", Some("P1"))?]);
+        assert_eq!(
+            counts.to_string(),
+            "SELECT 0 AS N, COUNT(*) AS ROWS_NOW FROM SYS.T1 UNION ALL \
+             SELECT 1 AS N, COUNT(*) AS ROWS_NOW FROM SYS.T2 PARTITION (P1)"
+        );
+        Ok(())
+    }
+}

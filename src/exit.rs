@@ -1,0 +1,49 @@
+//! Exit codes: public API (`plan-apply-anchors.md` 2.3). Never renumber.
+
+use std::process::ExitCode;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Goal reached, plan made, nothing wrong.
+    Ok = 0,
+    /// Our bug, or an error without a class.
+    Internal = 1,
+    /// `plan --exit-code`, `drift`, `diff`: differences exist.
+    Changes = 2,
+    /// Policy, protection or a missing approval.
+    Refused = 3,
+    /// Some actions done, one or more failed.
+    Partial = 4,
+    /// A saved plan no longer fits.
+    Stale = 5,
+    /// Another live run holds the lock.
+    Locked = 6,
+    /// The view is incomplete; cannot decide.
+    Unknown = 7,
+    /// Signal or deadline; work in flight was finished.
+    Stopped = 8,
+    /// Wrong flags.
+    Usage = 64,
+    /// `aku.conf` or a plan file is invalid.
+    BadData = 65,
+    /// A file is missing.
+    NoInput = 66,
+    /// No pod could be reached.
+    Unavailable = 69,
+    /// A result stream could not be written.
+    Output = 74,
+    /// Login refused.
+    Auth = 77,
+    /// Second SIGINT.
+    Interrupted = 130,
+    /// Second SIGTERM.
+    Terminated = 143,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(e: Exit) -> Self {
+        Self::from(e as u8)
+    }
+}

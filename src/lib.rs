@@ -1,0 +1,19 @@
+//! `aku`: keeps Altibase replication between the pods of a Kubernetes StatefulSet in the state that `aku.conf` declares.
+//!
+//! One road, one direction (a module may use what stands before it on the road and nothing after it):
+//!
+//! ```text
+//! aku.conf --conf--> Config --desired--> Desired ---\
+//!                                                    >--plan--> Plan --apply--> events --render--> people, files, exit code
+//! pods ----db--> rows --observe--> Observed --------/
+//! ```
+//!
+//! * [`topology`]: the nouns, correct by construction. * [`conf`]: the file. * [`db`]: sessions and statements.
+//! * [`lab`]: an embedded cluster that answers as Altibase does; it knows nothing of the planner.
+//! * [`exit`]: the exit codes.
+
+pub mod conf;
+pub mod db;
+pub mod exit;
+pub mod lab;
+pub mod topology;

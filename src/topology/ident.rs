@@ -1,0 +1,245 @@
+//! SQL names as the catalog stores them, and how they are written in SQL text.
+//!
+//! This is the only place where a name is quoted (DESIGN D7).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A user, table or partition name, spelt as the catalog spells it: upper case unless it was quoted.
+/// At most 128 bytes, never empty, without `'` and `"` (the server's lexer allows neither, `altibase-replication.md` 1).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Identifier(String);
+
+/// Why a text is not a usable name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IdentError {
+    /// Nothing there.
+    #[error("a name is empty")]
+    Empty,
+    /// Too many bytes: actual, allowed.
+    #[error("name \"{name}\" has {bytes} bytes, the limit is {limit}")]
+    TooLong {
+        /// The name.
+        name: String,
+        /// Its length.
+        bytes: usize,
+        /// The server's limit.
+        limit: usize,
+    },
+    /// A quote or a control character.
+    #[error("name \"{name}\" holds {what}, which no Altibase name can")]
+    BadCharacter {
+        /// The name.
+        name: String,
+        /// What is wrong, in words.
+        what: &'static str,
+    },
+}
+
+fn checked(name: String, limit: usize) -> Result<String, IdentError> {
+    if name.is_empty() {
+        return Err(IdentError::Empty);
+    }
+    if name.len() > limit {
+        return Err(IdentError::TooLong { bytes: name.len(), limit, name });
+    }
+    let what = if name.contains(['"', '\'']) {
+        "a quote"
+    } else if name.chars().any(char::is_control) {
+        "a control character"
+    } else {
+        return Ok(name);
+    };
+    Err(IdentError::BadCharacter { name, what })
+}
+
+fn is_plain(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_ascii_uppercase() || c == '_')
+        && chars.all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '_' | '$'))
+        && !RESERVED.contains(&name)
+}
+
+/// Words that the server's grammar may take for something else where we write a name.
+const RESERVED: [&str; 32] = [
+    "ALL",
+    "ALTER",
+    "AND",
+    "AS",
+    "BY",
+    "CHECK",
+    "COLUMN",
+    "CREATE",
+    "DATE",
+    "DEFAULT",
+    "DELETE",
+    "DROP",
+    "FROM",
+    "GROUP",
+    "IN",
+    "INDEX",
+    "INSERT",
+    "INTO",
+    "KEY",
+    "LEVEL",
+    "NOT",
+    "NULL",
+    "OR",
+    "ORDER",
+    "PARTITION",
+    "SELECT",
+    "SET",
+    "TABLE",
+    "TO",
+    "UPDATE",
+    "USER",
+    "WITH",
+];
+
+fn write_sql(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if is_plain(name) { f.write_str(name) } else { write!(f, "\"{name}\"") }
+}
+
+impl Identifier {
+    /// Longest name in bytes (`altibase-replication.md` 1).
+    pub const MAX_BYTES: usize = 128;
+
+    /// A name exactly as the catalog holds it (it was quoted, or it comes from the catalog).
+    ///
+    /// # Errors
+    /// See [`IdentError`].
+    pub fn exact(name: impl Into<String>) -> Result<Self, IdentError> {
+        checked(name.into(), Self::MAX_BYTES).map(Self)
+    }
+
+    /// A name that was written without quotes: folded to upper case as the server folds it (ASCII letters only).
+    ///
+    /// # Errors
+    /// See [`IdentError`].
+    pub fn folded(name: &str) -> Result<Self, IdentError> {
+        Self::exact(name.to_ascii_uppercase())
+    }
+
+    /// The catalog's spelling.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Identifier {
+    type Error = IdentError;
+    fn try_from(s: String) -> Result<Self, IdentError> {
+        Self::exact(s)
+    }
+}
+
+impl From<Identifier> for String {
+    fn from(i: Identifier) -> Self {
+        i.0
+    }
+}
+
+/// As SQL text: bare when the server would read it back unchanged, otherwise in double quotes.
+impl fmt::Display for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_sql(&self.0, f)
+    }
+}
+
+/// Name of a replication object, at most 40 bytes; both pods of a pair use the same one (`aku-behaviour.md` A.4).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ReplicationName(String);
+
+impl ReplicationName {
+    /// Server limit in bytes (QC_MAX_NAME_LEN).
+    pub const MAX_BYTES: usize = 40;
+
+    /// A name as the catalog holds it.
+    ///
+    /// # Errors
+    /// See [`IdentError`].
+    pub fn exact(name: impl Into<String>) -> Result<Self, IdentError> {
+        checked(name.into(), Self::MAX_BYTES).map(Self)
+    }
+
+    /// The catalog's spelling.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ReplicationName {
+    type Error = IdentError;
+    fn try_from(s: String) -> Result<Self, IdentError> {
+        Self::exact(s)
+    }
+}
+
+impl From<ReplicationName> for String {
+    fn from(i: ReplicationName) -> Self {
+        i.0
+    }
+}
+
+/// As SQL text, quoted where needed.
+impl fmt::Display for ReplicationName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_sql(&self.0, f)
+    }
+}
+
+/// What is replicated: a table, or one partition of it. Names are equal on both sides of a pair.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Target {
+    /// Owner.
+    pub user: Identifier,
+    /// Table.
+    pub table: Identifier,
+    /// The single partition that is replicated; `None` for the whole table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<Identifier>,
+}
+
+impl Target {
+    /// `USER.TABLE` as SQL text, without the partition.
+    #[must_use]
+    pub fn table_sql(&self) -> String {
+        format!("{}.{}", self.user, self.table)
+    }
+}
+
+/// `USER.TABLE` or `USER.TABLE PARTITION P`, as SQL text.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.user, self.table)?;
+        self.partition.as_ref().map_or(Ok(()), |p| write!(f, " PARTITION {p}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_only_where_needed() {
+        let sql = |s: &str| Identifier::exact(s).map(|i| i.to_string());
+        assert_eq!(sql("T1"), Ok("T1".to_owned()));
+        assert_eq!(sql("Low Case"), Ok("\"Low Case\"".to_owned()));
+        assert_eq!(sql("t1"), Ok("\"t1\"".to_owned()));
+        assert_eq!(sql("1T"), Ok("\"1T\"".to_owned()));
+        assert_eq!(sql("A.B"), Ok("\"A.B\"".to_owned()));
+        assert_eq!(sql("주문"), Ok("\"주문\"".to_owned()));
+        assert_eq!(sql("TABLE"), Ok("\"TABLE\"".to_owned()));
+        assert_eq!(Identifier::folded("t1").map(|i| i.to_string()), Ok("T1".to_owned()));
+        assert!(matches!(sql("a\"b"), Err(IdentError::BadCharacter { .. })));
+        assert_eq!(sql(""), Err(IdentError::Empty));
+        assert!(matches!(sql(&"x".repeat(129)), Err(IdentError::TooLong { bytes: 129, limit: 128, .. })));
+        assert!(ReplicationName::exact("R".repeat(40)).is_ok());
+        assert!(ReplicationName::exact("R".repeat(41)).is_err());
+    }
+}
