@@ -12,8 +12,12 @@
 //! * [`lab`]: an embedded cluster that answers as Altibase does; it knows nothing of the planner.
 //! * [`exit`]: the exit codes.
 
+pub mod apply;
 pub mod conf;
 pub mod db;
+pub mod desired;
 pub mod exit;
 pub mod lab;
+pub mod observe;
+pub mod plan;
 pub mod topology;

@@ -1,0 +1,168 @@
+//! Configuration and goal together: what should exist and what is to be reached. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    conf::{Config, GroupId, Switch},
+    topology::{Ordinal, Pair, ReplicationName, Target},
+};
+
+/// What a run is for. Goals are data: they shape [`Desired`], the differ is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "goal", content = "pod")]
+pub enum Goal {
+    /// This pod joins, or comes back.
+    Start(Ordinal),
+    /// This pod leaves in an orderly way.
+    End(Ordinal),
+    /// This pod's replication objects go.
+    Clean(Ordinal),
+}
+
+impl Goal {
+    /// The pod it is about.
+    #[must_use]
+    pub fn pod(self) -> Ordinal {
+        match self {
+            Self::Start(p) | Self::End(p) | Self::Clean(p) => p,
+        }
+    }
+
+    /// `start`, `end` or `clean`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Start(_) => "start",
+            Self::End(_) => "end",
+            Self::Clean(_) => "clean",
+        }
+    }
+}
+
+/// One replication object as both pods of its pair should hold it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its name, equal on both pods.
+    pub name: ReplicationName,
+    /// Its group.
+    pub group: GroupId,
+    /// The two pods.
+    pub pair: Pair,
+}
+
+/// What is replicated together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Tables and partitions, in the order of the file.
+    pub targets: Vec<Target>,
+    /// SYNC_PARALLEL_COUNT
+    pub sync_parallel: u8,
+}
+
+/// Where a pod listens for its peers' senders; goes into CREATE REPLICATION.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ReplicationAddress {
+    /// Host name or number, at most 64 bytes.
+    pub host: String,
+    /// REPLICATION_PORT_NO of that pod.
+    pub port: u16,
+}
+
+/// Everything the planner needs to know of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Desired {
+    /// What the run is for.
+    pub goal: Goal,
+    /// AKU_STS_NAME
+    pub statefulset: String,
+    /// AKU_SVC_NAME
+    pub service: String,
+    /// Every pod the configuration allows, with its replication address.
+    pub pods: BTreeMap<Ordinal, ReplicationAddress>,
+    /// Groups by index.
+    pub groups: BTreeMap<GroupId, Group>,
+    /// Every object of the full mesh, ordered by pair, then group.
+    pub objects: Vec<Object>,
+    /// FLUSH when a pod comes back (AKU_FLUSH_AT_START).
+    pub flush_at_start: Switch,
+    /// Bound of the peers' FLUSH towards a pod that comes back, seconds as written (0 = FLUSH ALL).
+    pub flush_timeout_at_start: u32,
+    /// Seconds between "in sync" and "open" (AKU_DELAY_START_COMPLETE_TIME).
+    pub delay_start_complete_s: u64,
+    /// AKU_FLUSH_AT_END
+    pub flush_at_end: Switch,
+    /// AKU_REPLICATION_RESET_AT_END
+    pub reset_at_end: Switch,
+}
+
+impl Desired {
+    /// Shortest FLUSH bound in seconds: 7.2 needs 6 s when all is well (`measured.md` 5, DESIGN D15).
+    pub const MIN_FLUSH_WAIT_S: u32 = 10;
+    /// FLUSH bound in seconds where the configuration says 0.
+    pub const DEFAULT_FLUSH_WAIT_S: u32 = 300;
+
+    /// Builds the full mesh. `address` gives each pod's replication host and port.
+    #[must_use]
+    pub fn new(conf: &Config, goal: Goal, address: impl Fn(Ordinal) -> ReplicationAddress) -> Self {
+        let all = conf.server_count.ordinals();
+        let pairs = all.clone().flat_map(|low| {
+            Pair::of(low, conf.server_count).map(|(_, pair)| pair).filter(move |pair| pair.low() == low)
+        });
+        let objects = pairs
+            .flat_map(|pair| {
+                conf.groups().map(move |(group, _)| Object { name: conf.replication_name(group, pair), group, pair })
+            })
+            .collect();
+        Self {
+            goal,
+            statefulset: conf.sts_name.clone(),
+            service: conf.svc_name.clone(),
+            pods: all.map(|pod| (pod, address(pod))).collect(),
+            groups: conf
+                .groups()
+                .map(|(id, g)| (id, Group { targets: g.targets.clone(), sync_parallel: g.sync_parallel }))
+                .collect(),
+            objects,
+            flush_at_start: conf.flush_at_start,
+            flush_timeout_at_start: conf.flush_timeout_at_start,
+            delay_start_complete_s: conf.delay_start_complete.as_secs(),
+            flush_at_end: conf.flush_at_end,
+            reset_at_end: conf.replication_reset_at_end,
+        }
+    }
+
+    /// Objects of a pod, with the other pod of each.
+    pub fn objects_of(&self, pod: Ordinal) -> impl Iterator<Item = (Ordinal, &Object)> {
+        self.objects.iter().filter(move |o| o.pair.contains(pod)).map(move |o| {
+            let other = if o.pair.low() == pod { o.pair.high() } else { o.pair.low() };
+            (other, o)
+        })
+    }
+
+    /// Objects of one pair, one per group.
+    pub fn objects_between(&self, a: Ordinal, b: Ordinal) -> impl Iterator<Item = &Object> {
+        self.objects.iter().filter(move |o| o.pair.contains(a) && o.pair.contains(b) && a != b)
+    }
+
+    /// Every target of every group, in order.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.groups.values().flat_map(|g| &g.targets)
+    }
+
+    /// Pod name, `<STS>-<n>`.
+    #[must_use]
+    pub fn pod_name(&self, pod: Ordinal) -> String {
+        format!("{}-{pod}", self.statefulset)
+    }
+
+    /// Bound of a FLUSH, seconds.
+    #[must_use]
+    pub fn flush_wait_s(&self) -> u32 {
+        match self.flush_timeout_at_start {
+            0 => Self::DEFAULT_FLUSH_WAIT_S,
+            n => n.max(Self::MIN_FLUSH_WAIT_S),
+        }
+    }
+}

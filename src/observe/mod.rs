@@ -1,0 +1,14 @@
+//! What is there: every pod asked at once, its answers parsed into [`Observed`].
+//!
+//! Sends nothing but `ReadSql`. Decides nothing about what to do; it only tells absent from broken (DESIGN D3) and
+//! names the state of each side of a pair.
+
+mod gather;
+mod model;
+mod parse;
+
+pub use gather::{Gathering, count_rows, observe, observe_pod};
+pub use model::{
+    BrokenBy, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server, Side,
+    Table, TableName,
+};

@@ -1,0 +1,149 @@
+//! Catalog rows to values. Columns by name; what an older server lacks is absent, not an error (DESIGN D9).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::model::{Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table, TableName};
+use crate::{
+    db::{Row, Rows},
+    desired::ReplicationAddress,
+    topology::{Identifier, Position, ReplicationName, Target},
+};
+
+/// The raw answers about replication objects of one pod.
+pub(super) struct Catalog<'a> {
+    pub replications: &'a Rows,
+    pub hosts: &'a Rows,
+    pub items: &'a Rows,
+    pub senders: &'a Rows,
+    pub receivers: &'a Rows,
+    pub gaps: &'a Rows,
+}
+
+fn name(row: Row<'_>, column: &str) -> Option<ReplicationName> {
+    ReplicationName::exact(row.text(column)?).ok()
+}
+
+pub(super) fn server(rows: &Rows) -> Server {
+    rows.iter().next().map_or_else(Server::default, |row| Server {
+        version: row.text("PRODUCT_VERSION"),
+        replication_protocol: row.text("REPL_PROTOCOL_VERSION"),
+        started_at_s: row.int("STARTUP_TIME_SEC"),
+        database: row.text("DB_NAME"),
+        signature: row.text("DB_SIGNATURE"),
+    })
+}
+
+pub(super) fn properties(rows: &Rows) -> BTreeMap<String, String> {
+    rows.iter().filter_map(|row| Some((row.text("NAME")?, row.text("VALUE1")?))).collect()
+}
+
+fn sender(row: Row<'_>) -> Sender {
+    match (row.int("STATUS"), row.int("NET_ERROR_FLAG")) {
+        (Some(6), _) => Sender::Syncing,
+        (Some(0 | 2) | None, _) | (_, Some(1)) => Sender::Trying,
+        _ => Sender::Running,
+    }
+}
+
+fn target(row: Row<'_>, side: &str, unit_is_partition: bool) -> Option<Target> {
+    let part = |what: &str| row.text(&format!("{side}_{what}_NAME")).and_then(|n| Identifier::exact(n).ok());
+    Some(Target {
+        user: part("USER")?,
+        table: part("TABLE")?,
+        partition: if unit_is_partition { part("PARTITION") } else { None },
+    })
+}
+
+pub(super) fn replications(c: &Catalog<'_>) -> BTreeMap<ReplicationName, Replication> {
+    let mut all: BTreeMap<_, _> =
+        c.replications.iter().filter_map(|row| Some((name(row, "REPLICATION_NAME")?, bare(row)))).collect();
+    for row in c.hosts.iter() {
+        let Some(r) = name(row, "REPLICATION_NAME").and_then(|n| all.get_mut(&n)) else { continue };
+        let port = row.int("PORT_NO").and_then(|p| u16::try_from(p).ok());
+        if let (Some(host), Some(port)) = (row.text("HOST_IP"), port) {
+            r.hosts.push(ReplicationAddress { host, port });
+        }
+    }
+    for row in c.items.iter() {
+        let Some(r) = name(row, "REPLICATION_NAME").and_then(|n| all.get_mut(&n)) else { continue };
+        let partition = row.text("REPLICATION_UNIT").as_deref() == Some("P");
+        if let (Some(local), Some(remote)) = (target(row, "LOCAL", partition), target(row, "REMOTE", partition)) {
+            r.items.insert(Item { local, remote });
+        }
+    }
+    for row in c.senders.iter() {
+        if let Some(r) = name(row, "REP_NAME").and_then(|n| all.get_mut(&n)) {
+            r.sender = sender(row);
+        }
+    }
+    for row in c.receivers.iter() {
+        let count = |column| row.int(column).unwrap_or(0);
+        if let Some(r) = name(row, "REP_NAME").and_then(|n| all.get_mut(&n)) {
+            r.receiver = Some(Conflicts {
+                insert: count("INSERT_FAILURE_COUNT"),
+                update: count("UPDATE_FAILURE_COUNT"),
+                delete: count("DELETE_FAILURE_COUNT"),
+            });
+        }
+    }
+    for row in c.gaps.iter() {
+        if let Some(r) = name(row, "REP_NAME").and_then(|n| all.get_mut(&n)) {
+            r.gap = row.int("REP_GAP");
+        }
+    }
+    all
+}
+
+fn bare(row: Row<'_>) -> Replication {
+    let number = |column| row.int(column).unwrap_or(0);
+    Replication {
+        is_started: number("IS_STARTED") != 0,
+        position: Position::from_catalog(row.int("XSN").unwrap_or(-1)),
+        gave_up: row.text("GIVE_UP_TIME").map(|at| GiveUp { at, xsn: row.int("GIVE_UP_XSN") }),
+        mode: match number("REPL_MODE") {
+            0 => Mode::Lazy,
+            2 => Mode::Eager,
+            other => Mode::Other(other),
+        },
+        role: number("ROLE"),
+        options: number("OPTIONS"),
+        conflict_resolution: number("CONFLICT_RESOLUTION"),
+        parallel_applier: number("PARALLEL_APPLIER_COUNT"),
+        hosts: Vec::new(),
+        items: BTreeSet::new(),
+        sender: Sender::None,
+        receiver: None,
+        gap: None,
+    }
+}
+
+pub(super) fn tables(tables: &Rows, constraints: &Rows, partitions: &Rows) -> BTreeMap<TableName, Table> {
+    let key = |row: Row<'_>| {
+        Some(TableName {
+            user: Identifier::exact(row.text("USER_NAME")?).ok()?,
+            table: Identifier::exact(row.text("TABLE_NAME")?).ok()?,
+        })
+    };
+    let mut all: BTreeMap<_, Table> = tables
+        .iter()
+        .filter_map(|row| {
+            let is_table = row.text("TABLE_TYPE").as_deref() == Some("T");
+            Some((key(row)?, Table { is_table, ..Table::default() }))
+        })
+        .collect();
+    for row in constraints.iter() {
+        let Some(table) = key(row).and_then(|k| all.get_mut(&k)) else { continue };
+        match row.int("CONSTRAINT_TYPE") {
+            Some(0) => table.foreign_key = true,
+            Some(3) => table.primary_key = true,
+            _ => {}
+        }
+    }
+    for row in partitions.iter() {
+        let partition = row.text("PARTITION_NAME").and_then(|n| Identifier::exact(n).ok());
+        if let (Some(table), Some(partition)) = (key(row).and_then(|k| all.get_mut(&k)), partition) {
+            table.partitions.insert(partition);
+        }
+    }
+    all
+}

@@ -1,0 +1,374 @@
+//! One step of a plan. Specific enough that the executor has nothing left to decide.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::reason::Reason;
+use crate::{
+    db::sql::{ChangeSql, FlushUntil},
+    topology::{Ordinal, ReplicationName, Target},
+};
+
+/// Number of an action inside its plan, from 1; shown as `A1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ActionId(pub u32);
+
+impl fmt::Display for ActionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "A{}", self.0)
+    }
+}
+
+/// A step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    /// Its number.
+    pub id: ActionId,
+    /// The pod it is sent to.
+    pub pod: Ordinal,
+    /// What is done.
+    #[serde(flatten)]
+    pub op: Op,
+    /// Why.
+    pub because: Reason,
+    /// What it waits for.
+    pub after: Vec<After>,
+    /// When it runs.
+    #[serde(default, skip_serializing_if = "RunWhen::is_normal")]
+    pub run: RunWhen,
+}
+
+/// An edge of the DAG.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// The action that must be over.
+    pub action: ActionId,
+    /// Why, in a few words ("sync needs empty tables").
+    pub because: String,
+}
+
+/// When an action runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "when")]
+pub enum RunWhen {
+    /// When everything it waits for is done.
+    #[default]
+    Normal,
+    /// When everything it waits for is over (done, failed, not run), provided that `armed_by` was begun.
+    /// For settings that are put back whatever happens.
+    Always {
+        /// The action that makes it necessary.
+        armed_by: ActionId,
+    },
+    /// Only when `armed_by` was begun and `until` did not finish, once everything it waits for is over; on signals too.
+    /// For pins of a join whose SYNC has not returned (DESIGN D15).
+    Undo {
+        /// The action that it takes back.
+        armed_by: ActionId,
+        /// Actions that, once all are done, make it unnecessary.
+        until: Vec<ActionId>,
+    },
+}
+
+impl RunWhen {
+    fn is_normal(&self) -> bool {
+        *self == Self::Normal
+    }
+}
+
+/// What a START must find, because START on XSN -1 silently begins "now".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expect {
+    /// XSN live and not given up: resume.
+    Live,
+    /// XSN -1, or live when a run before this one got that far: begin now; right only from a pod whose rows are known
+    /// equal on the peer.
+    Fresh,
+}
+
+/// What is done. One statement each where possible; a few are small procedures that belong together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "op")]
+pub enum Op {
+    /// CREATE REPLICATION
+    CreateReplication {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+        /// Its replication host.
+        host: String,
+        /// Its replication port.
+        port: u16,
+        /// Items.
+        targets: Vec<Target>,
+    },
+    /// DROP REPLICATION
+    DropReplication {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+    },
+    /// START. Done already when a sender exists.
+    Start {
+        /// Object.
+        name: ReplicationName,
+        /// The pod it sends to.
+        peer: Ordinal,
+        /// What XSN must be.
+        expect: Expect,
+    },
+    /// START RETRY, then STOP; done when V$REPSENDER has no row for it and XSN is live (`measured.md` 1).
+    Pin {
+        /// Object.
+        name: ReplicationName,
+        /// The joiner.
+        peer: Ordinal,
+    },
+    /// Waits until every transaction that had written when this began has ended (`measured.md` 1, drain).
+    Drain {
+        /// Bound, seconds.
+        wait_s: u32,
+    },
+    /// STOP. Done already when there is no sender and IS_STARTED is 0.
+    Stop {
+        /// Object.
+        name: ReplicationName,
+        /// The pod it sends to.
+        peer: Ordinal,
+    },
+    /// RESET. Done already when XSN is -1 and nothing is marked.
+    Reset {
+        /// Object.
+        name: ReplicationName,
+        /// The pod it sends to.
+        peer: Ordinal,
+    },
+    /// STOP if needed, then RESET: takes back a pin.
+    Unpin {
+        /// Object.
+        name: ReplicationName,
+        /// The joiner.
+        peer: Ordinal,
+    },
+    /// FLUSH [ALL] WAIT n: everything this pod committed so far is on the peer.
+    Flush {
+        /// Object.
+        name: ReplicationName,
+        /// The pod it sends to.
+        peer: Ordinal,
+        /// What to wait for.
+        until: Until,
+        /// Bound, seconds.
+        wait_s: u32,
+    },
+    /// ALTER SYSTEM SET of a property that the plan puts back.
+    SetProperty {
+        /// Name, one of `db::sql::PROPERTIES`.
+        property: String,
+        /// Value now.
+        from: i64,
+        /// Value then.
+        to: i64,
+    },
+    /// Nothing sends to this pod and every side of it reads -1; waits a little for receivers to end.
+    CheckQuiet {
+        /// Objects of the pod.
+        names: Vec<ReplicationName>,
+    },
+    /// TRUNCATE. The source is looked at again in the moment before: in service, and the table is there (DESIGN D2).
+    Truncate {
+        /// Table or partition.
+        target: Target,
+        /// The pod with the surviving copy.
+        source: Ordinal,
+    },
+    /// Every target holds no row.
+    CheckEmpty {
+        /// Tables and partitions.
+        targets: Vec<Target>,
+    },
+    /// SYNC PARALLEL n.
+    Sync {
+        /// Object.
+        name: ReplicationName,
+        /// The joiner.
+        peer: Ordinal,
+        /// Threads.
+        parallel: u8,
+        /// Rows to copy, where they were counted.
+        rows: Option<u64>,
+    },
+    /// The copy is complete: FLUSH source to joiner, count the source, the joiner, the source again; the joiner lies
+    /// between (DESIGN D16). Sent to the joiner and to the source.
+    CheckContents {
+        /// The pod rows were copied from.
+        source: Ordinal,
+        /// Objects to flush on the source.
+        names: Vec<ReplicationName>,
+        /// Tables and partitions.
+        targets: Vec<Target>,
+        /// Bound of each FLUSH, seconds.
+        wait_s: u32,
+    },
+    /// ADMIN_MODE 1, then every session but this run's is closed, until none is left (DESIGN D15).
+    Fence,
+    /// V$REPGAP is 0 for these.
+    CheckNoGap {
+        /// Objects.
+        names: Vec<ReplicationName>,
+    },
+    /// AKU_DELAY_START_COMPLETE_TIME
+    Delay {
+        /// Seconds.
+        seconds: u64,
+    },
+    /// ADMIN_MODE 0: users are admitted.
+    Open,
+    /// Creates `/tmp/aku_start_completed`.
+    WriteMarker,
+    /// Deletes `/tmp/aku_start_completed`.
+    RemoveMarker,
+}
+
+/// What a FLUSH waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Until {
+    /// What was logged when it was issued.
+    Issued,
+    /// ALL: no gap at all.
+    NoGap,
+}
+
+impl From<Until> for FlushUntil {
+    fn from(u: Until) -> Self {
+        match u {
+            Until::Issued => Self::Issued,
+            Until::NoGap => Self::NoGap,
+        }
+    }
+}
+
+/// What an action can do to people's rows and definitions (`plan-apply-anchors.md` 2.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Only looks, or waits.
+    Observe,
+    /// CREATE REPLICATION
+    Define,
+    /// START, STOP, pin, FLUSH
+    Run,
+    /// SYNC
+    CopiesRows,
+    /// RESET
+    ForgetsPosition,
+    /// DROP REPLICATION
+    RemovesDefinition,
+    /// TRUNCATE
+    DeletesRows,
+    /// ALTER SYSTEM, fence, open
+    Setting,
+    /// The marker file
+    Marks,
+}
+
+impl Op {
+    /// What it can do.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        match self {
+            Self::CreateReplication { .. } => Effect::Define,
+            Self::DropReplication { .. } => Effect::RemovesDefinition,
+            Self::Start { .. } | Self::Pin { .. } | Self::Stop { .. } | Self::Flush { .. } => Effect::Run,
+            Self::Reset { .. } | Self::Unpin { .. } => Effect::ForgetsPosition,
+            Self::SetProperty { .. } | Self::Fence | Self::Open => Effect::Setting,
+            Self::Truncate { .. } => Effect::DeletesRows,
+            Self::Sync { .. } => Effect::CopiesRows,
+            Self::Drain { .. }
+            | Self::CheckQuiet { .. }
+            | Self::CheckEmpty { .. }
+            | Self::CheckContents { .. }
+            | Self::CheckNoGap { .. }
+            | Self::Delay { .. } => Effect::Observe,
+            Self::WriteMarker | Self::RemoveMarker => Effect::Marks,
+        }
+    }
+
+    /// The replication object it is about, if it is about one.
+    #[must_use]
+    pub fn object(&self) -> Option<&ReplicationName> {
+        match self {
+            Self::CreateReplication { name, .. }
+            | Self::DropReplication { name, .. }
+            | Self::Start { name, .. }
+            | Self::Pin { name, .. }
+            | Self::Stop { name, .. }
+            | Self::Reset { name, .. }
+            | Self::Unpin { name, .. }
+            | Self::Flush { name, .. }
+            | Self::Sync { name, .. } => Some(name),
+            Self::Drain { .. }
+            | Self::SetProperty { .. }
+            | Self::CheckQuiet { .. }
+            | Self::Truncate { .. }
+            | Self::CheckEmpty { .. }
+            | Self::CheckContents { .. }
+            | Self::Fence
+            | Self::CheckNoGap { .. }
+            | Self::Delay { .. }
+            | Self::Open
+            | Self::WriteMarker
+            | Self::RemoveMarker => None,
+        }
+    }
+
+    /// The changing statements it sends, in order, as far as they are known before it runs (a fence closes whatever
+    /// sessions it finds). Empty for steps that only look, wait, or touch the marker.
+    #[must_use]
+    pub fn statements(&self) -> Vec<ChangeSql> {
+        match self {
+            Self::CreateReplication { name, host, port, targets, .. } => vec![ChangeSql::CreateReplication {
+                name: name.clone(),
+                host: host.clone(),
+                port: *port,
+                targets: targets.clone(),
+            }],
+            Self::DropReplication { name, .. } => vec![ChangeSql::DropReplication(name.clone())],
+            Self::Start { name, .. } => vec![ChangeSql::Start(name.clone())],
+            Self::Pin { name, .. } => vec![ChangeSql::StartRetry(name.clone()), ChangeSql::Stop(name.clone())],
+            Self::Stop { name, .. } => vec![ChangeSql::Stop(name.clone())],
+            Self::Reset { name, .. } => vec![ChangeSql::Reset(name.clone())],
+            Self::Unpin { name, .. } => vec![ChangeSql::Stop(name.clone()), ChangeSql::Reset(name.clone())],
+            Self::Flush { name, until, wait_s, .. } => {
+                vec![ChangeSql::Flush { name: name.clone(), until: (*until).into(), wait_s: *wait_s }]
+            }
+            Self::SetProperty { property, to, .. } => {
+                known(property).map(|property| ChangeSql::SetSystem { property, value: *to }).into_iter().collect()
+            }
+            Self::Truncate { target, .. } => vec![ChangeSql::Truncate(target.clone())],
+            Self::Sync { name, parallel, .. } => vec![ChangeSql::Sync { name: name.clone(), parallel: *parallel }],
+            Self::CheckContents { names, wait_s, .. } => names
+                .iter()
+                .map(|name| ChangeSql::Flush { name: name.clone(), until: FlushUntil::Issued, wait_s: *wait_s })
+                .collect(),
+            Self::Fence => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 1 }],
+            Self::Open => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 0 }],
+            Self::Drain { .. }
+            | Self::CheckQuiet { .. }
+            | Self::CheckEmpty { .. }
+            | Self::CheckNoGap { .. }
+            | Self::Delay { .. }
+            | Self::WriteMarker
+            | Self::RemoveMarker => Vec::new(),
+        }
+    }
+}
+
+fn known(property: &str) -> Option<&'static str> {
+    crate::db::sql::PROPERTIES.into_iter().find(|p| *p == property)
+}

@@ -1,0 +1,170 @@
+//! Reasons: a stable code and a sentence. Every action, note and refusal has one.
+
+use serde::{Deserialize, Serialize};
+
+/// Why something is so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Stable: scripts may match it.
+    pub code: Code,
+    /// For people, complete, ends without a period where it stands in a table.
+    pub text: String,
+}
+
+impl Reason {
+    /// A reason.
+    pub fn new(code: Code, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal;)+) => {
+        /// Stable codes of reasons. `R0xx` why something is done, `W1xx` what to mind, `X2xx` why there is no plan.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Code {
+            $($(#[doc = $doc])+ #[serde(rename = $word)] $variant,)+
+        }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word that is shown.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// The long story, for `aku explain`.
+            #[must_use]
+            pub fn story(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc, "\n"),+)),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The configuration asks for the object and the pod does not have it.
+    ObjectMissing = "R001-object-missing";
+    /// Both sides of the pair are at -1 or missing: the pod never joined, or it ended in an orderly way.
+    NeverJoined = "R010-never-joined";
+    /// One side of a pair kept its place in the log and the other did not. START would silently skip what the other
+    /// side changed meanwhile, so the rows are copied anew.
+    SidesDisagree = "R011-sides-disagree";
+    /// A server gave up unsent log (REPLICATION_MAX_LOGFILE): the copy on the other side is incomplete.
+    GaveUp = "R012-gave-up";
+    /// A pod joined while this one was away, so this pod's rows never had a stream to it.
+    JoinedMeanwhile = "R013-joined-meanwhile";
+    /// Both sides of every pair kept their place in the log: the senders deliver what is missing.
+    BothLive = "R020-both-live";
+    /// Pod 0 is the source of all copies; its rows are never replaced outside a recovery.
+    Master = "R021-master";
+    /// Rows that the pod committed and has not sent yet are delivered before they would be deleted.
+    Salvage = "R030-salvage";
+    /// The server starts senders by itself at boot, so STOP comes before RESET.
+    StopFirst = "R031-stop-first";
+    /// A position that survived would replay old changes over the new copy, or make a half-finished join look complete.
+    ForgetOldPosition = "R032-forget-old-position";
+    /// From the pin on the pod keeps its log for the joiner, so that nothing it commits during the copy is missed.
+    Pin = "R033-pin";
+    /// A transaction that was open at the pin must have ended before the snapshot is taken.
+    Drain = "R034-drain";
+    /// What the pod committed before the pin must be on the source before the snapshot is taken.
+    FlushToSource = "R035-flush-to-source";
+    /// Nothing may be sending to the pod when its tables are emptied.
+    QuietBeforeTruncate = "R036-quiet-before-truncate";
+    /// TRUNCATE of a replicated table needs REPLICATION_DDL_ENABLE = 1 (ERR-312C4).
+    DdlSwitch = "R037-ddl-switch";
+    /// SYNC leaves rows out, or fails, where the target already holds rows, so the target is emptied first.
+    EmptyTarget = "R038-empty-target";
+    /// SYNC copies only into a target proved empty.
+    ProveEmpty = "R039-prove-empty";
+    /// While SYNC waits for table locks the source's receivers time out behind it and skip changes; with 0 no lock is taken.
+    NoSyncLock = "R040-no-sync-lock";
+    /// The source's rows are copied.
+    Copy = "R041-copy";
+    /// Success of SYNC is not proof of contents.
+    ProveContents = "R042-prove-contents";
+    /// The pod starts sending to its peers.
+    SendToPeer = "R043-send-to-peer";
+    /// The peer sends from its pin on; what the snapshot already had is skipped as a conflict that changes nothing.
+    ResumeFromPin = "R044-resume-from-pin";
+    /// The configuration's delay before users are admitted (AKU_DELAY_START_COMPLETE_TIME).
+    Delay = "R045-delay";
+    /// The rows are right, so users are admitted.
+    Open = "R046-open";
+    /// The startup probe looks for the marker.
+    Marker = "R047-marker";
+    /// The setting is put back to what it was, whatever happens.
+    PutBack = "R048-put-back";
+    /// A pin whose copy did not finish would keep log for nothing and mislead the next run.
+    UndoPin = "R049-undo-pin";
+    /// The sender should run and does not.
+    SenderDown = "R050-sender-down";
+    /// The pod opens only after FLUSH returned in both directions.
+    CatchUpFirst = "R051-catch-up-first";
+    /// A live position towards a pod that is not joined is a leftover of a join that broke.
+    Leftover = "R052-leftover";
+    /// What clients commit after the last flush would be lost, so users are shut out first.
+    Fence = "R060-fence";
+    /// Everything that was committed is delivered before the streams stop.
+    FlushBeforeStop = "R061-flush-before-stop";
+    /// The gap is proved to be zero before positions are forgotten.
+    ProveNoGap = "R062-prove-no-gap";
+    /// The pod leaves, so the streams in both directions stop.
+    Leaving = "R063-leaving";
+    /// After an orderly end nobody needs to keep log for the pod (AKU_REPLICATION_RESET_AT_END).
+    ResetAtEnd = "R064-reset-at-end";
+    /// The object is removed from this pod.
+    CleanObject = "R070-clean-object";
+    /// The peer would keep log for ever for an object that is gone.
+    CleanPeer = "R071-clean-peer";
+
+    /// A pod cannot be reached, and no seen pod keeps log for it.
+    PodAbsent = "W100-pod-absent";
+    /// A pod is down while others keep log for it.
+    MemberDown = "W101-member-down";
+    /// A pod answers but cannot be looked at.
+    PodBroken = "W102-pod-broken";
+    /// A pod is in service but not connected with pod 0 in both directions.
+    NotConnected = "W103-not-connected";
+    /// A slave lost its place although it is in service.
+    SlaveFailed = "W104-slave-failed";
+    /// AKU_FLUSH_AT_END is 0: nothing is flushed, so nothing is reset either, because that would lose what is unsent.
+    NoFlushAtEnd = "W105-no-flush-at-end";
+    /// Log is kept for the pod until it comes back.
+    LogKept = "W106-log-kept";
+    /// An object of ours has a definition that differs from the configuration.
+    Differs = "W107-differs";
+    /// A replication that the configuration does not know replicates one of our tables.
+    Foreign = "W108-foreign";
+    /// A setting differs from what it should be, perhaps left behind by a run that was killed.
+    SettingLeft = "W109-setting-left";
+    /// AKU_FLUSH_AT_START is 0: the pod opens with whatever gap exists.
+    OpensWithGap = "W110-opens-with-gap";
+
+    /// The ordinal is not below AKU_SERVER_COUNT.
+    SurplusPod = "X200-surplus-pod";
+    /// The pod itself cannot be reached.
+    SelfUnseen = "X201-self-unseen";
+    /// ADMIN_MODE is 0 although the pod has not been started: users may be writing.
+    NotAdminMode = "X202-not-admin-mode";
+    /// Pod 0 lost its place while a slave is in service.
+    MasterFailed = "X203-master-failed";
+    /// The source cannot be used: nothing is deleted.
+    NoSource = "X204-no-source";
+    /// A pod that cannot be looked at bars everything destructive.
+    BrokenPod = "X205-broken-pod";
+    /// A target table is missing, has no primary key, owns a foreign key, or lacks the partition.
+    TargetUnfit = "X206-target-unfit";
+    /// The server's properties do not allow it.
+    PropertyBars = "X207-property-bars";
+    /// An object of ours has another definition and correcting it here could lose changes.
+    DefinitionDiffers = "X208-definition-differs";
+    /// An EAGER object cannot be pinned, so a full join beside another member is refused.
+    EagerJoin = "X209-eager-join";
+    /// The pod was started already.
+    AlreadyStarted = "X210-already-started";
+}
