@@ -6,6 +6,7 @@
 mod action;
 mod build;
 mod catch_up;
+pub mod check;
 mod clean;
 mod end;
 mod full;
