@@ -15,7 +15,7 @@ use crate::{
     },
     handle::{self, Dbc, Env, Stmt, lock, records, see, share, take},
     link::Link,
-    options::Options,
+    options::{Fault, Options},
 };
 
 const ATTR_AUTOCOMMIT: i32 = 102;
@@ -164,6 +164,7 @@ pub unsafe extern "system" fn SQLDriverConnect(
     if let Some(timeout) = options.connection_timeout {
         *lock(&dbc.connection_timeout) = Some(timeout);
     }
+    *lock(&dbc.fault) = options.fault;
     let login_timeout = *lock(&dbc.login_timeout);
     match Link::open(&options, login_timeout) {
         Ok(link) => {
@@ -180,6 +181,9 @@ pub unsafe extern "system" fn SQLDriverConnect(
 pub unsafe extern "system" fn SQLDisconnect(handle: Handle) -> Return {
     let Some(dbc) = (unsafe { see::<Dbc>(handle) }) else { return INVALID_HANDLE };
     lock(&dbc.diag).clear();
+    if *lock(&dbc.fault) == Some(Fault::Disconnect) {
+        return fail_dbc(dbc, Record::new("HY000", 0, "told to fail"));
+    }
     *lock(&dbc.link) = None;
     *lock(&dbc.peer) = None;
     SUCCESS

@@ -13,6 +13,7 @@ use crate::{
     diag::Records,
     ffi::{HANDLE_DBC, HANDLE_ENV, HANDLE_STMT, Handle},
     link::{Link, Peer},
+    options::Fault,
     result::ResultSet,
 };
 
@@ -39,6 +40,7 @@ pub struct Dbc {
     /// For cancels, which must not wait for `link`.
     pub peer: Mutex<Option<Peer>>,
     pub dead: AtomicBool,
+    pub fault: Mutex<Option<Fault>>,
 }
 
 #[derive(Debug)]

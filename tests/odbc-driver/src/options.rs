@@ -5,13 +5,22 @@
 //! * `PWD={...}` is refused with HY090, `PWD="..."` is unquoted;
 //! * QUERY_TIMEOUT=60 means "do not send".
 //!
-//! `LAB_LENIENT=ON` switches the first two off.
+//! `LAB_LENIENT=ON` switches the first two off. `APP_INFO=lab-fault:NAME` makes the driver itself misbehave ([`Fault`]).
 
 use std::time::Duration;
 
 use crate::diag::Record;
 
 const BAD_STRING: i32 = 331_802;
+
+/// A breach of the ODBC contract by the driver, on demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// `disconnect`: SQLDisconnect fails.
+    Disconnect,
+    /// `execute`: SQLExecDirect returns SQL_INVALID_HANDLE for a good handle.
+    Execute,
+}
 
 /// A connection string, taken apart.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +33,7 @@ pub struct Options {
     pub server_alone: bool,
     pub login_timeout: Option<Duration>,
     pub connection_timeout: Option<Duration>,
+    pub fault: Option<Fault>,
     /// What the pod is told; keys in upper case.
     pub passed_on: Vec<(String, String)>,
 }
@@ -49,6 +59,11 @@ impl Options {
                 _ => passed_on.push((key, value)),
             }
         }
+        let fault = passed_on.iter().find_map(|(key, value)| match (key.as_str(), value.as_str()) {
+            ("APP_INFO", "lab-fault:disconnect") => Some(Fault::Disconnect),
+            ("APP_INFO", "lab-fault:execute") => Some(Fault::Execute),
+            _ => None,
+        });
         let port = port.ok_or_else(|| Record::new("HY000", 331_879, "Port number is not specified."))?;
         Ok(Self {
             server_alone: !lenient && dsn.is_none() && server.is_some(),
@@ -57,6 +72,7 @@ impl Options {
             driver: driver.filter(|_| !lenient),
             login_timeout,
             connection_timeout,
+            fault,
             passed_on,
         })
     }

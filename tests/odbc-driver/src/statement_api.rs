@@ -12,6 +12,7 @@ use crate::{
     ffi::{self, ERROR, Handle, INVALID_HANDLE, NO_DATA, Return, SQL_BIGINT, SUCCESS, SUCCESS_WITH_INFO},
     handle::{Dbc, Stmt, lock, see},
     link::{self, lost},
+    options::Fault,
     result::{Copied, ResultSet, Target},
     wire::Response,
 };
@@ -86,6 +87,9 @@ fn run(stmt: &Stmt, sql: String) -> Result<Response, Record> {
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn SQLExecDirect(handle: Handle, text: *const u8, length: i32) -> Return {
     let Some(stmt) = (unsafe { enter(handle) }) else { return INVALID_HANDLE };
+    if *lock(&stmt.dbc.fault) == Some(Fault::Execute) {
+        return INVALID_HANDLE;
+    }
     lock(&stmt.result).close();
     let sql = unsafe { ffi::text_in(text, length as isize) };
     let (columns, rows, affected) = match run(stmt, sql) {
