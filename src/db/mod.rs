@@ -4,6 +4,7 @@
 //! Statements are the types of [`sql`]; a [`ReadSql`](sql::ReadSql) cannot change anything (DESIGN D7).
 
 pub mod error;
+pub mod odbc;
 pub mod rows;
 pub mod sql;
 pub mod wire;

@@ -147,6 +147,13 @@ fn users(names: &[Identifier]) -> String {
     list(names.iter().map(Identifier::as_str))
 }
 
+/// V$DATABASE spells the name as it was typed at creation, and the statement was measured with that spelling bare
+/// (`measured.md` 2); only a name that is no plain word is quoted.
+fn database_name(name: &Identifier) -> String {
+    let plain = name.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if plain { name.as_str().to_owned() } else { name.to_string() }
+}
+
 fn count(index: usize, target: &Target) -> String {
     let table = target.table_sql();
     let from = target.partition.as_ref().map_or_else(|| table.clone(), |p| format!("{table} PARTITION ({p})"));
@@ -255,7 +262,7 @@ impl fmt::Display for ChangeSql {
             },
             Self::SetSystem { property, value } => write!(f, "ALTER SYSTEM SET {property} = {value}"),
             Self::CloseSession { database, session } => {
-                write!(f, "ALTER DATABASE {database} SESSION CLOSE {session}")
+                write!(f, "ALTER DATABASE {} SESSION CLOSE {session}", database_name(database))
             }
             Self::SessionQueryTimeout(s) => write!(f, "ALTER SESSION SET QUERY_TIMEOUT = {s}"),
         }
@@ -296,6 +303,10 @@ mod tests {
             ),
             (ChangeSql::Sync { name, parallel: 2 }, "ALTER REPLICATION AKU_REP_01 SYNC PARALLEL 2"),
             (ChangeSql::Truncate(target("T1", None)?), "TRUNCATE TABLE SYS.T1"),
+            (
+                ChangeSql::CloseSession { database: Identifier::exact("mydb")?, session: 7 },
+                "ALTER DATABASE mydb SESSION CLOSE 7",
+            ),
             (ChangeSql::Truncate(target("T2", Some("P1"))?), "ALTER TABLE SYS.T2 TRUNCATE PARTITION P1"),
         ];
         for (sql, want) in table {

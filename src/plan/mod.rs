@@ -4,11 +4,29 @@
 //! clock, no I/O, no environment. There is no dry run anywhere: a dry run is a plan that nobody applies.
 
 mod action;
+mod build;
+mod catch_up;
+pub mod check;
+mod clean;
+mod end;
+mod full;
 mod graph;
+mod join;
+mod make;
+mod master;
+mod preflight;
 mod reason;
+mod start;
+mod world;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen, Until};
 pub use graph::{GraphError, critical_path, order};
+pub use make::{make, row_questions};
 pub use reason::{Code, Reason};
 
 use serde::{Deserialize, Serialize};

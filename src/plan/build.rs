@@ -1,0 +1,64 @@
+//! Collects actions and hands out their numbers. An action can only wait for one that was added before it, so what
+//! comes out is a DAG by construction.
+
+use super::{
+    action::{Action, ActionId, After, Op, RunWhen},
+    reason::{Code, Reason},
+};
+use crate::topology::Ordinal;
+
+/// Actions in the making.
+#[derive(Default)]
+pub(super) struct Builder {
+    actions: Vec<Action>,
+}
+
+/// What an action waits for, and why.
+#[derive(Clone, Default)]
+pub(super) struct Waits(Vec<After>);
+
+impl Waits {
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    pub fn on(ids: impl IntoIterator<Item = ActionId>, because: &str) -> Self {
+        Self::none().and(ids, because)
+    }
+
+    pub fn and(mut self, ids: impl IntoIterator<Item = ActionId>, because: &str) -> Self {
+        for action in ids {
+            if !self.0.iter().any(|a| a.action == action) {
+                self.0.push(After { action, because: because.to_owned() });
+            }
+        }
+        self
+    }
+}
+
+impl Builder {
+    pub fn add(&mut self, pod: Ordinal, op: Op, because: Reason, waits: Waits) -> ActionId {
+        self.add_when(pod, op, because, waits, RunWhen::Normal)
+    }
+
+    pub fn add_when(&mut self, pod: Ordinal, op: Op, because: Reason, waits: Waits, run: RunWhen) -> ActionId {
+        let id = ActionId(u32::try_from(self.actions.len() + 1).unwrap_or(u32::MAX));
+        let mut after = waits.0;
+        after.sort_by_key(|a| a.action);
+        self.actions.push(Action { id, pod, op, because, after, run });
+        id
+    }
+
+    /// The action that was added last.
+    pub fn last(&self) -> Option<ActionId> {
+        self.actions.last().map(|a| a.id)
+    }
+
+    pub fn finish(self) -> Vec<Action> {
+        self.actions
+    }
+}
+
+pub(super) fn why(code: Code, text: impl Into<String>) -> Reason {
+    Reason::new(code, text)
+}

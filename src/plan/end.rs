@@ -1,0 +1,204 @@
+//! A pod leaves in an orderly way: fenced, flushed, stopped, reset (DESIGN D15; `measured.md` 2).
+//!
+//! A kill at any point fails towards "copy anew": the leaving pod forgets before its peers do.
+
+use super::{
+    Decision, Plan,
+    action::{ActionId, Expect, Op, Until},
+    build::{Builder, Waits, why},
+    reason::{Code, Reason},
+    world::World,
+};
+use crate::{
+    conf::Switch,
+    desired::Object,
+    observe::{MarkerView, Sender, Side},
+    topology::Ordinal,
+};
+
+pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
+    let mut end = End { world, me, build: Builder::default(), notes: world.notes(me) };
+    let (fenced, pairs) = end.begin();
+    for k in pairs {
+        end.leave(k, fenced);
+    }
+    end.remarks();
+    let text = format!("pod {me} leaves; what it committed is delivered first");
+    Plan {
+        goal: world.desired.goal,
+        statefulset: world.desired.statefulset.clone(),
+        decision: Decision::None { because: vec![why(Code::Leaving, text)] },
+        pods: world.lines(me),
+        notes: end.notes,
+        approvals: Vec::new(),
+        actions: end.build.finish(),
+        already_right: world.desired.objects_of(me).count(),
+    }
+}
+
+struct End<'a> {
+    world: &'a World<'a>,
+    me: Ordinal,
+    build: Builder,
+    notes: Vec<Reason>,
+}
+
+impl End<'_> {
+    fn resets(&self) -> bool {
+        // Pod 0 keeps its positions: that is how it catches up when it comes back (BUG-50259). Without a flush a RESET
+        // would forget rows that were never sent (DESIGN D15).
+        !self.me.is_master()
+            && self.world.desired.reset_at_end == Switch::On
+            && self.world.desired.flush_at_end == Switch::On
+    }
+
+    fn objects(&self, k: Ordinal) -> Vec<Object> {
+        self.world.desired.objects_between(self.me, k).cloned().collect()
+    }
+
+    /// Whether anything is left to do for a pair.
+    fn busy(&self, k: Ordinal) -> bool {
+        let forget =
+            |pod: Ordinal, o: &Object| matches!(self.world.observed.side(pod, &o.name), Side::Live(_)) && self.resets();
+        self.objects(k)
+            .iter()
+            .any(|o| [self.me, k].into_iter().any(|pod| self.world.is_started(pod, o) || forget(pod, o)))
+    }
+
+    /// The fence and the marker, when there is anything to fence for.
+    fn begin(&mut self) -> (Option<ActionId>, Vec<Ordinal>) {
+        let pairs: Vec<_> = self.world.seen_others(self.me).filter(|k| self.busy(*k)).collect();
+        let sends = self
+            .world
+            .desired
+            .objects_of(self.me)
+            .any(|(_, o)| matches!(self.world.observed.side(self.me, &o.name), Side::Live(_)));
+        let open = self.world.pod(self.me).is_some_and(|p| !p.admin_mode());
+        let fenced = (open && (sends || !pairs.is_empty())).then(|| {
+            let text = "what clients commit after the last flush would be lost, so they are shut out first";
+            self.build.add(self.me, Op::Fence, why(Code::Fence, text), Waits::none())
+        });
+        match self.world.observed.marker {
+            MarkerView::Present | MarkerView::Stale => {
+                let because = why(Code::Marker, "the pod is no longer started");
+                self.build.add(self.me, Op::RemoveMarker, because, Waits::on(fenced, "right after the fence"));
+            }
+            MarkerView::Missing | MarkerView::Elsewhere => {}
+        }
+        (fenced, pairs)
+    }
+
+    fn leave(&mut self, k: Ordinal, fenced: Option<ActionId>) {
+        let me = self.me;
+        let flushed = self.flush(k, fenced);
+        let stop_waits =
+            Waits::on(flushed, "everything is delivered before the streams stop").and(fenced, "users are out first");
+        for object in self.objects(k) {
+            let mine = self.stop(me, k, &object, &stop_waits);
+            let theirs = self.stop(k, me, &object, &stop_waits);
+            if !self.resets() {
+                continue;
+            }
+            let stopped =
+                Waits::on(mine, "RESET needs a stopped sender").and(flushed, "unsent rows are never forgotten");
+            let mine = self.reset(me, k, &object, stopped);
+            let stopped = Waits::on(theirs, "RESET needs a stopped sender")
+                .and(mine, "the leaving pod forgets first: a kill in between means a new copy, never a gap")
+                .and(flushed, "only a pair whose flush returned is reset");
+            self.reset(k, me, &object, stopped);
+        }
+    }
+
+    /// Flushes every live side towards `k` and proves that nothing is left.
+    fn flush(&mut self, k: Ordinal, fenced: Option<ActionId>) -> Option<ActionId> {
+        if self.world.desired.flush_at_end == Switch::Off {
+            return None;
+        }
+        let me = self.me;
+        let (mut flushed, mut names) = (Vec::new(), Vec::new());
+        for object in self.objects(k) {
+            if !matches!(self.world.observed.side(me, &object.name), Side::Live(_)) {
+                continue;
+            }
+            let down = self.world.replication(me, &object).is_some_and(|r| r.sender == Sender::None);
+            let started = down.then(|| {
+                let op = Op::Start { name: object.name.clone(), peer: k, expect: Expect::Live };
+                let text = format!(
+                    "pod {me} has no sender to pod {k}, and it keeps a position: what is unsent goes out first"
+                );
+                self.build.add(me, op, why(Code::SenderDown, text), Waits::on(fenced, "users are out first"))
+            });
+            let op = Op::Flush {
+                name: object.name.clone(),
+                peer: k,
+                until: Until::NoGap,
+                wait_s: self.world.desired.flush_wait_s(),
+            };
+            let text = format!("everything pod {me} committed must be on pod {k}");
+            let waits = Waits::on(fenced, "users are out first").and(started, "only a running sender can be flushed");
+            flushed.push(self.build.add(me, op, why(Code::FlushBeforeStop, text), waits));
+            names.push(object.name);
+        }
+        (!names.is_empty()).then(|| {
+            let text = format!("nothing is left to send to pod {k}");
+            self.build.add(
+                me,
+                Op::CheckNoGap { names },
+                why(Code::ProveNoGap, text),
+                Waits::on(flushed, "it looks at what they did"),
+            )
+        })
+    }
+
+    fn stop(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: &Waits) -> Option<ActionId> {
+        // The flush may have started a sender that was down.
+        let revived = pod == self.me
+            && self.world.desired.flush_at_end == Switch::On
+            && matches!(self.world.observed.side(pod, &object.name), Side::Live(_));
+        (self.world.is_started(pod, object) || revived).then(|| {
+            let op = Op::Stop { name: object.name.clone(), peer };
+            self.build.add(pod, op, why(Code::Leaving, format!("pod {} leaves", self.me)), waits.clone())
+        })
+    }
+
+    fn reset(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: Waits) -> Option<ActionId> {
+        match self.world.observed.side(pod, &object.name) {
+            Side::Live(_) | Side::GaveUp => {
+                let op = Op::Reset { name: object.name.clone(), peer };
+                let text =
+                    format!("pod {pod} keeps no log for pod {peer}; pod {} is copied anew when it comes back", self.me);
+                Some(self.build.add(pod, op, why(Code::ResetAtEnd, text), waits))
+            }
+            Side::Missing | Side::Reset | Side::Unknown => None,
+        }
+    }
+
+    fn remarks(&mut self) {
+        let me = self.me;
+        if self.build.last().is_none() {
+            return;
+        }
+        if self.world.desired.flush_at_end == Switch::Off {
+            self.notes.push(Reason::new(
+                Code::NoFlushAtEnd,
+                "AKU_FLUSH_AT_END is 0: nothing is flushed, so nothing is reset either, because that would lose unsent rows",
+            ));
+        }
+        if !self.resets() {
+            self.notes.push(Reason::new(
+                Code::LogKept,
+                format!("positions are kept: the other pods keep their log for pod {me} until it comes back, so their disks fill while it is away"),
+            ));
+        }
+        for (k, object) in self.world.desired.objects_of(me) {
+            if self.world.pod(k).is_none()
+                && let Side::Live(sn) = self.world.observed.side(me, &object.name)
+            {
+                self.notes.push(Reason::new(
+                    Code::LogKept,
+                    format!("pod {k} is not reachable, so {} stays live at SN {sn}: what pod {k} does not have is sent when both are back", object.name),
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The full join: a slave's targets are emptied and copied anew from pod 0, pinned so that nothing that other pods
+//! commit meanwhile is missed. Order and reasons: DESIGN D1, D15, D16; measured in `measured.md` 1.
+
+use super::{
+    Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
+    build::Waits,
+    catch_up,
+    join::Join,
+    reason::{Code, Reason},
+    start::{Draft, no_source},
+    world::World,
+};
+use crate::{
+    desired::Object,
+    observe::{Mode, Side},
+    topology::{Ordinal, Target},
+};
+
+/// Members other than source and joiner: the pods that must be pinned.
+pub(super) fn members(world: &World<'_>, me: Ordinal) -> Vec<Ordinal> {
+    world.seen_others(me).filter(|k| !k.is_master() && world.is_member(*k)).collect()
+}
+
+/// Everything that bars a full join before rows are even counted.
+pub(super) fn bars(world: &World<'_>, me: Ordinal, because: &[Reason]) -> Result<(), Refusal> {
+    let source = Ordinal::MASTER;
+    let refuse = |kind, code, text: String, next: Vec<String>| {
+        let mut all = vec![Reason::new(code, text)];
+        all.extend(because.iter().cloned());
+        Err(Refusal { kind, because: all, next })
+    };
+    if world.pod(source).is_none_or(crate::observe::Pod::admin_mode) {
+        return Err(no_source(world, me, because));
+    }
+    let broken = world.pods_broken();
+    if !broken.is_empty() {
+        let names: Vec<_> = broken.iter().map(|k| format!("pod {k}")).collect();
+        return refuse(
+            RefusalKind::CannotTell,
+            Code::BrokenPod,
+            format!(
+                "pod {me} must be copied anew, which deletes its rows, while {} cannot be looked at; nothing was changed",
+                names.join(", ")
+            ),
+            world.notes(me).into_iter().filter(|n| n.code == Code::PodBroken).map(|n| n.text).collect(),
+        );
+    }
+    if !world.pod(me).is_some_and(crate::observe::Pod::admin_mode) {
+        return refuse(
+            RefusalKind::Refused,
+            Code::NotAdminMode,
+            format!(
+                "pod {me} must be copied anew, but it admits users (ADMIN_MODE 0), and what they write would be deleted; nothing was changed"
+            ),
+            vec![
+                format!(
+                    "on pod {me}: ALTER SYSTEM SET ADMIN_MODE = 1 and close the sessions (or run `aku apply end --ordinal {me}`), then start again"
+                ),
+                "boot the server with ADMIN_MODE = 1, so that users wait until aku opens the pod".to_owned(),
+            ],
+        );
+    }
+    let eager = |k: Ordinal, o: &Object| {
+        [me, k].iter().any(|p| world.replication(*p, o).is_some_and(|r| r.mode == Mode::Eager))
+    };
+    let eager: Vec<_> = members(world, me)
+        .into_iter()
+        .flat_map(|k| world.desired.objects_between(me, k).filter(move |o| eager(k, o)).map(|o| o.name.to_string()))
+        .collect();
+    if !eager.is_empty() {
+        return refuse(
+            RefusalKind::Refused,
+            Code::EagerJoin,
+            format!(
+                "{} is EAGER and cannot be pinned (ERR-61121), so rows could be missed while pod {me} is copied",
+                eager.join(", ")
+            ),
+            vec![
+                "end the other slaves first, so that only pod 0 is in service, or recreate the objects as LAZY"
+                    .to_owned(),
+            ],
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn plan(
+    world: &World<'_>,
+    me: Ordinal,
+    mut draft: Draft,
+    creating: &[(Ordinal, &Object)],
+    because: Vec<Reason>,
+) -> Plan {
+    let source = Ordinal::MASTER;
+    let rows = rows_at_stake(world, me);
+    let unsent = unsent(world, me);
+    let approvals = approvals(world, me, &rows, &unsent);
+    let mut join = Join { world, me, source, members: members(world, me), draft: &mut draft };
+
+    let created = catch_up::create(world, &mut join.draft.build, me, creating);
+    let salvaged = join.salvage(&created);
+    let forgotten = join.forget(&salvaged);
+    let defined = join.redefine(&forgotten);
+    let ready: Vec<_> = created.iter().chain(&forgotten).chain(&defined).copied().collect();
+    let (pins, flushed) = join.pin(&ready);
+    let names = world.desired.objects_of(me).map(|(_, o)| o.name.clone()).collect();
+    let quiet = join.check_quiet(names, &ready, &pins, &flushed);
+    let emptied = join.truncate(quiet);
+    let synced = join.sync(&emptied, &rows, &pins);
+    let proved = join.prove(&synced);
+    let running = join.start_all(proved);
+    let delayed = catch_up::delay(
+        world,
+        &mut draft,
+        Waits::on(running.iter().copied(), "the delay counts from the moment the rows are right"),
+    );
+    let opened = catch_up::open(
+        world,
+        &mut draft,
+        Waits::on(running, "users come in when every stream runs").and(delayed, "after the delay"),
+    );
+    catch_up::marker(world, &mut draft, opened);
+    draft.notes.retain(|n| n.code != Code::Differs);
+    draft.into_plan(world, Decision::Full { source, because, rows, unsent }, approvals)
+}
+
+fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
+    let count = |pod: Ordinal, target: &Target| world.pod(pod).and_then(|p| p.rows_of(target));
+    world
+        .desired
+        .targets()
+        .map(|target| RowsAtStake {
+            target: target.clone(),
+            joiner: count(me, target),
+            source: count(Ordinal::MASTER, target),
+        })
+        .collect()
+}
+
+/// Sides of the joiner that cannot deliver what they hold, while it holds rows at all.
+fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
+    let holds_rows = world.pod(me).is_some_and(|p| p.rows.is_empty() || p.rows.iter().any(|(_, n)| *n > 0));
+    if !holds_rows {
+        return Vec::new();
+    }
+    let lost = |(k, o): (Ordinal, &Object)| {
+        let sides = world.sides(me, k, o);
+        let undelivered = match (sides.mine, sides.theirs) {
+            (Side::GaveUp, _) => true,
+            // The peer has no object to receive into.
+            (Side::Live(_), Side::Missing) => world.is_member(k),
+            (Side::Live(_), Side::Unknown) => world.is_down(k, me),
+            (Side::Live(_), Side::Reset | Side::Live(_) | Side::GaveUp)
+            | (Side::Missing | Side::Reset | Side::Unknown, _) => false,
+        };
+        undelivered.then(|| Unsent { name: o.name.clone(), peer: k, side: sides.mine })
+    };
+    world.desired.objects_of(me).filter_map(lost).collect()
+}
+
+fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
+    let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
+    let mut all = Vec::new();
+    let joiner: u64 = rows.iter().filter_map(|r| r.joiner).sum();
+    if joiner > 0 || rows.iter().any(|r| r.joiner.is_none()) {
+        all.push(Approval {
+            class: ApprovalClass::DeletesRows,
+            scope: scope(me),
+            because: format!("{joiner} rows on pod {me} are deleted and copied anew from pod 0"),
+        });
+    }
+    if joiner > 0 && rows.iter().all(|r| r.source.unwrap_or(0) == 0) {
+        all.push(Approval {
+            class: ApprovalClass::EmptySource,
+            scope: scope(me),
+            because: format!("every target on pod 0 is empty while pod {me} holds {joiner} rows: pod 0 may have come back with an empty volume"),
+        });
+    }
+    for down in world.pods_down(me) {
+        all.push(Approval {
+            class: ApprovalClass::MemberDown,
+            scope: scope(down),
+            because: format!("pod {down} is down and may hold rows that pod {me} will not get from anybody"),
+        });
+    }
+    if unsent.iter().any(|u| u.side == Side::GaveUp) {
+        all.push(Approval {
+            class: ApprovalClass::LosesUnsent,
+            scope: scope(me),
+            because: format!("pod {me} gave up log that it had not sent; what it holds beyond pod 0 is deleted"),
+        });
+    }
+    all.sort();
+    all.dedup();
+    all
+}

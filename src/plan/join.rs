@@ -1,0 +1,376 @@
+//! The steps of a full join, in order (DESIGN D1). `full` decides whether there may be one.
+
+use super::{
+    RowsAtStake,
+    action::{ActionId, Expect, Op, RunWhen, Until},
+    build::{Waits, why},
+    preflight,
+    reason::{Code, Reason},
+    start::Draft,
+    world::World,
+};
+use crate::{
+    desired::Object,
+    observe::{Sender, Side},
+    topology::{Ordinal, ReplicationName},
+};
+
+/// Longest wait for transactions that were open at the pin, seconds.
+const DRAIN_S: u32 = 60;
+
+pub(super) struct Join<'w, 'd> {
+    pub world: &'w World<'w>,
+    pub me: Ordinal,
+    pub source: Ordinal,
+    pub members: Vec<Ordinal>,
+    pub draft: &'d mut Draft,
+}
+
+/// What salvage left to wait for: the flush of one object of the joiner.
+pub(super) type Salvaged = Vec<(ReplicationName, ActionId)>;
+
+impl Join<'_, '_> {
+    fn objects(&self, k: Ordinal) -> Vec<Object> {
+        self.world.desired.objects_between(self.me, k).cloned().collect()
+    }
+
+    fn receivers_of_salvage(&self) -> Vec<Ordinal> {
+        std::iter::once(self.source).chain(self.members.iter().copied()).collect()
+    }
+
+    /// (1) What the joiner has not sent is delivered, where its side is live and the peer has the object.
+    pub fn salvage(&mut self, created: &[ActionId]) -> Salvaged {
+        let mut flushed = Vec::new();
+        for k in self.receivers_of_salvage() {
+            for object in self.objects(k) {
+                let sides = self.world.sides(self.me, k, &object);
+                let (Side::Live(_), Side::Reset | Side::Live(_) | Side::GaveUp) = (sides.mine, sides.theirs) else {
+                    continue;
+                };
+                let sender = self.world.replication(self.me, &object).map_or(Sender::None, |r| r.sender);
+                let text = format!(
+                    "what pod {} committed and pod {k} does not have yet is delivered before it would be deleted",
+                    self.me
+                );
+                let started = (sender == Sender::None).then(|| {
+                    let op = Op::Start { name: object.name.clone(), peer: k, expect: Expect::Live };
+                    self.draft.build.add(
+                        self.me,
+                        op,
+                        why(Code::Salvage, text.clone()),
+                        Waits::on(created.iter().copied(), "objects first"),
+                    )
+                });
+                let op = Op::Flush {
+                    name: object.name.clone(),
+                    peer: k,
+                    until: Until::NoGap,
+                    wait_s: self.world.desired.flush_wait_s(),
+                };
+                let id = self.draft.build.add(
+                    self.me,
+                    op,
+                    why(Code::Salvage, text),
+                    Waits::on(started, "only a running sender can be flushed"),
+                );
+                flushed.push((object.name, id));
+            }
+        }
+        flushed
+    }
+
+    /// (2) Both sides of every pair of the joiner: STOP, then RESET; its own side first.
+    pub fn forget(&mut self, salvaged: &Salvaged) -> Vec<ActionId> {
+        let mut done = Vec::new();
+        for k in self.world.seen_others(self.me).collect::<Vec<_>>() {
+            for object in self.objects(k) {
+                let flushed = salvaged.iter().find(|(name, _)| *name == object.name).map(|(_, id)| *id);
+                let mine = self.forget_side(self.me, k, &object, flushed);
+                let theirs = self.forget_side(k, self.me, &object, mine);
+                done.extend(mine);
+                done.extend(theirs);
+            }
+        }
+        done
+    }
+
+    fn forget_side(
+        &mut self,
+        pod: Ordinal,
+        peer: Ordinal,
+        object: &Object,
+        after: Option<ActionId>,
+    ) -> Option<ActionId> {
+        let waits = Waits::on(after, "what is unsent goes out first, and the joiner forgets before its peer");
+        // Salvage starts a sender that was down.
+        let started = self.world.is_started(pod, object) || (pod == self.me && after.is_some());
+        let stop = started.then(|| {
+            let op = Op::Stop { name: object.name.clone(), peer };
+            let text = format!("pod {pod} must not send to pod {peer} while pod {} is copied", self.me);
+            self.draft.build.add(pod, op, why(Code::StopFirst, text), waits.clone())
+        });
+        match self.world.observed.side(pod, &object.name) {
+            Side::Live(_) | Side::GaveUp => {
+                let op = Op::Reset { name: object.name.clone(), peer };
+                let text = format!("the old position of pod {pod} would replay old changes over the new copy");
+                let waits = waits.and(stop, "RESET needs a stopped sender");
+                Some(self.draft.build.add(pod, op, why(Code::ForgetOldPosition, text), waits))
+            }
+            Side::Missing | Side::Reset | Side::Unknown => stop,
+        }
+    }
+
+    /// Objects whose definition differs are made anew: their positions are forgotten anyway.
+    pub fn redefine(&mut self, forgotten: &[ActionId]) -> Vec<ActionId> {
+        let mut done = Vec::new();
+        let me = self.me;
+        let receivers = self.receivers_of_salvage();
+        let mine = self.world.desired.objects_of(me).map(|(k, o)| (me, k, o.clone()));
+        let theirs =
+            self.world.desired.objects_of(me).filter(|(k, _)| receivers.contains(k)).map(|(k, o)| (k, me, o.clone()));
+        for (pod, peer, object) in mine.chain(theirs).collect::<Vec<_>>() {
+            let Some(diff) = preflight::difference(self.world, pod, peer, &object) else { continue };
+            let text =
+                format!("it is not what aku.conf says, and its position is forgotten anyway:\n{}", diff.trim_end());
+            let waits = Waits::on(forgotten.iter().copied(), "an object with a position is not dropped");
+            let op = Op::DropReplication { name: object.name.clone(), peer };
+            let dropped = self.draft.build.add(pod, op, why(Code::Differs, text.clone()), waits);
+            let address = &self.world.desired.pods[&peer];
+            let op = Op::CreateReplication {
+                name: object.name.clone(),
+                peer,
+                host: address.host.clone(),
+                port: address.port,
+                targets: self.world.desired.groups[&object.group].targets.clone(),
+            };
+            done.push(self.draft.build.add(
+                pod,
+                op,
+                why(Code::Differs, text),
+                Waits::on([dropped], "the name must be free"),
+            ));
+        }
+        done
+    }
+
+    /// (3) and (4): every other member is pinned, drained, and flushed to the source.
+    pub fn pin(&mut self, ready: &[ActionId]) -> (Vec<(Ordinal, Object, ActionId)>, Vec<ActionId>) {
+        let (me, source) = (self.me, self.source);
+        let (mut pins, mut flushed) = (Vec::new(), Vec::new());
+        for k in self.members.clone() {
+            let mut here = Vec::new();
+            for object in self.objects(k) {
+                let op = Op::Pin { name: object.name.clone(), peer: me };
+                let text = format!(
+                    "from now on pod {k} keeps its log for pod {me}, so that nothing it commits during the copy is missed"
+                );
+                let id = self.draft.build.add(
+                    k,
+                    op,
+                    why(Code::Pin, text),
+                    Waits::on(ready.iter().copied(), "an old position would replay old changes"),
+                );
+                here.push(id);
+                pins.push((k, object, id));
+            }
+            let text = format!(
+                "a transaction that was open on pod {k} at the pin is in neither stream unless it ends before the snapshot"
+            );
+            let drained = self.draft.build.add(
+                k,
+                Op::Drain { wait_s: DRAIN_S },
+                why(Code::Drain, text),
+                Waits::on(here, "it looks at what was open at the pin"),
+            );
+            for object in self.world.desired.objects_between(k, source).cloned().collect::<Vec<_>>() {
+                let op = Op::Flush {
+                    name: object.name.clone(),
+                    peer: source,
+                    until: Until::Issued,
+                    wait_s: self.world.desired.flush_wait_s(),
+                };
+                let text = format!("what pod {k} committed before the pin must be on pod {source} before the snapshot");
+                flushed.push(self.draft.build.add(
+                    k,
+                    op,
+                    why(Code::FlushToSource, text),
+                    Waits::on([drained], "it delivers what the drain waited for"),
+                ));
+            }
+        }
+        (pins, flushed)
+    }
+
+    /// (5) Nobody sends to the joiner any more, and no side of it is live.
+    pub fn check_quiet(
+        &mut self,
+        names: Vec<ReplicationName>,
+        ready: &[ActionId],
+        pins: &[(Ordinal, Object, ActionId)],
+        flushed: &[ActionId],
+    ) -> ActionId {
+        let waits = Waits::on(ready.iter().copied(), "positions are forgotten first")
+            .and(pins.iter().map(|(_, _, id)| *id), "a pin sends until its STOP")
+            .and(flushed.iter().copied(), "a failure up to here loses nothing");
+        let text =
+            format!("rows that arrive on pod {} after its tables are emptied would be in the way of the copy", self.me);
+        self.draft.build.add(self.me, Op::CheckQuiet { names }, why(Code::QuietBeforeTruncate, text), waits)
+    }
+
+    /// (6) and (7): the targets are emptied and proved empty.
+    pub fn truncate(&mut self, quiet: ActionId) -> Vec<ActionId> {
+        let (me, source) = (self.me, self.source);
+        let was = self.world.pod(me).and_then(|p| p.property("REPLICATION_DDL_ENABLE")).unwrap_or(0);
+        if was != 0 {
+            self.draft.notes.push(Reason::new(
+                Code::SettingLeft,
+                format!("REPLICATION_DDL_ENABLE is already {was} on pod {me}, perhaps left by a run that was killed; it is set to 0 afterwards"),
+            ));
+        }
+        let set = |to: i64, from: i64| Op::SetProperty { property: "REPLICATION_DDL_ENABLE".to_owned(), from, to };
+        let text = "TRUNCATE of a replicated table needs it (ERR-312C4)";
+        let on = self.draft.build.add(
+            me,
+            set(1, was),
+            why(Code::DdlSwitch, text),
+            Waits::on([quiet], "the switch is open as briefly as possible"),
+        );
+        let mut emptied = Vec::new();
+        for target in self.world.desired.targets().cloned().collect::<Vec<_>>() {
+            let text = format!("pod {me} gets a new copy, and SYNC is right only into empty tables");
+            let op = Op::Truncate { target, source };
+            emptied.push(self.draft.build.add(
+                me,
+                op,
+                why(Code::EmptyTarget, text),
+                Waits::on([on], "needs the switch"),
+            ));
+        }
+        let back = self.draft.build.add_when(
+            me,
+            set(0, 1),
+            why(Code::PutBack, "put back whatever happens"),
+            Waits::on(emptied.iter().copied(), "when the tables are empty, or it failed").and([on], "it undoes this"),
+            RunWhen::Always { armed_by: on },
+        );
+        let targets = self.world.desired.targets().cloned().collect();
+        let waits =
+            Waits::on(emptied, "it looks at what they did").and([back], "the switch is closed before rows are copied");
+        vec![self.draft.build.add(
+            me,
+            Op::CheckEmpty { targets },
+            why(Code::ProveEmpty, "SYNC copies only into targets proved empty"),
+            waits,
+        )]
+    }
+
+    /// (8) All groups are copied side by side, without the lock that starves the source's receivers.
+    pub fn sync(
+        &mut self,
+        emptied: &[ActionId],
+        rows: &[RowsAtStake],
+        pins: &[(Ordinal, Object, ActionId)],
+    ) -> Vec<ActionId> {
+        const LOCK: &str = "REPLICATION_SYNC_LOCK_TIMEOUT";
+        let (me, source) = (self.me, self.source);
+        let was = self.world.pod(source).and_then(|p| p.property(LOCK)).unwrap_or(0);
+        let set = |from, to| Op::SetProperty { property: LOCK.to_owned(), from, to };
+        let off = (was != 0).then(|| {
+            let text = format!("a SYNC that waits for its lock makes pod {source} skip changes it receives");
+            self.draft.build.add(
+                source,
+                set(was, 0),
+                why(Code::NoSyncLock, text),
+                Waits::on(emptied.iter().copied(), "only for the length of the copy"),
+            )
+        });
+        let mut synced = Vec::new();
+        for object in self.objects(source) {
+            let group = &self.world.desired.groups[&object.group];
+            let counted: Option<u64> =
+                rows.iter().filter(|r| group.targets.contains(&r.target)).map(|r| r.source).sum();
+            let op = Op::Sync { name: object.name.clone(), peer: me, parallel: group.sync_parallel, rows: counted };
+            let waits = Waits::on(emptied.iter().copied(), "sync needs empty tables").and(off, "without the lock");
+            synced.push(self.draft.build.add(
+                source,
+                op,
+                why(Code::Copy, format!("pod {source} copies the targets to pod {me}")),
+                waits,
+            ));
+        }
+        if let Some(off) = off {
+            let waits =
+                Waits::on(synced.iter().copied(), "when the copy is over, or failed").and([off], "it undoes this");
+            self.draft.build.add_when(
+                source,
+                set(0, was),
+                why(Code::PutBack, "put back whatever happens"),
+                waits,
+                RunWhen::Always { armed_by: off },
+            );
+        }
+        for (k, object, pin) in pins {
+            let run = RunWhen::Undo { armed_by: *pin, until: synced.clone() };
+            let text = format!("without a finished copy the pin would make pod {k} keep log for nothing");
+            let op = Op::Unpin { name: object.name.clone(), peer: me };
+            self.draft.build.add_when(
+                *k,
+                op,
+                why(Code::UndoPin, text),
+                Waits::on(synced.iter().copied(), "only if the copy did not finish").and([*pin], "it undoes this"),
+                run,
+            );
+        }
+        synced
+    }
+
+    /// (9) The contents are checked; success of SYNC proves nothing.
+    pub fn prove(&mut self, synced: &[ActionId]) -> ActionId {
+        let (me, source) = (self.me, self.source);
+        let op = Op::CheckContents {
+            source,
+            names: self.objects(source).into_iter().map(|o| o.name).collect(),
+            targets: self.world.desired.targets().cloned().collect(),
+            wait_s: self.world.desired.flush_wait_s(),
+        };
+        let text = format!("SYNC can leave rows out and still say success, so pods {source} and {me} are counted");
+        self.draft.build.add(
+            me,
+            op,
+            why(Code::ProveContents, text),
+            Waits::on(synced.iter().copied(), "it looks at what they copied"),
+        )
+    }
+
+    /// (10) and (11): the joiner sends to everybody, then everybody sends to the joiner.
+    pub fn start_all(&mut self, proved: ActionId) -> Vec<ActionId> {
+        let me = self.me;
+        let mut out = Vec::new();
+        for k in self.receivers_of_salvage() {
+            for object in self.objects(k) {
+                let op = Op::Start { name: object.name.clone(), peer: k, expect: Expect::Fresh };
+                let text = format!("pod {me} sends what it will commit to pod {k}");
+                out.push(self.draft.build.add(
+                    me,
+                    op,
+                    why(Code::SendToPeer, text),
+                    Waits::on([proved], "no side of the joiner is live before its copy is proved"),
+                ));
+            }
+        }
+        let mut all = out.clone();
+        for k in self.members.clone() {
+            for object in self.objects(k) {
+                let op = Op::Start { name: object.name.clone(), peer: me, expect: Expect::Live };
+                let text = format!("pod {k} sends from its pin on; what the copy already had is skipped");
+                all.push(self.draft.build.add(
+                    k,
+                    op,
+                    why(Code::ResumeFromPin, text),
+                    Waits::on(out.iter().copied(), "the joiner's own streams first"),
+                ));
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,99 @@
+//! Pod 0 comes up. It is never truncated, never reset, never the target of a SYNC (BUG-50259).
+
+use super::{
+    Decision, Plan, Refusal, RefusalKind,
+    build::{Waits, why},
+    catch_up,
+    reason::{Code, Reason},
+    start::{Draft, word},
+    world::World,
+};
+use crate::{desired::Object, observe::Side, topology::Ordinal};
+
+/// Refuses when pod 0 lost its place while a slave has one: what the slaves committed meanwhile never reached it.
+pub(super) fn judge(world: &World<'_>, notes: &mut Vec<Reason>) -> Result<(), Refusal> {
+    let me = Ordinal::MASTER;
+    let mut failed = Vec::new();
+    for k in world.seen_others(me) {
+        let in_service = world.pod(k).is_some_and(|p| !p.admin_mode());
+        for object in world.desired.objects_between(me, k) {
+            let (mine, theirs) = (world.observed.side(me, &object.name), world.observed.side(k, &object.name));
+            let name = &object.name;
+            let lost = match (mine, theirs) {
+                (Side::Missing | Side::Reset | Side::GaveUp, Side::Live(_) | Side::GaveUp)
+                | (Side::Live(_), Side::GaveUp) => true,
+                (Side::Missing | Side::Reset, Side::Reset) => in_service,
+                (Side::Live(_), Side::Missing | Side::Reset) if in_service => {
+                    notes.push(Reason::new(
+                        Code::SlaveFailed,
+                        format!("The SLAVE server is detected to have failed: {name} on pod {k} {}; `aku -p start` on pod {k} copies it anew", word(theirs)),
+                    ));
+                    false
+                }
+                (Side::GaveUp, Side::Missing | Side::Reset) => {
+                    notes.push(Reason::new(
+                        Code::SlaveFailed,
+                        format!(
+                            "{name}: pod 0 gave up unsent log for pod {k}; `aku -p start` on pod {k} copies it anew"
+                        ),
+                    ));
+                    false
+                }
+                (Side::Live(_), Side::Live(_) | Side::Missing | Side::Reset)
+                | (Side::Missing | Side::Reset, Side::Missing)
+                | (_, Side::Unknown)
+                | (Side::Unknown, _) => false,
+            };
+            if lost {
+                failed.push(Reason::new(
+                    Code::MasterFailed,
+                    format!(
+                        "{name}: pod 0 {}, pod {k} {}{}",
+                        word(mine),
+                        word(theirs),
+                        if in_service { " and in service" } else { "" }
+                    ),
+                ));
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let mut because = vec![Reason::new(
+        Code::MasterFailed,
+        "The MASTER server is detected to have failed. Check and perform a manual recovery. \
+         Pod 0 lost its place in the log while a slave has one; opening it would copy stale or empty tables over the slaves",
+    )];
+    because.extend(failed);
+    Err(Refusal {
+        kind: RefusalKind::Refused,
+        because,
+        next: vec![
+            "choose the most advanced slave s; run `aku -p end` on every other slave and stop them".to_owned(),
+            "on pod 0: ALTER SYSTEM SET REPLICATION_DDL_ENABLE = 1; TRUNCATE every target; set it back to 0".to_owned(),
+            "on pod s: STOP, RESET and SYNC its object with pod 0 (every group); on pod 0: START the same objects"
+                .to_owned(),
+            "then run `aku -p start` on pod 0 again, and start the other slaves".to_owned(),
+        ],
+    })
+}
+
+/// Creates what is missing, catches up with every pod that is live in both directions, opens.
+pub(super) fn plan(world: &World<'_>, mut draft: Draft, creating: &[(Ordinal, &Object)]) -> Plan {
+    let me = Ordinal::MASTER;
+    let created = catch_up::create(world, &mut draft.build, me, creating);
+    let caught_up = catch_up::streams(
+        world,
+        &mut draft,
+        &Waits::on(created.iter().copied(), "an object must exist before it starts"),
+    );
+    let opened = catch_up::open(
+        world,
+        &mut draft,
+        Waits::on(created, "objects first").and(caught_up, "users come in when the streams are caught up"),
+    );
+    catch_up::marker(world, &mut draft, opened);
+    let because = vec![why(Code::Master, "pod 0 is the source of all copies; no rows are copied to it")];
+    draft.into_plan(world, Decision::None { because }, Vec::new())
+}
