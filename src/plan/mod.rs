@@ -16,6 +16,7 @@ mod make;
 mod master;
 mod preflight;
 mod reason;
+pub mod saved;
 mod start;
 mod world;
 

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use crate::{
     apply::{ActionError, Outcome, Report},
+    conf::{Config, GroupConf, Switch},
     db::DbError,
     desired::Goal,
     observe::Side,
@@ -11,8 +14,46 @@ use crate::{
         Action, ActionId, After, Approval, ApprovalClass, Code, Decision, Expect, Op, Plan, PodLine, PodState, Reason,
         RowsAtStake, RunWhen, Unsent, Until,
     },
-    topology::{Identifier, Ordinal, ReplicationName, Target},
+    topology::{Identifier, Ordinal, ReplicationName, ServerCount, Target},
 };
+
+/// What no output may ever hold.
+pub const PASSWORD: &str = "xyzzy-4711";
+
+/// Four pods, one group, two tables.
+pub fn config() -> Config {
+    Config {
+        sts_name: "altibase-sts".to_owned(),
+        svc_name: "altibase-svc".to_owned(),
+        server_count: ServerCount::new(4).unwrap(),
+        sys_password: Some(SecretString::from(PASSWORD)),
+        port_no: 20300,
+        replication_port_no: 20301,
+        query_timeout: Duration::from_secs(3600),
+        query_retry_count: 5,
+        query_retry_delay: Duration::from_secs(1),
+        address_check_count: 30,
+        flush_at_start: Switch::On,
+        flush_timeout_at_start: 300,
+        delay_start_complete: Duration::ZERO,
+        flush_at_end: Switch::On,
+        replication_reset_at_end: Switch::On,
+        groups: vec![GroupConf {
+            prefix: "AKU_REP".to_owned(),
+            sync_parallel: 1,
+            targets: vec![target("T1"), target("T2")],
+        }],
+    }
+}
+
+/// Golden outputs lie in the top-level `snapshots/`, without module names.
+pub fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
 
 pub fn pod(n: u8) -> Ordinal {
     Ordinal::new(n).unwrap()

@@ -4,20 +4,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Colour, Doc, Head, Layout, Sql, Trouble, event, fixtures, plan, reached, report, trouble};
+use super::{
+    Colour, Doc, Head, Layout, Sql, Trouble, event,
+    fixtures::{self, settings},
+    plan, reached, report, trouble,
+};
 use crate::{
     apply::{Event, Outcome, Report},
     exit::Exit,
     plan::{ActionId, Code, Plan, Refusal, RefusalKind},
 };
-
-pub fn settings() -> insta::Settings {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings
-}
 
 pub fn at() -> Timestamp {
     "2026-11-20T23:41:07Z".parse().unwrap()
@@ -161,4 +157,30 @@ fn progress_lines() {
         }
     }
     settings().bind(|| insta::assert_snapshot!("progress", text(&doc)));
+}
+
+/// What the planner itself says of typical situations, so that its sentences are read where they are shown.
+#[test]
+fn plans_of_the_planner() {
+    use crate::{
+        desired::Goal,
+        plan::{
+            make,
+            testing::{Worlds, desired, ord},
+        },
+    };
+    let world = |goal| Worlds::new(desired(goal, 4, 1));
+    let full = world(Goal::Start(ord(2))).up(0, 0).up(1, 0).up(2, 1).pair(0, 1, "LL").side(0, 2, 'L').side(0, 3, 'R');
+    let full = full.side(1, 2, 'R').rows(0, 1_204_332).rows(2, 512);
+    let end = world(Goal::End(ord(2))).up(0, 0).up(1, 0).up(2, 0).pair(0, 1, "LL").pair(0, 2, "LL").pair(1, 2, "LL");
+    let refused = world(Goal::Start(ord(2))).up(1, 0).up(2, 1);
+    let planned = |w: &Worlds| match make(&w.desired, &w.observed) {
+        Ok(p) => shown(&p, 100, Sql::Hidden),
+        Err(r) => text(&trouble(&Trouble::from(&r), 100)),
+    };
+    settings().bind(|| {
+        insta::assert_snapshot!("planner-full-join", planned(&full));
+        insta::assert_snapshot!("planner-end", planned(&end));
+        insta::assert_snapshot!("planner-refused", planned(&refused));
+    });
 }

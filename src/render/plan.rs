@@ -394,7 +394,7 @@ fn after(run: &[&Action], mine: &[ActionId]) -> String {
     let waits = if waits.is_empty() { String::new() } else { format!("after {}", ids_within(&waits, AFTER_WIDTH)) };
     match &run[0].run {
         RunWhen::Normal => waits,
-        RunWhen::Always { .. } => format!("{waits}, also if they fail"),
+        RunWhen::Always { .. } => format!("{waits}, always"),
         RunWhen::Undo { armed_by, .. } => format!("takes back {armed_by}"),
     }
 }
