@@ -41,38 +41,33 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal, mut draft: Draft, creating: &
     draft.into_plan(world, Decision::CatchUp { because }, Vec::new())
 }
 
-/// CREATE REPLICATION where it is missing, on `me` first.
+/// CREATE REPLICATION where it is missing, on `me` first. On one pod they follow each other: they lock the same tables,
+/// and nothing more is sent after the first that fails (BUG-50950).
 pub(super) fn create(
     world: &World<'_>,
     build: &mut Builder,
     me: Ordinal,
     creating: &[(Ordinal, &Object)],
 ) -> Vec<ActionId> {
-    creating
-        .iter()
-        .map(|(pod, object)| {
-            let peer = if object.pair.low() == *pod { object.pair.high() } else { object.pair.low() };
-            let address = &world.desired.pods[&peer];
-            let op = Op::CreateReplication {
-                name: object.name.clone(),
-                peer,
-                host: address.host.clone(),
-                port: address.port,
-                targets: world.desired.groups[&object.group].targets.clone(),
-            };
-            let seen = if world.pod(peer).is_some() || *pod != me {
-                ""
-            } else {
-                "; the peer is absent, so this is the definition only"
-            };
-            build.add(
-                *pod,
-                op,
-                why(Code::ObjectMissing, format!("aku.conf asks for it and pod {pod} does not have it{seen}")),
-                Waits::none(),
-            )
-        })
-        .collect()
+    let mut created: Vec<(Ordinal, ActionId)> = Vec::new();
+    for (pod, object) in creating {
+        let peer = if object.pair.low() == *pod { object.pair.high() } else { object.pair.low() };
+        let address = &world.desired.pods[&peer];
+        let op = Op::CreateReplication {
+            name: object.name.clone(),
+            peer,
+            host: address.host.clone(),
+            port: address.port,
+            targets: world.desired.groups[&object.group].targets.clone(),
+        };
+        let alone = *pod == me && world.pod(peer).is_none();
+        let seen = if alone { "; the peer is absent, so this is the definition only" } else { "" };
+        let because = why(Code::ObjectMissing, format!("aku.conf asks for it and pod {pod} does not have it{seen}"));
+        let before = created.iter().rev().find(|(p, _)| p == pod).map(|(_, id)| *id);
+        let waits = Waits::on(before, "they lock the same tables, and the first failure ends it");
+        created.push((*pod, build.add(*pod, op, because, waits)));
+    }
+    created.into_iter().map(|(_, id)| id).collect()
 }
 
 /// Starts what should run and does not, and flushes in both directions when the pod is not open yet. Returns what the

@@ -1,7 +1,7 @@
 //! The planner's entrance: goal and world in, plan or refusal out. Pure.
 
 use super::{
-    Plan, Refusal, RefusalKind, clean, end,
+    Plan, Refusal, RefusalKind, check, clean, end,
     reason::{Code, Reason},
     start,
     world::World,
@@ -12,11 +12,29 @@ use crate::{
     topology::{Ordinal, Target},
 };
 
-/// Plans.
+/// Plans, and lets the independent checker look at the result.
 ///
 /// # Errors
 /// A [`Refusal`] when going on could lose rows or cannot reach the goal; it says what to do.
 pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
+    let plan = draft(desired, observed)?;
+    let violations = check::check(&plan, desired, observed);
+    if violations.is_empty() {
+        return Ok(plan);
+    }
+    let mut because = vec![Reason::new(
+        Code::PlannerBug,
+        "the plan that was made breaks a rule that protects rows; it is not shown as a proposal and nothing was changed",
+    )];
+    because.extend(violations.into_iter().map(|v| Reason::new(Code::PlannerBug, v.to_string())));
+    Err(Refusal {
+        kind: RefusalKind::OurBug,
+        because,
+        next: vec!["please report this with the output of `aku plan --format json` of every pod".to_owned()],
+    })
+}
+
+fn draft(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
     let world = World::new(desired, observed);
     let me = desired.goal.pod();
     seen(&world, me)?;

@@ -58,7 +58,7 @@ pub(super) fn judge(world: &World<'_>, notes: &mut Vec<Reason>) -> Result<(), Re
         }
     }
     if failed.is_empty() {
-        return Ok(());
+        return unseen_slaves(world);
     }
     let mut because = vec![Reason::new(
         Code::MasterFailed,
@@ -76,6 +76,35 @@ pub(super) fn judge(world: &World<'_>, notes: &mut Vec<Reason>) -> Result<(), Re
                 .to_owned(),
             "then run `aku -p start` on pod 0 again, and start the other slaves".to_owned(),
         ],
+    })
+}
+
+/// A pod that cannot be looked at may be a slave that is ahead of pod 0. Where pod 0 has no place in the log towards it,
+/// nobody can tell.
+fn unseen_slaves(world: &World<'_>) -> Result<(), Refusal> {
+    let me = Ordinal::MASTER;
+    let doubtful: Vec<_> = world
+        .pods_broken()
+        .into_iter()
+        .filter(|k| {
+            let lost = |o: &Object| !matches!(world.observed.side(me, &o.name), Side::Live(_));
+            world.desired.objects_between(me, *k).any(lost)
+        })
+        .map(|k| format!("pod {k}"))
+        .collect();
+    if doubtful.is_empty() {
+        return Ok(());
+    }
+    let text = format!(
+        "{} cannot be looked at, and pod 0 has no place in the log towards it: whether pod 0 lost its rows cannot be told; nothing was changed",
+        doubtful.join(", ")
+    );
+    let mut because = vec![Reason::new(Code::BrokenPod, text)];
+    because.extend(world.notes(me).into_iter().filter(|n| n.code == Code::PodBroken));
+    Err(Refusal {
+        kind: RefusalKind::CannotTell,
+        because,
+        next: vec!["make those pods answer (or stop them), then run `aku -p start` on pod 0 again".to_owned()],
     })
 }
 

@@ -209,4 +209,6 @@ pub enum RefusalKind {
     Refused,
     /// The view is incomplete: exit 7.
     CannotTell,
+    /// The checker caught the planner: exit 1.
+    OurBug,
 }

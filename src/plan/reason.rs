@@ -167,4 +167,6 @@ codes! {
     EagerJoin = "X209-eager-join";
     /// The pod was started already.
     AlreadyStarted = "X210-already-started";
+    /// The independent checker found that the plan breaks a rule that protects rows. This is a bug of the program.
+    PlannerBug = "X299-planner-bug";
 }

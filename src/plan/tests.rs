@@ -405,6 +405,14 @@ fn pod_0_comes_back_to_live_slaves_by_flushing_both_ways() {
 }
 
 #[test]
+fn pod_0_does_not_open_when_a_slave_that_may_be_ahead_cannot_be_looked_at() {
+    let r = refused(&start(0, 2).up(0, 1).broken(1));
+    assert_eq!((r.kind, r.because[0].code), (RefusalKind::CannotTell, Code::BrokenPod));
+    let plan = made(&start(0, 2).up(0, 1).broken(1).side(0, 1, 'T'));
+    assert!(codes(&plan.notes).contains(&Code::PodBroken));
+}
+
+#[test]
 fn an_end_fences_flushes_stops_and_forgets_in_that_order() {
     let w = end(2, 3)
         .up(0, 0)
