@@ -10,9 +10,10 @@
 //!
 //! * [`topology`]: the nouns, correct by construction. * [`conf`]: the file. * [`db`]: sessions and statements.
 //! * [`lab`]: an embedded cluster that answers as Altibase does; it knows nothing of the planner.
-//! * [`exit`]: the exit codes.
+//! * [`cli`]: the commands. * [`exit`]: the exit codes.
 
 pub mod apply;
+pub mod cli;
 pub mod conf;
 pub mod db;
 pub mod desired;

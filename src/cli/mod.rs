@@ -1,0 +1,8 @@
+//! The commands: flags, files, streams, exit codes. No decision about a database is made here.
+
+pub mod confpath;
+mod env;
+pub mod info;
+pub mod validate;
+
+pub use env::Env;
