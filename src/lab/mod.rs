@@ -7,3 +7,18 @@
 //! `pod` hosts it as a process with real TCP; `sim` hosts many in one thread under a seed.
 
 pub mod io;
+
+pub mod fault;
+pub mod pod;
+pub mod process;
+
+pub use crate::db::client;
+
+/// Reads a pod's number as people type it: `2` or `pod-2`.
+///
+/// # Errors
+/// In words, when it is neither.
+pub fn pod_ordinal(text: &str) -> Result<crate::topology::Ordinal, String> {
+    let number = text.strip_prefix("pod-").unwrap_or(text);
+    number.parse().map_err(|_| format!("\"{text}\" is not a pod; write 2 or pod-2"))
+}
