@@ -12,6 +12,7 @@
 //! * [`lab`]: an embedded cluster that answers as Altibase does; it knows nothing of the planner.
 //! * [`exit`]: the exit codes.
 
+pub mod cli;
 pub mod conf;
 pub mod db;
 pub mod exit;

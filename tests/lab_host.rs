@@ -1,4 +1,5 @@
 //! The pod host with real sockets, files and processes around a fake database.
+#![allow(clippy::unwrap_used)] // Helpers of tests panic where a test would.
 
 mod fake;
 
@@ -140,10 +141,10 @@ impl Drop for Pods {
     fn drop(&mut self) {
         for dir in &self.dirs {
             // A pod that runs as a thread has our own pid and is told to stop; a process is killed.
-            if process::life(dir.path()).pid() != Some(std::process::id()) {
-                let _ = process::kill(dir.path());
-            } else {
+            if process::life(dir.path()).pid() == Some(std::process::id()) {
                 let _ = request(dir.path(), &Request::Stop);
+            } else {
+                let _ = process::kill(dir.path());
             }
         }
     }
@@ -352,6 +353,8 @@ fn many_clients_are_served_in_bursts() {
             })
         })
         .collect();
-    writers.into_iter().for_each(|w| w.join().unwrap());
+    for writer in writers {
+        writer.join().unwrap();
+    }
     assert_eq!(pods.ask(0, "LIST").len(), 1600);
 }

@@ -55,6 +55,11 @@ impl Fake {
                 self.unsaved.push((*line).to_owned());
                 Some(Response::Done { affected: 1 })
             }
+            ["CREATE", "TABLE", table, ..] => {
+                self.lines.push(format!("table {table}"));
+                self.unsaved.push(format!("table {table}"));
+                Some(Response::Done { affected: -1 })
+            }
             ["LIST"] => Some(Self::rows(&self.lines)),
             ["EVENTS"] => Some(Self::rows(&self.events)),
             ["WAIT"] => {

@@ -134,6 +134,8 @@ impl Border {
         let mut events = Events::with_capacity(1024);
         let mut scratch = vec![0; 64 << 10];
         let mut outputs = Vec::new();
+        // What an engine does by itself after a start comes from its first input.
+        self.intake.inputs.push(Input::Timer);
         while !self.stopping {
             match self.poll.poll(&mut events, self.patience(engine.next_deadline())) {
                 Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),

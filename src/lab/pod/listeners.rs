@@ -9,7 +9,7 @@ use std::{
 use mio::{Interest, Registry, Token, net::TcpListener};
 use socket2::{Domain, Socket, Type};
 
-use crate::lab::fault::PortState;
+use crate::lab::armed::PortState;
 
 /// One port.
 #[derive(Debug)]

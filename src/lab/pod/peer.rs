@@ -9,7 +9,8 @@ use super::sockets::Socket;
 use crate::{
     db::wire::{self, Response},
     lab::{
-        fault::{Armed, Moment, Passage, Source},
+        armed::{Armed, Passage},
+        fault::{Moment, Source},
         io::{ConnId, DialFailure, Input, LinkId, Micros},
     },
 };
