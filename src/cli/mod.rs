@@ -3,6 +3,7 @@
 pub mod confpath;
 mod env;
 pub mod info;
+pub mod lab;
 pub mod validate;
 
 pub use env::Env;

@@ -55,6 +55,7 @@ impl From<&Refusal> for Trouble {
         let exit = match r.kind {
             RefusalKind::Refused => Exit::Refused,
             RefusalKind::CannotTell => Exit::Unknown,
+            RefusalKind::OurBug => Exit::Internal,
         };
         let (code, headline) = r.because.first().map_or(("refused", "there is no plan"), |h| (h.code.word(), &h.text));
         let mut trouble = Self::new(exit, code, headline);
