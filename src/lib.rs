@@ -21,4 +21,5 @@ pub mod exit;
 pub mod lab;
 pub mod observe;
 pub mod plan;
+pub mod render;
 pub mod topology;

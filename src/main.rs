@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use aku::cli::{Env, info, validate};
+use aku::cli::{Env, info, lab, validate};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -18,6 +18,8 @@ enum Command {
     Validate(validate::ValidateArgs),
     /// Show aku.conf
     Info(info::InfoArgs),
+    /// A cluster of simulated Altibase servers on this machine
+    Lab(lab::LabArgs),
 }
 
 fn main() -> ExitCode {
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Validate(args) => validate::run(&args, &env, out, err),
         Command::Info(args) => info::run(&args, &env, out, err),
+        Command::Lab(args) => lab::run(args, out, err),
     }
     .into()
 }

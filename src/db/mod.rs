@@ -3,7 +3,11 @@
 //! Two transports implement [`Connector`]: `odbc` (production) and `lab` (the embedded cluster over TCP).
 //! Statements are the types of [`sql`]; a [`ReadSql`](sql::ReadSql) cannot change anything (DESIGN D7).
 
+pub mod client;
+mod connector;
+pub mod endpoints;
 pub mod error;
+pub mod lab;
 pub mod odbc;
 pub mod rows;
 pub mod sql;
@@ -11,6 +15,7 @@ pub mod wire;
 
 use std::{sync::Arc, time::Duration};
 
+pub use connector::connector;
 pub use error::{ConnectError, ConnectFailure, DbError};
 pub use rows::{Row, Rows, Value};
 use sql::{ChangeSql, ReadSql};

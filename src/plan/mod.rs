@@ -16,11 +16,12 @@ mod make;
 mod master;
 mod preflight;
 mod reason;
+pub mod saved;
 mod start;
 mod world;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

@@ -1,0 +1,143 @@
+//! How one action is called: symbol, verb, object and details. ASCII symbols, so that logs and mail survive.
+
+use super::{
+    style::Role,
+    words::{count, counted},
+};
+use crate::plan::{Effect, Expect, Op, Until};
+
+/// The parts of an action's line; what is not there is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    /// What is done, one word.
+    pub verb: &'static str,
+    /// What it is done to: an object, a table, a property. Never cut.
+    pub object: String,
+    /// The other pod.
+    pub peer: String,
+    /// Its address.
+    pub address: String,
+    /// The rest.
+    pub detail: String,
+}
+
+/// Symbol and role of what an action can do (`plan-apply-anchors.md` 3).
+#[must_use]
+pub fn symbol(op: &Op) -> (&'static str, Role) {
+    match op.effect() {
+        Effect::Define => ("+", Role::Add),
+        Effect::CopiesRows => ("=>", Role::Add),
+        Effect::ForgetsPosition => ("<<", Role::Change),
+        Effect::DeletesRows | Effect::RemovesDefinition => ("!!", Role::Destroy),
+        Effect::Setting => ("~", Role::Change),
+        Effect::Observe | Effect::Marks => ("*", Role::Plain),
+        Effect::Run => match op {
+            Op::Stop { .. } => ("x", Role::Change),
+            _ => (">", Role::Start),
+        },
+    }
+}
+
+fn bound(wait_s: u32) -> String {
+    format!("at most {wait_s} s")
+}
+
+/// The words of an action.
+#[must_use]
+pub fn words(op: &Op) -> Words {
+    let on = |verb, object: String| Words { verb, object, ..Words::default() };
+    let to = |verb, object: &crate::topology::ReplicationName, peer: crate::topology::Ordinal| Words {
+        peer: format!("to pod {peer}"),
+        ..on(verb, object.to_string())
+    };
+    match op {
+        Op::CreateReplication { name, peer, host, port, targets } => Words {
+            address: format!("{host}:{port}"),
+            detail: counted(targets.len(), "target"),
+            ..to("create", name, *peer)
+        },
+        Op::DropReplication { name, peer } => to("drop", name, *peer),
+        Op::Start { name, peer, expect } => Words { detail: starts_at(*expect).to_owned(), ..to("start", name, *peer) },
+        Op::Pin { name, peer } => Words { detail: "keeps log from now on".to_owned(), ..to("pin", name, *peer) },
+        Op::Drain { wait_s } => {
+            let detail = bound(*wait_s);
+            Words { detail, ..on("wait", "open transactions".to_owned()) }
+        }
+        Op::Stop { name, peer } => to("stop", name, *peer),
+        Op::Reset { name, peer } => to("reset", name, *peer),
+        Op::Unpin { name, peer } => to("unpin", name, *peer),
+        Op::Flush { name, peer, until, wait_s } => {
+            let all = match until {
+                Until::Issued => "",
+                Until::NoGap => "until nothing is unsent, ",
+            };
+            let detail = format!("{all}{}", bound(*wait_s));
+            Words { detail, ..to("flush", name, *peer) }
+        }
+        Op::SetProperty { property, from, to } => {
+            Words { detail: format!("{from} -> {to}"), ..on("set", property.clone()) }
+        }
+        Op::CheckQuiet { names } => {
+            let detail = format!("{} at -1", counted(names.len(), "position"));
+            Words { detail, ..on("check", "nothing arrives".to_owned()) }
+        }
+        Op::Truncate { target, .. } => on("TRUNCATE", target.to_string()),
+        Op::CheckEmpty { targets } => {
+            Words { detail: counted(targets.len(), "target"), ..on("check", "no row left".to_owned()) }
+        }
+        Op::Sync { name, peer, parallel, rows } => {
+            let rows = rows.map(|n| count(n, "row") + ", ").unwrap_or_default();
+            Words { detail: format!("{rows}parallel {parallel}"), ..to("sync", name, *peer) }
+        }
+        Op::CheckContents { source, targets, .. } => {
+            let detail = format!("pod {source}, {}", counted(targets.len(), "target"));
+            Words { detail, ..on("check", "rows equal".to_owned()) }
+        }
+        Op::Fence => Words { detail: "close all other sessions".to_owned(), ..on("fence", "ADMIN_MODE 1".to_owned()) },
+        Op::CheckNoGap { names } => {
+            Words { detail: counted(names.len(), "sender"), ..on("check", "nothing unsent".to_owned()) }
+        }
+        Op::Delay { seconds: s } => Words { detail: format!("{s} s"), ..on("wait", "start delay".to_owned()) },
+        Op::Open => Words { detail: "users are admitted".to_owned(), ..on("open", "ADMIN_MODE 0".to_owned()) },
+        Op::WriteMarker => on("mark", "start completed".to_owned()),
+        Op::RemoveMarker => on("unmark", "start completed".to_owned()),
+    }
+}
+
+fn starts_at(expect: Expect) -> &'static str {
+    match expect {
+        Expect::Live => "from its position",
+        Expect::Fresh => "from now",
+    }
+}
+
+/// `sync AKU_REP_02 to pod 2`, for progress and errors.
+#[must_use]
+pub fn short(op: &Op) -> String {
+    let w = words(op);
+    let peer = if w.peer.is_empty() { String::new() } else { format!(" {}", w.peer) };
+    format!("{} {}{peer}", w.verb, w.object)
+}
+
+/// How many of a kind were done, for summaries: `3 created`, `1 row copied` is said elsewhere.
+#[must_use]
+pub fn kind(op: &Op) -> &'static str {
+    match op {
+        Op::CreateReplication { .. } => "create",
+        Op::DropReplication { .. } => "DROP",
+        Op::Start { .. } => "start",
+        Op::Pin { .. } => "pin",
+        Op::Stop { .. } => "stop",
+        Op::Reset { .. } => "reset",
+        Op::Unpin { .. } => "unpin",
+        Op::Flush { .. } => "flush",
+        Op::SetProperty { .. } => "set",
+        Op::Truncate { .. } => "TRUNCATE",
+        Op::Sync { .. } => "sync",
+        Op::CheckQuiet { .. } | Op::CheckEmpty { .. } | Op::CheckContents { .. } | Op::CheckNoGap { .. } => "check",
+        Op::Drain { .. } | Op::Delay { .. } => "wait",
+        Op::Fence => "fence",
+        Op::Open => "open",
+        Op::WriteMarker | Op::RemoveMarker => "mark",
+    }
+}

@@ -1,0 +1,484 @@
+//! A plan for people (`plan-apply-anchors.md` 3.1). What deletes comes first and loud, with what is lost and where the
+//! surviving copy is; then why, then every action by pod; at the end what to type.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use comfy_table::{CellAlignment, Table, presets};
+use jiff::Timestamp;
+
+use super::{
+    op,
+    row::{self, Row},
+    style::{Doc, Line, Role},
+    words::{count, counted, ids, ids_within, number, sentence, wrap},
+};
+use crate::{
+    plan::{Action, ActionId, Decision, Effect, Op, Plan, PodState, Reason, RowsAtStake, RunWhen, critical_path},
+    topology::{Ordinal, Target},
+};
+
+/// What is said around a plan.
+#[derive(Clone, Debug)]
+pub struct Head<'a> {
+    /// `aku plan`, `aku apply`, `aku show`.
+    pub command: &'a str,
+    /// When it was made.
+    pub at: Timestamp,
+    /// The pod this runs on, when it runs on one.
+    pub here: Option<Ordinal>,
+    /// Digest of the configuration.
+    pub conf: &'a str,
+    /// What applies this plan, e.g. `aku apply start`; `None` when it is being applied.
+    pub apply: Option<&'a str>,
+}
+
+/// Whether statements are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sql {
+    /// Only actions.
+    Hidden,
+    /// Every statement below its action.
+    Shown,
+}
+
+/// How a plan is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Columns that may be used.
+    pub width: usize,
+    /// Statements.
+    pub sql: Sql,
+}
+
+/// Widest "after" column.
+const AFTER_WIDTH: usize = 26;
+
+/// The whole plan.
+#[must_use]
+pub fn plan(plan: &Plan, head: &Head<'_>, layout: Layout) -> Doc {
+    let mut doc = Doc::default();
+    if plan.is_empty() {
+        nothing_to_do(&mut doc, plan, layout);
+        return doc;
+    }
+    title(&mut doc, plan, head);
+    doc.gap();
+    pods(&mut doc, plan, layout.width);
+    doc.gap();
+    destructive(&mut doc, plan, layout);
+    doc.gap();
+    why(&mut doc, plan, layout.width);
+    notes(&mut doc, plan, layout.width);
+    actions(&mut doc, plan, head, layout);
+    doc.gap();
+    summary(&mut doc, plan, layout.width);
+    to_apply(&mut doc, plan, head, layout.width);
+    doc
+}
+
+fn nothing_to_do(doc: &mut Doc, plan: &Plan, layout: Layout) {
+    let pod = plan.goal.pod();
+    let right = counted(plan.already_right, "object");
+    doc.line(Line::plain(format!(
+        "Nothing to do: pod {pod} of {} is as \"{}\" wants it; {right} looked at and right.",
+        plan.statefulset,
+        plan.goal.word()
+    )));
+    notes(doc, plan, layout.width);
+}
+
+fn title(doc: &mut Doc, plan: &Plan, head: &Head<'_>) {
+    let pod = plan.goal.pod();
+    let from = head.here.filter(|h| *h != pod).map(|h| format!("   from pod {h}")).unwrap_or_default();
+    doc.line(
+        Line::plain(format!("{} {}   pod {pod} of {}{from}", head.command, plan.goal.word(), plan.statefulset))
+            .with(Role::Dim, format!("   {}   conf {}", head.at.strftime("%F %TZ"), short_digest(head.conf))),
+    );
+}
+
+fn short_digest(digest: &str) -> &str {
+    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+    hex.get(..8).unwrap_or(hex)
+}
+
+fn state(s: PodState) -> (&'static str, Role) {
+    match s {
+        PodState::Joined => ("joined", Role::Add),
+        PodState::NotJoined => ("not joined", Role::Change),
+        PodState::Absent => ("absent", Role::Dim),
+        PodState::MemberDown => ("MEMBER DOWN", Role::Wait),
+        PodState::Broken => ("CANNOT TELL", Role::Wait),
+    }
+}
+
+/// Narrower than this the pods' full names are left out.
+const NAMES_FROM: usize = 60;
+
+fn pods(doc: &mut Doc, plan: &Plan, width: usize) {
+    let mut left = Table::new();
+    left.load_style(presets::NOTHING);
+    for p in &plan.pods {
+        let mut cells = vec![format!("pod {}", p.pod)];
+        if width >= NAMES_FROM {
+            cells.push(format!("{}-{}", plan.statefulset, p.pod));
+        }
+        left.add_row(cells);
+    }
+    for column in left.column_iter_mut() {
+        column.set_padding((1, 1));
+    }
+    let states = plan.pods.iter().map(|p| state(p.state).0.len()).max().unwrap_or(0);
+    for (p, left) in plan.pods.iter().zip(left.lines()) {
+        let (word, role) = state(p.state);
+        let mark = if p.pod == plan.goal.pod() { " >" } else { "  " };
+        let mut line = Line::plain(format!("{mark}{left} ")).with(role, word);
+        line.pad_to(line.width() - word.len() + states + 2);
+        let column = line.width();
+        let master = if p.pod.is_master() { "master, " } else { "" };
+        let mut details = wrap(&format!("{master}{}", p.detail), width.saturating_sub(column).max(16)).into_iter();
+        line.push(Role::Dim, details.next().unwrap_or_default());
+        doc.line(line);
+        for more in details {
+            let mut line = Line::default();
+            line.pad_to(column);
+            line.push(Role::Dim, more);
+            doc.line(line);
+        }
+    }
+}
+
+fn destroys(a: &Action) -> bool {
+    match a.op.effect() {
+        Effect::DeletesRows | Effect::RemovesDefinition => true,
+        Effect::Observe
+        | Effect::Define
+        | Effect::Run
+        | Effect::CopiesRows
+        | Effect::ForgetsPosition
+        | Effect::Setting
+        | Effect::Marks => false,
+    }
+}
+
+fn destructive(doc: &mut Doc, plan: &Plan, layout: Layout) {
+    let pods: BTreeSet<Ordinal> = plan.actions.iter().filter(|a| destroys(a)).map(|a| a.pod).collect();
+    for pod in pods {
+        let of = |effect| plan.actions.iter().filter(move |a| a.pod == pod && a.op.effect() == effect);
+        deleted_rows(doc, plan, pod, &of(Effect::DeletesRows).collect::<Vec<_>>(), layout);
+        removed_definitions(doc, pod, &of(Effect::RemovesDefinition).collect::<Vec<_>>(), layout);
+    }
+    if let Decision::Full { unsent, .. } = &plan.decision {
+        for u in unsent {
+            loud(doc, "LOSES UNSENT ROWS");
+            let text = format!(
+                " what pod {} has not sent to pod {} through {} cannot be delivered any more",
+                plan.goal.pod(),
+                u.peer,
+                u.name
+            );
+            doc.line(Line::default().with(Role::Destroy, "!!").with(Role::Plain, text));
+        }
+    }
+}
+
+fn loud(doc: &mut Doc, text: impl AsRef<str>) {
+    doc.line(Line::default().with(Role::Destroy, "!!").with(Role::Plain, " ").with(Role::Destroy, text));
+}
+
+fn rows_at_stake<'a>(plan: &'a Plan, target: &Target) -> Option<&'a RowsAtStake> {
+    match &plan.decision {
+        Decision::Full { rows, .. } => rows.iter().find(|r| r.target == *target),
+        Decision::None { .. } | Decision::CatchUp { .. } => None,
+    }
+}
+
+fn deleted_rows(doc: &mut Doc, plan: &Plan, pod: Ordinal, actions: &[&Action], layout: Layout) {
+    if actions.is_empty() {
+        return;
+    }
+    loud(doc, format!("DELETES ROWS on pod {pod}"));
+    let shown = |n: Option<u64>| n.map_or_else(|| "not counted".to_owned(), number);
+    let mut rows = vec![["", "", "rows now", "surviving copy", "its rows"].map(str::to_owned)];
+    for a in actions {
+        if let Op::Truncate { target, source } = &a.op {
+            let at_stake = rows_at_stake(plan, target);
+            rows.push([
+                a.id.to_string(),
+                format!("TRUNCATE {target}"),
+                shown(at_stake.and_then(|r| r.joiner)),
+                format!("pod {source}"),
+                shown(at_stake.and_then(|r| r.source)),
+            ]);
+        }
+    }
+    let widest = |columns: usize| table(&rows, columns);
+    let text = [5, 3, 2].into_iter().map(widest).find(|t| t.iter().all(|l| l.len() + 3 <= layout.width));
+    let text = text.unwrap_or_else(|| table(&rows, 2));
+    for (line, a) in text.into_iter().zip(std::iter::once(None).chain(actions.iter().map(Some))) {
+        if a.is_some() || !line.trim().is_empty() {
+            doc.line(Line::default().with(Role::Destroy, "!!").with(Role::Plain, format!(" {line}")));
+        }
+        if let Some(a) = a {
+            statements(doc, a, layout);
+        }
+    }
+}
+
+/// The first `columns` columns, aligned; numbers to the right.
+fn table(rows: &[[String; 5]], columns: usize) -> Vec<String> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    for row in rows {
+        table.add_row(row.iter().take(columns));
+    }
+    for (i, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if i == 2 || i == 4 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.lines().map(|l| l.trim_end().to_owned()).collect()
+}
+
+fn removed_definitions(doc: &mut Doc, pod: Ordinal, actions: &[&Action], layout: Layout) {
+    if actions.is_empty() {
+        return;
+    }
+    loud(doc, format!("REMOVES DEFINITIONS on pod {pod}"));
+    for a in actions {
+        let w = op::words(&a.op);
+        let text = format!(" {}  DROP REPLICATION {}  {}", a.id, w.object, w.peer);
+        doc.line(Line::default().with(Role::Destroy, "!!").with(Role::Plain, text));
+        statements(doc, a, layout);
+    }
+}
+
+fn why(doc: &mut Doc, plan: &Plan, width: usize) {
+    let pod = plan.goal.pod();
+    let (what, because) = match &plan.decision {
+        Decision::None { because } => (String::new(), because),
+        Decision::CatchUp { because } => {
+            (format!("Catch-up: no row of pod {pod} is deleted, the senders deliver what is missing."), because)
+        }
+        Decision::Full { source, because, rows, .. } => {
+            let copied = rows.iter().map(|r| r.source).sum::<Option<u64>>();
+            let copied = copied.map(|n| count(n, "row") + " in ").unwrap_or_default();
+            (format!("Full copy from pod {source}: {copied}{}.", counted(rows.len(), "target")), because)
+        }
+    };
+    let mut parts: Vec<String> = Vec::new();
+    if !what.is_empty() {
+        parts.push(what);
+    }
+    parts.extend(because.iter().map(reason));
+    labelled(doc, "Why:  ", Role::Plain, &parts, width);
+}
+
+fn reason(r: &Reason) -> String {
+    format!("{} [{}]", sentence(&r.text), r.code.word())
+}
+
+/// As [`reason`], with the code cut to its number: it stands below every action.
+fn short_reason(r: &Reason) -> String {
+    let code = r.code.word().split('-').next().unwrap_or_default();
+    format!("{} [{code}]", sentence(&r.text))
+}
+
+fn notes(doc: &mut Doc, plan: &Plan, width: usize) {
+    for note in &plan.notes {
+        labelled(doc, "Mind: ", Role::Change, &[reason(note)], width);
+    }
+}
+
+/// Each part on lines of its own behind a common label.
+pub(super) fn labelled(doc: &mut Doc, label: &str, role: Role, parts: &[String], width: usize) {
+    let lines = parts.iter().flat_map(|p| wrap(p, width.saturating_sub(label.len()).max(20)));
+    for (i, text) in lines.enumerate() {
+        let mut line = Line::default();
+        if i == 0 {
+            line.push(role, label.trim_end());
+        }
+        line.pad_to(label.len());
+        line.push(Role::Plain, text);
+        doc.line(line);
+    }
+}
+
+fn actions(doc: &mut Doc, plan: &Plan, head: &Head<'_>, layout: Layout) {
+    let normal: Vec<&Action> = plan.actions.iter().filter(|a| !is_undo(a)).collect();
+    let goal = plan.goal.pod();
+    let mut pods: Vec<Ordinal> = normal.iter().map(|a| a.pod).collect::<BTreeSet<_>>().into_iter().collect();
+    pods.sort_by_key(|p| (*p != goal, *p));
+    for pod in pods {
+        doc.gap();
+        let here = if head.here == Some(pod) { " (here)" } else { "" };
+        doc.line(Line::plain(format!("pod {pod}  {}-{pod}{here}", plan.statefulset)));
+        let mine: Vec<&Action> = normal.iter().copied().filter(|a| a.pod == pod).collect();
+        block(doc, &mine, layout);
+    }
+    let undo: Vec<&Action> = plan.actions.iter().filter(|a| is_undo(a)).collect();
+    if !undo.is_empty() {
+        doc.gap();
+        doc.line(Line::plain("only if the run stops in between"));
+        block(doc, &undo, layout);
+    }
+}
+
+fn is_undo(a: &Action) -> bool {
+    match a.run {
+        RunWhen::Undo { .. } => true,
+        RunWhen::Normal | RunWhen::Always { .. } => false,
+    }
+}
+
+/// One pod's actions: TRUNCATEs that follow each other share a line, and each reason is said once.
+fn block(doc: &mut Doc, actions: &[&Action], layout: Layout) {
+    let runs = merge(actions);
+    let rows: Vec<Row> = runs.iter().map(|run| as_row(run)).collect();
+    let lines = row::lay_out(&rows, layout.width);
+    let mut said: Vec<&Reason> = Vec::new();
+    for (i, (run, line)) in runs.iter().zip(lines).enumerate() {
+        doc.line(line);
+        for a in run.iter().filter(|a| !destroys(a)) {
+            statements(doc, a, layout);
+        }
+        let because = &run[0].because;
+        let last_of_its_kind = runs.get(i + 1).is_none_or(|next| next[0].because != *because);
+        if last_of_its_kind && !said.contains(&because) {
+            said.push(because);
+            for text in wrap(&short_reason(because), layout.width.saturating_sub(REASON_AT).max(20)) {
+                let mut line = Line::default();
+                line.pad_to(REASON_AT);
+                line.push(Role::Dim, text);
+                doc.line(line);
+            }
+        }
+    }
+}
+
+/// Column of reasons and statements.
+const REASON_AT: usize = 8;
+
+fn merge<'a>(actions: &[&'a Action]) -> Vec<Vec<&'a Action>> {
+    let truncate = |a: &Action| a.op.effect() == Effect::DeletesRows;
+    let mut runs: Vec<Vec<&Action>> = Vec::new();
+    for a in actions.iter().copied() {
+        match runs.last_mut() {
+            Some(run) if truncate(run[0]) && truncate(a) => run.push(a),
+            Some(_) | None => runs.push(vec![a]),
+        }
+    }
+    runs
+}
+
+fn as_row(run: &[&Action]) -> Row {
+    let first = run[0];
+    let mine: Vec<ActionId> = run.iter().map(|a| a.id).collect();
+    let w = op::words(&first.op);
+    let object = if run.len() > 1 { format!("{}, see above", counted(run.len(), "target")) } else { w.object };
+    Row {
+        symbol: op::symbol(&first.op),
+        id: ids(&mine),
+        verb: w.verb.to_owned(),
+        object,
+        peer: w.peer,
+        address: w.address,
+        detail: if is_undo(first) { format!("on pod {}", first.pod) } else { w.detail },
+        after: after(run, &mine),
+    }
+}
+
+fn after(run: &[&Action], mine: &[ActionId]) -> String {
+    let waits: BTreeSet<ActionId> = run.iter().flat_map(|a| &a.after).map(|w| w.action).collect();
+    let waits: Vec<ActionId> = waits.into_iter().filter(|id| !mine.contains(id)).collect();
+    let waits = if waits.is_empty() { String::new() } else { format!("after {}", ids_within(&waits, AFTER_WIDTH)) };
+    match &run[0].run {
+        RunWhen::Normal => waits,
+        RunWhen::Always { .. } => format!("{waits}, always"),
+        RunWhen::Undo { armed_by, .. } => format!("takes back {armed_by}"),
+    }
+}
+
+fn statements(doc: &mut Doc, a: &Action, layout: Layout) {
+    match layout.sql {
+        Sql::Hidden => {}
+        Sql::Shown => {
+            for sql in a.op.statements() {
+                let mut line = Line::default();
+                line.pad_to(REASON_AT);
+                // A statement is not broken into lines: it is there to be copied.
+                line.push(Role::Dim, format!("{sql};"));
+                doc.line(line);
+            }
+        }
+    }
+}
+
+/// Kinds in the order in which a summary names them.
+const KINDS: [&str; 16] = [
+    "TRUNCATE", "DROP", "create", "sync", "start", "stop", "reset", "pin", "unpin", "flush", "set", "fence", "open",
+    "check", "wait", "mark",
+];
+
+fn summary(doc: &mut Doc, plan: &Plan, width: usize) {
+    if plan.already_right > 0 {
+        doc.line(
+            Line::default().with(Role::Dim, format!(".  {} already right", counted(plan.already_right, "object"))),
+        );
+        doc.gap();
+    }
+    let pods: BTreeSet<Ordinal> = plan.actions.iter().map(|a| a.pod).collect();
+    let undo = plan.actions.iter().filter(|a| is_undo(a)).count();
+    let deep = critical_path(&plan.actions).map_or(0, |path| path.len());
+    let mut parts = vec![format!(
+        "{} on {}, {} deep, {}.",
+        counted(plan.actions.len() - undo, "action"),
+        counted(pods.len(), "pod"),
+        counted(deep, "step"),
+        counted(plan.notes.len(), "warning")
+    )];
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for a in plan.actions.iter().filter(|a| !is_undo(a)) {
+        *kinds.entry(op::kind(&a.op)).or_default() += 1;
+    }
+    let kinds: Vec<String> =
+        KINDS.into_iter().filter_map(|k| kinds.get(k).map(|n| format!("{n} {k}{}", rows_behind(plan, k)))).collect();
+    parts.push(format!("{}.", kinds.join(", ")));
+    if undo > 0 {
+        parts.push(format!("{} more only if the run stops in between.", number(undo as u64)));
+    }
+    labelled(doc, "Plan: ", Role::Plain, &parts, width);
+}
+
+fn rows_behind(plan: &Plan, kind: &str) -> String {
+    let Decision::Full { rows, .. } = &plan.decision else { return String::new() };
+    let sum = |of: fn(&RowsAtStake) -> Option<u64>| rows.iter().map(of).sum::<Option<u64>>();
+    let said = |n: Option<u64>, what| n.map(|n| format!(" ({} {what})", count(n, "row"))).unwrap_or_default();
+    match kind {
+        "TRUNCATE" => said(sum(|r| r.joiner), "deleted"),
+        "sync" => said(sum(|r| r.source), "copied"),
+        _ => String::new(),
+    }
+}
+
+/// The flags that say yes to everything the plan asks.
+#[must_use]
+pub fn approval_flags(plan: &Plan) -> Vec<String> {
+    plan.approvals.iter().map(|a| format!("--approve {}={}", a.class.word(), a.scope)).collect()
+}
+
+fn to_apply(doc: &mut Doc, plan: &Plan, head: &Head<'_>, width: usize) {
+    for a in &plan.approvals {
+        labelled(doc, "Approve: ", Role::Destroy, &[sentence(&a.because)], width);
+    }
+    let Some(apply) = head.apply else { return };
+    doc.gap();
+    doc.line(Line::plain("To apply it:"));
+    let mut command = vec![format!("{apply} --yes")];
+    command.extend(approval_flags(plan));
+    let line = format!("  {}", command.join(" "));
+    let text = if line.len() <= width { line } else { format!("  {}", command.join(" \\\n    ")) };
+    for line in text.lines() {
+        doc.line(Line::plain(line));
+    }
+}

@@ -1,0 +1,240 @@
+//! The end of a run: done, failed, not run, unknown, always all four; the state of data and users; what to type next.
+
+use std::collections::BTreeMap;
+
+use super::{
+    op,
+    style::{Doc, Line, Role},
+    trouble::{Failed, fact, failed_action, next},
+    words::{count, counted, duration, ids, number},
+};
+use crate::{
+    apply::{Outcome, Report},
+    desired::Goal,
+    exit::Exit,
+    plan::{Action, ActionId, Decision, Op, Plan},
+    topology::Ordinal,
+};
+
+/// Whether every action that had to run is done and nothing failed.
+#[must_use]
+pub fn reached(plan: &Plan, report: &Report) -> bool {
+    plan.actions.iter().all(|a| match report.outcomes.get(&a.id) {
+        Some(Outcome::Done { .. } | Outcome::Already | Outcome::NotNeeded { .. }) => true,
+        Some(Outcome::Failed(_) | Outcome::Unknown(_) | Outcome::NotRun { .. }) | None => false,
+    })
+}
+
+/// The whole report. `again` is the command that goes on from here.
+#[must_use]
+pub fn report(plan: &Plan, report: &Report, again: &str, exit: Exit, width: usize) -> Doc {
+    let mut doc = Doc::default();
+    if reached(plan, report) {
+        complete(&mut doc, plan, report, width);
+        return doc;
+    }
+    for a in &plan.actions {
+        let block = match report.outcomes.get(&a.id) {
+            Some(Outcome::Failed(e)) => failed_action(plan, a, e, Failed::No, width),
+            Some(Outcome::Unknown(e)) => failed_action(plan, a, e, Failed::Unknown, width),
+            Some(Outcome::Done { .. } | Outcome::Already | Outcome::NotRun { .. } | Outcome::NotNeeded { .. })
+            | None => {
+                continue;
+            }
+        };
+        doc.append(block);
+        doc.gap();
+    }
+    if let Some(why) = &report.stopped {
+        doc.line(Line::default().with(Role::Change, "stopped").with(Role::Plain, format!(": {why}")));
+        doc.gap();
+    }
+    four(&mut doc, plan, report, width);
+    doc.gap();
+    for (i, text) in state_now(plan, report).iter().enumerate() {
+        fact(&mut doc, if i == 0 { "state now" } else { "" }, text, width);
+    }
+    next(&mut doc, &[format!("{again}    (plans anew from what is there)")], width);
+    doc.line(Line::default().with(Role::Dim, format!("exit {}", exit as u8)));
+    doc
+}
+
+fn is_done(report: &Report, id: ActionId) -> bool {
+    matches!(report.outcomes.get(&id), Some(Outcome::Done { .. } | Outcome::Already))
+}
+
+/// Whether it was done, or may have been.
+fn maybe_done(report: &Report, id: ActionId) -> bool {
+    is_done(report, id) || matches!(report.outcomes.get(&id), Some(Outcome::Unknown(_)))
+}
+
+fn complete(doc: &mut Doc, plan: &Plan, report: &Report, width: usize) {
+    let ran = plan.actions.iter().filter(|a| is_done(report, a.id)).count();
+    let already = report.ids(|o| matches!(o, Outcome::Already)).len();
+    let so = if already > 0 { format!(" ({already} of them were so already)") } else { String::new() };
+    doc.line(
+        Line::default()
+            .with(Role::Add, "Apply complete")
+            .with(Role::Plain, format!(": {ran} of {ran} done in {}{so}.", duration(report.took))),
+    );
+    doc.line(Line::plain(format!("{}.", kinds(plan, |a| is_done(report, a.id)))));
+    for text in state_now(plan, report) {
+        fact_line(doc, &text, width);
+    }
+    if let Some((id, took)) = slowest(report) {
+        let what = plan.action(id).map(|a| op::short(&a.op)).unwrap_or_default();
+        doc.line(
+            Line::default()
+                .with(Role::Dim, format!("{} of {} went into {id} {what}.", duration(took), duration(report.took))),
+        );
+    }
+}
+
+fn fact_line(doc: &mut Doc, text: &str, width: usize) {
+    for line in super::words::wrap(text, width) {
+        doc.line(Line::plain(line));
+    }
+}
+
+fn slowest(report: &Report) -> Option<(ActionId, std::time::Duration)> {
+    let took = report.outcomes.iter().filter_map(|(id, o)| match o {
+        Outcome::Done { took, .. } => Some((*id, *took)),
+        Outcome::Already
+        | Outcome::Failed(_)
+        | Outcome::Unknown(_)
+        | Outcome::NotRun { .. }
+        | Outcome::NotNeeded { .. } => None,
+    });
+    took.max_by_key(|(_, took)| *took).filter(|(_, took)| took.as_secs() > 0)
+}
+
+/// `3 create, 3 TRUNCATE, 1 sync (1,307,466 rows)`
+fn kinds(plan: &Plan, which: impl Fn(&Action) -> bool) -> String {
+    let mut order: Vec<&str> = Vec::new();
+    let mut n: BTreeMap<&str, usize> = BTreeMap::new();
+    for a in plan.actions.iter().filter(|a| which(a)) {
+        let kind = op::kind(&a.op);
+        if !order.contains(&kind) {
+            order.push(kind);
+        }
+        *n.entry(kind).or_default() += 1;
+    }
+    order.into_iter().map(|k| format!("{} {k}", n[k])).collect::<Vec<_>>().join(", ")
+}
+
+fn four(doc: &mut Doc, plan: &Plan, report: &Report, width: usize) {
+    let of = |is: fn(&Outcome) -> bool| report.ids(is);
+    let done = of(|o| matches!(o, Outcome::Done { .. } | Outcome::Already));
+    let failed = of(|o| matches!(o, Outcome::Failed(_)));
+    let unknown = of(|o| matches!(o, Outcome::Unknown(_)));
+    let not_run: Vec<ActionId> = plan
+        .actions
+        .iter()
+        .filter(|a| matches!(report.outcomes.get(&a.id), Some(Outcome::NotRun { .. }) | None))
+        .map(|a| a.id)
+        .collect();
+    let line = |list: &[ActionId]| {
+        if list.is_empty() {
+            "none".to_owned()
+        } else {
+            format!("{}  ({})", ids(list), kinds(plan, |a| list.contains(&a.id)))
+        }
+    };
+    fact(doc, "done", &line(&done), width);
+    fact(doc, "failed", &line(&failed), width);
+    fact(doc, "not run", &format!("{}{}", line(&not_run), needs(report, &not_run)), width);
+    fact(doc, "unknown", &line(&unknown), width);
+}
+
+/// What the actions that were not run waited for, when that is one thing.
+fn needs(report: &Report, not_run: &[ActionId]) -> String {
+    let mut causes: Vec<ActionId> = not_run
+        .iter()
+        .filter_map(|id| match report.outcomes.get(id) {
+            Some(Outcome::NotRun { because_of, .. }) => *because_of,
+            _ => None,
+        })
+        .collect();
+    causes.sort();
+    causes.dedup();
+    if causes.is_empty() { String::new() } else { format!(", waiting for {}", ids(&causes)) }
+}
+
+/// Where rows and users stand now, in sentences (`plan-apply-anchors.md` 3.5).
+#[must_use]
+pub fn state_now(plan: &Plan, report: &Report) -> Vec<String> {
+    match plan.goal {
+        Goal::Start(pod) => vec![after_start(plan, report, pod)],
+        Goal::End(pod) => vec![after_end(plan, report, pod)],
+        Goal::Clean(pod) => {
+            let all = plan.actions.iter().filter(|a| matches!(a.op, Op::DropReplication { .. }));
+            let (gone, all): (Vec<_>, Vec<_>) =
+                (all.clone().filter(|a| is_done(report, a.id)).collect(), all.collect());
+            vec![format!(
+                "No row was deleted. {} of {} of pod {pod} removed.",
+                number(gone.len() as u64),
+                counted(all.len(), "definition")
+            )]
+        }
+    }
+}
+
+fn after_start(plan: &Plan, report: &Report, pod: Ordinal) -> String {
+    let those = |is: fn(&Op) -> bool| plan.actions.iter().filter(move |a| is(&a.op));
+    let truncates = || those(|o| matches!(o, Op::Truncate { .. }));
+    let checks = || those(|o| matches!(o, Op::CheckContents { .. }));
+    let opens = || those(|o| matches!(o, Op::Open));
+    let surviving = match &plan.decision {
+        Decision::Full { source, .. } => format!("The surviving copy is on pod {source}."),
+        Decision::None { .. } | Decision::CatchUp { .. } => String::new(),
+    };
+    let proved = checks().next().is_some() && checks().all(|a| is_done(report, a.id));
+    let rows = if proved {
+        format!("Pod {pod} holds {}, compared with its source.", copied_rows(plan))
+    } else if truncates().any(|a| is_done(report, a.id)) {
+        format!("The old rows of pod {pod} are deleted and the copy is NOT complete. {surviving}")
+    } else if truncates().any(|a| maybe_done(report, a.id)) {
+        format!("Rows of pod {pod} may have been deleted. {surviving}")
+    } else {
+        "No row was deleted.".to_owned()
+    };
+    let users = if opens().next().is_none() {
+        "It admits users as before."
+    } else if opens().all(|a| is_done(report, a.id)) {
+        "It is OPEN to users."
+    } else {
+        "It is CLOSED to users (ADMIN_MODE 1)."
+    };
+    let users = users.replacen("It", &format!("Pod {pod}"), 1);
+    format!("{rows} {users}")
+}
+
+fn copied_rows(plan: &Plan) -> String {
+    let rows: Option<u64> = plan
+        .actions
+        .iter()
+        .filter_map(|a| match &a.op {
+            Op::Sync { rows, .. } => Some(*rows),
+            _ => None,
+        })
+        .sum();
+    rows.map_or_else(|| "a full copy".to_owned(), |n| format!("a full copy ({} when planned)", count(n, "row")))
+}
+
+fn after_end(plan: &Plan, report: &Report, pod: Ordinal) -> String {
+    let users = match plan.actions.iter().find(|a| matches!(a.op, Op::Fence)) {
+        Some(a) if maybe_done(report, a.id) => {
+            format!("Pod {pod} is CLOSED to users; `aku -p start` on it opens it again.")
+        }
+        Some(_) => format!("Pod {pod} is still in service."),
+        None => format!("Pod {pod} admits users as before."),
+    };
+    let resets = || plan.actions.iter().filter(|a| matches!(a.op, Op::Reset { .. }));
+    let (done, all) = (resets().filter(|a| is_done(report, a.id)).count(), resets().count());
+    let log = if done < all {
+        format!(" {} of {} are not reset: log is kept for them.", all - done, counted(all, "position"))
+    } else {
+        String::new()
+    };
+    format!("No row was deleted. {users}{log}")
+}
