@@ -22,8 +22,8 @@ use aku::{
     },
     lab::{
         fault::{Fault, Moment, Party, Ports, Silence},
-        pod::{Answer, PodConfig, Release, Request, request, run_pod},
-        process::{self, Life, PodProgram, wait_until},
+        pod::{Answer, FlushPace, PodConfig, Release, Request, request, run_pod},
+        process::{self, Life, PodProgram, ProcessId, wait_until},
     },
     topology::Ordinal,
 };
@@ -57,6 +57,8 @@ impl Pods {
                 pods: ips.clone(),
                 hosts,
                 properties: std::collections::BTreeMap::new(),
+                flush: FlushPace::Prompt,
+                owner: Some(ProcessId::this().unwrap()),
             };
             config.save(dir.path()).unwrap();
         }

@@ -19,7 +19,7 @@ pub mod process;
 pub mod shell;
 
 pub use crate::db::client;
-pub use control::{Lab, LabOptions};
+pub use control::{Lab, LabOptions, Lifetime};
 pub use lab_error::LabError;
 
 /// Reads a pod's number as people type it: `2` or `pod-2`.
