@@ -6,4 +6,8 @@
 //! The engine (`server`) is free of sockets, threads and clocks: inputs and the time go in, outputs come out ([`io`]).
 //! `pod` hosts it as a process with real TCP; `sim` hosts many in one thread under a seed.
 
+pub mod data;
 pub mod io;
+pub mod sql;
+pub mod store;
+pub mod value;
