@@ -157,7 +157,8 @@ mod tests {
             let mut out = vec![];
             put_row(&mut out, &values);
             let mut rest = &out[..];
-            prop_assert_eq!(take_row(&mut rest).as_deref(), Some(&values[..]));
+            let row = take_row(&mut rest);
+            prop_assert_eq!(row.as_deref(), Some(&values[..]));
             prop_assert!(rest.is_empty());
             for cut in 0..out.len() {
                 prop_assert!(take_row(&mut &out[..cut]).is_none());

@@ -71,7 +71,11 @@ impl SqlError {
     /// 3103C: the owner named before a table does not exist.
     #[must_use]
     pub fn no_owner() -> Self {
-        Self::new("3D000", 200_764, "Undefined user name. The user specified as the owner of a table or an object was not found in the database. ")
+        Self::new(
+            "3D000",
+            200_764,
+            "Undefined user name. The user specified as the owner of a table or an object was not found in the database. ",
+        )
     }
 
     /// 31010: no such user.
@@ -137,7 +141,11 @@ impl SqlError {
     /// 31055: UPDATE of a primary key column of a replicated table.
     #[must_use]
     pub fn replicated_key() -> Self {
-        Self::new("HY000", 200_789, "The primary key of a table cannot be updated when the table is used for replication.")
+        Self::new(
+            "HY000",
+            200_789,
+            "The primary key of a table cannot be updated when the table is used for replication.",
+        )
     }
 
     /// 11041: this wait would close a circle.
@@ -192,5 +200,35 @@ impl SqlError {
     #[must_use]
     pub fn not_grouped() -> Self {
         Self::new("42000", 200_801, "The expression is not a GROUP BY expression. ")
+    }
+
+    /// A column name twice in one table.
+    #[must_use]
+    pub fn duplicate_column() -> Self {
+        Self::new("42S21", 200_739, "Duplicate column name ")
+    }
+
+    /// A column that a key or an index needs.
+    #[must_use]
+    pub fn column_in_use() -> Self {
+        Self::new("HY000", 200_740, "The column is used by a key, an index or the partition key. ")
+    }
+
+    /// A second PRIMARY KEY.
+    #[must_use]
+    pub fn second_primary_key() -> Self {
+        Self::new("42000", 200_741, "A table can have only one primary key. ")
+    }
+
+    /// REFERENCES without a matching key of the parent.
+    #[must_use]
+    pub fn no_parent_key() -> Self {
+        Self::new("42000", 200_824, "The parent table has no matching primary or unique key. ")
+    }
+
+    /// No partition takes the row.
+    #[must_use]
+    pub fn no_partition_for_row() -> Self {
+        Self::new("HY000", 201_268, "No partition takes the row. ")
     }
 }
