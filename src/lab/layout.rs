@@ -190,6 +190,15 @@ impl LabFile {
     }
 }
 
+/// Reads a pod's number as people type it: `2` or `pod-2`.
+///
+/// # Errors
+/// In words, when it is neither.
+pub fn pod_ordinal(text: &str) -> Result<Ordinal, String> {
+    let number = text.strip_prefix("pod-").unwrap_or(text);
+    number.parse().map_err(|_| format!("\"{text}\" is not a pod; write 2 or pod-2"))
+}
+
 /// Directory of one pod.
 #[must_use]
 pub fn pod_dir(dir: &Path, pod: Ordinal) -> PathBuf {
