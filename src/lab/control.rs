@@ -23,10 +23,9 @@ use super::{
 };
 use crate::{
     db::{
-        DbError,
+        ConnectFailure, DbError,
         client::{Client, Options},
         endpoints::Endpoints,
-        error::native,
         wire::Response,
     },
     topology::{Ordinal, ServerCount},
@@ -205,11 +204,14 @@ impl Lab {
         }
     }
 
-    /// Whether the pod judges logins; a refusal by ADMIN_MODE is an answer too. Takes no SYSDBA slot.
+    /// Whether the pod judges logins; a refusal is an answer too. Takes no SYSDBA slot.
     fn accepts_logins(&self, pod: Ordinal) -> bool {
         match self.login(pod, Duration::from_millis(500)) {
             Ok(_) => true,
-            Err(e) => e.native == native::ADMIN_MODE,
+            Err(e) => match ConnectFailure::classify(&e) {
+                ConnectFailure::AdminMode | ConnectFailure::LoginRefused | ConnectFailure::SysdbaBusy => true,
+                ConnectFailure::Absent | ConnectFailure::Timeout | ConnectFailure::Other => false,
+            },
         }
     }
 
