@@ -4,19 +4,16 @@
 //! Nothing here knows the time, a socket or a session: what depends on those comes through [`exec::Host`].
 
 pub mod ast;
+mod cursor;
 mod error;
 pub mod exec;
+mod lower;
+mod lower_dml;
+mod parse;
+mod replication;
 pub mod statement;
+mod tables;
 
 pub use error::SqlError;
+pub use parse::parse;
 pub use statement::Statement;
-
-/// Reads one statement. A single `;` may follow it.
-///
-/// # Errors
-/// 31001 for what is no statement, for two statements in one text, and for an empty one; 3118B for names that are too
-/// long; 312B1 for an unknown replication option.
-pub fn parse(text: &str) -> Result<Statement, SqlError> {
-    let _ = text;
-    todo!()
-}

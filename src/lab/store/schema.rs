@@ -2,8 +2,6 @@
 //!
 //! Keys get a second form that sorts as bytes the way keys sort.
 
-use std::sync::Arc;
-
 use crate::lab::{
     data::{
         Column, ConstraintId, Event, ForeignKey, Index, IndexKind, Key, LogRecord, Oid, Origin, Partition, PartitionId,
@@ -11,7 +9,7 @@ use crate::lab::{
         codec::{put_datum, put_row, put_text, put_u64, take_datum, take_row, take_text, take_u64},
     },
     sql::statement::PartitionMethod,
-    value::{ColumnType, Datum},
+    value::ColumnType,
 };
 
 fn put_list<T>(out: &mut Vec<u8>, items: &[T], mut put: impl FnMut(&mut Vec<u8>, &T)) {
@@ -283,7 +281,10 @@ pub fn take_hidden_key(bytes: &[u8]) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::lab::value::Datum;
 
     fn table() -> Table {
         let column = |name: &str, column_type, not_null, default: Datum| Column {

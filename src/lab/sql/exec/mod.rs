@@ -1,8 +1,29 @@
 //! Runs queries and row changes against a [`Database`] and the relations of a [`Host`].
 
+mod bind;
+mod bound;
+mod change;
+mod compare;
+mod eval;
+mod functions;
+mod join;
+mod names;
+mod plan;
+mod run;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::cell::RefCell;
+
+pub use change::change;
+pub use walk::relations;
+
+use self::eval::Context;
 use super::{
-    SqlError, Statement,
-    ast::{Query, TableName},
+    SqlError,
+    ast::{Expr, Query},
 };
 use crate::{
     db::wire::Response,
@@ -73,36 +94,28 @@ pub struct Scope<'a> {
 /// # Errors
 /// [`Stop::Error`] for unknown names, bad conversions and the like; [`Stop::Wait`] when a host function says so.
 pub fn query(db: &Database, scope: &mut Scope<'_>, query: &Query) -> Result<Relation, Stop> {
-    let _ = (db, scope, query);
-    todo!()
+    let host: RefCell<&mut dyn Host> = RefCell::new(&mut *scope.host);
+    let ctx = Context { db, user: scope.user, tx: scope.tx, host: &host };
+    let plan = plan::query(&ctx, query, None)?;
+    let rows = run::rows(&ctx, &plan, None)?;
+    Ok(Relation { columns: plan.columns, rows })
 }
 
-/// Runs INSERT, UPDATE or DELETE inside of `tx` and gives the number of rows. A statement that stops has changed nothing.
+/// The value of a constant expression such as a DEFAULT or a partition bound: literals, signs and built-in functions
+/// of them. A word that only the server knows the value of, such as SYSDATE, gives NULL.
 ///
 /// # Errors
-/// As [`query`], and [`Stop::Blocked`] when another transaction holds a row or the table: run the same statement again
-/// when that transaction has ended, or give up with [`SqlError::lock_timeout`].
-///
-/// # Panics
-/// For any other kind of statement: a programming error of the caller.
-pub fn change(db: &mut Database, scope: &mut Scope<'_>, tx: TxId, statement: &Statement) -> Result<u64, Stop> {
-    let _ = (db, scope, tx, statement);
-    todo!()
-}
-
-/// The relations that a statement reads or changes, subqueries included, in the order written; for waits that belong
-/// to a V$ view.
-#[must_use]
-pub fn relations(statement: &Statement) -> Vec<TableName> {
-    let _ = statement;
-    todo!()
-}
-
-/// The value of a constant expression such as a DEFAULT or a partition bound.
-///
-/// # Errors
-/// 31058 when it names a column, and whatever computing it says.
-pub fn constant(expr: &super::ast::Expr) -> Result<Datum, SqlError> {
-    let _ = expr;
-    todo!()
+/// 31058 for anything else, and whatever computing it says.
+pub fn constant(expr: &Expr) -> Result<Datum, SqlError> {
+    match expr {
+        Expr::Literal(value) => Ok(value.clone()),
+        Expr::Negate(inner) => match constant(inner)? {
+            Datum::Int(n) => n.checked_neg().map(Datum::Int).ok_or_else(SqlError::value_overflow),
+            Datum::Double(n) => Ok(Datum::number(-n)),
+            Datum::Null => Ok(Datum::Null),
+            Datum::Text(_) => Err(SqlError::invalid_literal()),
+        },
+        Expr::Call { args, .. } if args.is_empty() => Ok(Datum::Null),
+        _ => Err(SqlError::no_column()),
+    }
 }
