@@ -7,18 +7,20 @@
 //! `pod` hosts it as a process with real TCP; `sim` hosts many in one thread under a seed.
 
 mod armed;
+pub mod conformance;
 mod control;
+pub mod data;
 pub mod fault;
+pub mod io;
 mod lab_error;
 pub mod layout;
 mod orders;
 pub mod pod;
 pub mod process;
 mod serve;
+pub mod server;
 pub mod shell;
-
-pub mod data;
-pub mod io;
+pub mod sim;
 pub mod sql;
 pub mod store;
 pub mod value;
