@@ -27,6 +27,11 @@ pub enum Outcome {
         /// In words.
         why: String,
     },
+    /// Not begun, because what it would take back is needed (an undo of something that worked).
+    NotNeeded {
+        /// In words.
+        why: String,
+    },
 }
 
 /// What went wrong in an action (DESIGN D13).
@@ -113,9 +118,12 @@ impl Report {
         self.outcomes.iter().filter(|(_, o)| is(o)).map(|(id, _)| *id).collect()
     }
 
-    /// Whether every action is done, or was already.
+    /// Whether every action is done, was so already, or turned out not to be needed.
     #[must_use]
     pub fn complete(&self) -> bool {
-        self.outcomes.values().all(|o| matches!(o, Outcome::Done { .. } | Outcome::Already))
+        self.outcomes.values().all(|o| match o {
+            Outcome::Done { .. } | Outcome::Already | Outcome::NotNeeded { .. } => true,
+            Outcome::Failed(_) | Outcome::Unknown(_) | Outcome::NotRun { .. } => false,
+        })
     }
 }

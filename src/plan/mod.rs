@@ -7,7 +7,7 @@ mod action;
 mod graph;
 mod reason;
 
-pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen};
+pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen, Until};
 pub use graph::{GraphError, critical_path, order};
 pub use reason::{Code, Reason};
 
