@@ -78,7 +78,7 @@ impl Default for Limits {
             lanes: 4,
             no_progress: Duration::from_secs(120),
             progress: Duration::from_secs(10),
-            poll: Duration::from_millis(200),
+            poll: Duration::from_millis(100),
             fence: Duration::from_secs(10),
             quiet: Duration::from_secs(30),
             no_gap: Duration::from_secs(10),

@@ -43,6 +43,8 @@ const MARGIN: Duration = Duration::from_secs(30);
 
 /// Carries out a plan. Every action ends in exactly one outcome, whatever happens.
 ///
+/// The caller holds no session on a pod in ADMIN_MODE: there is only one to be had.
+///
 /// `on_event` is called on this thread: [`Event::RunStart`] first, [`Event::RunEnd`] last. Returns within a second
 /// after `stop` has been raised twice.
 pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn FnMut(&Event)) -> Report {
@@ -71,9 +73,9 @@ pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn F
     let report = if report.complete() { Report { stopped: None, ..report } } else { report };
     if aborted.is_some() {
         // Closing a session on a dead server blocks.
-        thread::spawn(move || drop(shared));
+        thread::spawn(move || shared.sessions.close());
     } else {
-        drop(shared);
+        shared.sessions.close();
     }
     on_event(&Event::RunEnd);
     report

@@ -201,6 +201,13 @@ impl Sessions {
         self.lock().get(&pod).map(|p| p.own.clone()).unwrap_or_default()
     }
 
+    /// Closes everything that nobody uses. The threads of the last actions may outlive the run by a moment, so this is
+    /// not left to the last owner: a pod in ADMIN_MODE admits nobody before its session is closed.
+    pub fn close(&self) {
+        let idle: Vec<Link> = self.lock().values_mut().flat_map(|p| std::mem::take(&mut p.idle)).collect();
+        drop(idle);
+    }
+
     fn in_use(&self, pod: Ordinal) -> bool {
         self.lock().get(&pod).is_some_and(|p| p.open > 0)
     }

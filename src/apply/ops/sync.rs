@@ -94,8 +94,13 @@ fn run(
     let key = work.slot.enter(work.now(), None, Arc::clone(&cancel));
     let statement = sql.clone();
     let spawned = thread::Builder::new().name(format!("sync {}", work.action.id)).spawn(move || {
+        let answer = session.execute(&statement);
+        if !answer.as_ref().is_err_and(DbError::lost_session) {
+            // Closed before the run can end; closing a lost one may block.
+            drop(session);
+        }
         // Nobody listens any more when the statement was given up.
-        let _ = send.send(session.execute(&statement));
+        let _ = send.send(answer);
     });
     let answer = match spawned {
         Ok(_detached) => watch(work, &receive, &cancel, &text, rows),

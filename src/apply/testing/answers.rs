@@ -6,8 +6,8 @@ use crate::{
     topology::Ordinal,
 };
 
-fn text(t: impl ToString) -> Value {
-    Value::Text(t.to_string())
+fn text(t: impl Into<String>) -> Value {
+    Value::Text(t.into())
 }
 
 fn rows(columns: &[&str], rows: Vec<Vec<Value>>) -> Rows {
@@ -21,7 +21,7 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
     let objects = || here.objects.iter().map(|(name, o)| (text(name.as_str()), o));
     Ok(match sql {
         ReadSql::Property(name) => {
-            rows(&["VALUE1"], here.properties.get(name).map(|v| vec![text(v)]).into_iter().collect())
+            rows(&["VALUE1"], here.properties.get(name).map(|v| vec![text(v.to_string())]).into_iter().collect())
         }
         ReadSql::SessionId => rows(&["SESSION_ID"], vec![vec![Int(session)]]),
         ReadSql::Server => rows(&["DB_NAME"], vec![vec![text("MYDB")]]),
@@ -45,6 +45,7 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
             rows(&["REP_NAME", "REP_GAP"], gaps.map(|(n, _)| vec![text(n.as_str()), Int(gap(n))]).collect())
         }
         ReadSql::SyncProgress => {
+            here.sync_looks.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
             let line = |(n, count): (&crate::topology::ReplicationName, &i64)| {
                 [vec![text(n.as_str()), text("T1"), Int(*count)], vec![text(n.as_str()), text("T2"), Int(-1)]]
             };

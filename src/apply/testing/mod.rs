@@ -26,6 +26,9 @@ use crate::{
     topology::Ordinal,
 };
 
+/// Changes the world in each round, and says when it was enough.
+pub(super) type Enough = Box<dyn FnMut(&mut World, u32) -> bool + Send>;
+
 /// What happens to a statement that a rule matches.
 pub(super) enum Then {
     /// Refused with that native code, nothing done.
@@ -42,8 +45,10 @@ pub(super) enum Then {
     Panic,
     /// The world changes first, then it is done as usual.
     First(Box<dyn FnMut(&mut World) + Send>),
-    /// It takes so many rounds; the world changes in each, and virtual time passes.
-    Rounds(u32, Duration, Box<dyn FnMut(&mut World, u32) + Send>),
+    /// It waits until so many statements with this counter are under way at once, then is done as usual.
+    Meet(Arc<AtomicU64>, u64),
+    /// The world changes, again and again, until that says "enough"; then it is done as usual.
+    Until(Enough),
 }
 
 /// A rule: the next statement on `pod` whose text starts with `text`, after `skip` others.
@@ -224,13 +229,26 @@ impl FakeSession {
                 change(&mut world);
                 effect(&mut world)
             }
-            Some(Then::Rounds(rounds, pass, mut change)) => {
-                for round in 1..=rounds {
+            Some(Then::Meet(met, wanted)) => {
+                met.fetch_add(1, Atomic::AcqRel);
+                let patience = Instant::now() + Duration::from_secs(20);
+                while met.load(Atomic::Acquire) < wanted {
+                    if Instant::now() > patience {
+                        return Err(db_error("HY000", 1));
+                    }
+                    thread::sleep(Duration::from_micros(200));
+                }
+                effect(&mut self.cluster.world())
+            }
+            Some(Then::Until(mut enough)) => {
+                for round in 1.. {
                     if self.state.cancelled.load(Atomic::Acquire) {
                         return Err(db_error("HY008", 4202));
                     }
-                    change(&mut self.cluster.world(), round);
-                    self.wait(pass);
+                    if enough(&mut self.cluster.world(), round) {
+                        break;
+                    }
+                    self.wait(Duration::ZERO);
                 }
                 effect(&mut self.cluster.world())
             }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::atomic::AtomicU32,
     time::Duration,
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct FakePod {
     pub writers: BTreeSet<i64>,
     pub gaps: BTreeMap<ReplicationName, i64>,
     pub syncing: BTreeMap<ReplicationName, i64>,
+    /// How often V$REPSYNC was looked at.
+    pub sync_looks: AtomicU32,
     /// What becomes of the next logins; `None` lets one in.
     pub connect_errors: VecDeque<Option<(ConnectFailure, i32)>>,
     /// Every login: privilege, query timeout, silence timeout.
@@ -75,7 +78,8 @@ impl Object {
 }
 
 impl FakePod {
-    pub fn new() -> Self {
+    /// Admits users.
+    pub fn in_service() -> Self {
         let properties = [("ADMIN_MODE", 0), ("REPLICATION_DDL_ENABLE", 1), ("REPLICATION_SYNC_LOCK_TIMEOUT", 30)];
         Self { properties: properties.into(), sn: 100, ..Self::default() }
     }
@@ -96,7 +100,7 @@ impl FakePod {
 impl World {
     pub fn pod(&mut self, n: u8) -> &mut FakePod {
         let pod = Ordinal::new(n).unwrap();
-        self.pods.entry(pod).or_insert_with(FakePod::new)
+        self.pods.entry(pod).or_insert_with(FakePod::in_service)
     }
 
     pub fn object(&mut self, pod: u8, name: &str) -> &mut Object {

@@ -24,7 +24,8 @@ fn truncate_looks_at_the_source_first() {
 
 #[test]
 fn an_unfit_source_stops_the_truncate() {
-    let spoil: [(&str, fn(&mut World)); 4] = [
+    type Spoil = fn(&mut World);
+    let spoil: [(&str, Spoil); 4] = [
         ("failed E140", |world| {
             world.pod(0).properties.insert("ADMIN_MODE", 1);
         }),

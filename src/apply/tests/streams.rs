@@ -14,12 +14,12 @@ const SYNCS: State = (true, false, -1, false);
 const GAVE_UP: State = (false, false, 60, true);
 const GAVE_UP_AND_RUNS: State = (true, true, 60, true);
 
-fn stage(state: State) -> Stage {
+fn in_state((sender, is_started, xsn, gave_up): State) -> Stage {
     let stage = Stage::new(2);
     let mut world = stage.cluster.world();
     let object = world.object(1, "R_01");
-    (object.sender, object.is_started, object.xsn) = (state.0, state.1, state.2);
-    object.gave_up = state.3.then_some("2024-01-01");
+    (object.sender, object.is_started, object.xsn) = (sender, is_started, xsn);
+    object.gave_up = gave_up.then_some("2024-01-01");
     drop(world);
     stage
 }
@@ -43,7 +43,7 @@ fn every_operation_in_every_state() {
         states
             .iter()
             .map(|state| {
-                let stage = stage(*state);
+                let stage = in_state(*state);
                 let word = stage.word(op.clone());
                 let sent: Vec<_> = stage.changes().iter().map(|c| c.replace("1 R_01 ", "")).collect();
                 let word = word.split(':').next().unwrap_or_default().to_owned();
@@ -108,7 +108,7 @@ fn a_lost_answer_is_looked_up() {
         let text: &'static str = Box::leak(first.into_boxed_str());
         for then in [Then::LoseBefore, Then::LoseAfter] {
             let before = matches!(then, Then::LoseBefore);
-            let stage = stage(busy(&op));
+            let stage = in_state(busy(&op));
             stage.cluster.rule(1, text, then);
             let word = stage.word(op.clone());
             assert!(word.starts_with("done"), "{op:?}: {word}");
@@ -123,7 +123,7 @@ fn a_lost_answer_is_looked_up() {
 fn a_lost_answer_and_no_way_back_is_unknown() {
     for op in ops() {
         let first: &'static str = Box::leak(op.statements()[0].to_string().into_boxed_str());
-        let stage = stage(busy(&op));
+        let stage = in_state(busy(&op));
         stage.cluster.rule(1, first, Then::LoseAfter);
         let silent = Some((crate::db::ConnectFailure::Timeout, 331_853));
         stage.cluster.world().pod(1).connect_errors = [None].into_iter().chain([silent; 9]).collect();
@@ -144,7 +144,7 @@ fn an_unreachable_pod_is_a_failure_not_a_doubt() {
         (crate::db::ConnectFailure::Timeout, 331_853, "failed E104", 3),
     ];
     for (failure, native, want, attempts) in table {
-        let stage = stage(LIVE);
+        let stage = in_state(LIVE);
         stage.cluster.world().pod(1).connect_errors = [Some((failure, native)); 9].into();
         let run = stage.run(vec![act(1, 1, ops()[3].clone(), &[])]);
         assert_eq!(run.word(1), want);
@@ -159,11 +159,11 @@ fn races_that_end_well() {
     let table =
         [(live, "ALTER REPLICATION R_01 START", 397_322, LIVE), (stop, "ALTER REPLICATION R_01 STOP", 397_351, RUNS)];
     for (op, text, native, state) in table {
-        let stage = stage(state);
+        let stage = in_state(state);
         stage.cluster.rule(1, text, Then::Refuse(native));
         assert_eq!(stage.word(op), "already");
     }
-    let stage = stage(DEAD);
+    let stage = in_state(DEAD);
     stage.cluster.rule(1, "ALTER REPLICATION R_01 STOP", Then::Refuse(397_351));
     assert_eq!(stage.word(unpin), "done");
 }
@@ -172,13 +172,13 @@ fn races_that_end_well() {
 fn a_handshake_is_tried_again_as_often_as_the_configuration_says() {
     let [live, ..] = ops();
     for (failures, want) in [(2, "done"), (3, "failed E120")] {
-        let stage = stage(LIVE);
+        let stage = in_state(LIVE);
         for _ in 0..failures {
             stage.cluster.rule(1, "ALTER REPLICATION R_01 START", Then::Refuse(397_325));
         }
         assert_eq!(stage.word(live.clone()), want);
     }
-    let stage = stage(LIVE);
+    let stage = in_state(LIVE);
     stage.cluster.rule(1, "ALTER REPLICATION R_01 START", Then::Refuse(200_836));
     let run = stage.run(vec![act(1, 1, live, &[])]);
     assert_eq!(run.word(1), "failed E108");
@@ -190,7 +190,7 @@ fn a_pin_waits_for_its_sender_to_go() {
     let [.., pin, _] = ops();
     let stop = "ALTER REPLICATION R_01 STOP";
     // STOP says yes, and the sender lingers in V$REPSENDER for three looks.
-    let stage = stage(RESET);
+    let stage = in_state(RESET);
     let linger = |yes: bool| -> Then {
         Then::First(Box::new(move |world| {
             let object = world.object(1, "R_01");
@@ -201,11 +201,11 @@ fn a_pin_waits_for_its_sender_to_go() {
     stage.cluster.rule_after(2, 1, "SELECT REP_NAME, START_FLAG", linger(false));
     assert!(stage.word(pin.clone()).starts_with("done: keeps log from SN"));
     // It never goes.
-    let stage = self::stage(RESET);
+    let stage = in_state(RESET);
     stage.cluster.rule_after(1, 1, "SELECT REP_NAME, START_FLAG", linger(true));
     assert_eq!(stage.word(pin.clone()), "failed E118");
     // The pin is lost.
-    let stage = self::stage(RESET);
+    let stage = in_state(RESET);
     stage.cluster.rule(1, stop, Then::First(Box::new(|world| world.object(1, "R_01").xsn = -1)));
     assert_eq!(stage.word(pin), "failed E118");
 }
