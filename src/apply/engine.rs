@@ -20,7 +20,7 @@ use super::{
     control::{self, Control},
     event::{ActionError, Event, Outcome, Report},
     ops,
-    schedule::{Admit, Schedule},
+    schedule::{Admit, Schedule, Trace},
     sessions::Sessions,
     slot::Slot,
     stop::{StopFlag, StopLevel},
@@ -214,9 +214,9 @@ impl Engine<'_> {
         }
     }
 
-    fn over(&mut self, id: ActionId, outcome: Outcome) {
+    fn over(&mut self, id: ActionId, outcome: Outcome, trace: Trace) {
         if self.running.remove(&id).is_some() {
-            self.schedule.end(id, &outcome);
+            self.schedule.end(id, &outcome, trace);
             self.record(vec![(id, outcome)]);
         }
     }
@@ -260,13 +260,14 @@ impl Engine<'_> {
         let spawned = thread::Builder::new().name(format!("action {id}")).spawn(move || {
             let mut work = Work::new(&shared, &owned, control, &slot, &send);
             let outcome = worker::carry_out(&mut work);
+            let trace = if work.memory.sent { Trace::Some } else { Trace::None };
             // Sessions go back before the engine hears of it, so that the next action finds them.
             drop(work);
-            let _ = send.send(Message::Over(owned.id, Box::new(outcome)));
+            let _ = send.send(Message::Over(owned.id, Box::new(outcome), trace));
         });
         if let Err(e) = spawned {
             let outcome = Outcome::Failed(finding(action, Code::Internal, format!("no thread: {e}")));
-            self.over(id, outcome);
+            self.over(id, outcome, Trace::None);
         }
     }
 
@@ -282,7 +283,7 @@ impl Engine<'_> {
                     }
                 }
                 Message::Wake => {}
-                Message::Over(id, outcome) => self.over(id, *outcome),
+                Message::Over(id, outcome, trace) => self.over(id, *outcome, trace),
             }
             next = self.receive.try_recv().ok();
         }
@@ -337,7 +338,7 @@ impl Engine<'_> {
         let doing = self.running.get(&id).map(|r| r.slot.report().0).unwrap_or_default();
         let outcome = Outcome::Unknown(finding(action, Code::Abandoned, doing));
         self.shared.sessions.abandon(id);
-        self.over(id, outcome);
+        self.over(id, outcome, Trace::Some);
     }
 }
 

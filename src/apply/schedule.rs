@@ -42,6 +42,16 @@ struct Node {
     run: RunWhen,
     state: State,
     begun: bool,
+    trace: Trace,
+}
+
+/// Whether an action that is over may have left something behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trace {
+    /// It sent nothing but SELECTs.
+    None,
+    /// It sent a statement that changes something, or nobody knows.
+    Some,
 }
 
 /// The plan in progress.
@@ -62,7 +72,7 @@ impl Schedule {
             .iter()
             .map(|a| {
                 let waits_for = a.after.iter().map(|e| e.action).chain(implied(&a.run)).collect();
-                (a.id, Node { waits_for, run: a.run.clone(), state: State::Waiting, begun: false })
+                (a.id, Node { waits_for, run: a.run.clone(), state: State::Waiting, begun: false, trace: Trace::None })
             })
             .collect();
         Self { nodes }
@@ -83,7 +93,7 @@ impl Schedule {
                 Fate::Wait | Fate::Ready => None,
             });
             let Some((id, outcome)) = skipped else { return settled };
-            self.end(id, &outcome);
+            self.end(id, &outcome, Trace::None);
             settled.push((id, outcome));
         }
     }
@@ -95,7 +105,7 @@ impl Schedule {
         waiting
             .into_iter()
             .map(|id| {
-                self.end(id, &outcome);
+                self.end(id, &outcome, Trace::None);
                 (id, outcome.clone())
             })
             .collect()
@@ -108,7 +118,7 @@ impl Schedule {
         }
     }
 
-    pub(super) fn end(&mut self, id: ActionId, outcome: &Outcome) {
+    pub(super) fn end(&mut self, id: ActionId, outcome: &Outcome, trace: Trace) {
         let ending = match outcome {
             Outcome::Done { .. } | Outcome::Already | Outcome::NotNeeded { .. } => Ending::Good,
             Outcome::Failed(_) | Outcome::Unknown(_) => Ending::Bad,
@@ -116,6 +126,7 @@ impl Schedule {
         };
         if let Some(node) = self.nodes.get_mut(&id) {
             node.state = State::Over(ending);
+            node.trace = trace;
         }
     }
 
@@ -149,6 +160,10 @@ impl Schedule {
                     Fate::Wait
                 } else if !self.begun(*armed_by) {
                     let why = format!("{armed_by} was not begun, so there is nothing to take back");
+                    Fate::Skip(not_run(self.blame(*armed_by), why))
+                } else if self.nodes.get(armed_by).is_some_and(|n| n.trace == Trace::None) {
+                    // What is there was made by somebody else, and is not ours to take back.
+                    let why = format!("{armed_by} changed nothing, so there is nothing to take back");
                     Fate::Skip(not_run(self.blame(*armed_by), why))
                 } else if until.iter().all(|u| self.ending(*u) == Some(&Ending::Good)) {
                     let why = format!("what {armed_by} did is needed, and what it was for is done");

@@ -14,6 +14,7 @@ use super::{
     context::Context,
     control::Control,
     event::{Event, Outcome},
+    schedule::Trace,
     sessions::{Lease, Sessions},
     slot::Slot,
     stop::StopLevel,
@@ -47,7 +48,7 @@ pub(super) enum Message {
     /// A session was opened.
     Wake,
     /// The action is over.
-    Over(ActionId, Box<Outcome>),
+    Over(ActionId, Box<Outcome>, Trace),
 }
 
 /// How an operation ended well.

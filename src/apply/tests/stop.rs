@@ -98,6 +98,19 @@ fn pins_are_taken_back_unless_the_copy_finished() {
 }
 
 #[test]
+fn what_somebody_else_made_is_not_taken_back() {
+    let stage = Stage::new(3);
+    {
+        let mut world = stage.cluster.world();
+        let object = world.object(2, "R_12");
+        (object.sender, object.is_started, object.xsn) = (true, true, 50);
+    }
+    let run = stage.run(join());
+    assert_eq!(run.words(), ["failed E117", "not run, A1", "not run, A1"]);
+    assert_eq!(stage.changes(), Vec::<String>::new());
+}
+
+#[test]
 fn a_stuck_statement_is_left_alone_at_the_second_signal() {
     let stage = Stage::new(2);
     stage.cluster.rule(1, "ALTER REPLICATION R_01 START", Then::Stuck);
