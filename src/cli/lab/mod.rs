@@ -115,7 +115,13 @@ fn dispatch(args: LabArgs, program: PodProgram, input: &mut dyn Read, out: &mut 
         }
         Command::Stop(pods) => each(&open(program)?, &pods, "stopped", Lab::stop, out)?,
         Command::Wipe(pods) => {
-            each(&open(program)?, &pods, "wiped; start it empty with: aku lab start", Lab::wipe, out)?;
+            each(
+                &open(program)?,
+                &pods,
+                "wiped; make it a new database with: aku lab start POD --tables",
+                Lab::wipe,
+                out,
+            )?;
         }
         Command::Env => {
             for (name, path) in open(program)?.environment() {
