@@ -13,6 +13,8 @@ mod parse;
 mod replication;
 pub mod statement;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use error::SqlError;
 pub use parse::parse;

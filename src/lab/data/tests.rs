@@ -1,1 +1,0 @@
-//! Placeholder: see the tests further down the road.
