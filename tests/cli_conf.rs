@@ -123,6 +123,7 @@ fn info_keeps_the_documented_layout() {
     let masked = info(&InfoArgs::default(), &vars);
     assert_eq!((masked.exit, masked.err.as_str()), (Exit::Ok, ""));
     assert!(!masked.out.contains(SECRET));
+    assert!(masked.out.starts_with("  #########################\n [ Server ]\n"), "the first line has two blanks");
     let open = info(&InfoArgs { show_secrets: true, ..Default::default() }, &vars);
     assert_eq!(open.out, masked.out.replace("********", SECRET));
     golden().bind(|| insta::assert_snapshot!("info", masked.out));

@@ -95,6 +95,12 @@ proptest! {
     fn a_damaged_file_keeps_its_secret(which in 0..3usize, one in damage()) {
         let text = [QUOTED, NEW, GROUPS][which].replace("manager", SECRET);
         let damaged = apply(&text, &one);
+        // Where the damage took the key away, or glued the secret to it, nobody can tell which is which.
+        let line = damaged.split(['\n', '\r']).find(|line| line.contains(SECRET)).unwrap_or_default();
+        let glued = line.find(SECRET).is_some_and(|at| line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
+        prop_assume!(!glued);
+        let key = line.split(SECRET).next().unwrap_or_default();
+        prop_assume!(["SYS_", "SWORD", "PAS"].iter().any(|part| key.contains(part)));
         let parsed = conf::parse("f", damaged.as_bytes());
         prop_assert!(!shown(&parsed).contains(SECRET), "{}", shown(&parsed));
         let debug = format!("{:?}", parsed);

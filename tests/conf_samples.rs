@@ -54,13 +54,15 @@ fn assert_published_values(config: &Config) {
     assert!(config.groups.iter().all(|g| g.sync_parallel == 1));
 }
 
+/// File, targets per group, prefixes, warnings.
+type Case<'a> = (&'a str, &'a [Vec<&'a str>], &'a [&'a str], &'a [Code]);
+
 #[test]
 fn every_published_sample_parses_to_its_model() {
     let old = [vec!["SYS.T1", "SYS.T2", "SYS.T3"]];
     let new = [vec!["SYS.T1", "SYS.T2 PARTITION P1", "SYS.T3"]];
     let three = [new[0].clone(), vec!["SYS.T4", "SYS.T5", "SYS.T6"], vec!["SYS.T7", "SYS.T8", "SYS.T9"]];
     let (one, many) = (vec!["AKU_REP"], vec!["AKU_REP1", "AKU_REP2", "AKU_REP3"]);
-    type Case<'a> = (&'a str, &'a [Vec<&'a str>], &'a [&'a str], &'a [Code]);
     let cases: [Case<'_>; 9] = [
         ("tests/data/published/quoted-misspelt.conf", &old, &one, &[Code::Misspelt]),
         ("tests/data/published/quoted-configmap.conf", &old, &one, &[Code::Misspelt]),

@@ -16,7 +16,7 @@ use aku::{
         Lab, LabError, LabOptions,
         fault::Fault,
         pod::run_pod,
-        process::{Life, PodProgram},
+        process::{Life, PodProgram, ProcessId, wait_until},
     },
     topology::{Ordinal, ServerCount},
 };
@@ -175,12 +175,20 @@ fn a_lab_goes_with_its_handle() {
     let one = ServerCount::new(1).unwrap();
     let lab = Lab::up(LabOptions::new(&dir, one, program())).unwrap();
     let pod_dir = lab.pod_dir(Ordinal::MASTER);
-    let Life::Up(pid) = lab.life(Ordinal::MASTER) else { panic!("down") };
+    let ProcessId { pid, started } = ProcessId::of_pod(&pod_dir).unwrap();
+    assert_eq!(lab.life(Ordinal::MASTER), Life::Up(pid));
     assert!(lab.fault(Ordinal::MASTER, None, Fault::Freeze).is_ok());
     assert!(matches!(Lab::open(&dir, program()).unwrap().life(Ordinal::MASTER), Life::Frozen(_)));
     drop(lab);
+    assert!(!ProcessId { pid, started }.lives());
     assert!(!pod_dir.exists() && !dir.exists());
-    assert!(!Path::new(&format!("/proc/{pid}/cwd")).exists());
+
+    // One whose directory was removed under its feet ends by itself.
+    let lab = Lab::up(LabOptions::new(&dir, one, program())).unwrap();
+    let id = ProcessId::of_pod(&pod_dir).unwrap();
+    fs::remove_dir_all(&dir).unwrap();
+    assert!(wait_until(Duration::from_secs(20), || !id.lives()));
+    drop(lab);
 
     // A pod program that fails tells why, and nothing stays behind.
     let broken = PodProgram { program: "/bin/false".into(), args: Vec::new() };

@@ -16,16 +16,19 @@ use std::{
 
 use aku::{
     db::{
-        DbError,
+        Connector, DbError, Login, Privilege, Value,
         client::{Client, Options},
+        connector,
+        endpoints::{Endpoint, Transport},
+        sql::{ChangeSql, ReadSql},
         wire::{Cell, Response},
     },
     lab::{
         fault::{Fault, Moment, Party, Ports, Silence},
-        pod::{Answer, PodConfig, Release, Request, request, run_pod},
-        process::{self, Life, PodProgram, wait_until},
+        pod::{Answer, FlushPace, PodConfig, Release, Request, request, run_pod},
+        process::{self, Life, PodProgram, ProcessId, wait_until},
     },
-    topology::Ordinal,
+    topology::{Ordinal, ReplicationName},
 };
 use tempfile::TempDir;
 
@@ -57,6 +60,8 @@ impl Pods {
                 pods: ips.clone(),
                 hosts,
                 properties: std::collections::BTreeMap::new(),
+                flush: FlushPace::Prompt,
+                owner: Some(ProcessId::this().unwrap()),
             };
             config.save(dir.path()).unwrap();
         }
@@ -198,6 +203,54 @@ fn statements_cancel_and_timers() {
     assert_eq!(code(answer), ("HY008".to_owned(), 4202));
     assert_eq!(lines(client.execute("LIST").unwrap()), ["one"]);
     assert_eq!(code(client.execute("CLOSE")), ("08S01".to_owned(), 331_843));
+}
+
+#[test]
+fn the_lab_transport_looks_like_any_other() {
+    let pods = Pods::threads(1);
+    let host = pods.ips[0].to_string();
+    let endpoint = Endpoint {
+        transport: Transport::Lab,
+        host: host.clone(),
+        port: PORT,
+        replication_host: host,
+        replication_port: PORT + 1,
+    };
+    let endpoints = [(Ordinal::MASTER, endpoint)].into();
+    let no_odbc = |_| -> Result<Box<dyn Connector>, DbError> { panic!("no pod needs ODBC") };
+    let connector = connector(endpoints, [Ordinal::MASTER], "manager".to_owned().into(), no_odbc).unwrap();
+    let login = |silence| Login {
+        privilege: Privilege::Normal,
+        connect_timeout: LIMIT,
+        query_timeout: Some(Duration::from_secs(3)),
+        silence_timeout: silence,
+        app_info: "test".to_owned(),
+    };
+    let mut session = connector.connect(Ordinal::MASTER, &login(Some(LIMIT))).unwrap();
+    let rows = session.query(&ReadSql::SessionId).unwrap();
+    let row = rows.iter().next().unwrap();
+    assert_eq!((rows.single_int(), row.get("name")), (Some(1), &Value::Text("padded".to_owned())));
+    let start = ChangeSql::Start(ReplicationName::exact("R").unwrap());
+    let cancel = session.canceller();
+    let running = thread::spawn({
+        let start = start.clone();
+        move || {
+            let answer = session.execute(&start);
+            (answer, session.query(&ReadSql::SessionId))
+        }
+    });
+    assert!(wait_until(LIMIT, || {
+        cancel.cancel();
+        running.is_finished()
+    }));
+    let (answer, after) = running.join().unwrap();
+    assert_eq!(code(answer), ("HY008".to_owned(), 4202));
+    assert!(after.is_ok(), "the session survives a cancel");
+
+    let mut session = connector.connect(Ordinal::MASTER, &login(Some(Duration::from_millis(50)))).unwrap();
+    let silent = session.execute(&start).unwrap_err();
+    assert!(silent.lost_session() && silent.native == 331_853, "{silent}");
+    assert_eq!(code(session.query(&ReadSql::SessionId)), ("08S01".to_owned(), 331_843));
 }
 
 #[test]

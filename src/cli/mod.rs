@@ -6,6 +6,7 @@
 mod apply;
 pub mod args;
 pub mod confpath;
+pub mod demo;
 mod env;
 mod explain;
 pub mod gate;

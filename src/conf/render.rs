@@ -59,7 +59,7 @@ pub fn excerpt(place: &Place, source: &Source) -> Excerpt {
     let shown_end = source.secret_start(place.line).unwrap_or(line.end);
     let clear = &source.text()[line.start..shown_end];
     let masked = shown_end < line.end;
-    let text = if masked { format!("{clear}{}{MASK}", separator(clear)) } else { clear.to_owned() };
+    let text = if masked { format!("{clear}{MASK}") } else { clear.to_owned() };
     let span = if place.span.start >= shown_end && masked {
         text.len() - MASK.len()..text.len()
     } else {
@@ -67,11 +67,6 @@ pub fn excerpt(place: &Place, source: &Source) -> Excerpt {
         place.span.start - line.start..end
     };
     cut(&text, &span)
-}
-
-/// What stands between a key and the mask.
-fn separator(clear: &str) -> &'static str {
-    if clear.trim().is_empty() { "" } else { " = " }
 }
 
 fn cut(text: &str, span: &Span) -> Excerpt {

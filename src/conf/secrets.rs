@@ -2,7 +2,8 @@
 //!
 //! Works on raw lines, not on parsed values, because a broken line must be masked too. Masks rather too much than
 //! too little: everything after a word that looks like the password property, and the value of a key that we cannot
-//! place (it may be the password property, misspelt). Never changes the text.
+//! place (it may be the password property, misspelt). Where nothing of the key is left, nothing can be known. Never
+//! changes the text.
 
 use super::{
     Property, Source,
@@ -44,7 +45,7 @@ enum Carry {
 
 /// What the next line has to expect after this secret tail.
 fn carry_on(tail: &str, before: Carry, is_continuation: bool) -> Carry {
-    let value = tail.trim_start_matches(|c: char| c.is_whitespace() || c == '=');
+    let value = tail.trim_start();
     let open = value.matches('"').count() % 2 == 1;
     if before == Carry::Quote && is_continuation {
         return if open { Carry::None } else { Carry::Quote };
@@ -58,19 +59,27 @@ fn carry_on(tail: &str, before: Carry, is_continuation: bool) -> Carry {
     }
 }
 
-/// Offset right after the first key on the line whose value has to be hidden.
+/// Offset of what follows the first key on the line whose value has to be hidden; `=` and blanks are shown.
 fn tail_of_secret_key(line: &str) -> Option<usize> {
-    words(line).find_map(|(at, word)| {
-        let rest = &line[at + word.len()..];
-        let next = rest.trim_start().chars().next();
-        let assigned = next == Some('=');
+    if let Some(value) = line.trim_start().strip_prefix('=') {
+        // The key is lost; it may have been any.
+        return Some(line.len() - value.trim_start().len());
+    }
+    let end = words(line).find_map(|(at, word)| {
+        let next = line[at + word.len()..].trim_start().chars().next();
         let upper = word.to_ascii_uppercase();
-        let like_password = ["PAS", "PWD", "PSW"].iter().any(|p| upper.contains(p));
-        let is_key = upper.starts_with("AKU") || !matches!(next, Some('.' | ',' | ')'));
-        let leads = upper.starts_with("AKU") || line[..at].trim_start_matches(['#', ' ', '\t']).is_empty();
-        let secret = (like_password && is_key) || (assigned && leads && !may_be_shown(word));
-        secret.then_some(at + word.len())
-    })
+        let like_password = ["PAS", "PWD", "PSW", "SWORD"].iter().any(|p| upper.contains(p));
+        let is_aku = upper.starts_with("AKU");
+        // Not the owner or the table of a target.
+        let is_key = is_aku || !matches!(next, Some('.' | ',' | ')'));
+        let leads = line[..at].trim_start_matches(['#', ' ', '\t']).is_empty();
+        let in_key_place = if is_aku { leads || next == Some('=') } else { leads && next == Some('=') };
+        let unplaced = in_key_place && !may_be_shown(word);
+        ((like_password && is_key) || unplaced).then_some(at + word.len())
+    })?;
+    let rest = line[end..].trim_start();
+    let value = rest.strip_prefix('=').map_or(rest, str::trim_start);
+    Some(line.len() - value.len())
 }
 
 /// Whether a key is one of the harmless ones, or clearly meant to be.
@@ -113,25 +122,29 @@ mod tests {
 
     #[test]
     fn password_values_are_found_on_good_and_broken_lines() {
-        let cases: [(&str, &[&str]); 18] = [
-            ("AKU_SYS_PASSWORD = hidden", &["AKU_SYS_PASSWORD"]),
-            ("  AKU_SYS_PASWWORD=\"hidden\"", &["  AKU_SYS_PASWWORD"]),
-            ("aku_sys_password hidden", &["aku_sys_password"]),
-            ("# AKU_SYS_PASSWORD = hidden", &["# AKU_SYS_PASSWORD"]),
-            ("AKU_SYS_PSSWORT = hidden", &["AKU_SYS_PSSWORT"]),
+        let cases: [(&str, &[&str]); 22] = [
+            ("AKU_SYS_PASSWORD = hidden", &["AKU_SYS_PASSWORD = "]),
+            ("  AKU_SYS_PASWWORD=\"hidden\"", &["  AKU_SYS_PASWWORD="]),
+            ("aku_sys_password hidden", &["aku_sys_password "]),
+            ("# AKU_SYS_PASSWORD = hidden", &["# AKU_SYS_PASSWORD = "]),
+            ("AKU_SYS_PSSWORT = hidden", &["AKU_SYS_PSSWORT = "]),
+            ("AKU_SYS_ ASWORD == hidden", &["AKU_SYS_ "]),
+            ("SYS_ ASSWORD = =hidden", &["SYS_ ASSWORD = "]),
             ("PASSWORD: hidden", &["PASSWORD"]),
-            ("AKU_PORT_NO = 1 AKU_SYS_PASSWORD = hidden", &["AKU_PORT_NO = 1 AKU_SYS_PASSWORD"]),
-            ("AKU_SYS_PASSWORD =\n\"hidden\"\nAKU_PORT_NO = 1", &["AKU_SYS_PASSWORD", "", "AKU_PORT_NO = 1"]),
-            ("AKU_SYS_PASSWORD = # why\n  hidden", &["AKU_SYS_PASSWORD", "  "]),
-            ("AKU_SYS_PASSWORD = \"hid\nden\"\nAKU_PORT_NO = 1", &["AKU_SYS_PASSWORD", "", "AKU_PORT_NO = 1"]),
-            ("AKU_SYS_PASSWORD = \"hid\n\nden", &["AKU_SYS_PASSWORD", "", ""]),
-            ("AKU_SYS_PASSWORD = \"hidden\nAKU_PORT_NO = 1", &["AKU_SYS_PASSWORD", "AKU_PORT_NO = 1"]),
+            ("AKU_PORT_NO = 1 AKU_SYS_PASSWORD = hidden", &["AKU_PORT_NO = 1 AKU_SYS_PASSWORD = "]),
+            ("AKU_SYS_PASSWORD =\n\"hidden\"\nAKU_PORT_NO = 1", &["AKU_SYS_PASSWORD =", "", "AKU_PORT_NO = 1"]),
+            ("AKU_SYS_PASSWORD = # why\n  hidden", &["AKU_SYS_PASSWORD = ", "  "]),
+            ("AKU_SYS_PASSWORD = \"hid\nden\"\nAKU_PORT_NO = 1", &["AKU_SYS_PASSWORD = ", "", "AKU_PORT_NO = 1"]),
+            ("AKU_SYS_PASSWORD = \"hid\n\nden", &["AKU_SYS_PASSWORD = ", "", ""]),
+            ("AKU_SYS_PASSWORD = \"hidden\nAKU_PORT_NO = 1", &["AKU_SYS_PASSWORD = ", "AKU_PORT_NO = 1"]),
+            ("AKU_SECRET = hidden", &["AKU_SECRET = "]),
+            ("  SYS_KEY = hidden", &["  SYS_KEY = "]),
+            (" = hidden", &[" = "]),
             ("SYS.PASSWORDS, SYS.T2", &["SYS.PASSWORDS, SYS.T2"]),
-            ("AKU_SECRET = hidden", &["AKU_SECRET"]),
-            ("  SYS_KEY = hidden", &["  SYS_KEY"]),
             ("AKU_STS_NAME = shown", &["AKU_STS_NAME = shown"]),
             ("AKU_STS_NAM = shown", &["AKU_STS_NAM = shown"]),
             ("( (USER = \"SYS\")", &["( (USER = \"SYS\")"]),
+            ("REPLICATION_NAME_PREFIX = AKU_X\n(", &["REPLICATION_NAME_PREFIX = AKU_X", "("]),
         ];
         for (text, want) in cases {
             assert_eq!(masked(text), want, "{text:?}");

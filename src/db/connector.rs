@@ -64,3 +64,55 @@ impl Connector for Composite {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, time::Duration};
+
+    use super::*;
+    use crate::db::Privilege;
+
+    /// A road that always ends at the same sign.
+    struct Sign;
+
+    impl Connector for Sign {
+        fn connect(&self, pod: Ordinal, _: &Login) -> Result<Box<dyn Session>, ConnectError> {
+            let error = DbError { sqlstate: "IM000".to_owned(), native: 1, message: "over ODBC".to_owned() };
+            Err(ConnectError { pod, address: String::new(), failure: ConnectFailure::Other, error })
+        }
+    }
+
+    fn endpoint(transport: Transport) -> Endpoint {
+        // Port 1 of a loopback address of nobody: refused at once.
+        let host = "127.255.254.253".to_owned();
+        Endpoint { transport, host: host.clone(), port: 1, replication_host: host, replication_port: 2 }
+    }
+
+    #[test]
+    fn each_pod_goes_its_way() {
+        let pod = |n| Ordinal::new(n).unwrap();
+        let endpoints: BTreeMap<_, _> =
+            [(pod(0), endpoint(Transport::Lab)), (pod(1), endpoint(Transport::Odbc))].into();
+        let login = Login {
+            privilege: Privilege::Normal,
+            connect_timeout: Duration::from_secs(5),
+            query_timeout: None,
+            silence_timeout: None,
+            app_info: String::new(),
+        };
+        let password = || SecretString::from("p");
+        let native = |c: &dyn Connector, n| c.connect(pod(n), &login).err().map(|e| (e.error.native, e.failure));
+        let odbc = |pods: BTreeMap<Ordinal, Endpoint>| {
+            assert_eq!(pods.keys().copied().collect::<Vec<_>>(), [pod(1)]);
+            Ok::<_, Infallible>(Box::new(Sign) as Box<dyn Connector>)
+        };
+        let both = connector(endpoints.clone(), [pod(0), pod(1)], password(), odbc).unwrap();
+        assert_eq!(native(&*both, 0), Some((327_730, ConnectFailure::Absent)));
+        assert_eq!(native(&*both, 1), Some((1, ConnectFailure::Other)));
+        assert_eq!(native(&*both, 2), Some((0, ConnectFailure::Other)));
+
+        let never = |_| -> Result<Box<dyn Connector>, Infallible> { panic!("no pod needs ODBC") };
+        let lab = connector(endpoints, [pod(0)], password(), never).unwrap();
+        assert_eq!(native(&*lab, 1), Some((0, ConnectFailure::Other)));
+    }
+}

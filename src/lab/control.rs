@@ -18,19 +18,27 @@ use std::{
 use super::{
     lab_error::{LabError, io_error},
     layout::{self, LabFile},
-    pod::{self, Release, Request},
-    process::{self, Life, PodProgram},
+    pod::{self, FlushPace, Release, Request},
+    process::{self, Life, PodProgram, ProcessId},
 };
 use crate::{
     db::{
-        DbError,
+        ConnectFailure, DbError,
         client::{Client, Options},
         endpoints::Endpoints,
-        error::native,
         wire::Response,
     },
     topology::{Ordinal, ServerCount},
 };
+
+/// How long the pods of a lab run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Until they are told to end.
+    Detached,
+    /// At most as long as the process that brought the lab up, even when that is killed.
+    WithCaller,
+}
 
 /// How a lab is to be.
 #[derive(Clone, Debug)]
@@ -41,19 +49,24 @@ pub struct LabOptions {
     pub pods: ServerCount,
     /// Which server they imitate.
     pub server: Release,
-    /// REPLICATIONS groups in `aku.conf`, `1..=32`, each of three tables.
+    /// REPLICATIONS groups in `aku.conf`, `0..=32`, each of three tables; with 0 there are no tables and the
+    /// configuration is not a valid one.
     pub groups: u8,
     /// Service port on every address; the replication port is the next. 20300 unless that is taken everywhere.
     pub port: u16,
     /// Properties that every pod boots with.
     pub properties: BTreeMap<String, i64>,
+    /// How fast FLUSH returns.
+    pub flush: FlushPace,
+    /// How long the pods run.
+    pub lifetime: Lifetime,
     /// What is started for each pod.
     pub program: PodProgram,
 }
 
 impl LabOptions {
     /// A lab as `aku lab up --pods N` makes it: 7.2, one group, booted with ADMIN_MODE = 1 as the documented entry
-    /// point of a pod does (`aku-behaviour.md` 0.1, 7.1.0.8.6).
+    /// point of a pod does (`aku-behaviour.md` 0.1, 7.1.0.8.6); but it ends with the calling process.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>, pods: ServerCount, program: PodProgram) -> Self {
         let properties = [("ADMIN_MODE", 1), ("REMOTE_SYSDBA_ENABLE", 1)];
@@ -64,6 +77,8 @@ impl LabOptions {
             groups: 1,
             port: 20300,
             properties: properties.map(|(k, v)| (k.to_owned(), v)).into(),
+            flush: FlushPace::default(),
+            lifetime: Lifetime::WithCaller,
             program,
         }
     }
@@ -108,6 +123,11 @@ impl Lab {
                 .into_iter()
                 .chain(options.properties)
                 .collect(),
+            flush: options.flush,
+            owner: match options.lifetime {
+                Lifetime::Detached => None,
+                Lifetime::WithCaller => Some(ProcessId::this().map_err(io_error("cannot identify this process"))?),
+            },
         };
         file.save(&dir).map_err(io_error(format!("cannot write {}", dir.join(layout::MARKER).display())))?;
         // From here on a failure takes everything down again.
@@ -184,11 +204,14 @@ impl Lab {
         }
     }
 
-    /// Whether the pod judges logins; a refusal by ADMIN_MODE is an answer too. Takes no SYSDBA slot.
+    /// Whether the pod judges logins; a refusal is an answer too. Takes no SYSDBA slot.
     fn accepts_logins(&self, pod: Ordinal) -> bool {
         match self.login(pod, Duration::from_millis(500)) {
             Ok(_) => true,
-            Err(e) => e.native == native::ADMIN_MODE,
+            Err(e) => match ConnectFailure::classify(&e) {
+                ConnectFailure::AdminMode | ConnectFailure::LoginRefused | ConnectFailure::SysdbaBusy => true,
+                ConnectFailure::Absent | ConnectFailure::Timeout | ConnectFailure::Other => false,
+            },
         }
     }
 

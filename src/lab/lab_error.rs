@@ -2,7 +2,10 @@
 
 use std::io;
 
-use crate::{db::DbError, topology::Ordinal};
+use crate::{
+    db::{ConnectFailure, DbError},
+    topology::Ordinal,
+};
 
 /// Why an operation on a lab failed, and what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +67,7 @@ pub enum LabError {
         source: io::Error,
     },
     /// The database refused.
-    #[error("pod {pod} says: {error}")]
+    #[error("pod {pod} says: {error}{}", hint(error))]
     Db {
         /// The pod.
         pod: Ordinal,
@@ -84,4 +87,16 @@ pub enum LabError {
 pub(super) fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> LabError {
     let what = what.into();
     move |source| LabError::Io { what, source }
+}
+
+/// What to do about a refused login or statement; nothing to add where the database's words are enough.
+fn hint(error: &DbError) -> &'static str {
+    match ConnectFailure::classify(error) {
+        ConnectFailure::LoginRefused => {
+            "; give another user or password with: aku lab sql POD --user USER --password-stdin"
+        }
+        ConnectFailure::Timeout | ConnectFailure::Absent => "; look with: aku lab status and aku lab fault list",
+        ConnectFailure::SysdbaBusy => "; only one SYSDBA session gets in, try again when it has ended",
+        ConnectFailure::AdminMode | ConnectFailure::Other => "",
+    }
 }

@@ -20,7 +20,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::pod::{PodConfig, Release};
+use super::{
+    pod::{FlushPace, PodConfig, Release},
+    process::ProcessId,
+};
 use crate::topology::{Ordinal, ServerCount};
 
 /// StatefulSet name of a lab.
@@ -45,10 +48,15 @@ pub struct LabFile {
     pub first_ip: Ipv4Addr,
     /// Service port; the replication port is the next.
     pub port: u16,
-    /// REPLICATIONS groups, each of three tables.
+    /// REPLICATIONS groups, each of three tables; 0 for a lab without tables.
     pub groups: u8,
     /// Properties that every pod boots with.
     pub properties: BTreeMap<String, i64>,
+    /// How fast FLUSH returns.
+    pub flush: FlushPace,
+    /// The pods end when this process is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<ProcessId>,
 }
 
 impl LabFile {
@@ -117,6 +125,8 @@ impl LabFile {
             pods: self.count().ordinals().map(|o| self.ip(o)).collect(),
             hosts,
             properties: self.properties.clone(),
+            flush: self.flush,
+            owner: self.owner,
         }
     }
 
@@ -180,6 +190,15 @@ impl LabFile {
     }
 }
 
+/// Reads a pod's number as people type it: `2` or `pod-2`.
+///
+/// # Errors
+/// In words, when it is neither.
+pub fn pod_ordinal(text: &str) -> Result<Ordinal, String> {
+    let number = text.strip_prefix("pod-").unwrap_or(text);
+    number.parse().map_err(|_| format!("\"{text}\" is not a pod; write 2 or pod-2"))
+}
+
 /// Directory of one pod.
 #[must_use]
 pub fn pod_dir(dir: &Path, pod: Ordinal) -> PathBuf {
@@ -222,6 +241,8 @@ mod tests {
             port: 20300,
             groups,
             properties: BTreeMap::from([("ADMIN_MODE".to_owned(), 1)]),
+            flush: FlushPace::Prompt,
+            owner: Some(ProcessId { pid: 1, started: 2 }),
         }
     }
 

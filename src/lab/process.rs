@@ -14,6 +14,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal};
+use serde::{Deserialize, Serialize};
 
 /// Name of a pod's log in its directory.
 pub const LOG: &str = "pod.log";
@@ -83,15 +84,57 @@ impl Life {
     }
 }
 
-/// State letter and start time (clock ticks since boot) of a process.
+/// State letter and start time (clock ticks since boot) of a process; `None` when nothing of it is left but a zombie.
 fn stat(pid: u32) -> Option<(char, u64)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold blanks and parentheses.
     let (_, rest) = text.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    // starttime is field 22 of the line, state is field 3.
-    Some((state, fields.nth(18)?.parse().ok()?))
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    // In the line, state is field 3, num_threads 20 and starttime 22.
+    let (state, threads, started) = (fields.first()?.chars().next()?, fields.get(17)?, fields.get(19)?);
+    // The first thread may be dead while others still hold the sockets.
+    let dead = "ZXx".contains(state) && matches!(*threads, "0" | "1");
+    if dead { None } else { Some((state, started.parse().ok()?)) }
+}
+
+/// A process, safe against recycled pids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// Its number.
+    pub pid: u32,
+    /// Its start, clock ticks since boot.
+    pub started: u64,
+}
+
+impl ProcessId {
+    /// The calling process.
+    ///
+    /// # Errors
+    /// `/proc` is not there.
+    pub fn this() -> io::Result<Self> {
+        let pid = std::process::id();
+        let (_, started) = stat(pid).ok_or_else(|| io::Error::other("/proc/self/stat cannot be read"))?;
+        Ok(Self { pid, started })
+    }
+
+    /// What the pid file of `dir` says.
+    #[must_use]
+    pub fn of_pod(dir: &Path) -> Option<Self> {
+        let text = fs::read_to_string(dir.join(PID)).ok()?;
+        let (pid, started) = text.trim().split_once(' ')?;
+        Some(Self { pid: pid.parse().ok()?, started: started.parse().ok()? })
+    }
+
+    /// The letter of its state; `None` when it is gone or only a zombie.
+    fn state(self) -> Option<char> {
+        stat(self.pid).filter(|&(_, started)| started == self.started).map(|(state, _)| state)
+    }
+
+    /// Whether it still exists.
+    #[must_use]
+    pub fn lives(self) -> bool {
+        self.state().is_some()
+    }
 }
 
 /// Writes the pid file of the calling process into `dir`.
@@ -99,8 +142,7 @@ fn stat(pid: u32) -> Option<(char, u64)> {
 /// # Errors
 /// I/O.
 pub fn write_pid(dir: &Path) -> io::Result<()> {
-    let pid = std::process::id();
-    let (_, started) = stat(pid).ok_or_else(|| io::Error::other("/proc/self/stat cannot be read"))?;
+    let ProcessId { pid, started } = ProcessId::this()?;
     let fresh = dir.join("pod.pid.new");
     fs::write(&fresh, format!("{pid} {started}\n"))?;
     fs::rename(fresh, dir.join(PID))
@@ -109,17 +151,11 @@ pub fn write_pid(dir: &Path) -> io::Result<()> {
 /// Whether the pod of `dir` has a process.
 #[must_use]
 pub fn life(dir: &Path) -> Life {
-    let read = || {
-        let text = fs::read_to_string(dir.join(PID)).ok()?;
-        let (pid, started) = text.trim().split_once(' ')?;
-        let (pid, started): (u32, u64) = (pid.parse().ok()?, started.parse().ok()?);
-        let (state, now) = stat(pid)?;
-        (now == started).then_some((pid, state))
-    };
-    match read() {
-        None | Some((_, 'Z' | 'X' | 'x')) => Life::Down,
-        Some((pid, 'T' | 't')) => Life::Frozen(pid),
-        Some((pid, _)) => Life::Up(pid),
+    let Some(id) = ProcessId::of_pod(dir) else { return Life::Down };
+    match id.state() {
+        None => Life::Down,
+        Some('T' | 't') => Life::Frozen(id.pid),
+        Some(_) => Life::Up(id.pid),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A database of almost nothing behind the real host: enough to try sockets, faults and processes.
 //!
-//! Statements: `PUT x` stores a line (durable), `LIST` shows them, `WAIT` never ends by itself, `DIAL host port ms`
+//! Statements: `PUT x` stores a line (durable), `LIST` shows them, `WAIT` and START never end by themselves, `DIAL host port ms`
 //! opens a link, `SAY text` sends on the newest link, `EVENTS` tells what links did, `LATER ms` answers by timer.
 
 use std::{
@@ -60,9 +60,14 @@ impl Fake {
                 self.unsaved.push(format!("table {table}"));
                 Some(Response::Done { affected: -1 })
             }
+            ["SELECT", "SESSION_ID()", ..] => {
+                let row = vec![Cell::Int(1), Cell::Text("padded  ".to_owned()), Cell::Null];
+                let columns = ["SESSION_ID()", "NAME", "NOTHING"].map(str::to_owned).to_vec();
+                Some(Response::Rows { columns, rows: vec![row] })
+            }
             ["LIST"] => Some(Self::rows(&self.lines)),
             ["EVENTS"] => Some(Self::rows(&self.events)),
-            ["WAIT"] => {
+            ["WAIT"] | ["ALTER", "REPLICATION", _, "START"] => {
                 self.waiting.insert(conn.0, conn);
                 None
             }

@@ -77,6 +77,9 @@ pub(super) struct Up {
     /// Service port of every pod; the replication port is the next
     #[arg(long, default_value_t = 20300, value_parser = clap::value_parser!(u16).range(1024..=65534))]
     pub(super) port: u16,
+    /// Let FLUSH take 6 s after changes, as the recorded 7.2 server does
+    #[arg(long)]
+    pub(super) slow_flush: bool,
     /// A property that every pod boots with, NAME=NUMBER; may be repeated
     #[arg(long = "property", value_name = "NAME=NUMBER", value_parser = property)]
     pub(super) properties: Vec<(String, i64)>,

@@ -20,9 +20,10 @@ use crate::{
     db::{ConnectFailure, client::Options},
     exit::Exit,
     lab::{
-        Lab, LabError, LabOptions,
+        Lab, LabError, LabOptions, Lifetime,
         fault::Fault,
         layout,
+        pod::FlushPace,
         process::{Life, PodProgram},
         shell,
     },
@@ -136,6 +137,8 @@ fn up(dir: &Path, options: Up, program: PodProgram, out: &mut dyn Write) -> Resu
     lab.server = options.server;
     lab.groups = options.groups;
     lab.port = options.port;
+    lab.lifetime = Lifetime::Detached;
+    lab.flush = if options.slow_flush { FlushPace::Slow } else { FlushPace::Prompt };
     lab.properties.insert("ADMIN_MODE".to_owned(), i64::from(options.admin_mode));
     lab.properties.extend(options.properties);
     let mut lab = Lab::up(lab)?;

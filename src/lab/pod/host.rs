@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant, SystemTime},
 };
@@ -25,12 +25,15 @@ use super::{
 use crate::lab::{
     fault::{Fault, Port, Source},
     io::{ConnId, DialFailure, Engine, Input, LinkId, Micros, Output},
+    process::ProcessId,
 };
 
 const WAKER: Token = Token(0);
 const CLIENTS: Token = Token(1);
 const LINKS: Token = Token(2);
 const CONTROL: Token = Token(3);
+/// How often a pod looks whether it is still wanted.
+const LOOK_EVERY: Micros = 2_000_000;
 /// Connections are numbered from here.
 const FIRST_PEER: usize = 16;
 
@@ -84,6 +87,9 @@ pub(super) struct Border {
     room: Option<Rlimit>,
     /// Connections may wait to be accepted.
     knocking: bool,
+    /// When to look next whether anybody still wants this pod.
+    look_at: Micros,
+    dir: PathBuf,
     stopping: bool,
 }
 
@@ -121,6 +127,8 @@ impl Border {
             intake: Intake::default(),
             room: None,
             knocking: true,
+            look_at: 0,
+            dir: dir.to_owned(),
             stopping: false,
         })
     }
@@ -148,6 +156,7 @@ impl Border {
             if self.intake.kill_at.is_some_and(|at| at <= self.now()) {
                 die();
             }
+            self.look();
             if engine.next_deadline().is_some_and(|at| at <= self.now()) {
                 self.intake.inputs.push(Input::Timer);
             }
@@ -173,8 +182,22 @@ impl Border {
         }
         let peers = self.peers.values().filter_map(|p| p.due(&self.intake.faults));
         let names = self.resolving.values().copied();
-        let next = peers.chain(names).chain(engine).chain(self.intake.kill_at).min()?;
+        let next = peers.chain(names).chain(engine).chain(self.intake.kill_at).chain([self.look_at]).min()?;
         Some(Duration::from_micros(next.saturating_sub(self.now())))
+    }
+
+    /// Ends the pod when its directory is no longer its own or its owner is gone: nobody could stop it any more.
+    fn look(&mut self) {
+        let now = self.now();
+        if now < self.look_at {
+            return;
+        }
+        self.look_at = now + LOOK_EVERY;
+        let ours = ProcessId::this().ok().is_none_or(|id| ProcessId::of_pod(&self.dir) == Some(id));
+        if !ours || self.config.owner.is_some_and(|owner| !owner.lives()) {
+            tracing::warn!("nobody wants this pod any more");
+            self.stopping = true;
+        }
     }
 
     fn note(&mut self, events: &Events) {

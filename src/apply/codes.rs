@@ -1,0 +1,184 @@
+//! Stable codes of what can go wrong in an action: one table. Decides nothing.
+//!
+//! `{pod}` and `{object}` in the next steps are filled in when an error is made.
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $meaning:literal, [$($next:literal),* $(,)?];)+) => {
+        /// What went wrong. Scripts may match the word; never renumber.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word that is shown.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// What it means, one sentence without a period.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning),+ }
+            }
+
+            /// What to type or to look at next.
+            #[must_use]
+            pub fn next(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($next),*]),+ }
+            }
+
+            /// The long story, for `aku explain`.
+            #[must_use]
+            pub fn story(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc, "\n"),+)),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The program itself failed in the middle of the action. Other actions went on.
+    Internal = "E100", "this is a defect of aku",
+        ["aku status", "report it with the message above"];
+    /// Nobody answers on the pod any more, although it was there when the plan was made.
+    NoSession = "E101", "the pod cannot be reached any more",
+        ["check that pod {pod} runs", "aku plan"];
+    /// The server refused the login of SYS.
+    LoginRefused = "E102", "the server refuses the login of SYS",
+        ["check AKU_SYS_PASSWORD and REMOTE_SYSDBA_ENABLE on pod {pod}"];
+    /// A pod in ADMIN_MODE admits one SYSDBA session, and somebody else holds it.
+    SysdbaBusy = "E103", "another SYSDBA session holds the only slot of a pod in ADMIN_MODE",
+        ["close the other SYSDBA session on pod {pod} (isql -sysdba, or another aku), then run again"];
+    /// The server accepts connections and does not answer, or packets vanish.
+    Silent = "E104", "the pod does not answer in time",
+        ["check the network and the load of pod {pod}", "aku status"];
+    /// The link was lost while a statement ran, and the pod could not be looked at afterwards.
+    LostLink = "E105", "the link was lost while the statement ran, so it may or may not have been done",
+        ["aku status", "run again: the next plan looks at what is there"];
+    /// A signal or the deadline cancelled it.
+    Stopped = "E106", "the run was stopped, and this was cancelled",
+        ["run again: the next plan looks at what is there"];
+    /// The driver call did not come back, not even after it was cancelled.
+    Abandoned = "E107", "the statement did not come back in time and was left alone, so it may or may not have been done",
+        ["aku status", "check pod {pod}; the statement may still run there (V$STATEMENT)"];
+    /// The database refused the statement with a code that aku has no special answer to.
+    Refused = "E108", "the database refused the statement",
+        ["look up the code in the Altibase error reference", "aku status"];
+    /// QUERY_TIMEOUT ended the statement.
+    QueryTimeout = "E109", "the statement took longer than AKU_QUERY_TIMEOUT",
+        ["raise AKU_QUERY_TIMEOUT if pod {pod} is only slow"];
+
+    /// The object is not on the pod.
+    ObjectMissing = "E110", "the replication object is not on the pod",
+        ["aku plan: it plans the CREATE"];
+    /// There is an object of that name with other hosts or items.
+    ObjectDiffers = "E111", "an object of that name exists with another definition",
+        ["aku plan: it shows the difference"];
+    /// A sender thread exists where there must be none.
+    SenderExists = "E112", "a sender for it runs, which must be stopped first",
+        ["aku status", "run again: the next plan stops it"];
+    /// Only a stopped replication can be dropped.
+    Started = "E113", "the replication is started, so its definition cannot be touched",
+        ["ALTER REPLICATION {object} STOP on pod {pod}, then run again"];
+    /// START would begin now and skip what was committed before, so it was not sent.
+    PositionLost = "E114", "the position in the log is gone, and START would silently skip what was committed since",
+        ["run again: the next plan copies the rows anew"];
+    /// The server dropped log that the peer never got (REPLICATION_MAX_LOGFILE).
+    GaveUp = "E115", "the server gave up log that it had not sent",
+        ["run again: the next plan copies the rows anew"];
+    /// There is no sender to flush.
+    NotStarted = "E116", "there is no sender, so nothing can be flushed",
+        ["aku status", "run again: the next plan starts it"];
+    /// The object was to be pinned from now on, but it holds an older position.
+    OldPosition = "E117", "it holds a position that this run did not make, and a pin must begin now",
+        ["make sure that no other aku works on these pods, then run again"];
+    /// After START RETRY and STOP the sender is still there, or no position was kept.
+    PinNotProved = "E118", "the pin could not be proved, so rows committed meanwhile could be missed",
+        ["ALTER REPLICATION {object} STOP on pod {pod} if a sender hangs, then run again"];
+
+    /// The handshake between two servers failed.
+    Handshake = "E120", "the pod could not reach its peer on the replication port, or the two definitions differ",
+        ["check that the peer runs and that its replication port can be reached from pod {pod}", "aku status"];
+    /// The copy broke in the middle.
+    SyncFailed = "E121", "the copy broke off; the targets hold a part of it and are emptied by the next run",
+        ["see altibase_rp.log of pod {pod} for the cause", "run again: it starts the copy over"];
+    /// Nothing was copied for too long.
+    SyncStalled = "E122", "the copy made no progress and was cancelled",
+        ["look for open transactions that lock the tables on pod {pod} (V$LOCK_WAIT)", "run again: it starts the copy over"];
+    /// The sending side of a copy must be reset.
+    SyncNotReset = "E123", "a copy begins only from a side that is stopped and reset",
+        ["run again: the next plan resets it"];
+    /// The server has no free replication thread.
+    NoThread = "E124", "the server has no free replication thread, or the sender ended at once",
+        ["check REPLICATION_MAX_COUNT on pod {pod} and its peer, and altibase_rp.log"];
+
+    /// Transactions that were open at the pin did not end.
+    StillOpen = "E130", "transactions that were open at the pin have not ended; nothing was emptied",
+        ["end these transactions on pod {pod}, then run again"];
+    /// The peer did not acknowledge everything within the bound.
+    FlushTimeout = "E131", "the peer has not got everything within the bound",
+        ["check that the peer runs and applies (aku status)", "raise AKU_FLUSH_TIMEOUT_AT_START if it is only slow"];
+    /// There is something left to send.
+    GapLeft = "E132", "it is not proved that nothing is left to send",
+        ["aku status", "run again"];
+    /// Something still sends to the pod, or a side of it is not reset.
+    NotQuiet = "E133", "something still sends to the pod, or a position is not forgotten; nothing was emptied",
+        ["STOP the sender on the pod it comes from, then run again"];
+
+    /// The pod with the surviving copy cannot give it now.
+    SourceUnfit = "E140", "the pod with the surviving copy is not in service or lacks the table; nothing was deleted",
+        ["bring the source back, then run again"];
+    /// A transaction holds the table.
+    Locked = "E141", "a transaction holds a lock on the table",
+        ["find it on pod {pod} (V$LOCK_STATEMENT), end it, then run again"];
+    /// REPLICATION_DDL_ENABLE is 0.
+    DdlOff = "E142", "REPLICATION_DDL_ENABLE is 0 on the pod, although this run had set it",
+        ["make sure that no other aku works on pod {pod}, then run again"];
+    /// A target holds rows. SYNC would leave rows out, or fail, where rows are already there.
+    NotEmpty = "E143", "a target still holds rows, and SYNC is right only into empty ones",
+        ["make sure that nobody writes on pod {pod}, then run again"];
+    /// The copy is not complete.
+    ContentsDiffer = "E144", "the copy differs from its source although nothing changes there",
+        ["run again: it starts the copy over"];
+    /// The source had rows when the plan was made and has none now.
+    SourceEmptied = "E145", "the source lost its rows since the plan was made; nothing was deleted",
+        ["look at the source before anything else: its volume may have been replaced", "aku plan"];
+
+    /// The server does not know the property.
+    NoProperty = "E150", "the server has no such property",
+        ["aku plan"];
+    /// Sessions are left behind the fence.
+    SessionsLeft = "E151", "sessions could not be closed, and what they commit could be lost",
+        ["close them on pod {pod}: ALTER DATABASE name SESSION CLOSE id, then run again"];
+    /// The session views cannot be read well enough to close anything.
+    NoSessionFacts = "E152", "the sessions of the pod cannot be told apart",
+        ["aku status"];
+
+    /// The marker file could not be written or removed.
+    Marker = "E160", "the start marker could not be written or removed",
+        ["check the directory of the marker and its permissions"];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_unique_ordered_and_every_entry_says_something() {
+        let words: Vec<_> = Code::ALL.iter().map(|c| c.word()).collect();
+        let mut sorted = words.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(words, sorted);
+        for code in Code::ALL {
+            assert!(!code.meaning().is_empty() && !code.meaning().ends_with('.'), "{code:?}");
+            assert!(!code.next().is_empty(), "{code:?}");
+            assert!(code.story().trim().ends_with('.'), "{code:?}");
+        }
+    }
+}

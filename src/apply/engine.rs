@@ -1,0 +1,363 @@
+//! The thread that owns a run: begins what is ready, listens, watches what hangs, tells what happens.
+//!
+//! It never touches a session itself, so nothing that a server does can hold it up. Threads that do not come back are
+//! left alone, never joined.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    codes::Code,
+    context::Context,
+    control::{self, Control},
+    event::{ActionError, Event, Outcome, Report},
+    ops,
+    schedule::{Admit, Schedule, Trace},
+    sessions::Sessions,
+    slot::Slot,
+    stop::{StopFlag, StopLevel},
+    trouble::{Told, error},
+    work::{Message, Shared, Work},
+    worker,
+};
+use crate::{
+    db::Login,
+    plan::{self, Action, ActionId, Decision, Op, Plan},
+    topology::Ordinal,
+};
+
+/// How often the engine looks around when nothing is reported.
+const TICK: Duration = Duration::from_millis(20);
+/// Pause between two attempts to cancel the same statement.
+const CANCEL_AGAIN: Duration = Duration::from_millis(250);
+/// What a statement may take beyond the longest bound that it carries itself.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// Carries out a plan. Every action ends in exactly one outcome, whatever happens.
+///
+/// The caller holds no session on a pod in ADMIN_MODE: there is only one to be had.
+///
+/// `on_event` is called on this thread: [`Event::RunStart`] first, [`Event::RunEnd`] last. Returns within a second
+/// after `stop` has been raised twice.
+pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn FnMut(&Event)) -> Report {
+    let (send, receive) = mpsc::channel();
+    let mut engine = Engine {
+        plan,
+        shared: Arc::new(shared(plan, context)),
+        stop: stop.clone(),
+        schedule: Schedule::new(&plan.actions),
+        running: BTreeMap::new(),
+        outcomes: BTreeMap::new(),
+        send,
+        receive,
+        on_event,
+        signals_told: 0,
+        aborted: None,
+    };
+    let began = context.clock.now();
+    engine.tell(&Event::RunStart);
+    engine.work_off();
+    let stopped = engine.why_stopped();
+    let Engine { shared, outcomes, aborted, .. } = engine;
+    let took = context.clock.now().saturating_duration_since(began);
+    let report = Report { outcomes, took, stopped };
+    // A signal after the last action stopped nothing.
+    let report = if report.complete() { Report { stopped: None, ..report } } else { report };
+    if aborted.is_some() {
+        // Closing a session on a dead server blocks.
+        thread::spawn(move || shared.sessions.close());
+    } else {
+        shared.sessions.close();
+    }
+    on_event(&Event::RunEnd);
+    report
+}
+
+fn shared(plan: &Plan, context: &Context) -> Shared {
+    let flush = |op: &Op| match op {
+        Op::Flush { wait_s, .. } | Op::CheckContents { wait_s, .. } => Some(Duration::from_secs(u64::from(*wait_s))),
+        _ => None,
+    };
+    let longest = plan.actions.iter().filter_map(|a| flush(&a.op)).max().map_or(Duration::ZERO, |d| d + MARGIN);
+    let login = Login {
+        query_timeout: context.login.query_timeout.map(|t| t.max(longest)),
+        silence_timeout: context.login.silence_timeout.map(|t| t.max(longest)),
+        ..context.login.clone()
+    };
+    let bound = login.query_timeout.max(login.silence_timeout).map(|t| t + MARGIN);
+    let mut wanted = BTreeMap::new();
+    for action in plan.actions.iter().filter(|a| ops::needs_session(&a.op)) {
+        *wanted.entry(action.pod).or_insert(0) += 1;
+    }
+    let fenced: BTreeSet<Ordinal> = plan.actions.iter().filter(|a| a.op == Op::Fence).map(|a| a.pod).collect();
+    let planned = match &plan.decision {
+        Decision::Full { rows, .. } => rows.iter().filter_map(|r| Some((r.target.clone(), r.source?))).collect(),
+        Decision::None { .. } | Decision::CatchUp { .. } => Vec::new(),
+    };
+    let sessions = Arc::new(Sessions::new(context.clone(), login, fenced));
+    Shared { context: context.clone(), sessions, bound, planned, wanted }
+}
+
+fn finding(action: &Action, code: Code, detail: String) -> ActionError {
+    error(Told { code, pod: action.pod, sql: None, error: None, detail }, action, 1)
+}
+
+/// An action under way.
+struct Running {
+    pod: Ordinal,
+    takes_lane: bool,
+    slot: Arc<Slot>,
+    yields_at: StopLevel,
+    began: Instant,
+    told: Instant,
+    /// When it was cancelled last, and whether that call came back.
+    cancelled: Option<(Instant, Arc<AtomicBool>)>,
+    /// Since when it has been asked to end.
+    stopping: Option<Instant>,
+}
+
+struct Engine<'a> {
+    plan: &'a Plan,
+    shared: Arc<Shared>,
+    stop: StopFlag,
+    schedule: Schedule,
+    running: BTreeMap<ActionId, Running>,
+    outcomes: BTreeMap<ActionId, Outcome>,
+    send: mpsc::Sender<Message>,
+    receive: mpsc::Receiver<Message>,
+    on_event: &'a mut dyn FnMut(&Event),
+    signals_told: usize,
+    aborted: Option<Instant>,
+}
+
+impl Engine<'_> {
+    fn tell(&mut self, event: &Event) {
+        (self.on_event)(event);
+    }
+
+    fn now(&self) -> Instant {
+        self.shared.context.clock.now()
+    }
+
+    fn level(&self) -> StopLevel {
+        control::level(&self.stop, self.shared.context.deadline, self.now())
+    }
+
+    fn why_stopped(&self) -> Option<String> {
+        let signals = self.stop.raised_by();
+        let late = self.shared.context.deadline.is_some_and(|d| self.now() >= d);
+        match (signals.is_empty(), late) {
+            (false, _) => Some(signals.join(", ")),
+            (true, true) => Some("the deadline passed".to_owned()),
+            (true, false) => None,
+        }
+    }
+
+    fn admit(&self) -> Admit {
+        let why = || {
+            let what = self.why_stopped().unwrap_or_default();
+            format!("not begun, because the run was stopped ({what})")
+        };
+        match self.level() {
+            StopLevel::Go => Admit::All,
+            StopLevel::Finish => Admit::PutBack(why()),
+            StopLevel::Abort => Admit::Nothing(why()),
+        }
+    }
+
+    fn work_off(&mut self) {
+        if let Err(e) = plan::order(&self.plan.actions) {
+            let given_up = self.schedule.give_up(&e.to_string());
+            self.record(given_up);
+        }
+        loop {
+            self.tell_signals();
+            let admit = self.admit();
+            let settled = self.schedule.settle(&admit);
+            self.record(settled);
+            self.begin_ready(&admit);
+            if self.running.is_empty() {
+                if self.schedule.waiting() {
+                    let given_up = self.schedule.give_up("the actions wait for each other in a circle");
+                    self.record(given_up);
+                }
+                return;
+            }
+            self.listen();
+            self.watch();
+            if self.abort_is_over() {
+                self.leave_alone();
+            }
+        }
+    }
+
+    fn tell_signals(&mut self) {
+        let raised = self.stop.raised_by();
+        for name in raised.iter().skip(self.signals_told) {
+            self.tell(&Event::Signal { name });
+        }
+        self.signals_told = raised.len();
+    }
+
+    fn record(&mut self, ended: Vec<(ActionId, Outcome)>) {
+        for (id, outcome) in ended {
+            self.tell(&Event::ActionEnd { id, outcome: outcome.clone() });
+            self.outcomes.insert(id, outcome);
+        }
+    }
+
+    fn over(&mut self, id: ActionId, outcome: Outcome, trace: Trace) {
+        if self.running.remove(&id).is_some() {
+            self.schedule.end(id, &outcome, trace);
+            self.record(vec![(id, outcome)]);
+        }
+    }
+
+    fn begin_ready(&mut self, admit: &Admit) {
+        for id in self.schedule.ready(admit) {
+            let Some(action) = self.plan.action(id) else { continue };
+            let takes_lane = ops::needs_session(&action.op);
+            let used = self.running.values().filter(|r| r.takes_lane && r.pod == action.pod).count();
+            if !takes_lane || used < self.shared.sessions.lanes(action.pod) {
+                self.begin(action, takes_lane);
+            }
+        }
+    }
+
+    fn begin(&mut self, action: &Action, takes_lane: bool) {
+        let id = action.id;
+        self.schedule.begin(id);
+        let slot = Arc::new(Slot::default());
+        let now = self.now();
+        let yields_at = control::yields_at(action);
+        let running = Running {
+            pod: action.pod,
+            takes_lane,
+            slot: Arc::clone(&slot),
+            yields_at,
+            began: now,
+            told: now,
+            cancelled: None,
+            stopping: None,
+        };
+        self.running.insert(id, running);
+        self.tell(&Event::ActionStart { id });
+        let control = Control {
+            stop: self.stop.clone(),
+            deadline: self.shared.context.deadline,
+            clock: Arc::clone(&self.shared.context.clock),
+            yields_at,
+        };
+        let (shared, send, owned) = (Arc::clone(&self.shared), self.send.clone(), action.clone());
+        let spawned = thread::Builder::new().name(format!("action {id}")).spawn(move || {
+            let mut work = Work::new(&shared, &owned, control, &slot, &send);
+            let outcome = worker::carry_out(&mut work);
+            let trace = if work.memory.sent { Trace::Some } else { Trace::None };
+            // Sessions go back before the engine hears of it, so that the next action finds them.
+            drop(work);
+            let _ = send.send(Message::Over(owned.id, Box::new(outcome), trace));
+        });
+        if let Err(e) = spawned {
+            let outcome = Outcome::Failed(finding(action, Code::Internal, format!("no thread: {e}")));
+            self.over(id, outcome, Trace::None);
+        }
+    }
+
+    fn listen(&mut self) {
+        let mut next = self.receive.recv_timeout(TICK).ok();
+        while let Some(message) = next {
+            match message {
+                Message::Event(event) => {
+                    if let Event::Retry { id, .. } = &event
+                        && self.running.contains_key(id)
+                    {
+                        self.tell(&event);
+                    }
+                }
+                Message::Wake => {}
+                Message::Over(id, outcome, trace) => self.over(id, *outcome, trace),
+            }
+            next = self.receive.try_recv().ok();
+        }
+    }
+
+    fn watch(&mut self) {
+        let (now, level, limits) = (self.now(), self.level(), self.shared.context.limits);
+        if level == StopLevel::Abort && self.aborted.is_none() {
+            self.aborted = Some(now);
+        }
+        let mut hung = Vec::new();
+        let mut progress = Vec::new();
+        for (id, running) in &mut self.running {
+            let overdue = running.slot.overdue(now);
+            if level >= running.yields_at {
+                running.stopping.get_or_insert(now);
+            }
+            let given_up = |since: Option<Instant>| since.is_some_and(|s| now >= s + limits.cancel);
+            if given_up(overdue) || given_up(running.stopping) {
+                hung.push(*id);
+            } else if overdue.is_some() || running.stopping.is_some() {
+                running.cancel(now);
+            }
+            if now + TICK >= running.told + limits.progress {
+                running.told = now;
+                let (doing, rows) = running.slot.report();
+                let elapsed = now.saturating_duration_since(running.began);
+                progress.push(Event::Progress { id: *id, elapsed, rows, doing });
+            }
+        }
+        for event in progress {
+            self.tell(&event);
+        }
+        for id in hung {
+            self.abandon(id);
+        }
+    }
+
+    fn abort_is_over(&self) -> bool {
+        self.aborted.is_some_and(|since| self.now() >= since + self.shared.context.limits.abort)
+    }
+
+    fn leave_alone(&mut self) {
+        for id in self.running.keys().copied().collect::<Vec<_>>() {
+            self.abandon(id);
+        }
+    }
+
+    /// Nobody waits for it any more. Its thread and its session are left alone.
+    fn abandon(&mut self, id: ActionId) {
+        let Some(action) = self.plan.action(id) else { return };
+        let doing = self.running.get(&id).map(|r| r.slot.report().0).unwrap_or_default();
+        let outcome = Outcome::Unknown(finding(action, Code::Abandoned, doing));
+        self.shared.sessions.abandon(id);
+        self.over(id, outcome, Trace::Some);
+    }
+}
+
+impl Running {
+    /// Cancels what runs, from a thread of its own: the driver opens a second connection for it.
+    fn cancel(&mut self, now: Instant) {
+        let again =
+            self.cancelled.as_ref().is_none_or(|(at, back)| now >= *at + CANCEL_AGAIN && back.load(Ordering::Acquire));
+        let cancels = self.slot.cancels();
+        if !again || cancels.is_empty() {
+            return;
+        }
+        let back = Arc::new(AtomicBool::new(false));
+        self.cancelled = Some((now, Arc::clone(&back)));
+        thread::spawn(move || {
+            for cancel in cancels {
+                cancel.cancel();
+            }
+            back.store(true, Ordering::Release);
+        });
+    }
+}

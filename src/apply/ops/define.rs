@@ -1,0 +1,48 @@
+//! CREATE and DROP REPLICATION. An object of the same name is never touched when it differs; it is reported.
+
+use std::collections::BTreeSet;
+
+use super::super::{
+    codes::Code,
+    look,
+    trouble::Trouble,
+    work::{Ended, Work},
+};
+use crate::{
+    db::sql::ChangeSql,
+    topology::{ReplicationName, Target},
+};
+
+pub(super) fn create(
+    work: &mut Work<'_>,
+    name: &ReplicationName,
+    (host, port): (&str, u16),
+    targets: &[Target],
+) -> Result<Ended, Trouble> {
+    if look::side(work, name)?.is_some() {
+        let found = look::definition(work, name)?;
+        let wanted: BTreeSet<_> = targets.iter().cloned().collect();
+        if found.crossed == 0 && found.targets == wanted && found.hosts == [(host.to_owned(), port)] {
+            return Ok(Ended::Already);
+        }
+        let hosts: Vec<_> = found.hosts.iter().map(|(h, p)| format!("{h}:{p}")).collect();
+        let detail = format!(
+            "{name} goes to {} with {} items, and it should go to {host}:{port} with {}",
+            if hosts.is_empty() { "nowhere".to_owned() } else { hosts.join(", ") },
+            found.targets.len() + found.crossed,
+            wanted.len()
+        );
+        return Err(work.told(Code::ObjectDiffers, detail));
+    }
+    let (name, host, targets) = (name.clone(), host.to_owned(), targets.to_vec());
+    work.change(&ChangeSql::CreateReplication { name, host, port, targets })?;
+    Ok(Ended::done())
+}
+
+pub(super) fn drop(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, Trouble> {
+    if look::side(work, name)?.is_none() {
+        return Ok(Ended::Already);
+    }
+    work.change(&ChangeSql::DropReplication(name.clone()))?;
+    Ok(Ended::done())
+}

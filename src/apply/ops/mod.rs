@@ -1,0 +1,73 @@
+//! The operations. Each looks at the pod right before it acts, so that what is so already is not done again, and
+//! refuses what it cannot decide. None decides whether to try again.
+
+mod checks;
+mod define;
+mod fence;
+mod marker;
+mod rows;
+mod settings;
+mod streams;
+mod sync;
+mod waits;
+
+use super::{
+    trouble::Trouble,
+    work::{Ended, Work},
+};
+use crate::plan::Op;
+
+/// Carries out one operation, once.
+pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, Trouble> {
+    let action = work.action;
+    match &action.op {
+        Op::CreateReplication { name, host, port, targets, .. } => define::create(work, name, (host, *port), targets),
+        Op::DropReplication { name, .. } => define::drop(work, name),
+        Op::Start { name, expect, .. } => streams::start(work, name, *expect),
+        Op::Pin { name, .. } => streams::pin(work, name),
+        Op::Stop { name, .. } => streams::stop(work, name),
+        Op::Reset { name, .. } => streams::reset(work, name),
+        Op::Unpin { name, .. } => streams::unpin(work, name),
+        Op::Drain { wait_s } => waits::drain(work, *wait_s),
+        Op::Flush { name, until, wait_s, .. } => waits::flush(work, action.pod, name, (*until).into(), *wait_s),
+        Op::Delay { seconds } => waits::delay(work, *seconds),
+        Op::CheckNoGap { names } => checks::no_gap(work, names),
+        Op::CheckQuiet { names } => checks::quiet(work, names),
+        Op::CheckEmpty { targets } => checks::empty(work, targets),
+        Op::CheckContents { source, names, targets, wait_s } => {
+            checks::contents(work, *source, names, targets, *wait_s)
+        }
+        Op::Truncate { target, source } => rows::truncate(work, target, *source),
+        Op::Sync { name, parallel, rows, .. } => sync::sync(work, name, *parallel, *rows),
+        Op::SetProperty { property, from, to } => settings::set_property(work, property, *from, *to),
+        Op::Open => settings::open(work),
+        Op::Fence => fence::fence(work),
+        Op::WriteMarker => marker::write(work),
+        Op::RemoveMarker => marker::remove(work),
+    }
+}
+
+/// Whether it uses a session of its pod, and so takes up a lane.
+pub(super) fn needs_session(op: &Op) -> bool {
+    match op {
+        Op::Delay { .. } | Op::WriteMarker | Op::RemoveMarker => false,
+        Op::CreateReplication { .. }
+        | Op::DropReplication { .. }
+        | Op::Start { .. }
+        | Op::Pin { .. }
+        | Op::Drain { .. }
+        | Op::Stop { .. }
+        | Op::Reset { .. }
+        | Op::Unpin { .. }
+        | Op::Flush { .. }
+        | Op::SetProperty { .. }
+        | Op::CheckQuiet { .. }
+        | Op::Truncate { .. }
+        | Op::CheckEmpty { .. }
+        | Op::Sync { .. }
+        | Op::CheckContents { .. }
+        | Op::Fence
+        | Op::CheckNoGap { .. }
+        | Op::Open => true,
+    }
+}

@@ -1,0 +1,24 @@
+//! ALTER SYSTEM SET. Only properties that `db::sql` knows; nothing is set that has the value already.
+
+use super::super::{
+    codes::Code,
+    look,
+    trouble::Trouble,
+    work::{Ended, Work},
+};
+use crate::db::sql::{ChangeSql, PROPERTIES};
+
+pub(super) fn set_property(work: &mut Work<'_>, property: &str, from: i64, to: i64) -> Result<Ended, Trouble> {
+    let unknown = |work: &Work<'_>| work.told(Code::NoProperty, property.to_owned());
+    let property = PROPERTIES.into_iter().find(|p| *p == property).ok_or_else(|| unknown(work))?;
+    let now = look::property(work, work.action.pod, property)?.ok_or_else(|| unknown(work))?;
+    if now == to {
+        return Ok(Ended::Already);
+    }
+    work.change(&ChangeSql::SetSystem { property, value: to })?;
+    Ok(if now == from { Ended::done() } else { Ended::said(format!("it was {now}, not {from}")) })
+}
+
+pub(super) fn open(work: &mut Work<'_>) -> Result<Ended, Trouble> {
+    set_property(work, "ADMIN_MODE", 1, 0)
+}

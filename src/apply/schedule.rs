@@ -1,0 +1,238 @@
+//! Which actions may begin, which will never run: the plan's DAG as a state machine. Pure, no threads, no clock.
+//!
+//! A failure stops what depends on it and nothing else. `Always` and `Undo` run after failures and after the wish to
+//! stop, never after an abort (`plan::RunWhen`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::Outcome;
+use crate::plan::{Action, ActionId, RunWhen};
+
+/// Whether new actions may begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Admit {
+    /// Yes.
+    All,
+    /// Only what puts things back; why, in words.
+    PutBack(String),
+    /// Nothing; why, in words.
+    Nothing(String),
+}
+
+/// How an action ended, as far as others depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ending {
+    /// Done, was so already, or not needed.
+    Good,
+    /// Failed or unknown.
+    Bad,
+    /// Never begun: the failed action behind it, and the words.
+    NotRun(Option<ActionId>, String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Running,
+    Over(Ending),
+}
+
+struct Node {
+    waits_for: BTreeSet<ActionId>,
+    run: RunWhen,
+    state: State,
+    begun: bool,
+    trace: Trace,
+}
+
+/// Whether an action that is over may have left something behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trace {
+    /// It sent nothing but SELECTs.
+    None,
+    /// It sent a statement that changes something, or nobody knows.
+    Some,
+}
+
+/// The plan in progress.
+pub(super) struct Schedule {
+    nodes: BTreeMap<ActionId, Node>,
+}
+
+/// What is to become of a waiting action.
+enum Fate {
+    Wait,
+    Ready,
+    Skip(Outcome),
+}
+
+impl Schedule {
+    pub(super) fn new(actions: &[Action]) -> Self {
+        let nodes = actions
+            .iter()
+            .map(|a| {
+                let waits_for = a.after.iter().map(|e| e.action).chain(implied(&a.run)).collect();
+                (a.id, Node { waits_for, run: a.run.clone(), state: State::Waiting, begun: false, trace: Trace::None })
+            })
+            .collect();
+        Self { nodes }
+    }
+
+    /// Actions that can begin now, smaller ids first.
+    pub(super) fn ready(&self, admit: &Admit) -> Vec<ActionId> {
+        let ready = |id: &ActionId| matches!(self.fate(*id, admit), Fate::Ready);
+        self.nodes.keys().copied().filter(ready).collect()
+    }
+
+    /// Ends every action that will never begin, transitively; smaller ids first.
+    pub(super) fn settle(&mut self, admit: &Admit) -> Vec<(ActionId, Outcome)> {
+        let mut settled = Vec::new();
+        loop {
+            let skipped = self.nodes.keys().find_map(|id| match self.fate(*id, admit) {
+                Fate::Skip(outcome) => Some((*id, outcome)),
+                Fate::Wait | Fate::Ready => None,
+            });
+            let Some((id, outcome)) = skipped else { return settled };
+            self.end(id, &outcome, Trace::None);
+            settled.push((id, outcome));
+        }
+    }
+
+    /// Ends everything that waits although nothing runs: the plan is no DAG.
+    pub(super) fn give_up(&mut self, why: &str) -> Vec<(ActionId, Outcome)> {
+        let waiting: Vec<_> = self.nodes.iter().filter(|(_, n)| n.state == State::Waiting).map(|(id, _)| *id).collect();
+        let outcome = Outcome::NotRun { because_of: None, why: why.to_owned() };
+        waiting
+            .into_iter()
+            .map(|id| {
+                self.end(id, &outcome, Trace::None);
+                (id, outcome.clone())
+            })
+            .collect()
+    }
+
+    pub(super) fn begin(&mut self, id: ActionId) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.state = State::Running;
+            node.begun = true;
+        }
+    }
+
+    pub(super) fn end(&mut self, id: ActionId, outcome: &Outcome, trace: Trace) {
+        let ending = match outcome {
+            Outcome::Done { .. } | Outcome::Already | Outcome::NotNeeded { .. } => Ending::Good,
+            Outcome::Failed(_) | Outcome::Unknown(_) => Ending::Bad,
+            Outcome::NotRun { because_of, why } => Ending::NotRun(*because_of, why.clone()),
+        };
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.state = State::Over(ending);
+            node.trace = trace;
+        }
+    }
+
+    /// Whether an action still waits.
+    pub(super) fn waiting(&self) -> bool {
+        self.nodes.values().any(|n| n.state == State::Waiting)
+    }
+
+    fn fate(&self, id: ActionId, admit: &Admit) -> Fate {
+        let node = &self.nodes[&id];
+        if node.state != State::Waiting {
+            return Fate::Wait;
+        }
+        if let Admit::Nothing(why) = admit {
+            return Fate::Skip(not_run(None, why.clone()));
+        }
+        match &node.run {
+            RunWhen::Normal => self.normal(node, admit),
+            RunWhen::Always { armed_by } => {
+                if !self.all_over(&node.waits_for) {
+                    Fate::Wait
+                } else if self.begun(*armed_by) {
+                    Fate::Ready
+                } else {
+                    let why = format!("{armed_by} was not begun, so there is nothing to put back");
+                    Fate::Skip(not_run(self.blame(*armed_by), why))
+                }
+            }
+            RunWhen::Undo { armed_by, until } => {
+                if !self.all_over(&node.waits_for) {
+                    Fate::Wait
+                } else if !self.begun(*armed_by) {
+                    let why = format!("{armed_by} was not begun, so there is nothing to take back");
+                    Fate::Skip(not_run(self.blame(*armed_by), why))
+                } else if self.nodes.get(armed_by).is_some_and(|n| n.trace == Trace::None) {
+                    // What is there was made by somebody else, and is not ours to take back.
+                    let why = format!("{armed_by} changed nothing, so there is nothing to take back");
+                    Fate::Skip(not_run(self.blame(*armed_by), why))
+                } else if until.iter().all(|u| self.ending(*u) == Some(&Ending::Good)) {
+                    let why = format!("what {armed_by} did is needed, and what it was for is done");
+                    Fate::Skip(Outcome::NotNeeded { why })
+                } else {
+                    Fate::Ready
+                }
+            }
+        }
+    }
+
+    fn normal(&self, node: &Node, admit: &Admit) -> Fate {
+        let mut idle: Option<&String> = None;
+        let mut open = false;
+        for dep in &node.waits_for {
+            match self.ending(*dep) {
+                Some(Ending::Good) => {}
+                Some(Ending::Bad) => return Fate::Skip(not_run(Some(*dep), needs(*dep))),
+                Some(Ending::NotRun(Some(root), _)) => return Fate::Skip(not_run(Some(*root), needs(*root))),
+                Some(Ending::NotRun(None, why)) => idle = idle.or(Some(why)),
+                None => open = true,
+            }
+        }
+        let why = match (idle, admit, open) {
+            (Some(why), _, _) | (None, Admit::Nothing(why), _) | (None, Admit::PutBack(why), false) => why,
+            // It waits on, because what it needs may still fail, and then that is the better reason.
+            (None, Admit::PutBack(_) | Admit::All, true) => return Fate::Wait,
+            (None, Admit::All, false) => return Fate::Ready,
+        };
+        Fate::Skip(not_run(None, why.clone()))
+    }
+
+    fn ending(&self, id: ActionId) -> Option<&Ending> {
+        match self.nodes.get(&id).map(|n| &n.state) {
+            Some(State::Over(ending)) => Some(ending),
+            Some(State::Waiting | State::Running) | None => None,
+        }
+    }
+
+    fn begun(&self, id: ActionId) -> bool {
+        self.nodes.get(&id).is_some_and(|n| n.begun)
+    }
+
+    fn all_over(&self, ids: &BTreeSet<ActionId>) -> bool {
+        // What is not in the plan never happens, so nobody waits for it.
+        ids.iter().all(|id| !self.nodes.contains_key(id) || self.ending(*id).is_some())
+    }
+
+    fn blame(&self, id: ActionId) -> Option<ActionId> {
+        match self.ending(id) {
+            Some(Ending::NotRun(root, _)) => *root,
+            Some(Ending::Bad) => Some(id),
+            Some(Ending::Good) | None => None,
+        }
+    }
+}
+
+fn implied(run: &RunWhen) -> Vec<ActionId> {
+    match run {
+        RunWhen::Normal => Vec::new(),
+        RunWhen::Always { armed_by } => vec![*armed_by],
+        RunWhen::Undo { armed_by, until } => std::iter::once(*armed_by).chain(until.iter().copied()).collect(),
+    }
+}
+
+fn needs(root: ActionId) -> String {
+    format!("it needs {root}, which was not done")
+}
+
+fn not_run(because_of: Option<ActionId>, why: String) -> Outcome {
+    Outcome::NotRun { because_of, why }
+}

@@ -1,0 +1,97 @@
+//! SELECTs on the scripted cluster.
+
+use super::{db_error, world::World};
+use crate::{
+    db::{DbError, Rows, Value, sql::ReadSql},
+    topology::Ordinal,
+};
+
+fn text(t: impl Into<String>) -> Value {
+    Value::Text(t.into())
+}
+
+fn rows(columns: &[&str], rows: Vec<Vec<Value>>) -> Rows {
+    Rows { columns: columns.iter().map(|c| (*c).to_owned()).collect(), rows }
+}
+
+pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -> Result<Rows, DbError> {
+    use Value::{Int, Null};
+    let here = &world.pods[&pod];
+    let flag = |b: bool| Int(i64::from(b));
+    let objects = || here.objects.iter().map(|(name, o)| (text(name.as_str()), o));
+    Ok(match sql {
+        ReadSql::Property(name) => {
+            rows(&["VALUE1"], here.properties.get(name).map(|v| vec![text(v.to_string())]).into_iter().collect())
+        }
+        ReadSql::SessionId => rows(&["SESSION_ID"], vec![vec![Int(session)]]),
+        ReadSql::Server => rows(&["DB_NAME"], vec![vec![text("MYDB")]]),
+        ReadSql::Sessions => {
+            let columns = ["ID", "TRANS_ID", "DB_USERNAME", "SYSDBA_FLAG", "CLIENT_APP_INFO", "COMM_NAME"];
+            let line = |(id, s): (&i64, &super::world::FakeLogin)| {
+                let user = s.user.map_or(Null, text);
+                vec![Int(*id), Int(s.transaction), user, flag(s.sysdba), text(&s.app), text("TCP 10.9.9.9:4000")]
+            };
+            rows(&columns, here.sessions.iter().map(line).collect())
+        }
+        ReadSql::OpenWriters => rows(&["ID"], here.writers.iter().map(|id| vec![Int(*id)]).collect()),
+        ReadSql::Senders => {
+            let senders = objects().filter(|(_, o)| o.sender).map(|(n, o)| vec![n, Int(o.xsn), Int(1)]);
+            rows(&["REP_NAME", "XSN", "STATUS"], senders.collect())
+        }
+        ReadSql::Receivers => rows(&["REP_NAME"], here.receivers.iter().map(|n| vec![text(n.as_str())]).collect()),
+        ReadSql::Gaps => {
+            let gaps = here.objects.iter().filter(|(_, o)| o.sender);
+            let gap = |n| here.gaps.get(n).copied().unwrap_or(0);
+            rows(&["REP_NAME", "REP_GAP"], gaps.map(|(n, _)| vec![text(n.as_str()), Int(gap(n))]).collect())
+        }
+        ReadSql::SyncProgress => {
+            here.sync_looks.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+            let line = |(n, count): (&crate::topology::ReplicationName, &i64)| {
+                [vec![text(n.as_str()), text("T1"), Int(*count)], vec![text(n.as_str()), text("T2"), Int(-1)]]
+            };
+            rows(&["REP_NAME", "SYNC_TABLE", "SYNC_RECORD_COUNT"], here.syncing.iter().flat_map(line).collect())
+        }
+        ReadSql::Replication(name) => {
+            let line =
+                here.objects.get(name).map(|o| vec![flag(o.is_started), Int(o.xsn), o.gave_up.map_or(Null, text)]);
+            rows(&["IS_STARTED", "XSN", "GIVE_UP_TIME"], line.into_iter().collect())
+        }
+        ReadSql::Hosts => {
+            let hosts = objects().map(|(n, o)| vec![n, text(&o.host), Int(i64::from(o.port))]);
+            rows(&["REPLICATION_NAME", "HOST_IP", "PORT_NO"], hosts.collect())
+        }
+        ReadSql::Items => {
+            let columns = [
+                "REPLICATION_NAME",
+                "LOCAL_USER_NAME",
+                "LOCAL_TABLE_NAME",
+                "LOCAL_PARTITION_NAME",
+                "REMOTE_USER_NAME",
+                "REMOTE_TABLE_NAME",
+                "REMOTE_PARTITION_NAME",
+                "REPLICATION_UNIT",
+            ];
+            let items = objects().flat_map(|(n, o)| {
+                o.items.iter().map(move |t| {
+                    let partition = t.partition.as_ref().map_or(Null, |p| text(p.as_str()));
+                    let unit = text(if t.partition.is_some() { "P" } else { "T" });
+                    let name = [text(t.user.as_str()), text(t.table.as_str()), partition];
+                    [&[n.clone()][..], &name, &name, &[unit]].concat()
+                })
+            });
+            rows(&columns, items.collect())
+        }
+        ReadSql::CountRows(targets) => {
+            let count = |(i, t): (usize, _)| {
+                let n = here.rows.get(t).ok_or_else(|| db_error("42S02", 200_753))?;
+                Ok(vec![Int(i64::try_from(i).unwrap()), Int(i64::try_from(*n).unwrap())])
+            };
+            rows(&["N", "ROWS_NOW"], targets.iter().enumerate().map(count).collect::<Result<_, DbError>>()?)
+        }
+        ReadSql::Properties
+        | ReadSql::Replications
+        | ReadSql::Tables(_)
+        | ReadSql::Constraints(_)
+        | ReadSql::Partitions(_) => panic!("the executor has no use for {sql:?}"),
+    })
+}

@@ -1,0 +1,124 @@
+//! Changing statements on the scripted cluster, with the server's codes.
+
+use super::{
+    db_error,
+    world::{FakePod, Object, World},
+};
+use crate::{
+    db::{DbError, sql::ChangeSql},
+    topology::{Ordinal, ReplicationName},
+};
+
+fn refuse(native: i32) -> Result<(), DbError> {
+    Err(db_error("HY000", native))
+}
+
+fn object<'w>(world: &'w mut World, pod: Ordinal, name: &ReplicationName) -> Result<&'w mut Object, DbError> {
+    let here = world.pods.get_mut(&pod).unwrap();
+    here.objects.get_mut(name).ok_or_else(|| db_error("HY000", 397_595))
+}
+
+pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result<(), DbError> {
+    match sql {
+        ChangeSql::CreateReplication { name, host, port, targets } => {
+            let here = world.pods.get_mut(&pod).unwrap();
+            if here.objects.contains_key(name) {
+                return refuse(397_568);
+            }
+            here.objects.insert(name.clone(), Object { port: *port, ..Object::new(host, targets) });
+            Ok(())
+        }
+        ChangeSql::DropReplication(name) => {
+            if object(world, pod, name)?.is_started {
+                return refuse(397_566);
+            }
+            world.pods.get_mut(&pod).unwrap().objects.remove(name);
+            Ok(())
+        }
+        ChangeSql::Start(name) | ChangeSql::StartRetry(name) => start(world, pod, name),
+        ChangeSql::Stop(name) => {
+            let object = object(world, pod, name)?;
+            if !object.sender && !object.is_started {
+                return refuse(397_351);
+            }
+            (object.sender, object.is_started) = (false, false);
+            if let Some(peer) = world.peer(pod, name) {
+                peer.receivers.remove(name);
+            }
+            Ok(())
+        }
+        ChangeSql::Reset(name) => {
+            let object = object(world, pod, name)?;
+            if object.sender {
+                return refuse(397_322);
+            }
+            (object.xsn, object.is_started, object.gave_up) = (-1, false, None);
+            Ok(())
+        }
+        ChangeSql::Flush { name, .. } => {
+            if !object(world, pod, name)?.sender {
+                return refuse(397_351);
+            }
+            let gap = world.pods[&pod].gaps.get(name).copied().unwrap_or(0);
+            if gap > 0 { refuse(397_429) } else { Ok(()) }
+        }
+        ChangeSql::Sync { name, .. } => sync(world, pod, name),
+        ChangeSql::Truncate(target) => {
+            let here = world.pods.get_mut(&pod).unwrap();
+            if here.properties["REPLICATION_DDL_ENABLE"] == 0 {
+                return refuse(201_412);
+            }
+            here.rows.insert(target.clone(), 0);
+            Ok(())
+        }
+        ChangeSql::SetSystem { property, value } => {
+            world.pods.get_mut(&pod).unwrap().properties.insert(property, *value);
+            Ok(())
+        }
+        ChangeSql::CloseSession { database, session } => {
+            assert_eq!(database.as_str(), "MYDB");
+            let here = world.pods.get_mut(&pod).unwrap();
+            if here.sticky.contains(session) {
+                return refuse(266_364);
+            }
+            here.sessions.remove(session);
+            Ok(())
+        }
+        ChangeSql::SessionQueryTimeout(_) => Ok(()),
+    }
+}
+
+fn start(world: &mut World, pod: Ordinal, name: &ReplicationName) -> Result<(), DbError> {
+    let sn = world.pods.get_mut(&pod).map(FakePod::next_sn).unwrap();
+    let object = object(world, pod, name)?;
+    if object.sender {
+        return refuse(397_322);
+    }
+    (object.sender, object.is_started) = (true, true);
+    if object.xsn == -1 {
+        object.xsn = sn;
+    }
+    if let Some(peer) = world.peer(pod, name) {
+        peer.receivers.insert(name.clone());
+    }
+    Ok(())
+}
+
+fn sync(world: &mut World, pod: Ordinal, name: &ReplicationName) -> Result<(), DbError> {
+    let here = &world.pods[&pod];
+    let rows = here.rows.clone();
+    let Some(object) = here.objects.get(name) else { return refuse(397_606) };
+    if object.sender {
+        return refuse(397_322);
+    }
+    let items = object.items.clone();
+    let Some(peer) = world.peer(pod, name) else { return refuse(397_325) };
+    if items.iter().any(|t| peer.rows.get(t).copied().unwrap_or(0) > 0) {
+        return refuse(397_651);
+    }
+    for target in items {
+        let n = rows.get(&target).copied().unwrap_or(0);
+        peer.rows.insert(target, n);
+    }
+    start(world, pod, name)
+}

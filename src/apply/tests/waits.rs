@@ -1,0 +1,135 @@
+//! Drain, FLUSH, delay, and the checks that wait.
+
+use super::*;
+use crate::{
+    apply::testing::{FakePod, Then},
+    plan::Until,
+};
+
+fn flush() -> Op {
+    Op::Flush { name: name("R_01"), peer: pod(0), until: Until::NoGap, wait_s: 20 }
+}
+
+fn running(stage: &Stage, on: u8) {
+    let mut world = stage.cluster.world();
+    let object = world.object(on, "R_01");
+    (object.sender, object.is_started, object.xsn) = (true, true, 50);
+}
+
+#[test]
+fn drain_waits_for_those_who_were_there_and_for_nobody_else() {
+    let stage = Stage::new(2);
+    assert_eq!(stage.word(Op::Drain { wait_s: 5 }), "done: 0 open transactions");
+    stage.cluster.world().pod(1).writers = [7, 8].into();
+    let look = "SELECT ID FROM V$TRANSACTION";
+    let leave = |ids: &'static [i64]| {
+        Then::First(Box::new(move |world: &mut World| world.pod(1).writers = ids.iter().copied().collect()))
+    };
+    stage.cluster.rule_after(3, 1, look, leave(&[8, 9]));
+    stage.cluster.rule_after(6, 1, look, leave(&[9, 10]));
+    assert_eq!(stage.word(Op::Drain { wait_s: 5 }), "done: 2 open transactions");
+}
+
+#[test]
+fn drain_that_never_ends_names_the_session() {
+    let stage = Stage::new(2);
+    {
+        let mut world = stage.cluster.world();
+        let here: &mut FakePod = world.pod(1);
+        let id = here.new_session("batch", false);
+        here.sessions.get_mut(&id).unwrap().transaction = 7;
+        here.writers = [7, 8].into();
+    }
+    let run = stage.run(vec![act(1, 1, Op::Drain { wait_s: 5 }, &[])]);
+    assert_eq!(run.word(1), "failed E130");
+    let told = run.meaning(1);
+    assert!(told.contains("transaction 7 of session 1 of SYS batch from TCP 10.9.9.9:4000"), "{told}");
+    assert!(told.contains("transaction 8 (no session)"), "{told}");
+}
+
+#[test]
+fn drain_keeps_its_list_over_a_lost_session() {
+    let stage = Stage::new(2);
+    stage.cluster.world().pod(1).writers = [7].into();
+    let look = "SELECT ID FROM V$TRANSACTION";
+    stage.cluster.rule_after(2, 1, look, Then::LoseBefore);
+    stage.cluster.rule_after(4, 1, look, Then::First(Box::new(|world: &mut World| world.pod(1).writers = [9].into())));
+    assert_eq!(stage.word(Op::Drain { wait_s: 30 }), "done: 1 open transaction");
+}
+
+#[test]
+fn flush_tells_what_is_left() {
+    let stage = Stage::new(2);
+    assert_eq!(stage.word(flush()), "failed E116");
+    running(&stage, 1);
+    assert_eq!(stage.word(flush()), "done");
+    stage.cluster.world().pod(1).gaps.insert(name("R_01"), 42);
+    let run = stage.run(vec![act(1, 1, flush(), &[])]);
+    assert_eq!(run.word(1), "failed E131");
+    assert!(run.meaning(1).ends_with("after 20 s V$REPGAP.REP_GAP of R_01 is 42"), "{}", run.meaning(1));
+    assert_eq!(stage.changes().last().map(String::as_str), Some("1 R_01 FLUSH ALL WAIT 20"));
+}
+
+#[test]
+fn no_session_times_out_before_its_flush() {
+    let mut stage = Stage::new(2);
+    running(&stage, 1);
+    stage.context.login.silence_timeout = Some(Duration::from_secs(10));
+    let long = Op::Flush { name: name("R_01"), peer: pod(0), until: Until::Issued, wait_s: 300 };
+    assert_eq!(stage.word(long), "done");
+    let limit = Some(Duration::from_secs(330));
+    assert_eq!(stage.cluster.world().pod(1).logins, [(Privilege::Normal, limit, limit)]);
+}
+
+#[test]
+fn a_gap_must_become_zero() {
+    let check = || Op::CheckNoGap { names: vec![name("R_01")] };
+    let stage = Stage::new(2);
+    let run = stage.run(vec![act(1, 1, check(), &[])]);
+    assert_eq!((run.word(1).as_str(), run.meaning(1).ends_with("R_01 has no sender")), ("failed E132", true));
+    running(&stage, 1);
+    assert_eq!(stage.word(check()), "done");
+    stage.cluster.world().pod(1).gaps.insert(name("R_01"), 3);
+    stage.cluster.rule_after(
+        4,
+        1,
+        "SELECT REP_NAME, REP_GAP",
+        Then::First(Box::new(|world: &mut World| world.pod(1).gaps.clear())),
+    );
+    assert_eq!(stage.word(check()), "done");
+    stage.cluster.world().pod(1).gaps.insert(name("R_01"), 3);
+    let run = stage.run(vec![act(1, 1, check(), &[])]);
+    assert!(run.meaning(1).ends_with("R_01 REP_GAP 3"), "{}", run.meaning(1));
+}
+
+#[test]
+fn quiet_means_reset_and_nobody_sending() {
+    let check = || Op::CheckQuiet { names: vec![name("R_01")] };
+    let stage = Stage::new(2);
+    assert_eq!(stage.word(check()), "done");
+    stage.cluster.world().pod(1).receivers.insert(name("R_01"));
+    let run = stage.run(vec![act(1, 1, check(), &[])]);
+    assert_eq!((run.word(1).as_str(), run.meaning(1).ends_with("receivers of R_01")), ("failed E133", true));
+    // A receiver whose peer was killed lingers, then goes.
+    stage.cluster.rule_after(
+        20,
+        1,
+        "SELECT REP_NAME, APPLY_XSN",
+        Then::First(Box::new(|world: &mut World| world.pod(1).receivers.clear())),
+    );
+    assert_eq!(stage.word(check()), "done");
+    stage.cluster.world().object(1, "R_01").xsn = 77;
+    let run = stage.run(vec![act(1, 1, check(), &[])]);
+    assert_eq!((run.word(1).as_str(), run.meaning(1).ends_with("R_01 is at 77")), ("failed E133", true));
+    assert_eq!(stage.changes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_delay_reports_while_it_waits() {
+    let stage = Stage::new(1);
+    let before = stage.cluster.clock.now();
+    let run = stage.run(vec![act(1, 0, Op::Delay { seconds: 60 }, &[])]);
+    assert_eq!(run.word(1), "done");
+    assert!(stage.cluster.clock.now() - before >= Duration::from_secs(60));
+    assert_eq!(stage.cluster.world().pod(0).logins.len(), 0);
+}

@@ -1,0 +1,245 @@
+//! One action being carried out: its session, its statements, what it remembers between attempts.
+//!
+//! Every statement of the engine is sent here, so that each can be cancelled, is watched, and counts as "in doubt"
+//! when its session is lost.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use super::{
+    codes::Code,
+    context::Context,
+    control::Control,
+    event::{Event, Outcome},
+    schedule::Trace,
+    sessions::{Lease, Sessions},
+    slot::Slot,
+    stop::StopLevel,
+    trouble::{Sent, Statement, Told, Trouble},
+};
+use crate::{
+    db::{
+        DbError, Rows,
+        sql::{ChangeSql, ReadSql},
+    },
+    plan::{Action, ActionId},
+    topology::{Ordinal, Target},
+};
+
+/// What all actions of a run share.
+pub(super) struct Shared {
+    pub context: Context,
+    pub sessions: Arc<Sessions>,
+    /// Longest time for one statement, SYNC apart, before it is cancelled; `None` = the configuration sets none.
+    pub bound: Option<Duration>,
+    /// Rows that the source had when the plan was made.
+    pub planned: Vec<(Target, u64)>,
+    /// How many actions of each pod use a session.
+    pub wanted: BTreeMap<Ordinal, usize>,
+}
+
+/// From an action's thread to the engine.
+pub(super) enum Message {
+    /// To be told as it is.
+    Event(Event),
+    /// A session was opened.
+    Wake,
+    /// The action is over.
+    Over(ActionId, Box<Outcome>, Trace),
+}
+
+/// How an operation ended well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Done, and what there is to say.
+    Done(Option<String>),
+    /// Only SELECTs were sent.
+    Already,
+}
+
+impl Ended {
+    pub fn done() -> Self {
+        Self::Done(None)
+    }
+
+    pub fn said(words: impl Into<String>) -> Self {
+        Self::Done(Some(words.into()))
+    }
+}
+
+/// A step after which a second attempt goes another way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// START RETRY went out: the position is this run's own pin.
+    Pin,
+    /// SYNC went out, and its copy may have begun.
+    Sync,
+}
+
+/// What survives from one attempt to the next.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// A changing statement went out.
+    pub sent: bool,
+    /// A changing statement whose outcome nobody knows.
+    pub doubt: Option<Told>,
+    /// Transactions that a drain waits for, and since when.
+    pub draining: Option<(BTreeSet<i64>, Instant)>,
+    /// A statement of this action ended without a usable answer.
+    pub lost_once: bool,
+    /// What this action began and must not begin twice.
+    pub begun: Option<Begun>,
+}
+
+/// One action being carried out.
+pub(super) struct Work<'a> {
+    pub shared: &'a Arc<Shared>,
+    pub action: &'a Action,
+    pub control: Control,
+    pub slot: &'a Arc<Slot>,
+    pub memory: Memory,
+    pub tell: &'a mpsc::Sender<Message>,
+    lease: Option<Lease>,
+    helper: Option<Lease>,
+}
+
+impl<'a> Work<'a> {
+    pub fn new(
+        shared: &'a Arc<Shared>,
+        action: &'a Action,
+        control: Control,
+        slot: &'a Arc<Slot>,
+        tell: &'a mpsc::Sender<Message>,
+    ) -> Self {
+        Self { shared, action, control, slot, memory: Memory::default(), tell, lease: None, helper: None }
+    }
+
+    pub fn now(&self) -> Instant {
+        self.shared.context.clock.now()
+    }
+
+    /// A finding about the action's own pod.
+    pub fn told(&self, code: Code, detail: impl Into<String>) -> Trouble {
+        Trouble::told(self.action.pod, code, detail)
+    }
+
+    /// Asks the action's own pod.
+    pub fn read(&mut self, sql: &ReadSql) -> Result<Rows, Trouble> {
+        self.read_on(self.action.pod, sql)
+    }
+
+    /// Asks a pod; another one than the action's own over a second session.
+    pub fn read_on(&mut self, pod: Ordinal, sql: &ReadSql) -> Result<Rows, Trouble> {
+        let rows = self.send(pod, Sent::Read, &sql.to_string(), |lease| lease.session().query(sql))?;
+        if pod == self.action.pod {
+            // The pod answers again and is looked at before anything is sent, so nothing is in doubt any more.
+            self.memory.doubt = None;
+        }
+        Ok(rows)
+    }
+
+    /// Changes something on the action's own pod.
+    pub fn change(&mut self, sql: &ChangeSql) -> Result<(), Trouble> {
+        self.change_on(self.action.pod, sql)
+    }
+
+    /// Changes something on a pod.
+    pub fn change_on(&mut self, pod: Ordinal, sql: &ChangeSql) -> Result<(), Trouble> {
+        let text = sql.to_string();
+        let answer = self.send(pod, Sent::Change, &text, |lease| lease.session().execute(sql));
+        if let Err(Trouble::Statement(s)) = &answer {
+            let aborted = self.control.level() == StopLevel::Abort;
+            if s.error.lost_session() || aborted {
+                let code = if aborted { Code::Stopped } else { Code::LostLink };
+                let error = Some(s.error.clone());
+                self.memory.doubt = Some(Told { code, pod, sql: Some(text), error, detail: String::new() });
+            }
+        }
+        answer
+    }
+
+    /// As [`change`](Self::change), but that code is no failure.
+    pub fn change_unless(&mut self, sql: &ChangeSql, fine: i32) -> Result<(), Trouble> {
+        match self.change(sql) {
+            Err(Trouble::Statement(s)) if s.error.native == fine => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Looks until `look` finds what it wants, at most `bound` long. `None`: it never did.
+    pub fn poll<T>(
+        &mut self,
+        bound: Duration,
+        mut look: impl FnMut(&mut Self) -> Result<Option<T>, Trouble>,
+    ) -> Result<Option<T>, Trouble> {
+        let until = self.now() + bound;
+        loop {
+            if let Some(found) = look(self)? {
+                return Ok(Some(found));
+            }
+            if self.now() >= until {
+                return Ok(None);
+            }
+            self.control.pause(self.shared.context.limits.poll)?;
+        }
+    }
+
+    /// Throws away sessions that were lost, so that the next statement opens new ones.
+    pub fn drop_lost(&mut self) {
+        for lease in [&mut self.lease, &mut self.helper] {
+            if lease.as_ref().is_some_and(Lease::is_lost) {
+                *lease = None;
+            }
+        }
+    }
+
+    /// After a panic nobody knows what its sessions are in the middle of.
+    pub fn lose_all(&mut self) {
+        for lease in [&mut self.lease, &mut self.helper].into_iter().flatten() {
+            lease.lose();
+        }
+    }
+
+    fn send<T>(
+        &mut self,
+        pod: Ordinal,
+        sent: Sent,
+        text: &str,
+        run: impl FnOnce(&mut Lease) -> Result<T, DbError>,
+    ) -> Result<T, Trouble> {
+        let (shared, control) = (self.shared, &self.control);
+        let place = if pod == self.action.pod { &mut self.lease } else { &mut self.helper };
+        if place.as_ref().is_some_and(|l| l.is_lost() || l.pod != pod) {
+            *place = None;
+        }
+        let lease = match place {
+            Some(lease) => lease,
+            empty @ None => {
+                let taken = shared.sessions.take(pod, self.action.id, control)?;
+                // More may begin now that the pod's ADMIN_MODE is known.
+                let _ = self.tell.send(Message::Wake);
+                empty.insert(taken)
+            }
+        };
+        if control.stopped() {
+            return Err(Trouble::Stopped);
+        }
+        if sent == Sent::Change {
+            self.memory.sent = true;
+            self.slot.say(text);
+        }
+        let cancel = lease.session().canceller();
+        let key = self.slot.enter(shared.context.clock.now(), shared.bound, cancel);
+        let answer = run(lease);
+        self.slot.leave(key);
+        answer.map_err(|error| {
+            if error.lost_session() {
+                lease.lose();
+            }
+            Trouble::Statement(Box::new(Statement { pod, sent, sql: text.to_owned(), error }))
+        })
+    }
+}

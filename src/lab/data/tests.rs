@@ -1,0 +1,1 @@
+//! Placeholder: see the tests further down the road.

@@ -1,0 +1,596 @@
+//! The V$ views (`altibase-replication.md` 2, transcripts `*_00_desc`).
+//!
+//! It decides columns and what they show; it must never change anything. Views whose building needs the sender latch
+//! are guarded where statements run.
+
+use super::{
+    Core, Generation,
+    object::{EAGER, NOWAIT},
+    sender::{EagerState, Sender},
+    sessions::{Autocommit, Session, Wait},
+};
+use crate::lab::{
+    data::{Database, LockMode, Origin, Sn},
+    sql::exec::Relation,
+    value::Datum,
+};
+
+/// V$DATABASE.DB_NAME.
+pub(super) const DB_NAME: &str = "mydb";
+
+fn int(n: impl TryInto<i64>) -> Datum {
+    Datum::Int(n.try_into().unwrap_or(i64::MAX))
+}
+
+fn text(t: &str) -> Datum {
+    Datum::from(t)
+}
+
+/// Address and port of `ip:port`.
+fn split(address: &str) -> (Datum, Datum) {
+    let (ip, port) = address.rsplit_once(':').unwrap_or((address, "0"));
+    (text(ip), int(port.parse::<i64>().unwrap_or(0)))
+}
+
+const VIEWS: [&str; 25] = [
+    "V$DATABASE",
+    "V$INSTANCE",
+    "V$LFG",
+    "V$LOCK",
+    "V$LOCK_STATEMENT",
+    "V$LOCK_WAIT",
+    "V$PROPERTY",
+    "V$REPEXEC",
+    "V$REPGAP",
+    "V$REPGAP_PARALLEL",
+    "V$REPLOGBUFFER",
+    "V$REPOFFLINE_STATUS",
+    "V$REPRECEIVER",
+    "V$REPRECEIVER_PARALLEL",
+    "V$REPRECEIVER_TRANSTBL",
+    "V$REPRECOVERY",
+    "V$REPSENDER",
+    "V$REPSENDER_PARALLEL",
+    "V$REPSENDER_TRANSTBL",
+    "V$REPSYNC",
+    "V$SESSION",
+    "V$STATEMENT",
+    "V$TABLE",
+    "V$TRANSACTION",
+    "V$VERSION",
+];
+
+impl Core {
+    /// The view of that name.
+    pub(super) fn view(&self, db: &Database, name: &str) -> Option<Relation> {
+        Some(match name {
+            "V$PROPERTY" | "X$PROPERTY" => self.properties.relation(),
+            "V$VERSION" => self.version(),
+            "V$INSTANCE" => self.instance(),
+            "V$DATABASE" => self.database(),
+            "V$SESSION" => self.session_view(),
+            "V$SESSIONMGR" => self.session_manager(),
+            "V$STATEMENT" => self.statements(),
+            "V$TRANSACTION" => self.transactions(db),
+            "V$LOCK" => locks(db),
+            "V$LOCK_WAIT" => lock_waits(db),
+            "V$LOCK_STATEMENT" => self.lock_statements(db),
+            "V$LFG" => self.log_files(db),
+            "V$TABLE" => tables(),
+            "V$REPEXEC" => self.executor(),
+            "V$REPSENDER" => self.repsender(Parallel::No),
+            "V$REPSENDER_PARALLEL" => self.repsender(Parallel::Yes),
+            "V$REPSENDER_TRANSTBL" => self.sender_transactions(),
+            "V$REPGAP" | "V$REPGAP_PARALLEL" => self.gaps(db),
+            "V$REPSYNC" => self.sync_progress(),
+            "V$REPRECEIVER" | "V$REPRECEIVER_PARALLEL" => self.repreceiver(),
+            "V$REPRECEIVER_TRANSTBL" => self.receiver_transactions(),
+            "V$REPLOGBUFFER" => Relation::new(&["REP_NAME", "BUFFER_MIN_SN", "READ_SN", "BUFFER_MAX_SN"]),
+            "V$REPOFFLINE_STATUS" => Relation::new(&["REP_NAME", "STATUS", "SUCCESS_TIME"]),
+            "V$REPRECOVERY" => Relation::new(&["REP_NAME", "STATUS", "START_XSN", "XSN", "END_XSN"]),
+            _ => return None,
+        })
+    }
+
+    /// With replication switched off no replication view has rows.
+    fn visible_senders(&self) -> impl Iterator<Item = &Sender> {
+        let enabled = self.properties.get("REPLICATION_PORT_NO") != 0;
+        self.senders.values().filter(move |s| enabled && s.status_visible())
+    }
+
+    fn version(&self) -> Relation {
+        let mut relation = Relation::new(&[
+            "PRODUCT_VERSION",
+            "PKG_BUILD_PLATFORM_INFO",
+            "PRODUCT_TIME",
+            "SM_VERSION",
+            "META_VERSION",
+            "PROTOCOL_VERSION",
+            "REPL_PROTOCOL_VERSION",
+        ]);
+        let (sm, meta, protocol) = match self.config.generation {
+            Generation::V2018 => ("7.2.0", "8.5.1", "7.1.6"),
+            Generation::V7_2 => ("7.2.0", "9.3.1", "7.1.8"),
+        };
+        relation.push(vec![
+            text("7.2.0.0.0"),
+            text("lab"),
+            text(""),
+            text(sm),
+            text(meta),
+            text(protocol),
+            text(self.protocol()),
+        ]);
+        relation
+    }
+
+    fn instance(&self) -> Relation {
+        let mut relation = Relation::new(&["STARTUP_PHASE", "STARTUP_TIME_SEC", "WORKING_TIME_SEC"]);
+        relation.push(vec![text("SERVICE"), int(self.started / 1_000_000), int((self.now - self.started) / 1_000_000)]);
+        relation
+    }
+
+    fn database(&self) -> Relation {
+        let mut relation = Relation::new(&["DB_NAME", "PRODUCT_SIGNATURE", "DB_SIGNATURE", "VERSION_ID"]);
+        relation.push(vec![text(DB_NAME), text("lab"), text(&self.signature), Datum::Int(0)]);
+        relation
+    }
+
+    fn session_view(&self) -> Relation {
+        let mut relation = Relation::new(&[
+            "ID",
+            "TRANS_ID",
+            "TASK_STATE",
+            "COMM_NAME",
+            "QUERY_TIME_LIMIT",
+            "DDL_TIME_LIMIT",
+            "CLIENT_PID",
+            "CLIENT_TYPE",
+            "CLIENT_APP_INFO",
+            "CLIENT_NLS",
+            "DB_USERNAME",
+            "DB_USERID",
+            "SYSDBA_FLAG",
+            "AUTOCOMMIT_FLAG",
+            "SESSION_STATE",
+            "REPLICATION_MODE",
+            "LOGIN_TIME",
+            "CLIENT_INFO",
+            "MODULE",
+            "ACTION",
+        ]);
+        for s in self.sessions.iter() {
+            relation.push(vec![
+                int(s.id),
+                s.tx.map_or(Datum::Int(-1), |tx| int(tx.0)),
+                text(if s.running.is_some() { "EXECUTING" } else { "WAITING" }),
+                Datum::from(format!("TCP {}", s.peer)),
+                int(s.query_timeout),
+                int(s.ddl_timeout),
+                Datum::Int(0),
+                text("lab"),
+                text(&s.app_info),
+                text("UTF8"),
+                text(&s.user),
+                int(s.user_id),
+                int(i64::from(s.sysdba)),
+                int(i64::from(s.autocommit == Autocommit::On)),
+                text("SERVICE"),
+                Datum::Int(0),
+                int(s.login_time / 1_000_000),
+                Datum::Null,
+                Datum::Null,
+                Datum::Null,
+            ]);
+        }
+        relation
+    }
+
+    fn session_manager(&self) -> Relation {
+        let mut relation = Relation::new(&["TASK_COUNT", "SESSION_COUNT"]);
+        relation.push(vec![int(self.sessions.len()), int(self.sessions.len())]);
+        relation
+    }
+
+    fn running(&self) -> impl Iterator<Item = (&Session, &super::sessions::Running)> {
+        self.sessions.iter().filter_map(|s| Some((s, s.running.as_ref()?)))
+    }
+
+    fn statements(&self) -> Relation {
+        let mut relation =
+            Relation::new(&["ID", "SESSION_ID", "TX_ID", "QUERY", "STATE", "EXECUTE_FLAG", "TOTAL_TIME", "WAITS_FOR"]);
+        for (s, r) in self.running() {
+            let waits = r.wait.as_ref().map(wait_name);
+            relation.push(vec![
+                int(i64::from(s.id) << 16),
+                int(s.id),
+                s.tx.map_or(Datum::Int(-1), |tx| int(tx.0)),
+                text(&r.sql),
+                Datum::Int(2),
+                Datum::Int(1),
+                int(self.now - r.began),
+                Datum::from(waits),
+            ]);
+        }
+        relation
+    }
+
+    fn transactions(&self, db: &Database) -> Relation {
+        let mut relation =
+            Relation::new(&["ID", "SESSION_ID", "STATUS", "UPDATE_STATUS", "FIRST_UPDATE_SN", "LOG_TYPE"]);
+        for tx in db.transactions() {
+            let session = self.sessions.iter().find(|s| s.tx == Some(tx.id)).map(|s| s.id);
+            relation.push(vec![
+                int(tx.id.0),
+                session.map_or(Datum::Int(-1), int),
+                int(i64::from(!tx.waits_for.is_empty()) * 2),
+                int(i64::from(tx.begin.is_some())),
+                tx.begin.map_or(Datum::Int(-1), |sn| int(sn.0)),
+                int(i64::from(tx.origin == Origin::Replication)),
+            ]);
+        }
+        relation
+    }
+
+    fn lock_statements(&self, db: &Database) -> Relation {
+        let mut relation = Relation::new(&[
+            "SESSION_ID",
+            "ID",
+            "TX_ID",
+            "QUERY",
+            "STATE",
+            "BEGIN_FLAG",
+            "LOCK_ITEM_TYPE",
+            "TABLE_OID",
+            "LOCK_DESC",
+        ]);
+        for tx in db.transactions() {
+            let Some(s) = self.sessions.iter().find(|s| s.tx == Some(tx.id)) else { continue };
+            let query = s.running.as_ref().map(|r| r.sql.to_string());
+            for (table, mode) in &tx.locks {
+                let oid = db.find_table_by_id(*table).map_or(Datum::Null, |t| int(t.oid.0));
+                relation.push(vec![
+                    int(s.id),
+                    int(i64::from(s.id) << 16),
+                    int(tx.id.0),
+                    Datum::from(query.clone()),
+                    Datum::Int(0),
+                    Datum::Int(1),
+                    text("TBL"),
+                    oid,
+                    text(lock_name(*mode)),
+                ]);
+            }
+        }
+        relation
+    }
+
+    fn log_files(&self, db: &Database) -> Relation {
+        let mut relation = Relation::new(&[
+            "LFG_ID",
+            "CUR_WRITE_LF_NO",
+            "CUR_WRITE_LF_OFFSET",
+            "LF_OPEN_COUNT",
+            "LF_PREPARE_COUNT",
+            "LST_DELETE_LF_NO",
+            "LAST_DELETED_LOGFILE",
+            "END_LSN_FILE_NO",
+            "END_LSN_OFFSET",
+        ]);
+        let size = self.properties.get("LOG_FILE_SIZE").max(1);
+        let position = db.log_position(Sn(db.last_sn().0 + 1));
+        let kept = self.objects.lowest_xsn().map_or(position, |xsn| db.log_position(Sn(xsn))) / size;
+        let deleted = kept.saturating_sub(1);
+        relation.push(vec![
+            Datum::Int(0),
+            int(position / size),
+            int(position % size),
+            int(position / size - kept + 1),
+            Datum::Int(0),
+            int(deleted),
+            int(deleted),
+            int(position / size),
+            int(position % size),
+        ]);
+        relation
+    }
+
+    fn executor(&self) -> Relation {
+        let mut relation = Relation::new(&["PORT", "MAX_SENDER_COUNT", "MAX_RECEIVER_COUNT"]);
+        let port = self.properties.get("REPLICATION_PORT_NO");
+        if port != 0 {
+            let max = self.properties.get("REPLICATION_MAX_COUNT");
+            relation.push(vec![int(port), int(max), int(max)]);
+        }
+        relation
+    }
+
+    fn mode_name(&self, name: &str) -> &'static str {
+        match self.objects.get(name).map(|o| o.mode) {
+            Some(EAGER) => "EAGER",
+            Some(NOWAIT) => "NOWAIT",
+            Some(0) => "LAZY",
+            Some(_) | None => "UNKNOWN",
+        }
+    }
+
+    fn repsender(&self, parallel: Parallel) -> Relation {
+        let mut relation = match parallel {
+            Parallel::No => Relation::new(&[
+                "REP_NAME",
+                "START_FLAG",
+                "NET_ERROR_FLAG",
+                "XSN",
+                "COMMIT_XSN",
+                "STATUS",
+                "SENDER_IP",
+                "PEER_IP",
+                "SENDER_PORT",
+                "PEER_PORT",
+                "READ_LOG_COUNT",
+                "SEND_LOG_COUNT",
+                "REPL_MODE",
+                "ACT_REPL_MODE",
+            ]),
+            Parallel::Yes => Relation::new(&[
+                "REP_NAME",
+                "CURRENT_TYPE",
+                "NET_ERROR_FLAG",
+                "XSN",
+                "COMMIT_XSN",
+                "STATUS",
+                "SENDER_IP",
+                "PEER_IP",
+                "SENDER_PORT",
+                "PEER_PORT",
+                "READ_LOG_COUNT",
+                "SEND_LOG_COUNT",
+                "REPL_MODE",
+                "PARALLEL_ID",
+            ]),
+        };
+        for s in self.visible_senders() {
+            let (sender_ip, sender_port) = split(&s.local);
+            let (peer_ip, peer_port) = split(&s.peer);
+            let mode = self.mode_name(&s.name);
+            let actual = match s.eager {
+                EagerState::Idle => "EAGER",
+                EagerState::Failback => "LAZY",
+                EagerState::Lazy => mode,
+            };
+            let (flag, status, last) = match parallel {
+                Parallel::No => (int(s.start_flag.number()), int(s.status()), text(actual)),
+                Parallel::Yes => (text("NORMAL"), text(status_name(s.status())), Datum::Int(0)),
+            };
+            relation.push(vec![
+                text(&s.name),
+                flag,
+                int(i64::from(s.net_error)),
+                s.position().map_or(Datum::Int(-1), int),
+                int(s.commit_xsn),
+                status,
+                sender_ip,
+                peer_ip,
+                sender_port,
+                peer_port,
+                int(s.read_count),
+                int(s.send_count),
+                text(mode),
+                last,
+            ]);
+        }
+        relation
+    }
+
+    fn gaps(&self, db: &Database) -> Relation {
+        let columns = [
+            "REP_NAME",
+            "START_FLAG",
+            "REP_LAST_SN",
+            "REP_SN",
+            "REP_GAP",
+            "REP_GAP_SIZE",
+            "READ_LFG_ID",
+            "READ_FILE_NO",
+            "READ_OFFSET",
+        ];
+        let columns: Vec<_> = columns.into_iter().filter(|c| !self.is_2018() || *c != "REP_GAP_SIZE").collect();
+        let mut relation = Relation::new(&columns);
+        let last = db.last_sn().0;
+        let end = db.log_position(Sn(last + 1));
+        let file = self.properties.get("LOG_FILE_SIZE").max(1);
+        for s in self.visible_senders() {
+            let at = s.position();
+            let read = db.log_position(Sn(at.map_or(0, |at| at + 1)));
+            let mut row = vec![text(&s.name), int(s.start_flag.number()), int(last), at.map_or(Datum::Int(-1), int)];
+            if self.is_2018() {
+                row.push(int(i128::from(last) - at.map_or(-1, i128::from)));
+            } else {
+                let bytes = end.saturating_sub(read);
+                row.push(int(bytes.div_ceil(self.properties.get("REPLICATION_GAP_UNIT").max(1))));
+                row.push(int(bytes));
+            }
+            row.extend([Datum::Int(0), int(read / file), int(read % file)]);
+            relation.push(row);
+        }
+        relation
+    }
+
+    fn sync_progress(&self) -> Relation {
+        let mut relation = Relation::new(&["REP_NAME", "SYNC_TABLE", "SYNC_PARTITION", "SYNC_RECORD_COUNT", "SYNC_SN"]);
+        for s in self.visible_senders() {
+            let Some(object) = self.objects.get(&s.name) else { continue };
+            for (n, item) in object.items.iter().enumerate() {
+                let sent = s.sync.as_ref().and_then(|job| {
+                    let at = job.items.iter().position(|i| *i == n)?;
+                    job.sent.get(at).copied()
+                });
+                relation.push(vec![
+                    text(&s.name),
+                    text(&item.local[1]),
+                    text(&item.local[2]),
+                    sent.map_or(Datum::Int(-1), int),
+                    int(s.restart),
+                ]);
+            }
+        }
+        relation
+    }
+
+    fn sender_transactions(&self) -> Relation {
+        let mut relation =
+            Relation::new(&["REP_NAME", "START_FLAG", "LOCAL_TID", "REMOTE_TID", "BEGIN_FLAG", "BEGIN_SN"]);
+        for s in self.visible_senders() {
+            for (tx, begin) in &s.open {
+                relation.push(vec![
+                    text(&s.name),
+                    int(s.start_flag.number()),
+                    int(tx.0),
+                    Datum::Int(-1),
+                    Datum::Int(1),
+                    int(*begin),
+                ]);
+            }
+        }
+        relation
+    }
+
+    fn repreceiver(&self) -> Relation {
+        let mut relation = Relation::new(&[
+            "REP_NAME",
+            "MY_IP",
+            "MY_PORT",
+            "PEER_IP",
+            "PEER_PORT",
+            "APPLY_XSN",
+            "INSERT_SUCCESS_COUNT",
+            "INSERT_FAILURE_COUNT",
+            "UPDATE_SUCCESS_COUNT",
+            "UPDATE_FAILURE_COUNT",
+            "DELETE_SUCCESS_COUNT",
+            "DELETE_FAILURE_COUNT",
+            "PARALLEL_ID",
+            "SQL_APPLY_TABLE_COUNT",
+            "APPLIER_INIT_BUFFER_USAGE",
+        ]);
+        for (name, r) in &self.receivers {
+            let (my_ip, my_port) = split(&r.local);
+            let (peer_ip, peer_port) = split(&r.peer);
+            relation.push(vec![
+                text(name),
+                my_ip,
+                my_port,
+                peer_ip,
+                peer_port,
+                int(r.apply_xsn),
+                int(r.inserts.success),
+                int(r.inserts.failure),
+                int(r.updates.success),
+                int(r.updates.failure),
+                int(r.deletes.success),
+                int(r.deletes.failure),
+                Datum::Int(0),
+                Datum::Int(0),
+                Datum::Int(0),
+            ]);
+        }
+        relation
+    }
+
+    fn receiver_transactions(&self) -> Relation {
+        let mut relation = Relation::new(&["REP_NAME", "LOCAL_TID", "REMOTE_TID", "BEGIN_FLAG", "BEGIN_SN"]);
+        for (name, r) in &self.receivers {
+            let mut open: Vec<_> = r.open.iter().collect();
+            open.sort_by_key(|(id, _)| **id);
+            for (remote, o) in open {
+                let begin = o.marks.first().map_or(Datum::Int(-1), |(sn, _)| int(*sn));
+                relation.push(vec![text(name), int(o.tx.0), int(*remote), Datum::Int(1), begin]);
+            }
+        }
+        relation
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Parallel {
+    Yes,
+    No,
+}
+
+impl Sender {
+    /// A sender that is about to end has no row.
+    fn status_visible(&self) -> bool {
+        use super::sender::Phase;
+        self.phase != Phase::Stopping && !self.ending
+    }
+
+    /// V$REPSENDER.XSN; `None` before the first connection.
+    fn position(&self) -> Option<u64> {
+        self.connected_once.then(|| self.cursor.saturating_sub(1))
+    }
+}
+
+fn status_name(status: i64) -> &'static str {
+    match status {
+        0 => "STOP",
+        1 => "RUN",
+        2 => "RETRY",
+        3 => "FAILBACK_NORMAL",
+        6 => "SYNC",
+        9 => "IDLE",
+        _ => "UNKNOWN",
+    }
+}
+
+fn wait_name(wait: &Wait) -> &'static str {
+    match wait {
+        Wait::Lock => "LOCK",
+        Wait::UserLock => "USER LOCK",
+        Wait::Latch => "SENDER LATCH",
+        Wait::Handshake(_) => "HANDSHAKE",
+        Wait::Copy(_) => "SYNC",
+        Wait::End(_) => "STOP",
+        Wait::Flush { .. } => "FLUSH",
+        Wait::Eager { .. } => "EAGER COMMIT",
+        Wait::Connected(_) => "SET HOST",
+    }
+}
+
+fn lock_name(mode: LockMode) -> &'static str {
+    match mode {
+        LockMode::IntentShare => "IS_LOCK",
+        LockMode::IntentExclusive => "IX_LOCK",
+        LockMode::Share => "S_LOCK",
+        LockMode::ShareIntentExclusive => "SIX_LOCK",
+        LockMode::Exclusive => "X_LOCK",
+    }
+}
+
+fn locks(db: &Database) -> Relation {
+    let mut relation = Relation::new(&["LOCK_ITEM_TYPE", "TBS_ID", "TABLE_OID", "TRANS_ID", "LOCK_DESC", "IS_GRANT"]);
+    for tx in db.transactions() {
+        for (table, mode) in &tx.locks {
+            let oid = db.find_table_by_id(*table).map_or(Datum::Null, |t| int(t.oid.0));
+            relation.push(vec![text("TBL"), Datum::Int(2), oid, int(tx.id.0), text(lock_name(*mode)), Datum::Int(1)]);
+        }
+    }
+    relation
+}
+
+fn lock_waits(db: &Database) -> Relation {
+    let mut relation = Relation::new(&["TRANS_ID", "WAIT_FOR_TRANS_ID"]);
+    for tx in db.transactions() {
+        for other in &tx.waits_for {
+            relation.push(vec![int(tx.id.0), int(other.0)]);
+        }
+    }
+    relation
+}
+
+fn tables() -> Relation {
+    let mut relation = Relation::new(&["NAME", "SLOTSIZE", "COLUMNCOUNT"]);
+    for view in VIEWS {
+        relation.push(vec![text(view), Datum::Int(0), Datum::Int(0)]);
+    }
+    relation
+}

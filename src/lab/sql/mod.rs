@@ -1,0 +1,19 @@
+//! The SQL of a lab server: text to [`Statement`], and the execution of queries and row changes.
+//!
+//! Replication statements, properties, users and sessions are only parsed here; the server decides about them.
+//! Nothing here knows the time, a socket or a session: what depends on those comes through [`exec::Host`].
+
+pub mod ast;
+mod cursor;
+mod error;
+pub mod exec;
+mod lower;
+mod lower_dml;
+mod parse;
+mod replication;
+pub mod statement;
+mod tables;
+
+pub use error::SqlError;
+pub use parse::parse;
+pub use statement::Statement;
