@@ -88,7 +88,7 @@ fn reviewed(
     }
     let (now, observed) = plan(&scene, world, look, s)?;
     if now.is_empty() {
-        return nothing_to_do(&now, &scene, world, look, s);
+        return Ok(nothing_to_do(&now, &scene, world, look, s));
     }
     let differences = stale::differences(&saved.plan, &now);
     if let Some(first) = differences.first() {
@@ -121,16 +121,10 @@ fn plan(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> R
     }
 }
 
-fn nothing_to_do(
-    plan: &Plan,
-    scene: &Scene,
-    world: &dyn World,
-    look: &Look,
-    s: &mut Streams<'_>,
-) -> Result<Exit, Trouble> {
+fn nothing_to_do(plan: &Plan, scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
     let mut patient = Patient::default();
     patient.write(s, &plan_text(plan, scene, world, look, Sql::Hidden));
-    Ok(patient.exit(s, Exit::Ok))
+    patient.exit(s, Exit::Ok)
 }
 
 fn plan_text(plan: &Plan, scene: &Scene, world: &dyn World, look: &Look, sql: Sql) -> String {
@@ -150,7 +144,7 @@ fn go(
     s: &mut Streams<'_>,
 ) -> Result<Exit, Trouble> {
     if plan.is_empty() {
-        return nothing_to_do(plan, scene, world, look, s);
+        return Ok(nothing_to_do(plan, scene, world, look, s));
     }
     let mut patient = Patient::default();
     let sql = if args.sql { Sql::Shown } else { Sql::Hidden };

@@ -10,7 +10,7 @@ use clap::{
     parser::ValueSource,
 };
 
-use super::{info::InfoArgs, lab::LabArgs, validate::ValidateArgs};
+use super::{demo::DemoArgs, info::InfoArgs, lab::LabArgs, time, validate::ValidateArgs};
 use crate::topology::Ordinal;
 
 /// Keeps Altibase replication between the pods of a StatefulSet in the state that aku.conf declares.
@@ -77,7 +77,7 @@ pub struct Common {
     #[arg(long, global = true, value_name = "N")]
     pub ordinal: Option<Ordinal>,
     /// Bound on connecting to a pod, e.g. 500ms, 3s, 1m
-    #[arg(long, global = true, value_name = "TIME", default_value = "3s", value_parser = time)]
+    #[arg(long, global = true, value_name = "TIME", default_value = "3s", value_parser = time::parse)]
     pub connect_timeout: Duration,
     /// Colours
     #[arg(
@@ -153,6 +153,8 @@ enum Command {
     Info(InfoArgs),
     /// A cluster of simulated Altibase servers on this machine
     Lab(LabArgs),
+    /// The life of a cluster of four pods, on this machine, in under a minute
+    Demo(DemoArgs),
 }
 
 /// Flags of `aku plan`.
@@ -204,7 +206,7 @@ pub struct ApplyArgs {
     #[arg(long, value_name = "CLASS[=SCOPE]", value_parser = Approve::parse)]
     pub approve: Vec<Approve>,
     /// Stop in good order after this time, e.g. 90s
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub deadline: Option<Duration>,
     /// Never ask; refuse instead
     #[arg(long)]
@@ -274,6 +276,8 @@ pub enum Invocation {
     Info(InfoArgs),
     /// `aku lab`
     Lab(LabArgs),
+    /// `aku demo`
+    Demo(DemoArgs),
     /// `aku -p`
     Legacy(What),
 }
@@ -327,6 +331,7 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
         Command::Validate(a) => ("validate", Invocation::Validate(a)),
         Command::Info(a) => ("info", Invocation::Info(InfoArgs { conf: a.conf.or_else(|| common.conf.clone()), ..a })),
         Command::Lab(a) => ("lab", Invocation::Lab(a)),
+        Command::Demo(a) => ("demo", Invocation::Demo(a)),
     }
 }
 
@@ -352,7 +357,7 @@ fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
         Invocation::Explain(_) => &["width"],
         Invocation::Validate(_) => &["conf", "color", "verbose"],
         Invocation::Info(_) => &["conf", "color"],
-        Invocation::Lab(_) => &[],
+        Invocation::Lab(_) | Invocation::Demo(_) => &[],
         Invocation::Legacy(_) => {
             &["conf", "endpoints", "odbc_driver", "ordinal", "connect_timeout", "verbose", "log_format"]
         }
@@ -368,22 +373,6 @@ fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
         false
     };
     GLOBALS.into_iter().find(|id| given(id) && !seen.contains(id)).map(|id| id.replace('_', "-"))
-}
-
-/// `500ms`, `3s`, `5m`, `1h`; a number alone is an error, because nobody knows what it means.
-fn time(text: &str) -> Result<Duration, String> {
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let n: u64 = number.parse().map_err(|_| "write a number with a unit: 500ms, 3s, 5m, 1h".to_owned())?;
-    let seconds = |factor: u64| n.checked_mul(factor).map(Duration::from_secs).ok_or("too long".to_owned());
-    let time = match unit {
-        "ms" => Duration::from_millis(n),
-        "s" => seconds(1)?,
-        "m" | "min" => seconds(60)?,
-        "h" => seconds(3600)?,
-        _ => return Err("the unit is missing: 500ms, 3s, 5m, 1h".to_owned()),
-    };
-    if time.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(time) }
 }
 
 #[cfg(test)]
@@ -501,16 +490,5 @@ mod tests {
         assert_eq!(conf("--conf x validate"), Some(PathBuf::from("x")));
         assert_eq!(conf("--conf x info"), Some(PathBuf::from("x")));
         assert_eq!(conf("validate --conf y"), Some(PathBuf::from("y")));
-    }
-
-    #[test]
-    fn times_need_a_unit() {
-        let ok = [("500ms", 500), ("3s", 3000), ("2m", 120_000), ("1h", 3_600_000)];
-        for (text, ms) in ok {
-            assert_eq!(time(text), Ok(Duration::from_millis(ms)));
-        }
-        for text in ["3", "s", "", "-3s", "3 s", "0ms", "99999999999999999999s", "18446744073709551615h"] {
-            assert!(time(text).is_err(), "{text}");
-        }
     }
 }

@@ -27,13 +27,13 @@ const WIDTH: usize = 160;
 
 /// Runs it.
 pub fn run(what: What, common: &Common, world: &dyn World, s: &mut Streams<'_>) -> Exit {
-    let (word, function) = match what {
+    let (option, function) = match what {
         What::Start => ("START", "akuRunStart"),
         What::End => ("END", "akuRunEnd"),
         What::Clean => ("CLEAN", "akuRunClean"),
     };
     let mut log = Log::new(world, function, s);
-    log.bare(&format!("AKU started with {word} option."));
+    log.bare(&format!("AKU started with {option} option."));
     let exit = match goes(what, common, world, &mut log) {
         Ok(exit) => exit,
         Err(trouble) => {
@@ -169,8 +169,7 @@ fn carried_out(plan: &Plan, observed: &Observed, scene: &Scene, world: &dyn Worl
     if exit != Exit::Ok {
         let again = format!("aku -p {}", plan.goal.word());
         let block = render::report(plan, &report, &again, exit, WIDTH).text(Colour::Plain);
-        let block: Vec<&str> = block.lines().filter(|l| !l.is_empty()).collect();
-        log.write(Level::Error, About::default(), &block.join("\n"));
+        log.write(Level::Error, About::default(), &block);
     }
     exit
 }

@@ -64,7 +64,7 @@ impl<'w, 's, 'io> Log<'w, 's, 'io> {
         self.patient.write(self.streams, &format!("{text}\n"));
     }
 
-    /// Log lines, one for each line of the message.
+    /// Log lines, one for each line of the message that says something.
     #[track_caller]
     pub fn write(&mut self, level: Level, about: About<'_>, message: &str) {
         let line = Location::caller().line();
@@ -79,7 +79,7 @@ impl<'w, 's, 'io> Log<'w, 's, 'io> {
             about.object.map_or("-", ReplicationName::as_str),
         );
         let mut doc = Doc::default();
-        for text in message.lines() {
+        for text in message.lines().filter(|l| !l.trim().is_empty()) {
             doc.line(Line::plain(format!("{head} {text}")));
         }
         self.patient.write(self.streams, &doc.text(Colour::Plain));

@@ -56,9 +56,10 @@ impl Phases {
     /// What is told before the event's own line.
     pub fn before(&mut self, event: &Event) -> Vec<&'static str> {
         let id = match event {
-            Event::ActionStart { id } => *id,
             // What is so already may end without having begun.
-            Event::ActionEnd { id, outcome: Outcome::Done { .. } | Outcome::Already } => *id,
+            Event::ActionStart { id } | Event::ActionEnd { id, outcome: Outcome::Done { .. } | Outcome::Already } => {
+                *id
+            }
             _ => return Vec::new(),
         };
         let begins = |p: &mut Phase| {

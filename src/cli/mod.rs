@@ -25,6 +25,7 @@ mod stale;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod time;
 pub mod validate;
 mod watch;
 mod who;

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use super::{
     apply,
     args::{self, Common, Invocation, LogFormat},
-    explain, info, lab, legacy, plan, show,
+    demo, explain, info, lab, legacy, plan, show,
     stream::{Look, Streams, answer, tell},
     validate,
     wiring::World,
@@ -35,6 +35,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
         Invocation::Validate(a) => validate::run(&a, &env, s.out, s.err),
         Invocation::Info(a) => info::run(&a, &env, s.out, s.err),
         Invocation::Lab(a) => lab::run(a, s.out, s.err),
+        Invocation::Demo(a) => match std::env::current_exe() {
+            Ok(program) => demo::run(&a, program, s.out, s.err),
+            Err(e) => {
+                tell(s, &format!("error[demo]: this program cannot find itself: {e}\n"));
+                Exit::Internal
+            }
+        },
         Invocation::Legacy(what) => legacy::run(what, &common, world, s),
     }
 }

@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     conf::{self, Config, password},
-    db::{ConnectFailure, Login, Privilege, endpoints::Endpoints},
+    db::{
+        ConnectFailure, Login, Privilege,
+        endpoints::{Endpoints, EndpointsError},
+    },
     desired::{Desired, Goal, ReplicationAddress},
     exit::Exit,
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
@@ -87,7 +90,13 @@ impl Scene {
         let who = who(common.ordinal, env.var(who::VARIABLE), &world.hostname(), &conf)?;
         let endpoints = match common.endpoints.clone().or_else(|| env.var(ENDPOINTS_VARIABLE).map(Into::into)) {
             Some(path) => Endpoints::load(&path)
-                .map_err(|e| Trouble::new(Exit::BadData, "endpoints", e.to_string()))?
+                .map_err(|e| {
+                    let exit = match &e {
+                        EndpointsError::Read { .. } => Exit::NoInput,
+                        EndpointsError::Invalid { .. } => Exit::BadData,
+                    };
+                    Trouble::new(exit, "endpoints", e.to_string())
+                })?
                 .resolve_all(&conf),
             None => Endpoints::default().resolve_all(&conf),
         };

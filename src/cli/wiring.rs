@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::env::Env;
 use crate::{
-    apply::{Event, Outcome, Report},
+    apply::{self, Clock as _, Context, Event, Limits, Marker, Report, StopFlag, SystemClock, signals},
     db::{
         self, ConnectError, Connector, Login,
         endpoints::Endpoint,
@@ -161,12 +161,22 @@ impl Cluster for Pods {
         db::connect_sys(&*self.connector, pod, login).map(|_| ())
     }
 
-    fn apply(&self, plan: &Plan, _job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report {
-        on_event(&Event::RunStart);
-        let why = "this build has no executor";
-        let not_run = || Outcome::NotRun { because_of: None, why: why.to_owned() };
-        let outcomes = plan.actions.iter().map(|a| (a.id, not_run())).collect();
-        on_event(&Event::RunEnd);
-        Report { outcomes, took: Duration::ZERO, stopped: Some(why.to_owned()) }
+    fn apply(&self, plan: &Plan, job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report {
+        let clock = SystemClock;
+        let context = Context {
+            connector: Arc::clone(&self.connector),
+            login: job.login.clone(),
+            retry: apply::Retry { count: job.retry_count, delay: job.retry_delay },
+            deadline: job.deadline.map(|d| clock.now() + d),
+            marker: job.marker.clone().map(|(path, text)| Marker { path, text }),
+            clock: Arc::new(clock),
+            limits: Limits::for_query_timeout(job.query_timeout),
+        };
+        let stop = StopFlag::new();
+        let listening = signals::install(&stop);
+        if let Err(e) = &listening {
+            tracing::warn!("signals end this run at once, not in good order: {e}");
+        }
+        apply::run(plan, &context, &stop, on_event)
     }
 }

@@ -2,7 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use petgraph::{graph::DiGraph, graph::NodeIndex, visit::EdgeRef, visit::Topo};
+use petgraph::{
+    algo::{
+        toposort,
+        tred::{dag_to_toposorted_adjacency_list, dag_transitive_reduction_closure},
+    },
+    graph::{DiGraph, NodeIndex},
+    visit::{EdgeRef, IntoEdgeReferences as _, Topo},
+};
 
 use super::action::{Action, ActionId};
 
@@ -68,6 +75,26 @@ pub fn order(actions: &[Action]) -> Result<Vec<ActionId>, GraphError> {
     if sorted.len() == actions.len() { Ok(sorted) } else { Err(GraphError::Circle) }
 }
 
+/// For each action, what it waits for and does not wait for already through something else: what a reader needs.
+///
+/// # Errors
+/// See [`GraphError`].
+pub fn direct(actions: &[Action]) -> Result<BTreeMap<ActionId, Vec<ActionId>>, GraphError> {
+    let g = graph(actions)?;
+    let sorted = toposort(&g, None).map_err(|_| GraphError::Circle)?;
+    let (list, _) = dag_to_toposorted_adjacency_list::<_, u32>(&g, &sorted);
+    let (reduction, _) = dag_transitive_reduction_closure(&list);
+    let mut waits: BTreeMap<ActionId, Vec<ActionId>> = BTreeMap::new();
+    for edge in reduction.edge_references() {
+        let [from, to] = [edge.source(), edge.target()].map(|i| g[sorted[i as usize]]);
+        waits.entry(to).or_default().push(from);
+    }
+    for list in waits.values_mut() {
+        list.sort();
+    }
+    Ok(waits)
+}
+
 /// The longest chain of actions: how many steps deep the plan is.
 ///
 /// # Errors
@@ -96,4 +123,31 @@ pub fn critical_path(actions: &[Action]) -> Result<Vec<ActionId>, GraphError> {
     }
     path.reverse();
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixtures;
+
+    #[test]
+    fn what_is_waited_for_anyway_is_left_out() {
+        let plan = fixtures::full_join();
+        let waits = direct(&plan.actions).unwrap();
+        let ids = |n: u32| waits.get(&ActionId(n)).map(|w| w.iter().map(|id| id.0).collect::<Vec<_>>());
+        // A7 waits for A1 to A3 and A6, and A2 is behind A6 already.
+        assert_eq!(ids(7), Some(vec![1, 3, 6]));
+        assert_eq!(ids(1), None);
+        // Whatever is left out is still an ancestor: the same order comes out.
+        let mut thin = plan.actions.clone();
+        for a in &mut thin {
+            let keep = waits.get(&a.id).cloned().unwrap_or_default();
+            a.after.retain(|w| keep.contains(&w.action));
+        }
+        assert_eq!(order(&thin), order(&plan.actions));
+        let mut circle = plan.actions;
+        let again = circle[6].after[0].clone();
+        circle[0].after.push(crate::plan::After { action: ActionId(7), ..again });
+        assert_eq!(direct(&circle), Err(GraphError::Circle));
+    }
 }

@@ -26,7 +26,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen, Until};
-pub use graph::{GraphError, critical_path, order};
+pub use graph::{GraphError, critical_path, direct, order};
 pub use make::{make, row_questions};
 pub use reason::{Code, Reason};
 

@@ -111,12 +111,16 @@ fn starts_at(expect: Expect) -> &'static str {
     }
 }
 
-/// `sync AKU_REP_02 to pod 2`, for progress and errors.
+/// `sync AKU_REP_02 to pod 2`, `set REPLICATION_DDL_ENABLE 0 -> 1`, for progress and errors.
 #[must_use]
 pub fn short(op: &Op) -> String {
     let w = words(op);
-    let peer = if w.peer.is_empty() { String::new() } else { format!(" {}", w.peer) };
-    format!("{} {}{peer}", w.verb, w.object)
+    let more = match op {
+        Op::SetProperty { .. } => w.detail,
+        _ => w.peer,
+    };
+    let more = if more.is_empty() { more } else { format!(" {more}") };
+    format!("{} {}{more}", w.verb, w.object)
 }
 
 /// How many of a kind were done, for summaries: `3 created`, `1 row copied` is said elsewhere.

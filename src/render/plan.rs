@@ -13,7 +13,9 @@ use super::{
     words::{count, counted, ids, ids_within, number, sentence, wrap},
 };
 use crate::{
-    plan::{Action, ActionId, Decision, Effect, Op, Plan, PodState, Reason, RowsAtStake, RunWhen, critical_path},
+    plan::{
+        Action, ActionId, Decision, Effect, Op, Plan, PodState, Reason, RowsAtStake, RunWhen, critical_path, direct,
+    },
     topology::{Ordinal, Target},
 };
 
@@ -306,6 +308,8 @@ pub(super) fn labelled(doc: &mut Doc, label: &str, role: Role, parts: &[String],
 
 fn actions(doc: &mut Doc, plan: &Plan, head: &Head<'_>, layout: Layout) {
     let normal: Vec<&Action> = plan.actions.iter().filter(|a| !is_undo(a)).collect();
+    // What is waited for through something else is left out: nobody reads a list of ten.
+    let waits = direct(&plan.actions).unwrap_or_default();
     let goal = plan.goal.pod();
     let mut pods: Vec<Ordinal> = normal.iter().map(|a| a.pod).collect::<BTreeSet<_>>().into_iter().collect();
     pods.sort_by_key(|p| (*p != goal, *p));
@@ -314,13 +318,13 @@ fn actions(doc: &mut Doc, plan: &Plan, head: &Head<'_>, layout: Layout) {
         let here = if head.here == Some(pod) { " (here)" } else { "" };
         doc.line(Line::plain(format!("pod {pod}  {}-{pod}{here}", plan.statefulset)));
         let mine: Vec<&Action> = normal.iter().copied().filter(|a| a.pod == pod).collect();
-        block(doc, &mine, layout);
+        block(doc, &mine, &waits, layout);
     }
     let undo: Vec<&Action> = plan.actions.iter().filter(|a| is_undo(a)).collect();
     if !undo.is_empty() {
         doc.gap();
         doc.line(Line::plain("only if the run stops in between"));
-        block(doc, &undo, layout);
+        block(doc, &undo, &waits, layout);
     }
 }
 
@@ -331,10 +335,13 @@ fn is_undo(a: &Action) -> bool {
     }
 }
 
+/// What each action waits for.
+type Waits = BTreeMap<ActionId, Vec<ActionId>>;
+
 /// One pod's actions: TRUNCATEs that follow each other share a line, and each reason is said once.
-fn block(doc: &mut Doc, actions: &[&Action], layout: Layout) {
+fn block(doc: &mut Doc, actions: &[&Action], waits: &Waits, layout: Layout) {
     let runs = merge(actions);
-    let rows: Vec<Row> = runs.iter().map(|run| as_row(run)).collect();
+    let rows: Vec<Row> = runs.iter().map(|run| as_row(run, waits)).collect();
     let lines = row::lay_out(&rows, layout.width);
     let mut said: Vec<&Reason> = Vec::new();
     for (i, (run, line)) in runs.iter().zip(lines).enumerate() {
@@ -371,7 +378,7 @@ fn merge<'a>(actions: &[&'a Action]) -> Vec<Vec<&'a Action>> {
     runs
 }
 
-fn as_row(run: &[&Action]) -> Row {
+fn as_row(run: &[&Action], waits: &Waits) -> Row {
     let first = run[0];
     let mine: Vec<ActionId> = run.iter().map(|a| a.id).collect();
     let w = op::words(&first.op);
@@ -384,12 +391,12 @@ fn as_row(run: &[&Action]) -> Row {
         peer: w.peer,
         address: w.address,
         detail: if is_undo(first) { format!("on pod {}", first.pod) } else { w.detail },
-        after: after(run, &mine),
+        after: after(run, &mine, waits),
     }
 }
 
-fn after(run: &[&Action], mine: &[ActionId]) -> String {
-    let waits: BTreeSet<ActionId> = run.iter().flat_map(|a| &a.after).map(|w| w.action).collect();
+fn after(run: &[&Action], mine: &[ActionId], waits: &Waits) -> String {
+    let waits: BTreeSet<ActionId> = run.iter().filter_map(|a| waits.get(&a.id)).flatten().copied().collect();
     let waits: Vec<ActionId> = waits.into_iter().filter(|id| !mine.contains(id)).collect();
     let waits = if waits.is_empty() { String::new() } else { format!("after {}", ids_within(&waits, AFTER_WIDTH)) };
     match &run[0].run {

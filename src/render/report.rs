@@ -72,22 +72,18 @@ fn complete(doc: &mut Doc, plan: &Plan, report: &Report, width: usize) {
     let ran = plan.actions.iter().filter(|a| is_done(report, a.id)).count();
     let already = report.ids(|o| matches!(o, Outcome::Already)).len();
     let so = if already > 0 { format!(" ({already} of them were so already)") } else { String::new() };
-    doc.line(
-        Line::default()
-            .with(Role::Add, "Apply complete")
-            .with(Role::Plain, format!(": {ran} of {ran} done in {}{so}.", duration(report.took))),
-    );
-    doc.line(Line::plain(format!("{}.", kinds(plan, |a| is_done(report, a.id)))));
+    doc.line(Line::plain(format!("Done: {}.", kinds(plan, |a| is_done(report, a.id)))));
+    if let Some((id, took)) = slowest(report) {
+        let what = plan.action(id).map(|a| op::short(&a.op)).unwrap_or_default();
+        let text = format!("{} of {} went into {id} {what}.", duration(took), duration(report.took));
+        doc.line(Line::default().with(Role::Dim, text));
+    }
     for text in state_now(plan, report) {
         fact_line(doc, &text, width);
     }
-    if let Some((id, took)) = slowest(report) {
-        let what = plan.action(id).map(|a| op::short(&a.op)).unwrap_or_default();
-        doc.line(
-            Line::default()
-                .with(Role::Dim, format!("{} of {} went into {id} {what}.", duration(took), duration(report.took))),
-        );
-    }
+    // The last line is the one that is read.
+    let text = format!(": {ran} of {ran} done in {}{so}.", duration(report.took));
+    doc.line(Line::default().with(Role::Add, "Apply complete").with(Role::Plain, text));
 }
 
 fn fact_line(doc: &mut Doc, text: &str, width: usize) {

@@ -194,7 +194,7 @@ impl Story<'_> {
             for line in stdout.lines().chain(if good && !self.full { "" } else { &stderr }.lines()) {
                 writeln!(self.out, "  {line}")?;
             }
-        } else if let Some(last) = stdout.lines().chain(stderr.lines()).rfind(|l| !l.trim().is_empty()) {
+        } else if let Some(last) = stderr.lines().chain(stdout.lines()).rfind(|l| !l.trim().is_empty()) {
             writeln!(self.out, "  {last}")?;
         }
         claim(good, || format!("`aku {}` ended with {} instead of exit code {want}", args.join(" "), done.status))

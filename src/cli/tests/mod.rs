@@ -1,0 +1,5 @@
+//! Commands as a user meets them: command line and surroundings in; streams, files and exit code out.
+
+mod commands;
+mod front_door;
+mod world;
