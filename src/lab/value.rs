@@ -308,12 +308,11 @@ impl ColumnType {
 }
 
 fn integer(value: &Datum, range: std::ops::RangeInclusive<i64>) -> Result<Datum, SqlError> {
-    let n = match value.as_i64() {
-        Some(n) => n,
-        None => {
-            let n = value.as_f64().ok_or_else(SqlError::invalid_literal)?;
-            Datum::number(n.round()).as_i64_exact().ok_or_else(SqlError::value_overflow)?
-        }
+    let n = if let Some(n) = value.as_i64() {
+        n
+    } else {
+        let n = value.as_f64().ok_or_else(SqlError::invalid_literal)?;
+        Datum::number(n.round()).as_i64_exact().ok_or_else(SqlError::value_overflow)?
     };
     if range.contains(&n) { Ok(Datum::Int(n)) } else { Err(SqlError::value_overflow()) }
 }
@@ -324,10 +323,10 @@ fn numeric(value: &Datum, precision: u8, scale: Option<i8>) -> Result<Datum, Sql
     if n.abs() >= 10f64.powi(i32::from(precision) - i32::from(scale)) {
         return Err(SqlError::value_overflow());
     }
-    if scale >= 0 {
-        if let Some(n) = value.as_i64() {
-            return Ok(Datum::Int(n));
-        }
+    if scale >= 0
+        && let Some(n) = value.as_i64()
+    {
+        return Ok(Datum::Int(n));
     }
     let unit = 10f64.powi(i32::from(scale));
     Ok(Datum::number((n * unit).round() / unit))
@@ -364,6 +363,79 @@ impl fmt::Display for ColumnType {
             | Self::Date
             | Self::Blob
             | Self::Clob => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_is_total() {
+        let sorted = [
+            Datum::Int(i64::MIN),
+            Datum::Double(-1.5),
+            Datum::Int(-1),
+            Datum::Int(0),
+            Datum::Double(0.5),
+            Datum::Int(1),
+            Datum::Int((1 << 53) + 1),
+            Datum::Int((1 << 53) + 2),
+            Datum::Double(1e300),
+            Datum::from("A"),
+            Datum::from("B"),
+            Datum::Null,
+        ];
+        for (i, a) in sorted.iter().enumerate() {
+            for (j, b) in sorted.iter().enumerate() {
+                assert_eq!(a.cmp(b), i.cmp(&j), "{a:?} {b:?}");
+            }
+        }
+        assert_eq!(Datum::Double(0.0), Datum::Double(-0.0));
+        assert_eq!(Datum::text(""), Datum::Null);
+    }
+
+    #[test]
+    fn values_fit_their_columns() {
+        use ColumnType::{BigInt, Char, Double, Integer, Numeric, SmallInt, Varchar};
+        let (n, t) = (Datum::Int, |text: &str| Datum::from(text));
+        let decimal = Numeric { precision: 5, scale: Some(2) };
+        let table = [
+            (Integer, t("12"), Ok(n(12))),
+            (Integer, Datum::Double(1.5), Ok(n(2))),
+            (Integer, n(1 << 31), Err(SqlError::value_overflow())),
+            (Integer, t("x"), Err(SqlError::invalid_literal())),
+            (SmallInt, n(-32_768), Ok(n(-32_768))),
+            (SmallInt, n(32_768), Err(SqlError::value_overflow())),
+            (BigInt, n(i64::MAX), Ok(n(i64::MAX))),
+            (decimal, t("1.239"), Ok(Datum::Double(1.24))),
+            (decimal, n(999), Ok(n(999))),
+            (decimal, n(1000), Err(SqlError::value_overflow())),
+            (Numeric { precision: 38, scale: None }, Datum::Double(0.25), Ok(Datum::Double(0.25))),
+            (Double, t("1e2"), Ok(n(100))),
+            (Varchar(3), t("abc"), Ok(t("abc"))),
+            (Varchar(3), n(12), Ok(t("12"))),
+            (Varchar(3), t("abcd"), Err(SqlError::too_long("C"))),
+            (Varchar(3), t("주문"), Err(SqlError::too_long("C"))),
+            (Char(3), t("a"), Ok(t("a  "))),
+            (Integer, Datum::Null, Ok(Datum::Null)),
+        ];
+        for (column_type, value, want) in table {
+            assert_eq!(column_type.fit("C", value.clone()), want, "{column_type} {value:?}");
+        }
+    }
+
+    #[test]
+    fn cells() {
+        let table = [
+            (Datum::from("a  "), Cell::Text("a".to_owned())),
+            (Datum::Int(1), Cell::Int(1)),
+            (Datum::Double(1.5), Cell::Text("1.5".to_owned())),
+            (Datum::Null, Cell::Null),
+        ];
+        for (value, want) in table {
+            assert_eq!(value.cell(), want);
         }
     }
 }

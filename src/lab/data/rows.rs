@@ -51,6 +51,9 @@ impl Database {
     ///
     /// # Errors
     /// `Blocked`; 11058; NULL where none may be; a missing parent; no partition that takes the row.
+    ///
+    /// # Panics
+    /// When there is no such table, or the transaction is not open.
     pub fn insert(&mut self, tx: TxId, table: TableId, row: Row) -> Result<(), Stop> {
         self.lock_for_change(tx, table)?;
         let entry = self.tables.get_mut(&table).expect("the table exists");
@@ -66,7 +69,8 @@ impl Database {
     /// Puts `after` in the place of the row at `key`.
     ///
     /// # Errors
-    /// As [`Self::insert`]; 31055 when the key of a replicated table changes; nothing happens when `tx` sees no row there.
+    /// As [`Self::insert`]; 31055 when the key of a replicated table changes. Nothing happens when `tx` sees no row
+    /// there.
     pub fn update(&mut self, tx: TxId, table: TableId, key: &Key, after: Row) -> Result<(), Stop> {
         self.lock_for_change(tx, table)?;
         self.own_row(tx, table, key)?;

@@ -12,8 +12,8 @@ use sqlparser::{
 
 use super::SqlError;
 
-/// Altibase for `sqlparser`: names may hold `$` and `#`, only `"` quotes a name. Otherwise it takes what the generic dialect
-/// takes; what is too much is refused when the tree is lowered.
+/// Altibase for `sqlparser`: names may hold `$` and `#`, only `"` quotes a name. Otherwise it takes what the generic
+/// dialect takes; what is too much is refused when the tree is lowered.
 #[derive(Debug)]
 pub(super) struct Altibase;
 
@@ -75,13 +75,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// Hands everything to `sqlparser`, which must use it up.
-    pub fn parse_all<T>(
-        self,
-        parse: impl FnOnce(&mut Parser<'_>) -> Result<T, sqlparser::parser::ParserError>,
-    ) -> Result<T, SqlError> {
+    pub fn parse_all(self) -> Result<sqlparser::ast::Statement, SqlError> {
         let text = self.text;
         let mut parser = Parser::new(&Altibase).with_tokens_with_locations(self.tokens);
-        let parsed = parse(&mut parser);
+        let parsed = parser.parse_statement();
         let next = parser.peek_token_ref();
         match parsed {
             Ok(parsed) if next.token == Token::EOF => Ok(parsed),
@@ -106,9 +103,11 @@ impl<'a> Cursor<'a> {
 
     /// Whether the next tokens are these unquoted words.
     pub fn at_words(&self, words: &[&str]) -> bool {
-        words.iter().enumerate().all(|(n, word)| {
-            matches!(self.peek_after(n), Some(Token::Word(w)) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
-        })
+        let is = |token: Option<&Token>, word: &str| match token {
+            Some(Token::Word(w)) => w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word),
+            _ => false,
+        };
+        words.iter().enumerate().all(|(n, word)| is(self.peek_after(n), word))
     }
 
     /// Takes these words when they come next, all of them or none.
