@@ -124,6 +124,7 @@ impl Story<'_> {
 
         self.step("Pod 3 ends while a client is writing on it without pause")?;
         let writer = self.write_again(3, 2);
+        let_write();
         self.aku(&["plan", "end", "--ordinal", "3"], 0, Show::Whole)?;
         self.aku(&["apply", "end", "--ordinal", "3", "--yes"], 0, Show::LastLine)?;
         let book = writer.finish();
