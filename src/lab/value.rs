@@ -308,12 +308,11 @@ impl ColumnType {
 }
 
 fn integer(value: &Datum, range: std::ops::RangeInclusive<i64>) -> Result<Datum, SqlError> {
-    let n = match value.as_i64() {
-        Some(n) => n,
-        None => {
-            let n = value.as_f64().ok_or_else(SqlError::invalid_literal)?;
-            Datum::number(n.round()).as_i64_exact().ok_or_else(SqlError::value_overflow)?
-        }
+    let n = if let Some(n) = value.as_i64() {
+        n
+    } else {
+        let n = value.as_f64().ok_or_else(SqlError::invalid_literal)?;
+        Datum::number(n.round()).as_i64_exact().ok_or_else(SqlError::value_overflow)?
     };
     if range.contains(&n) { Ok(Datum::Int(n)) } else { Err(SqlError::value_overflow()) }
 }
@@ -324,10 +323,10 @@ fn numeric(value: &Datum, precision: u8, scale: Option<i8>) -> Result<Datum, Sql
     if n.abs() >= 10f64.powi(i32::from(precision) - i32::from(scale)) {
         return Err(SqlError::value_overflow());
     }
-    if scale >= 0 {
-        if let Some(n) = value.as_i64() {
-            return Ok(Datum::Int(n));
-        }
+    if scale >= 0
+        && let Some(n) = value.as_i64()
+    {
+        return Ok(Datum::Int(n));
     }
     let unit = 10f64.powi(i32::from(scale));
     Ok(Datum::number((n * unit).round() / unit))

@@ -113,7 +113,9 @@ pub fn take_datum(bytes: &mut &[u8]) -> Option<Datum> {
 /// Appends a row.
 pub fn put_row(out: &mut Vec<u8>, row: &[Datum]) {
     put_u64(out, row.len() as u64);
-    row.iter().for_each(|value| put_datum(out, value));
+    for value in row {
+        put_datum(out, value);
+    }
 }
 
 /// Takes what [`put_row`] wrote.

@@ -125,6 +125,9 @@ impl Database {
     ///
     /// # Errors
     /// `Blocked`; another table refers to it.
+    ///
+    /// # Panics
+    /// When there is no such table.
     pub fn drop_table(&mut self, table: TableId) -> Result<(), Stop> {
         self.alone(table)?;
         if self.children(table).any(|(child, _)| child != table) {
@@ -145,7 +148,10 @@ impl Database {
     /// TRUNCATE of a table, or of one of its partitions. What is truncated gets a new OID.
     ///
     /// # Errors
-    /// `Blocked`; another table refers to it and has rows.
+    /// `Blocked`; another table refers to it and has rows; a partition was named and there are none.
+    ///
+    /// # Panics
+    /// When there is no such table.
     pub fn truncate(&mut self, table: TableId, partition: Option<PartitionId>) -> Result<(), Stop> {
         self.alone(table)?;
         let referenced: Vec<TableId> = self.children(table).map(|(child, _)| child).filter(|c| *c != table).collect();
@@ -217,6 +223,9 @@ impl Database {
     ///
     /// # Errors
     /// `Blocked`; no such column; the column belongs to a key, an index or the partition key, or is the last one.
+    ///
+    /// # Panics
+    /// When there is no such table.
     pub fn drop_columns(&mut self, table: TableId, columns: &[String]) -> Result<(), Stop> {
         self.alone(table)?;
         let old = self.definition(table);
@@ -380,7 +389,9 @@ impl Database {
                 if table.indexes.iter().any(|i| i.kind == IndexKind::PrimaryKey) {
                     return Err(SqlError::second_primary_key());
                 }
-                columns.iter().for_each(|&c| table.columns[c].not_null = true);
+                for &column in &columns {
+                    table.columns[column].not_null = true;
+                }
                 let index = self.make_index(table, name, columns, IndexKind::PrimaryKey);
                 table.indexes.push(index);
             }

@@ -4,7 +4,7 @@
 //! miss a change. Knows nothing of the log, of constraints other than uniqueness, and of other tables.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     ops::Bound::{Excluded, Unbounded},
 };
 
@@ -140,6 +140,7 @@ impl Heap {
 
     /// Puts a version (or its absence) at a key, keeps the unique indexes right and remembers the old one for frozen readers.
     /// Gives the old one.
+    #[allow(clippy::needless_pass_by_value)] // the row is kept
     pub fn set(&mut self, key: &Key, row: Option<Row>) -> Option<Row> {
         let old = match &row {
             Some(row) => self.rows.insert(key.clone(), row.clone()),
@@ -163,11 +164,13 @@ impl Heap {
 
     /// Marks a row as held by `tx`; `before` is what is committed. Gives whether that is new.
     pub fn hold(&mut self, tx: TxId, key: &Key, before: Option<&Row>) -> Held {
-        if self.dirty.contains_key(key) {
-            return Held::Before;
+        match self.dirty.entry(key.clone()) {
+            Entry::Occupied(_) => Held::Before,
+            Entry::Vacant(place) => {
+                place.insert(Dirty { tx, before: before.cloned() });
+                Held::Now
+            }
         }
-        self.dirty.insert(key.clone(), Dirty { tx, before: before.cloned() });
-        Held::Now
     }
 
     /// Lets go of a row. `None` when it was not held.
@@ -306,10 +309,8 @@ impl<'a> Iterator for Scan<'a> {
             if self.peeked.is_none() {
                 self.peeked = self.rows.next();
             }
-            if let Some((row_key, _)) = self.peeked {
-                if row_key < key {
-                    return self.peeked.take();
-                }
+            if self.peeked.is_some_and(|(row_key, _)| row_key < key) {
+                return self.peeked.take();
             }
             let newest = self.peeked.take_if(|(row_key, _)| *row_key == key).map(|(_, row)| row);
             self.next_dirty = self.dirty.as_mut().and_then(Iterator::next);

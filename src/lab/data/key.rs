@@ -17,10 +17,10 @@ impl Key {
     /// The key that these columns of a row make.
     #[must_use]
     pub fn of(row: &[Datum], columns: &[usize]) -> Self {
-        if let [column] = columns {
-            if let Datum::Int(n) = row[*column] {
-                return Self::Int(n);
-            }
+        if let [column] = columns
+            && let Datum::Int(n) = row[*column]
+        {
+            return Self::Int(n);
         }
         Self::Values(columns.iter().map(|&c| row[c].clone()).collect())
     }
@@ -51,6 +51,7 @@ impl Key {
 }
 
 impl Ord for Key {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Int(a), Self::Int(b)) => a.cmp(b),
@@ -62,6 +63,7 @@ impl Ord for Key {
 }
 
 impl PartialOrd for Key {
+    #[inline]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }

@@ -15,8 +15,7 @@ impl LockMode {
         use LockMode::{Exclusive, IntentExclusive, IntentShare, Share, ShareIntentExclusive};
         match (self, other) {
             (Exclusive, _) | (_, Exclusive) => false,
-            (IntentShare, _) | (_, IntentShare) => true,
-            (IntentExclusive, IntentExclusive) | (Share, Share) => true,
+            (IntentShare, _) | (_, IntentShare) | (IntentExclusive, IntentExclusive) | (Share, Share) => true,
             (IntentExclusive | Share | ShareIntentExclusive, IntentExclusive | Share | ShareIntentExclusive) => false,
         }
     }

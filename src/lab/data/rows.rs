@@ -51,6 +51,9 @@ impl Database {
     ///
     /// # Errors
     /// `Blocked`; 11058; NULL where none may be; a missing parent; no partition that takes the row.
+    ///
+    /// # Panics
+    /// When there is no such table, or the transaction is not open.
     pub fn insert(&mut self, tx: TxId, table: TableId, row: Row) -> Result<(), Stop> {
         self.lock_for_change(tx, table)?;
         let entry = self.tables.get_mut(&table).expect("the table exists");

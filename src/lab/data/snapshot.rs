@@ -31,6 +31,9 @@ impl Database {
 
     /// The next rows in primary key order, at most `max`; empty at the end. Rows come even when the table was
     /// truncated or dropped since.
+    ///
+    /// # Panics
+    /// Never: a table that goes leaves the rest of its snapshots behind.
     pub fn read_snapshot(&mut self, snapshot: SnapshotId, max: usize) -> Vec<Row> {
         match self.snapshots.get_mut(&snapshot) {
             None => Vec::new(),

@@ -75,13 +75,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// Hands everything to `sqlparser`, which must use it up.
-    pub fn parse_all<T>(
-        self,
-        parse: impl FnOnce(&mut Parser<'_>) -> Result<T, sqlparser::parser::ParserError>,
-    ) -> Result<T, SqlError> {
+    pub fn parse_all(self) -> Result<sqlparser::ast::Statement, SqlError> {
         let text = self.text;
         let mut parser = Parser::new(&Altibase).with_tokens_with_locations(self.tokens);
-        let parsed = parse(&mut parser);
+        let parsed = parser.parse_statement();
         let next = parser.peek_token_ref();
         match parsed {
             Ok(parsed) if next.token == Token::EOF => Ok(parsed),

@@ -206,8 +206,7 @@ fn joined(term: sp::TableWithJoins) -> Result<From, SqlError> {
         unless(join.global)?;
         let right = factor(join.relation)?;
         let (constraint, outer, swap) = match join.join_operator {
-            JoinOperator::Join(c) | JoinOperator::Inner(c) => (c, false, false),
-            JoinOperator::CrossJoin(c) => (c, false, false),
+            JoinOperator::Join(c) | JoinOperator::Inner(c) | JoinOperator::CrossJoin(c) => (c, false, false),
             JoinOperator::Left(c) | JoinOperator::LeftOuter(c) => (c, true, false),
             JoinOperator::Right(c) | JoinOperator::RightOuter(c) => (c, true, true),
             _ => return unknown(),

@@ -1,4 +1,4 @@
-//! `sqlparser`'s trees of INSERT, UPDATE and DELETE to ours.
+//! `sqlparser`'s trees of whole statements to ours.
 
 use sqlparser::ast as sp;
 
@@ -8,8 +8,9 @@ use super::{
     lower::{alias, expr, name, query, single, table_name, unknown},
 };
 
-pub(super) fn change(statement: sp::Statement) -> Result<Statement, SqlError> {
+pub(super) fn statement(statement: sp::Statement) -> Result<Statement, SqlError> {
     match statement {
+        sp::Statement::Query(q) => query(*q).map(|q| Statement::Query(q.into())),
         sp::Statement::Insert(i) => insert(i).map(|i| Statement::Insert(i.into())),
         sp::Statement::Update(u) => update(u).map(|u| Statement::Update(u.into())),
         sp::Statement::Delete(d) => delete(d).map(|d| Statement::Delete(d.into())),

@@ -19,12 +19,9 @@ use crate::lab::{data::LockMode, value::Datum};
 /// long; 312B1 for an unknown replication option.
 pub fn parse(text: &str) -> Result<Statement, SqlError> {
     let mut c = Cursor::new(text)?;
-    if c.at_words(&["SELECT"]) || c.peek() == Some(&Token::LParen) {
-        let query = c.parse_all(|p| p.parse_query())?;
-        return lower::query(*query).map(|q| Statement::Query(q.into()));
-    }
-    if c.at_words(&["INSERT"]) || c.at_words(&["UPDATE"]) || c.at_words(&["DELETE"]) {
-        return lower_dml::change(c.parse_all(|p| p.parse_statement())?);
+    let known = ["SELECT", "INSERT", "UPDATE", "DELETE"];
+    if c.peek() == Some(&Token::LParen) || known.iter().any(|word| c.at_words(&[word])) {
+        return lower_dml::statement(c.parse_all()?);
     }
     let statement = other(&mut c)?;
     c.end()?;

@@ -14,7 +14,9 @@ use crate::lab::{
 
 fn put_list<T>(out: &mut Vec<u8>, items: &[T], mut put: impl FnMut(&mut Vec<u8>, &T)) {
     put_u64(out, items.len() as u64);
-    items.iter().for_each(|item| put(out, item));
+    for item in items {
+        put(out, item);
+    }
 }
 
 fn take_list<T>(bytes: &mut &[u8], mut take: impl FnMut(&mut &[u8]) -> Option<T>) -> Option<Vec<T>> {
@@ -51,7 +53,9 @@ fn put_type(out: &mut Vec<u8>, column_type: ColumnType) {
         ColumnType::Blob => (9, 0, 0),
         ColumnType::Clob => (10, 0, 0),
     };
-    [tag, a, b].into_iter().for_each(|n| put_u64(out, n));
+    for n in [tag, a, b] {
+        put_u64(out, n);
+    }
 }
 
 fn take_type(bytes: &mut &[u8]) -> Option<ColumnType> {
@@ -281,10 +285,8 @@ pub fn take_hidden_key(bytes: &[u8]) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::lab::value::Datum;
+    use crate::lab::value::{Datum, Row};
 
     fn table() -> Table {
         let column = |name: &str, column_type, not_null, default: Datum| Column {
@@ -344,12 +346,12 @@ mod tests {
 
     #[test]
     fn records_come_back() {
-        let (table, row) = (TableId(3), Arc::from([Datum::Int(1), Datum::from("a")]));
-        let row = |_| Arc::clone(&row);
+        let (table, kept) = (TableId(3), Row::from([Datum::Int(1), Datum::from("a")]));
+        let row = || kept.clone();
         let events = [
-            Event::Insert { table, partition: None, row: row(()) },
-            Event::Update { table, partition: Some(PartitionId(9)), before: row(()), after: row(()) },
-            Event::Delete { table, partition: None, before: row(()) },
+            Event::Insert { table, partition: None, row: row() },
+            Event::Update { table, partition: Some(PartitionId(9)), before: row(), after: row() },
+            Event::Delete { table, partition: None, before: row() },
             Event::UndoTo(Sn(5)),
             Event::Commit,
             Event::Rollback,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::lab::data::{
     Key, LogRecord, Oid, Sn, Table, TableId, TxId, User, UserId,
-    codec::{put_row, take_row},
+    codec::{self, take_row},
 };
 
 const SCHEMA: &str = "
@@ -35,8 +35,6 @@ pub struct SqliteStore {
     connection: Connection,
     /// Log records below this are gone from the file.
     trimmed: Sn,
-    scratch: Vec<u8>,
-    key: Vec<u8>,
 }
 
 fn other(e: rusqlite::Error) -> io::Error {
@@ -63,7 +61,7 @@ impl SqliteStore {
         connection.execute_batch(pragmas).map_err(other)?;
         connection.execute_batch(SCHEMA).map_err(other)?;
         connection.set_prepared_statement_cache_capacity(32);
-        Ok(Self { connection, trimmed: Sn(0), scratch: Vec::new(), key: Vec::new() })
+        Ok(Self { connection, trimmed: Sn(0) })
     }
 
     fn counters(&self) -> io::Result<Option<Counters>> {
@@ -131,59 +129,8 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn keep(&mut self, op: &Op) -> io::Result<()> {
-        let mut bytes = std::mem::take(&mut self.scratch);
-        let mut key_bytes = std::mem::take(&mut self.key);
-        bytes.clear();
-        key_bytes.clear();
-        let done = match op {
-            Op::PutTable(table) => {
-                put_table(&mut bytes, table);
-                self.run("INSERT OR REPLACE INTO tables VALUES (?1, ?2)", params![table.id.0, bytes])
-            }
-            Op::DropTable(table) => self
-                .run("DELETE FROM tables WHERE id = ?1", params![table.0])
-                .and_then(|()| self.run("DELETE FROM rows WHERE table_id = ?1", params![table.0])),
-            Op::PutRow { table, key, row } => {
-                put_key(&mut key_bytes, key);
-                put_row(&mut bytes, row);
-                self.run("INSERT OR REPLACE INTO rows VALUES (?1, ?2, ?3)", params![table.0, key_bytes, bytes])
-            }
-            Op::DeleteRow { table, key } => {
-                put_key(&mut key_bytes, key);
-                self.run("DELETE FROM rows WHERE table_id = ?1 AND key = ?2", params![table.0, key_bytes])
-            }
-            Op::ClearRows(table) => self.run("DELETE FROM rows WHERE table_id = ?1", params![table.0]),
-            Op::PutUser(user) => self.run(
-                "INSERT OR REPLACE INTO users VALUES (?1, ?2, ?3)",
-                params![user.name, user.id.0, &user.digest[..]],
-            ),
-            Op::DropUser(name) => self.run("DELETE FROM users WHERE name = ?1", params![name]),
-            Op::PutMeta { key, value } => self.run("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", params![key, value]),
-            Op::DeleteMeta { key } => self.run("DELETE FROM meta WHERE key = ?1", params![key]),
-        };
-        self.scratch = bytes;
-        self.key = key_bytes;
-        done
-    }
-
-    fn keep_log(&mut self, log: &[&LogRecord], floor: Sn) -> io::Result<()> {
-        for record in log {
-            self.scratch.clear();
-            put_record(&mut self.scratch, record);
-            self.run("INSERT INTO log VALUES (?1, ?2)", params![signed(record.sn.0), self.scratch])?;
-        }
-        if floor.0 >= self.trimmed.0 + TRIM_SLACK {
-            self.run("DELETE FROM log WHERE sn < ?1", params![signed(floor.0)])?;
-            self.trimmed = floor;
-        }
-        Ok(())
-    }
-
     fn write(&mut self, batch: &Batch<'_>) -> io::Result<()> {
-        for op in batch.ops {
-            self.keep(op)?;
-        }
+        self.keep_all(batch.ops)?;
         self.keep_log(batch.log, batch.counters.log_floor)?;
         let c = batch.counters;
         self.run(
@@ -197,6 +144,65 @@ impl SqliteStore {
                 signed(c.last_oid.0)
             ],
         )
+    }
+
+    fn keep_all(&self, ops: &[Op]) -> io::Result<()> {
+        let prepare = |sql| self.connection.prepare_cached(sql).map_err(other);
+        let mut put_row = prepare("INSERT OR REPLACE INTO rows VALUES (?1, ?2, ?3)")?;
+        let mut delete_row = prepare("DELETE FROM rows WHERE table_id = ?1 AND key = ?2")?;
+        let (mut key_bytes, mut bytes) = (Vec::new(), Vec::new());
+        for op in ops {
+            key_bytes.clear();
+            bytes.clear();
+            match op {
+                Op::PutRow { table, key, row } => {
+                    put_key(&mut key_bytes, key);
+                    codec::put_row(&mut bytes, row);
+                    put_row.execute(params![table.0, key_bytes, bytes]).map_err(other)?;
+                }
+                Op::DeleteRow { table, key } => {
+                    put_key(&mut key_bytes, key);
+                    delete_row.execute(params![table.0, key_bytes]).map_err(other)?;
+                }
+                Op::PutTable(table) => {
+                    put_table(&mut bytes, table);
+                    self.run("INSERT OR REPLACE INTO tables VALUES (?1, ?2)", params![table.id.0, bytes])?;
+                }
+                Op::DropTable(table) => {
+                    self.run("DELETE FROM tables WHERE id = ?1", params![table.0])?;
+                    self.run("DELETE FROM rows WHERE table_id = ?1", params![table.0])?;
+                }
+                Op::ClearRows(table) => self.run("DELETE FROM rows WHERE table_id = ?1", params![table.0])?,
+                Op::PutUser(user) => self.run(
+                    "INSERT OR REPLACE INTO users VALUES (?1, ?2, ?3)",
+                    params![user.name, user.id.0, &user.digest[..]],
+                )?,
+                Op::DropUser(name) => self.run("DELETE FROM users WHERE name = ?1", params![name])?,
+                Op::PutMeta { key, value } => {
+                    self.run("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", params![key, value])?;
+                }
+                Op::DeleteMeta { key } => self.run("DELETE FROM meta WHERE key = ?1", params![key])?,
+            }
+        }
+        Ok(())
+    }
+
+    fn keep_log(&mut self, log: &[&LogRecord], floor: Sn) -> io::Result<()> {
+        if !log.is_empty() {
+            let insert = self.connection.prepare_cached("INSERT INTO log VALUES (?1, ?2)");
+            let mut insert = insert.map_err(other)?;
+            let mut bytes = Vec::new();
+            for record in log {
+                bytes.clear();
+                put_record(&mut bytes, record);
+                insert.execute(params![signed(record.sn.0), bytes]).map_err(other)?;
+            }
+        }
+        if floor.0 >= self.trimmed.0 + TRIM_SLACK {
+            self.run("DELETE FROM log WHERE sn < ?1", params![signed(floor.0)])?;
+            self.trimmed = floor;
+        }
+        Ok(())
     }
 }
 

@@ -25,7 +25,9 @@ fn truncate_gives_a_new_oid() {
     );
     let (a, b) = (db.table(p).partition("A").unwrap().clone(), db.table(p).partition("B").unwrap().clone());
     let tx = begin(&mut db);
-    [1, 2, 3].into_iter().for_each(|i| db.insert(tx, p, [i.into()].into()).unwrap());
+    for i in [1, 2, 3] {
+        db.insert(tx, p, [i.into()].into()).unwrap();
+    }
     db.commit(tx);
     db.truncate(p, Some(a.id)).unwrap();
     assert!(db.table(p).partition("A").unwrap().oid > a.oid);
@@ -144,7 +146,7 @@ fn a_kill_loses_what_was_not_persisted() {
     let lost = begin(&mut db);
     db.insert(lost, t, row(9, "never committed")).unwrap();
     db.persist().unwrap();
-    let last = db.last_sn();
+    let newest = db.last_sn();
     fill(&mut db, t, [2]);
     db.delete_meta("repl/A");
     let db = open();
@@ -154,7 +156,7 @@ fn a_kill_loses_what_was_not_persisted() {
     assert_eq!(meta, [("repl/A", &[1_u8][..]), ("repl/B", &[2])]);
     assert_eq!(db.meta("x"), Some(&[3_u8][..]));
     // The lost transaction is over, as everybody who reads the log will see.
-    assert_eq!(super::logged(&db, last), "I9 R");
-    assert!(db.last_sn() > last);
+    assert_eq!(super::logged(&db, newest), "I9 R");
+    assert!(db.last_sn() > newest);
     assert_eq!(db.password_matches("SYS", "manager"), Some(true));
 }

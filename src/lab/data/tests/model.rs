@@ -117,7 +117,9 @@ fn check(steps: Vec<Step>, mut reopen: impl FnMut() -> Box<dyn Store>) {
             Step::Delete(t, k) => {
                 drop(db.delete(txs[t], table, &key(k)));
                 let first = db.scan(Some(txs[t]), heap).next().map(|(k, _)| k.clone());
-                first.into_iter().for_each(|k| drop(db.delete(txs[t], heap, &k)));
+                if let Some(k) = first {
+                    drop(db.delete(txs[t], heap, &k));
+                }
             }
             Step::Commit(t) => {
                 db.commit(txs[t]);

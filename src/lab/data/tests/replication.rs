@@ -161,7 +161,9 @@ proptest! {
         let (mut db, t) = new();
         fill(&mut db, t, (0..30).step_by(3));
         let mut txs = [db.begin(Origin::Client), db.begin(Origin::Client)];
-        before.into_iter().for_each(|s| take(&mut db, &mut txs, t, s));
+        for step in before {
+            take(&mut db, &mut txs, t, step);
+        }
         let want: Vec<Row> = db.scan(None, t).map(|(_, r)| r.clone()).collect();
         let id = db.snapshot(t, None);
         let mut got = Vec::new();

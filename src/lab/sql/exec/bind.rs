@@ -37,10 +37,10 @@ impl<'a> Binder<'a> {
         if let Some(keys) = self.grouped {
             // An expression of GROUP BY may be used as a whole.
             let mut plain = Binder::new(self.ctx, self.names);
-            if let Ok(bound) = plain.bind(expr) {
-                if keys.contains(&bound) {
-                    return Ok(bound);
-                }
+            if let Ok(bound) = plain.bind(expr)
+                && keys.contains(&bound)
+            {
+                return Ok(bound);
             }
         }
         Ok(match expr {
@@ -83,29 +83,28 @@ impl<'a> Binder<'a> {
                 escape: *escape,
                 negated: *negated,
             },
-            Expr::Case { operand, branches, otherwise } => Bound::Case {
-                operand: operand.as_ref().map(|e| self.boxed(e)).transpose()?,
-                branches: branches
-                    .iter()
-                    .map(|(when, then)| Ok((self.bind(when)?, self.bind(then)?)))
-                    .collect::<Result<_, Stop>>()?,
-                otherwise: otherwise.as_ref().map(|e| self.boxed(e)).transpose()?,
-            },
+            Expr::Case { operand, branches, otherwise } => {
+                let each = |(when, then): &(Expr, Expr)| Ok((self.bind(when)?, self.bind(then)?));
+                let branches = branches.iter().map(each).collect::<Result<_, Stop>>()?;
+                let operand = operand.as_ref().map(|e| self.boxed(e)).transpose()?;
+                Bound::Case { operand, branches, otherwise: otherwise.as_ref().map(|e| self.boxed(e)).transpose()? }
+            }
             Expr::Call { name, args } => self.call(name, args)?,
             Expr::Aggregate { function, distinct, argument } => {
                 let mut inner = Binder::new(self.ctx, self.names);
                 let argument = argument.as_ref().map(|e| inner.bind(e)).transpose()?;
-                let plan = AggregatePlan { function: *function, distinct: *distinct, argument };
-                let Some(aggregates) = &mut self.aggregates else {
-                    return Err(SqlError::not_grouped().into());
-                };
-                let slot = aggregates.iter().position(|a| *a == plan).unwrap_or(aggregates.len());
-                if slot == aggregates.len() {
-                    aggregates.push(plan);
-                }
-                Bound::Slot(slot)
+                self.aggregate(AggregatePlan { function: *function, distinct: *distinct, argument })?
             }
         })
+    }
+
+    fn aggregate(&mut self, plan: AggregatePlan) -> Result<Bound, SqlError> {
+        let aggregates = self.aggregates.as_mut().ok_or_else(SqlError::not_grouped)?;
+        let slot = aggregates.iter().position(|a| *a == plan).unwrap_or(aggregates.len());
+        if slot == aggregates.len() {
+            aggregates.push(plan);
+        }
+        Ok(Bound::Slot(slot))
     }
 
     fn boxed(&mut self, expr: &Expr) -> Result<Box<Bound>, Stop> {

@@ -88,22 +88,15 @@ pub(super) fn eval(ctx: &Context<'_>, expr: &Bound, frame: &Frame<'_>) -> Result
             Datum::Double(n) => Datum::number(-n),
             _ => Datum::Null,
         },
-        Bound::And(a, b) => match truth(&value(a)?) {
-            Some(false) => Datum::Int(0),
-            first => match (first, truth(&value(b)?)) {
-                (_, Some(false)) => Datum::Int(0),
-                (Some(true), Some(true)) => Datum::Int(1),
-                _ => Datum::Null,
-            },
-        },
-        Bound::Or(a, b) => match truth(&value(a)?) {
-            Some(true) => Datum::Int(1),
-            first => match (first, truth(&value(b)?)) {
-                (_, Some(true)) => Datum::Int(1),
-                (Some(false), Some(false)) => Datum::Int(0),
-                _ => Datum::Null,
-            },
-        },
+        Bound::And(a, b) => from_truth(match truth(&value(a)?) {
+            Some(false) => Some(false),
+            first => both(first, truth(&value(b)?)),
+        }),
+        Bound::Or(a, b) => from_truth(match truth(&value(a)?) {
+            Some(true) => Some(true),
+            // a OR b is NOT (NOT a AND NOT b)
+            first => both(first.map(|t| !t), truth(&value(b)?).map(|t| !t)).map(|t| !t),
+        }),
         Bound::Compare { op, left, right, padding } => {
             from_truth(compare(&value(left)?, &value(right)?, *padding)?.map(|o| op.holds(o)))
         }
@@ -115,22 +108,7 @@ pub(super) fn eval(ctx: &Context<'_>, expr: &Bound, frame: &Frame<'_>) -> Result
             let candidates = list.iter().map(value);
             from_truth(among(&needle, candidates, *padding)?.map(|t| t != *negated))
         }
-        Bound::InQuery { expr, query, negated, padding } => {
-            let needle = value(expr)?;
-            let found = with_rows(ctx, query, frame, |rows| {
-                among(&needle, rows.iter().map(|row| Ok(row[0].clone())), *padding)
-            })?;
-            from_truth(found.map(|t| t != *negated))
-        }
-        Bound::Exists { query, negated } => {
-            let found = with_rows(ctx, query, frame, |rows| Ok(!rows.is_empty()))?;
-            Datum::Int(i64::from(found != *negated))
-        }
-        Bound::Scalar(query) => with_rows(ctx, query, frame, |rows| match rows {
-            [] => Ok(Datum::Null),
-            [row] => Ok(row[0].clone()),
-            _ => Err(SqlError::single_row_wanted().into()),
-        })?,
+        Bound::InQuery { .. } | Bound::Exists { .. } | Bound::Scalar(_) => subquery(ctx, expr, frame)?,
         Bound::Like { expr, pattern, escape, negated } => match (value(expr)?, value(pattern)?) {
             (Datum::Null, _) | (_, Datum::Null) => Datum::Null,
             (text, pattern) => {
@@ -139,18 +117,7 @@ pub(super) fn eval(ctx: &Context<'_>, expr: &Bound, frame: &Frame<'_>) -> Result
             }
         },
         Bound::Case { operand, branches, otherwise } => {
-            let operand = operand.as_ref().map(|o| value(o)).transpose()?;
-            for (when, then) in branches {
-                let when = value(when)?;
-                let chosen = match &operand {
-                    Some(operand) => compare(operand, &when, Padding::Exact)?.is_some_and(std::cmp::Ordering::is_eq),
-                    None => truth(&when) == Some(true),
-                };
-                if chosen {
-                    return value(then);
-                }
-            }
-            otherwise.as_ref().map_or(Ok(Datum::Null), |o| value(o))?
+            return case(ctx, operand.as_deref(), branches, otherwise.as_deref(), frame);
         }
         Bound::Builtin { function, args } => function.call(&all(ctx, args, frame)?)?,
         Bound::Host { name, args } => {
@@ -159,6 +126,59 @@ pub(super) fn eval(ctx: &Context<'_>, expr: &Bound, frame: &Frame<'_>) -> Result
             called.unwrap_or_else(|| Err(SqlError::no_function().into()))?
         }
     })
+}
+
+/// AND of three truth values.
+fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
+    match (a, b) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        (None, _) | (_, None) => None,
+    }
+}
+
+fn case(
+    ctx: &Context<'_>,
+    operand: Option<&Bound>,
+    branches: &[(Bound, Bound)],
+    otherwise: Option<&Bound>,
+    frame: &Frame<'_>,
+) -> Result<Datum, Stop> {
+    let operand = operand.map(|o| eval(ctx, o, frame)).transpose()?;
+    for (when, then) in branches {
+        let when = eval(ctx, when, frame)?;
+        let chosen = match &operand {
+            Some(operand) => compare(operand, &when, Padding::Exact)?.is_some_and(std::cmp::Ordering::is_eq),
+            None => truth(&when) == Some(true),
+        };
+        if chosen {
+            return eval(ctx, then, frame);
+        }
+    }
+    otherwise.map_or(Ok(Datum::Null), |o| eval(ctx, o, frame))
+}
+
+/// An expression that is a subquery; NULL for any other.
+fn subquery(ctx: &Context<'_>, expr: &Bound, frame: &Frame<'_>) -> Result<Datum, Stop> {
+    match expr {
+        Bound::InQuery { expr, query, negated, padding } => {
+            let needle = eval(ctx, expr, frame)?;
+            let found = with_rows(ctx, query, frame, |rows| {
+                among(&needle, rows.iter().map(|row| Ok(row[0].clone())), *padding)
+            })?;
+            Ok(from_truth(found.map(|t| t != *negated)))
+        }
+        Bound::Exists { query, negated } => {
+            let found = with_rows(ctx, query, frame, |rows| Ok(!rows.is_empty()))?;
+            Ok(Datum::Int(i64::from(found != *negated)))
+        }
+        Bound::Scalar(query) => with_rows(ctx, query, frame, |rows| match rows {
+            [] => Ok(Datum::Null),
+            [row] => Ok(row[0].clone()),
+            _ => Err(SqlError::single_row_wanted().into()),
+        }),
+        _ => Ok(Datum::Null),
+    }
 }
 
 /// IN: unknown when nothing matches and something is NULL.

@@ -34,13 +34,13 @@ const BUILTINS: [Builtin; 28] = [
     builtin("LOWER", 1, 1, |a| Ok(on_text(&a[0], str::to_lowercase))),
     builtin("LENGTH", 1, 1, |a| Ok(length(&a[0]))),
     builtin("CHAR_LENGTH", 1, 1, |a| Ok(length(&a[0]))),
-    builtin("TRIM", 1, 2, |a| trim(a, Ends::Both)),
-    builtin("LTRIM", 1, 2, |a| trim(a, Ends::Left)),
-    builtin("RTRIM", 1, 2, |a| trim(a, Ends::Right)),
+    builtin("TRIM", 1, 2, |a| Ok(trim(a, Ends::Both))),
+    builtin("LTRIM", 1, 2, |a| Ok(trim(a, Ends::Left))),
+    builtin("RTRIM", 1, 2, |a| Ok(trim(a, Ends::Right))),
     builtin("LPAD", 2, 3, |a| pad(a, Ends::Left)),
     builtin("RPAD", 2, 3, |a| pad(a, Ends::Right)),
-    builtin("INSTR", 2, 2, instr),
-    builtin("REPLACE", 2, 3, replace),
+    builtin("INSTR", 2, 2, |a| Ok(instr(a))),
+    builtin("REPLACE", 2, 3, |a| Ok(replace(a))),
     builtin("CONCAT", 2, 2, |a| Ok(Datum::text(format!("{}{}", a[0], a[1])))),
     builtin("TO_CHAR", 1, 2, |a| Ok(on_text(&a[0], str::to_owned))),
     builtin("TO_NUMBER", 1, 1, |a| as_number(&a[0])),
@@ -139,12 +139,12 @@ fn decode(args: &[Datum]) -> Result<Datum, SqlError> {
     Ok(Datum::Null)
 }
 
-fn trim(args: &[Datum], ends: Ends) -> Result<Datum, SqlError> {
+fn trim(args: &[Datum], ends: Ends) -> Datum {
     let cut: Vec<char> = args.get(1).map_or_else(|| vec![' '], |c| c.to_string().chars().collect());
-    Ok(on_text(&args[0], |t| {
+    on_text(&args[0], |t| {
         let t = if ends == Ends::Right { t } else { t.trim_start_matches(&cut[..]) };
         if ends == Ends::Left { t } else { t.trim_end_matches(&cut[..]) }.to_owned()
-    }))
+    })
 }
 
 fn pad(args: &[Datum], ends: Ends) -> Result<Datum, SqlError> {
@@ -164,21 +164,21 @@ fn pad(args: &[Datum], ends: Ends) -> Result<Datum, SqlError> {
     Ok(Datum::text(out))
 }
 
-fn instr(args: &[Datum]) -> Result<Datum, SqlError> {
+fn instr(args: &[Datum]) -> Datum {
     if args.iter().any(Datum::is_null) {
-        return Ok(Datum::Null);
+        return Datum::Null;
     }
     let text = args[0].to_string();
     let at = text.find(&args[1].to_string()).map_or(0, |at| text[..at].chars().count() + 1);
-    Ok(Datum::Int(i64::try_from(at).unwrap_or(i64::MAX)))
+    Datum::Int(i64::try_from(at).unwrap_or(i64::MAX))
 }
 
-fn replace(args: &[Datum]) -> Result<Datum, SqlError> {
+fn replace(args: &[Datum]) -> Datum {
     if args[0].is_null() || args[1].is_null() {
-        return Ok(args[0].clone());
+        return args[0].clone();
     }
     let to = args.get(2).map(ToString::to_string).unwrap_or_default();
-    Ok(Datum::text(args[0].to_string().replace(&args[1].to_string(), &to)))
+    Datum::text(args[0].to_string().replace(&args[1].to_string(), &to))
 }
 
 fn modulo(args: &[Datum]) -> Result<Datum, SqlError> {
@@ -200,10 +200,8 @@ fn scaled(args: &[Datum], f: impl Fn(f64) -> f64) -> Result<Datum, SqlError> {
     if args.iter().any(Datum::is_null) {
         return Ok(Datum::Null);
     }
-    if let Datum::Int(_) = args[0] {
-        if args.len() == 1 {
-            return Ok(args[0].clone());
-        }
+    if let [Datum::Int(n)] = args {
+        return Ok(Datum::Int(*n));
     }
     let digits = args.get(1).map_or(Ok(0), int)?.clamp(-38, 38);
     let unit = 10f64.powi(i32::try_from(digits).unwrap_or(0));

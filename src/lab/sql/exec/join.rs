@@ -151,12 +151,12 @@ impl Sides<'_> {
 
     /// The right rows by the columns that must equal left ones. `None` when no columns must, or when values of different
     /// kinds meet there: those are equal in other ways than by order.
-    fn lookup(&self, conditions: &[&Bound]) -> Option<(Vec<Pair>, BTreeMap<Vec<Datum>, Vec<usize>>)> {
+    fn lookup(&self, conditions: &[&Bound]) -> Option<Lookup> {
         let pairs: Vec<Pair> = conditions.iter().filter_map(|c| self.pair(c)).filter(|p| self.one_kind(p)).collect();
         if pairs.is_empty() {
             return None;
         }
-        let mut map: BTreeMap<Vec<Datum>, Vec<usize>> = BTreeMap::new();
+        let mut map = BTreeMap::<Vec<Datum>, Vec<usize>>::new();
         for (i, row) in self.right.iter().enumerate() {
             let key = pairs.iter().map(|p| normal(&row[p.right], p.padding)).collect();
             map.entry(key).or_default().push(i);
@@ -188,6 +188,9 @@ impl Sides<'_> {
         !(texts && numbers)
     }
 }
+
+/// Columns that must be equal, and the right rows by their values there.
+type Lookup = (Vec<Pair>, BTreeMap<Vec<Datum>, Vec<usize>>);
 
 struct Pair {
     left: usize,

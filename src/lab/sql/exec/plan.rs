@@ -278,8 +278,12 @@ pub(super) fn has_rownum(expr: &Bound) -> bool {
 pub(super) fn visit(expr: &Bound, see: &mut impl FnMut(&Bound)) {
     see(expr);
     match expr {
-        Bound::Const(_) | Bound::Column { .. } | Bound::RowNum | Bound::Slot(_) => {}
-        Bound::Exists { .. } | Bound::Scalar(_) => {}
+        Bound::Const(_)
+        | Bound::Column { .. }
+        | Bound::RowNum
+        | Bound::Slot(_)
+        | Bound::Exists { .. }
+        | Bound::Scalar(_) => {}
         Bound::Not(e) | Bound::Negate(e) | Bound::IsNull { expr: e, .. } | Bound::InQuery { expr: e, .. } => {
             visit(e, see);
         }
@@ -294,16 +298,24 @@ pub(super) fn visit(expr: &Bound, see: &mut impl FnMut(&Bound)) {
         }
         Bound::In { expr, list, .. } => {
             visit(expr, see);
-            list.iter().for_each(|e| visit(e, see));
+            for e in list {
+                visit(e, see);
+            }
         }
         Bound::Case { operand, branches, otherwise } => {
-            operand.iter().chain(otherwise).for_each(|e| visit(e, see));
+            for e in operand.iter().chain(otherwise) {
+                visit(e, see);
+            }
             for (when, then) in branches {
                 visit(when, see);
                 visit(then, see);
             }
         }
-        Bound::Builtin { args, .. } | Bound::Host { args, .. } => args.iter().for_each(|e| visit(e, see)),
+        Bound::Builtin { args, .. } | Bound::Host { args, .. } => {
+            for e in args {
+                visit(e, see);
+            }
+        }
     }
 }
 

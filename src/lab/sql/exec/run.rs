@@ -147,7 +147,7 @@ fn grouped(
     }
     let mut out = Vec::with_capacity(groups.len());
     for (row, accumulators) in groups.into_values() {
-        let slots = accumulators.into_iter().map(Accumulator::result).collect::<Result<Vec<_>, _>>()?;
+        let slots = accumulators.into_iter().map(Accumulator::result).collect::<Vec<_>>();
         let frame = Frame { slots: &slots, rownum: row_number(out.len()), ..Frame::of(row, 0, outer) };
         if join::all_hold(ctx, &grouping.having, &frame)? {
             out.push(outputs(ctx, plan, &frame)?);
@@ -182,10 +182,9 @@ impl Accumulator {
         self.count += 1;
         let first = self.value.is_null();
         match self.function {
-            Aggregate::Count => {}
             Aggregate::Min if first || value < self.value => self.value = value,
             Aggregate::Max if first || value > self.value => self.value = value,
-            Aggregate::Min | Aggregate::Max => {}
+            Aggregate::Count | Aggregate::Min | Aggregate::Max => {}
             Aggregate::Sum | Aggregate::Avg => {
                 let value = as_number(&value)?;
                 self.value = if first { value } else { plus(&self.value, &value)? };
@@ -194,22 +193,22 @@ impl Accumulator {
         Ok(())
     }
 
-    fn result(self) -> Result<Datum, SqlError> {
+    fn result(self) -> Datum {
         match (self.function, self.value.as_f64()) {
-            (Aggregate::Count, _) => Ok(Datum::Int(self.count)),
-            (Aggregate::Sum | Aggregate::Min | Aggregate::Max, _) => Ok(self.value),
-            (Aggregate::Avg, None) => Ok(Datum::Null),
+            (Aggregate::Count, _) => Datum::Int(self.count),
+            (Aggregate::Sum | Aggregate::Min | Aggregate::Max, _) => self.value,
+            (Aggregate::Avg, None) => Datum::Null,
             #[allow(clippy::cast_precision_loss)] // nobody counts to 2^52 here
-            (Aggregate::Avg, Some(sum)) => Ok(Datum::number(sum / self.count as f64)),
+            (Aggregate::Avg, Some(sum)) => Datum::number(sum / self.count as f64),
         }
     }
 }
 
 fn plus(a: &Datum, b: &Datum) -> Result<Datum, SqlError> {
-    if let (Datum::Int(a), Datum::Int(b)) = (a, b) {
-        if let Some(sum) = a.checked_add(*b) {
-            return Ok(Datum::Int(sum));
-        }
+    if let (Datum::Int(a), Datum::Int(b)) = (a, b)
+        && let Some(sum) = a.checked_add(*b)
+    {
+        return Ok(Datum::Int(sum));
     }
     match (a.as_f64(), b.as_f64()) {
         (Some(a), Some(b)) => Ok(Datum::number(a + b)),

@@ -16,6 +16,8 @@ use crate::lab::{
     value::{ColumnType, Datum, Row},
 };
 
+/// A bound and whether it is inside.
+type Limit = (Datum, bool);
 type Limits = (std::ops::Bound<Key>, std::ops::Bound<Key>);
 
 /// How the rows are found.
@@ -172,7 +174,8 @@ fn range(column_type: ColumnType, bounds: Vec<(Comparison, Datum)>) -> Path {
     if matches!(column_type, ColumnType::Char(_)) {
         return Path::Full;
     }
-    let (mut low, mut high): (Option<(Datum, bool)>, Option<(Datum, bool)>) = (None, None);
+    let mut low: Option<Limit> = None;
+    let mut high: Option<Limit> = None;
     for (op, value) in bounds {
         let value = match (is_text(column_type), &value) {
             (_, Datum::Null) => return Path::Nothing,
@@ -197,12 +200,12 @@ fn range(column_type: ColumnType, bounds: Vec<(Comparison, Datum)>) -> Path {
             *side = Some((value, inclusive));
         }
     }
-    if let (Some((low, low_in)), Some((high, high_in))) = (&low, &high) {
-        if low > high || (low == high && !(*low_in && *high_in)) {
-            return Path::Nothing;
-        }
+    if let (Some((low, low_in)), Some((high, high_in))) = (&low, &high)
+        && (low > high || (low == high && !(*low_in && *high_in)))
+    {
+        return Path::Nothing;
     }
-    let limit = |side: Option<(Datum, bool)>| match side {
+    let limit = |side: Option<Limit>| match side {
         None => Unbounded,
         Some((value, true)) => Included(Key::from_values(&[value])),
         Some((value, false)) => Excluded(Key::from_values(&[value])),

@@ -65,8 +65,14 @@ fn from(f: &From, out: &mut Vec<TableName>) {
         From::Join { left, right, on, .. } => {
             from(left, out);
             from(right, out);
-            on.iter().for_each(|e| expr(e, out));
+            exprs(on, out);
         }
+    }
+}
+
+fn exprs<'e>(list: impl IntoIterator<Item = &'e Expr>, out: &mut Vec<TableName>) {
+    for e in list {
+        expr(e, out);
     }
 }
 
@@ -80,7 +86,7 @@ fn expr(e: &Expr, out: &mut Vec<TableName>) {
         }
         Expr::InList { expr: e, list, .. } => {
             expr(e, out);
-            list.iter().for_each(|e| expr(e, out));
+            exprs(list, out);
         }
         Expr::InQuery { expr: e, query: q, .. } => {
             expr(e, out);
@@ -99,7 +105,7 @@ fn expr(e: &Expr, out: &mut Vec<TableName>) {
                 expr(then, out);
             }
         }
-        Expr::Call { args, .. } => args.iter().for_each(|e| expr(e, out)),
+        Expr::Call { args, .. } => exprs(args, out),
         Expr::Aggregate { argument, .. } => argument.iter().for_each(|e| expr(e, out)),
     }
 }
