@@ -1,10 +1,35 @@
 //! The commands: flags, files, streams, exit codes. No decision about a database is made here.
+//!
+//! [`run`](run::run) takes a command line to an exit code. [`wiring`] is the only file that knows how the parts of the
+//! program are put together; tests bring a world of their own.
 
+mod apply;
+pub mod args;
 pub mod confpath;
 pub mod demo;
 mod env;
+mod explain;
+pub mod gate;
 pub mod info;
 pub mod lab;
+mod legacy;
+mod legacy_log;
+mod legacy_phase;
+mod marker;
+mod outcome;
+mod plan;
+mod run;
+mod scene;
+mod show;
+mod stale;
+mod stream;
+#[cfg(test)]
+mod tests;
 pub mod validate;
+mod watch;
+mod who;
+pub mod wiring;
 
 pub use env::Env;
+pub use run::run;
+pub use stream::{Streams, Terminal};

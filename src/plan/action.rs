@@ -61,8 +61,9 @@ pub enum RunWhen {
         /// The action that makes it necessary.
         armed_by: ActionId,
     },
-    /// Only when `armed_by` was begun and `until` did not finish, once everything it waits for is over; on signals too.
-    /// For pins of a join whose SYNC has not returned (DESIGN D15).
+    /// Only when `armed_by` sent a changing statement and `until` did not finish, once everything it waits for is over; on
+    /// signals too. For pins of a join whose SYNC has not returned (DESIGN D15); a position that this run did not make is
+    /// never taken back.
     Undo {
         /// The action that it takes back.
         armed_by: ActionId,

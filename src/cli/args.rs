@@ -1,0 +1,516 @@
+//! The flags: one derive parser for the subcommands and for the documented front door (`aku -p start`).
+//!
+//! Decides what may be combined with what: a flag that would be ignored is an error. Reads no environment and no file.
+//! `-v` is the documented version flag, so verbosity has no short form on the front door.
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use clap::{
+    ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, error::ErrorKind,
+    parser::ValueSource,
+};
+
+use super::{info::InfoArgs, lab::LabArgs, validate::ValidateArgs};
+use crate::topology::Ordinal;
+
+/// Keeps Altibase replication between the pods of a StatefulSet in the state that aku.conf declares.
+#[derive(Debug, Parser)]
+#[command(
+    name = "aku",
+    version,
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    subcommand_negates_reqs = true,
+    group = clap::ArgGroup::new("front").required(true),
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done, 2 changes (plan --exit-code), 3 refused, 4 partly done, 5 stale plan,\n7 cannot \
+                  tell, 8 stopped, 64 usage, 65 bad aku.conf or plan, 66 no such file, 69 not reachable,\n74 output, \
+                  77 login refused. Every code in a message is explained by: aku explain CODE"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    legacy: LegacyFlags,
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The documented flags.
+#[derive(Args, Debug)]
+#[group(skip)]
+struct LegacyFlags {
+    /// Start, end or clean the pod this runs on, as pod hooks do
+    #[arg(
+        short = 'p',
+        long = "pod",
+        value_name = "start|end|clean",
+        hide_possible_values = true,
+        ignore_case = true,
+        group = "front"
+    )]
+    pod: Option<What>,
+    /// Show aku.conf
+    #[arg(short, long, group = "front")]
+    info: bool,
+    /// With -i: print the password of SYS instead of asterisks
+    #[arg(long, requires = "info")]
+    show_secrets: bool,
+    /// Print the version
+    #[arg(short = 'v', long, action = ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// Flags of every command that has to do with a cluster.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// The aku.conf [default: $AKU_CONF, else $ALTIBASE_HOME/conf/aku.conf]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub conf: Option<PathBuf>,
+    /// Where each pod is, when not at <STS>-<n>.<SVC> [default: $AKU_ENDPOINTS]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub endpoints: Option<PathBuf>,
+    /// The Altibase ODBC driver [default: $AKU_ODBC_DRIVER, else below $ALTIBASE_HOME/lib]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub odbc_driver: Option<PathBuf>,
+    /// The pod that the command is about [default: the number at the end of the host name]
+    #[arg(long, global = true, value_name = "N")]
+    pub ordinal: Option<Ordinal>,
+    /// Bound on connecting to a pod, e.g. 500ms, 3s, 1m
+    #[arg(long, global = true, value_name = "TIME", default_value = "3s", value_parser = time)]
+    pub connect_timeout: Duration,
+    /// Colours
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true,
+        help = "Colours: auto, always or never [NO_COLOR and CLICOLOR_FORCE are honoured]"
+    )]
+    pub color: ColorWhen,
+    /// Columns of human output [default: those of the terminal, at most 120; 100 without one]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=1000))]
+    pub width: Option<u16>,
+    /// Nothing on standard error but errors and questions
+    #[arg(long, global = true)]
+    pub quiet: bool,
+    /// Log what is done to standard error
+    #[arg(long, global = true)]
+    pub verbose: bool,
+    /// Form of that log
+    #[arg(long, global = true, value_enum, value_name = "FORM")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR says no.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Forms of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line of text per event.
+    Text,
+    /// One JSON document per event.
+    Json,
+}
+
+/// What a pod is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// Join, or come back.
+    Start,
+    /// Leave in an orderly way; `stop` means the same.
+    #[value(alias = "stop")]
+    End,
+    /// Remove the pod's replication objects.
+    Clean,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show what would be done, and why; changes nothing
+    Plan(PlanArgs),
+    /// Do it
+    Apply(ApplyArgs),
+    /// Show a saved plan
+    Show(ShowArgs),
+    /// Tell the long story behind a code
+    Explain(ExplainArgs),
+    /// Check aku.conf
+    Validate(ValidateArgs),
+    /// Show aku.conf
+    Info(InfoArgs),
+    /// A cluster of simulated Altibase servers on this machine
+    Lab(LabArgs),
+}
+
+/// Flags of `aku plan`.
+#[derive(Args, Clone, Debug)]
+pub struct PlanArgs {
+    /// What the pod is to do
+    #[arg(
+        value_enum,
+        default_value = "start",
+        ignore_case = true,
+        value_name = "start|end|clean",
+        hide_possible_values = true
+    )]
+    pub what: What,
+    /// Save the plan, to be applied with: aku apply FILE
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Form of the plan on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Exit 2 when there is something to do
+    #[arg(long)]
+    pub exit_code: bool,
+    /// Show every statement
+    #[arg(long, conflicts_with = "format")]
+    pub sql: bool,
+}
+
+/// Forms of output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// Flags of `aku apply`.
+#[derive(Args, Clone, Debug)]
+pub struct ApplyArgs {
+    /// What the pod is to do, or a file saved by `aku plan -o`
+    #[arg(default_value = "start", value_name = "start|end|clean|FILE")]
+    pub what: OsString,
+    /// Do not ask; covers nothing that deletes or loses rows
+    #[arg(long)]
+    pub yes: bool,
+    /// Say yes to a class of loss by name, e.g. deletes-rows=altibase-sts/2; may be repeated
+    #[arg(long, value_name = "CLASS[=SCOPE]", value_parser = Approve::parse)]
+    pub approve: Vec<Approve>,
+    /// Stop in good order after this time, e.g. 90s
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub deadline: Option<Duration>,
+    /// Never ask; refuse instead
+    #[arg(long)]
+    pub no_input: bool,
+    /// Show every statement
+    #[arg(long)]
+    pub sql: bool,
+}
+
+/// One `--approve`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approve {
+    /// The word of an `ApprovalClass`.
+    pub class: String,
+    /// `<statefulset>/<ordinal>`; `None` covers any.
+    pub scope: Option<String>,
+}
+
+impl Approve {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (class, scope) = text.split_once('=').map_or((text, None), |(c, s)| (c, Some(s.to_owned())));
+        let known = super::gate::CLASSES.map(crate::plan::ApprovalClass::word);
+        if !known.contains(&class) {
+            return Err(format!("no such class; known are {}", known.join(", ")));
+        }
+        if scope.as_deref() == Some("") {
+            return Err("the scope is empty; write e.g. altibase-sts/2".to_owned());
+        }
+        Ok(Self { class: class.to_owned(), scope })
+    }
+}
+
+/// Flags of `aku show`.
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// A file saved by `aku plan -o`
+    pub file: PathBuf,
+    /// Form of the plan on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Show every statement
+    #[arg(long, conflicts_with = "format")]
+    pub sql: bool,
+}
+
+/// Flags of `aku explain`.
+#[derive(Args, Clone, Debug)]
+pub struct ExplainArgs {
+    /// A code of a plan or a message, whole or its number, e.g. R033; without one all are listed
+    pub code: Option<String>,
+}
+
+/// A command with everything it may know.
+#[derive(Debug)]
+pub enum Invocation {
+    /// `aku plan`
+    Plan(PlanArgs),
+    /// `aku apply`
+    Apply(ApplyArgs),
+    /// `aku show`
+    Show(ShowArgs),
+    /// `aku explain`
+    Explain(ExplainArgs),
+    /// `aku validate`
+    Validate(ValidateArgs),
+    /// `aku info`, `aku -i`
+    Info(InfoArgs),
+    /// `aku lab`
+    Lab(LabArgs),
+    /// `aku -p`
+    Legacy(What),
+}
+
+/// Reads a command line.
+///
+/// # Errors
+/// Also for `--help` and `--version`, as clap does: see `clap::Error::exit_code`.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Invocation, Common), clap::Error> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if args.len() < 2 {
+        return Err(clap::Error::new(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand));
+    }
+    let matches = Cli::command().try_get_matches_from(args)?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    let conflict = |text: String| Cli::command().error(ErrorKind::ArgumentConflict, text);
+    let (name, invocation) = match (cli.command, cli.legacy.pod, cli.legacy.info) {
+        (Some(_), Some(_), _) => return Err(conflict("-p/--pod cannot be used with a subcommand".to_owned())),
+        (Some(_), None, true) => return Err(conflict("-i/--info cannot be used with a subcommand".to_owned())),
+        (Some(command), None, false) => of_command(command, &cli.common),
+        (None, Some(what), _) => ("-p/--pod", Invocation::Legacy(what)),
+        (None, None, _) => {
+            let (conf, show_secrets) = (cli.common.conf.clone(), cli.legacy.show_secrets);
+            ("-i/--info", Invocation::Info(InfoArgs { conf, show_secrets }))
+        }
+    };
+    if let Some(flag) = ignored(&matches, &invocation) {
+        return Err(conflict(format!("--{flag} has no meaning with {name}")));
+    }
+    if cli.legacy.show_secrets && !cli.legacy.info {
+        return Err(conflict("--show-secrets has no meaning without -i".to_owned()));
+    }
+    if cli.common.log_format.is_some() && !cli.common.verbose {
+        return Err(conflict("--log-format has no meaning without --verbose".to_owned()));
+    }
+    Ok((invocation, cli.common))
+}
+
+/// The whole help, for a command line that says nothing.
+#[must_use]
+pub fn help() -> String {
+    Cli::command().render_help().to_string()
+}
+
+fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
+    match command {
+        Command::Plan(a) => ("plan", Invocation::Plan(a)),
+        Command::Apply(a) => ("apply", Invocation::Apply(a)),
+        Command::Show(a) => ("show", Invocation::Show(a)),
+        Command::Explain(a) => ("explain", Invocation::Explain(a)),
+        Command::Validate(a) => ("validate", Invocation::Validate(a)),
+        Command::Info(a) => ("info", Invocation::Info(InfoArgs { conf: a.conf.or_else(|| common.conf.clone()), ..a })),
+        Command::Lab(a) => ("lab", Invocation::Lab(a)),
+    }
+}
+
+/// Every global flag by its id.
+const GLOBALS: [&str; 10] = [
+    "conf",
+    "endpoints",
+    "odbc_driver",
+    "ordinal",
+    "connect_timeout",
+    "color",
+    "width",
+    "quiet",
+    "verbose",
+    "log_format",
+];
+
+/// The first global flag on the command line that the command does not look at.
+fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
+    let seen: &[&str] = match invocation {
+        Invocation::Plan(_) | Invocation::Apply(_) => &GLOBALS,
+        Invocation::Show(_) => &["color", "width"],
+        Invocation::Explain(_) => &["width"],
+        Invocation::Validate(_) => &["conf", "color", "verbose"],
+        Invocation::Info(_) => &["conf", "color"],
+        Invocation::Lab(_) => &[],
+        Invocation::Legacy(_) => {
+            &["conf", "endpoints", "odbc_driver", "ordinal", "connect_timeout", "verbose", "log_format"]
+        }
+    };
+    let given = |id: &str| {
+        let mut at = Some(matches);
+        while let Some(m) = at {
+            if m.try_contains_id(id).unwrap_or(false) && m.value_source(id) == Some(ValueSource::CommandLine) {
+                return true;
+            }
+            at = m.subcommand().map(|(_, sub)| sub);
+        }
+        false
+    };
+    GLOBALS.into_iter().find(|id| given(id) && !seen.contains(id)).map(|id| id.replace('_', "-"))
+}
+
+/// `500ms`, `3s`, `5m`, `1h`; a number alone is an error, because nobody knows what it means.
+fn time(text: &str) -> Result<Duration, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let n: u64 = number.parse().map_err(|_| "write a number with a unit: 500ms, 3s, 5m, 1h".to_owned())?;
+    let seconds = |factor: u64| n.checked_mul(factor).map(Duration::from_secs).ok_or("too long".to_owned());
+    let time = match unit {
+        "ms" => Duration::from_millis(n),
+        "s" => seconds(1)?,
+        "m" | "min" => seconds(60)?,
+        "h" => seconds(3600)?,
+        _ => return Err("the unit is missing: 500ms, 3s, 5m, 1h".to_owned()),
+    };
+    if time.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(time) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<(Invocation, Common), clap::Error> {
+        parse(std::iter::once("aku").chain(line.split_whitespace()).map(OsString::from))
+    }
+
+    fn legacy(line: &str) -> Option<What> {
+        match read(line) {
+            Ok((Invocation::Legacy(what), _)) => Some(what),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_parser_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn documented_forms() {
+        let table = [
+            ("-p start", What::Start),
+            ("-pstart", What::Start),
+            ("-p=start", What::Start),
+            ("--pod=end", What::End),
+            ("--pod END", What::End),
+            ("-p STOP", What::End),
+            ("-p stop", What::End),
+            ("-pclean", What::Clean),
+            ("-p start --ordinal 2", What::Start),
+            ("--conf /x -p Clean", What::Clean),
+        ];
+        for (line, want) in table {
+            assert_eq!(legacy(line), Some(want), "{line}");
+        }
+        assert!(matches!(read("-i"), Ok((Invocation::Info(_), _))));
+        assert!(matches!(read("--info --conf /x"), Ok((Invocation::Info(InfoArgs { conf: Some(_), .. }), _))));
+        for line in ["-v", "--version"] {
+            assert_eq!(read(line).map(|_| ()).map_err(|e| e.kind()), Err(ErrorKind::DisplayVersion));
+        }
+        for line in ["-h", "--help", "plan -h", "lab up --help"] {
+            assert_eq!(read(line).map(|_| ()).map_err(|e| e.kind()), Err(ErrorKind::DisplayHelp), "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_that_would_be_ignored_are_errors() {
+        let wrong = [
+            "",
+            "-p",
+            "-p restart",
+            "-p start -i",
+            "-p start plan",
+            "-i plan",
+            "-p start --width 80",
+            "-i --ordinal 2",
+            "-p start --show-secrets",
+            "--show-secrets",
+            "show x.json --ordinal 2",
+            "show x.json --conf y",
+            "explain R001 --quiet",
+            "plan --log-format json",
+            "plan --format json --sql",
+            "plan --connect-timeout 3",
+            "plan --connect-timeout 0s",
+            "plan --ordinal 33",
+            "plan --ordinal x",
+            "plan restart",
+            "plan --yes",
+            "apply --approve everything",
+            "apply --approve deletes-rows=",
+            "apply --deadline 5",
+            "lab status --ordinal 1",
+            "--bogus",
+            "bogus",
+        ];
+        for line in wrong {
+            assert!(read(line).is_err_and(|e| e.use_stderr()), "{line}");
+        }
+    }
+
+    #[test]
+    fn subcommands() {
+        let right = [
+            "plan",
+            "plan end --ordinal 2 -o x.json --exit-code",
+            "plan STOP",
+            "--conf x plan --sql",
+            "plan --conf x --verbose --log-format json --connect-timeout 500ms",
+            "apply",
+            "apply end --yes --deadline 90s",
+            "apply p.json --yes --approve deletes-rows=altibase-sts/2 --approve member-down",
+            "show p.json --format json",
+            "explain",
+            "explain R033",
+            "--conf x validate -v",
+            "validate --conf x --verbose",
+            "info --show-secrets",
+            "lab status",
+        ];
+        for line in right {
+            if let Err(e) = read(line) {
+                panic!("{line}: {e}");
+            }
+        }
+        let conf = |line: &str| match read(line) {
+            Ok((Invocation::Validate(a), _)) => a.conf,
+            Ok((Invocation::Info(a), _)) => a.conf,
+            other => panic!("{line}: {other:?}"),
+        };
+        assert_eq!(conf("--conf x validate"), Some(PathBuf::from("x")));
+        assert_eq!(conf("--conf x info"), Some(PathBuf::from("x")));
+        assert_eq!(conf("validate --conf y"), Some(PathBuf::from("y")));
+    }
+
+    #[test]
+    fn times_need_a_unit() {
+        let ok = [("500ms", 500), ("3s", 3000), ("2m", 120_000), ("1h", 3_600_000)];
+        for (text, ms) in ok {
+            assert_eq!(time(text), Ok(Duration::from_millis(ms)));
+        }
+        for text in ["3", "s", "", "-3s", "3 s", "0ms", "99999999999999999999s", "18446744073709551615h"] {
+            assert!(time(text).is_err(), "{text}");
+        }
+    }
+}

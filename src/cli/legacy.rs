@@ -1,0 +1,211 @@
+//! The documented front door, `aku -p start|end|clean`: documented first and last lines, log lines in between, the
+//! marker, and the same plan that `aku apply` would carry out (DESIGN D14).
+//!
+//! It approves what a pod hook has always done by itself: emptying the pod's own targets before a copy, and removing
+//! the pod's own definitions at `clean`. Anything else that loses something needs a person and `aku apply`.
+
+use super::{
+    args::{Approve, Common, What},
+    gate,
+    legacy_log::{About, Level, Log},
+    legacy_phase::Phases,
+    outcome,
+    scene::{Scene, goal, refused},
+    stream::Streams,
+    wiring::World,
+};
+use crate::{
+    apply::{Event, Outcome},
+    exit::Exit,
+    observe::{MarkerView, Observed},
+    plan::{ApprovalClass, Code, Plan},
+    render::{self, Colour, Trouble, op, words},
+};
+
+/// Columns of messages inside log lines: wide, because a log line is long anyway.
+const WIDTH: usize = 160;
+
+/// Runs it.
+pub fn run(what: What, common: &Common, world: &dyn World, s: &mut Streams<'_>) -> Exit {
+    let (word, function) = match what {
+        What::Start => ("START", "akuRunStart"),
+        What::End => ("END", "akuRunEnd"),
+        What::Clean => ("CLEAN", "akuRunClean"),
+    };
+    let mut log = Log::new(world, function, s);
+    log.bare(&format!("AKU started with {word} option."));
+    let exit = match goes(what, common, world, &mut log) {
+        Ok(exit) => exit,
+        Err(trouble) => {
+            log.write(Level::Error, About::default(), &text(&trouble));
+            trouble.exit
+        }
+    };
+    log.bare(if exit == Exit::Ok { "AKU run successfully." } else { "AKU failed to run." });
+    log.finish(exit)
+}
+
+/// The block of a trouble, without the line of the exit code: the last line of the log says how it ended.
+fn text(trouble: &Trouble) -> String {
+    let block = render::trouble(trouble, WIDTH).text(Colour::Plain);
+    match documented(&trouble.code) {
+        Some(line) => format!("{line}\n{block}"),
+        None => block,
+    }
+}
+
+/// The documented words for a refusal, where there are any (`aku-behaviour.md` A.5).
+fn documented(code: &str) -> Option<&'static str> {
+    (code == Code::MasterFailed.word())
+        .then_some("The MASTER server is detected to have failed. Check and perform a manual recovery.")
+}
+
+fn goes(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_, '_>) -> Result<Exit, Trouble> {
+    let mut warnings = String::new();
+    let scene = Scene::open(world, common, |pod| goal(what, pod), &mut |w| warnings.push_str(w));
+    log.write(Level::Warn, About::default(), &warnings);
+    let scene = scene?;
+    log.info(if scene.who.pod.is_master() { "Start as MASTER Pod." } else { "Start as SLAVE Pod." });
+    if what == What::Start {
+        scene.check_address(world, &mut |text| log.info(&format!("Address check: {text}")))?;
+    }
+    let mut observed = scene.observe(world, &mut |retry| log.write(Level::Warn, About::default(), &retry.to_string()));
+    if what == What::Start {
+        may_start(&observed, &scene, log)?;
+    }
+    let plan = scene.plan(&mut observed).map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
+    for note in &plan.notes {
+        log.write(Level::Warn, About::default(), &format!("{} [{}]", note.text, note.code.word()));
+    }
+    if plan.is_empty() {
+        log.info("Nothing to do: everything is as it should be.");
+        return Ok(Exit::Ok);
+    }
+    approved(&plan, what, &scene)?;
+    Ok(carried_out(&plan, &observed, &scene, world, log))
+}
+
+/// The documented conditions of a start: not started before in this life of the server, and closed to users.
+fn may_start(observed: &Observed, scene: &Scene, log: &mut Log<'_, '_, '_>) -> Result<(), Trouble> {
+    match observed.marker {
+        MarkerView::Present => {
+            return Err(refusal(
+                Code::AlreadyStarted,
+                format!("pod {} has been started already: the start marker exists", scene.who.pod),
+            )
+            .next("aku plan start    (shows whether anything is wrong with it)")
+            .next("remove the marker only if the server was started anew since"));
+        }
+        MarkerView::Stale => log.write(
+            Level::Warn,
+            About::default(),
+            "the start marker was written before the server was started last; it is taken as not there",
+        ),
+        MarkerView::Missing | MarkerView::Elsewhere => {}
+    }
+    match observed.pod(scene.who.pod) {
+        Some(pod) if !pod.admin_mode() => Err(refusal(
+            Code::NotAdminMode,
+            format!(
+                "ADMIN_MODE is 0 on pod {}, and it must be 1 when a pod is started: users may be writing",
+                scene.who.pod
+            ),
+        )
+        .next(
+            "boot the server with ADMIN_MODE = 1 (ALTIBASE_ADMIN_MODE=1), so that users wait until aku opens the pod",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn refusal(code: Code, text: String) -> Trouble {
+    Trouble::new(Exit::Refused, code.word(), text).fact("changed", "nothing: only SELECTs were sent")
+}
+
+/// What a hook approves by itself.
+fn hook_approves(what: What, scope: &str) -> Vec<Approve> {
+    let own = |class: ApprovalClass| Approve { class: class.word().to_owned(), scope: Some(scope.to_owned()) };
+    match what {
+        What::Start => vec![own(ApprovalClass::DeletesRows)],
+        What::Clean => vec![own(ApprovalClass::RemovesDefinition)],
+        What::End => Vec::new(),
+    }
+}
+
+fn approved(plan: &Plan, what: What, scene: &Scene) -> Result<(), Trouble> {
+    let scope = format!("{}/{}", plan.statefulset, scene.who.pod);
+    let open = gate::open(plan, &hook_approves(what, &scope));
+    let Some(first) = open.first() else { return Ok(()) };
+    let mut trouble =
+        Trouble::new(Exit::Refused, "not-approved", "this needs a person: a pod hook does not approve it")
+            .fact("because", format!("{} ({})", first.because, first.class.word()));
+    for approval in open.iter().skip(1) {
+        trouble = trouble.fact("", format!("{} ({})", approval.because, approval.class.word()));
+    }
+    let flags = render::approval_flags(plan).join(" ");
+    Err(trouble
+        .fact("changed", "nothing: only SELECTs were sent")
+        .next(format!("aku plan {} --ordinal {}", plan.goal.word(), scene.who.pod))
+        .next(format!("aku apply {} --ordinal {} --yes {flags}", plan.goal.word(), scene.who.pod)))
+}
+
+fn carried_out(plan: &Plan, observed: &Observed, scene: &Scene, world: &dyn World, log: &mut Log<'_, '_, '_>) -> Exit {
+    let job = scene.job(world, observed, None);
+    let mut phases = Phases::new(plan);
+    let mut signals = Vec::new();
+    let report = scene.cluster.apply(plan, &job, &mut |event| {
+        if let Event::Signal { name } = event {
+            signals.push(*name);
+        }
+        for text in phases.before(event) {
+            log.info(text);
+        }
+        told(plan, event, log);
+        for text in phases.after(event) {
+            log.info(text);
+        }
+    });
+    let exit = outcome::exit(plan, &report, &signals);
+    if exit != Exit::Ok {
+        let again = format!("aku -p {}", plan.goal.word());
+        let block = render::report(plan, &report, &again, exit, WIDTH).text(Colour::Plain);
+        let block: Vec<&str> = block.lines().filter(|l| !l.is_empty()).collect();
+        log.write(Level::Error, About::default(), &block.join("\n"));
+    }
+    exit
+}
+
+/// One log line for what a person watching `kubectl logs` wants to see of an event.
+fn told(plan: &Plan, event: &Event, log: &mut Log<'_, '_, '_>) {
+    let (id, level, text) = match event {
+        Event::RunStart | Event::RunEnd | Event::ActionStart { .. } => return,
+        Event::Progress { id, elapsed, rows, doing } => {
+            let rows = rows.map_or_else(String::new, |(done, all)| match all {
+                Some(all) => format!(", {} of {}", words::number(done), words::count(all, "row")),
+                None => format!(", {}", words::count(done, "row")),
+            });
+            (id, Level::Info, format!("{} so far{rows}: {doing}", words::duration(*elapsed)))
+        }
+        Event::Retry { id, attempt, delay, error } => {
+            (id, Level::Warn, format!("attempt {attempt} failed, again in {}: {error}", words::duration(*delay)))
+        }
+        Event::ActionEnd { id, outcome } => match outcome {
+            Outcome::Done { took, said } => {
+                let said = said.as_ref().map(|s| format!(", {s}")).unwrap_or_default();
+                (id, Level::Info, format!("done in {}{said}", words::duration(*took)))
+            }
+            Outcome::Already => (id, Level::Info, "already so".to_owned()),
+            Outcome::Failed(e) => (id, Level::Error, format!("failed: {}", e.meaning)),
+            Outcome::Unknown(e) => (id, Level::Error, format!("it is not known whether it was done: {}", e.meaning)),
+            Outcome::NotRun { .. } | Outcome::NotNeeded { .. } => return,
+        },
+        Event::Signal { name } => {
+            log.write(Level::Warn, About::default(), &format!("{name}: nothing new is started"));
+            return;
+        }
+    };
+    let Some(action) = plan.action(*id) else { return };
+    let pod = format!("{}-{}", plan.statefulset, action.pod);
+    let about = About { pod: Some(&pod), object: action.op.object() };
+    log.write(level, about, &format!("{id} {}: {text}", op::short(&action.op)));
+}

@@ -1,0 +1,69 @@
+//! From a command line to an exit code. Usage errors are 64, help and version are answers.
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+
+use super::{
+    apply,
+    args::{self, Common, Invocation, LogFormat},
+    explain, info, lab, legacy, plan, show,
+    stream::{Look, Streams, answer, tell},
+    validate,
+    wiring::World,
+};
+use crate::{conf, exit::Exit, render::Colour};
+
+/// Runs a command line, the program's name first.
+pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut Streams<'_>) -> Exit {
+    let (invocation, common) = match args::parse(args) {
+        Ok(parsed) => parsed,
+        Err(e) => return not_a_command(&e, s),
+    };
+    let look = Look::new(&common, world.env(), s.terminal);
+    log_to_stderr(&common);
+    let mut env = world.env().clone();
+    env.err_colour = match look.err {
+        Colour::Ansi => conf::Colour::Always,
+        Colour::Plain => conf::Colour::Never,
+    };
+    match invocation {
+        Invocation::Plan(a) => plan::run(&a, &common, world, &look, s),
+        Invocation::Apply(a) => apply::run(&a, &common, world, &look, s),
+        Invocation::Show(a) => show::run(&a, &look, s),
+        Invocation::Explain(a) => explain::run(&a, &look, s),
+        Invocation::Validate(a) => validate::run(&a, &env, s.out, s.err),
+        Invocation::Info(a) => info::run(&a, &env, s.out, s.err),
+        Invocation::Lab(a) => lab::run(a, s.out, s.err),
+        Invocation::Legacy(what) => legacy::run(what, &common, world, s),
+    }
+}
+
+fn not_a_command(e: &clap::Error, s: &mut Streams<'_>) -> Exit {
+    let text = if e.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        args::help()
+    } else {
+        e.render().to_string()
+    };
+    if e.use_stderr() {
+        tell(s, &text);
+        return Exit::Usage;
+    }
+    match answer(s, &text) {
+        Ok(()) => Exit::Ok,
+        Err(exit) => exit,
+    }
+}
+
+/// The log of what is done, only when asked for. A second call in one process keeps the first log.
+fn log_to_stderr(common: &Common) {
+    if !common.verbose {
+        return;
+    }
+    let log =
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::DEBUG).with_ansi(false);
+    let _ = match common.log_format {
+        Some(LogFormat::Json) => log.json().try_init(),
+        Some(LogFormat::Text) | None => log.try_init(),
+    };
+}

@@ -1,0 +1,280 @@
+//! Everything that stands before a plan: the configuration, the pods' addresses, who we are, what is there.
+//!
+//! Sends nothing but SELECTs. Repeats a look at a pod whose only SYSDBA slot is taken, because that usually passes
+//! (`aku-behaviour.md` B.0); everything else is taken as seen.
+
+use std::time::Duration;
+
+use super::{
+    args::{Common, What},
+    confpath,
+    env::read_small,
+    marker,
+    who::{self, Who, who},
+    wiring::{Cluster, Job, Way, World},
+};
+use crate::{
+    conf::{self, Config, password},
+    db::{ConnectFailure, Login, Privilege, endpoints::Endpoints},
+    desired::{Desired, Goal, ReplicationAddress},
+    exit::Exit,
+    observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
+    plan::{self, Plan, saved},
+    render::Trouble,
+    topology::Ordinal,
+};
+
+/// Variable with the endpoints file.
+const ENDPOINTS_VARIABLE: &str = "AKU_ENDPOINTS";
+
+/// What is known before anything is asked.
+pub struct Scene {
+    /// The configuration.
+    pub conf: Config,
+    /// Its digest.
+    pub digest: String,
+    /// Who we are.
+    pub who: Who,
+    /// What is wanted.
+    pub desired: Desired,
+    /// The pods.
+    pub cluster: Box<dyn Cluster>,
+    connect_timeout: Duration,
+}
+
+/// Reads a configuration. What is only odd about it goes to `warn`.
+///
+/// # Errors
+/// It cannot be found or is invalid; the headline then shows the lines with carets.
+pub fn read_conf(world: &dyn World, common: &Common, warn: &mut dyn FnMut(&str)) -> Result<Config, Trouble> {
+    let (path, bytes) = confpath::read(common.conf.as_deref(), world.env())
+        .map_err(|e| Trouble::new(Exit::from(&e), "conf", e.to_string()))?;
+    let parsed = conf::parse(&path, &bytes);
+    let blocks = conf::render_problems(&parsed.problems, &parsed.source, conf::Colour::Never);
+    match parsed.config {
+        Some(config) => {
+            warn(&blocks);
+            Ok(config)
+        }
+        None => Err(Trouble::new(Exit::BadData, "conf", format!("{path} is not valid\n{}", blocks.trim_end()))
+            .next("aku validate    (after correcting it)")),
+    }
+}
+
+/// Goal of a word about a pod.
+#[must_use]
+pub fn goal(what: What, pod: Ordinal) -> Goal {
+    match what {
+        What::Start => Goal::Start(pod),
+        What::End => Goal::End(pod),
+        What::Clean => Goal::Clean(pod),
+    }
+}
+
+impl Scene {
+    /// Reads what there is to read and opens no connection. `what` is asked once the pod is known.
+    ///
+    /// # Errors
+    /// Configuration, endpoints, password, ordinal or driver are missing or wrong; the pod is surplus.
+    pub fn open(
+        world: &dyn World,
+        common: &Common,
+        what: impl FnOnce(Ordinal) -> Goal,
+        warn: &mut dyn FnMut(&str),
+    ) -> Result<Self, Trouble> {
+        let env = world.env();
+        let conf = read_conf(world, common, warn)?;
+        let who = who(common.ordinal, env.var(who::VARIABLE), &world.hostname(), &conf)?;
+        let endpoints = match common.endpoints.clone().or_else(|| env.var(ENDPOINTS_VARIABLE).map(Into::into)) {
+            Some(path) => Endpoints::load(&path)
+                .map_err(|e| Trouble::new(Exit::BadData, "endpoints", e.to_string()))?
+                .resolve_all(&conf),
+            None => Endpoints::default().resolve_all(&conf),
+        };
+        let address = |pod: Ordinal| {
+            let e = &endpoints[&pod];
+            ReplicationAddress { host: e.replication_host.clone(), port: e.replication_port }
+        };
+        let desired = Desired::new(&conf, what(who.pod), address);
+        refuse_surplus(&desired)?;
+        let (password, _) = password::resolve(|name| env.var(name).map(Into::into), read_small, &conf)
+            .map_err(|e| Trouble::new(Exit::BadData, "password", e.to_string()))?;
+        let pods = desired.pods.keys().copied().collect();
+        let way = Way { endpoints, pods, driver: common.odbc_driver.clone(), password };
+        let cluster = world.cluster(way)?;
+        let digest = saved::conf_digest(&conf);
+        Ok(Self { conf, digest, who, desired, cluster, connect_timeout: common.connect_timeout })
+    }
+
+    /// How sessions are opened.
+    #[must_use]
+    pub fn login(&self) -> Login {
+        Login {
+            privilege: Privilege::Normal,
+            connect_timeout: self.connect_timeout,
+            query_timeout: (!self.conf.query_timeout.is_zero()).then_some(self.conf.query_timeout),
+            silence_timeout: None,
+            app_info: format!(
+                "aku {} {} pod {} pid {}",
+                env!("CARGO_PKG_VERSION"),
+                self.desired.goal.word(),
+                self.who.pod,
+                std::process::id()
+            ),
+        }
+    }
+
+    /// Looks at every pod. `retry` is told before each repeated look.
+    pub fn observe(&self, world: &dyn World, retry: &mut dyn FnMut(Retry)) -> Observed {
+        // The catalog answers in milliseconds: a server that is silent for as long as a connect may take is frozen.
+        let login = Login { silence_timeout: Some(self.connect_timeout), ..self.login() };
+        let how = Gathering { login, marker: MarkerView::Elsewhere };
+        let mut observed = self.cluster.observe(&self.desired, &how);
+        for attempt in 1..=self.conf.query_retry_count {
+            let busy: Vec<Ordinal> = busy(&observed);
+            if busy.is_empty() {
+                break;
+            }
+            retry(Retry { pods: busy.clone(), attempt, of: self.conf.query_retry_count });
+            world.sleep(self.conf.query_retry_delay);
+            let mut again = self.desired.clone();
+            again.pods.retain(|pod, _| busy.contains(pod));
+            observed.pods.extend(self.cluster.observe(&again, &how).pods);
+        }
+        let started_at = observed.pod(self.who.pod).and_then(|p| p.server.started_at_s);
+        observed.marker = marker::view(self.marker_path(world).as_ref(), started_at);
+        tracing::debug!(pods = observed.pods.len(), "looked at the pods");
+        observed
+    }
+
+    /// Plans from what was seen, after counting the rows that the decision hangs on.
+    ///
+    /// # Errors
+    /// The planner's refusal.
+    pub fn plan(&self, observed: &mut Observed) -> Result<Plan, plan::Refusal> {
+        let questions = plan::row_questions(&self.desired, observed);
+        if !questions.is_empty() {
+            let how = Gathering { login: self.login(), marker: observed.marker.clone() };
+            self.cluster.count(observed, &questions, &how);
+        }
+        plan::make(&self.desired, observed)
+    }
+
+    /// Where this pod's marker is, when it is on this machine.
+    #[must_use]
+    pub fn marker_path(&self, world: &dyn World) -> Option<std::path::PathBuf> {
+        marker::path(world.env(), self.who.pod, self.who.here)
+    }
+
+    /// How a plan made from `observed` is carried out.
+    #[must_use]
+    pub fn job(&self, world: &dyn World, observed: &Observed, deadline: Option<Duration>) -> Job {
+        let started_at = observed.pod(self.who.pod).and_then(|p| p.server.started_at_s);
+        let text = marker::text(std::process::id(), started_at, &self.digest);
+        Job {
+            login: self.login(),
+            query_timeout: self.conf.query_timeout,
+            retry_count: self.conf.query_retry_count,
+            retry_delay: self.conf.query_retry_delay,
+            deadline,
+            marker: self.marker_path(world).map(|path| (path, text)),
+        }
+    }
+
+    /// Connects to the pod's own service address until that works, as the documents ask before a start: peers reach
+    /// the pod by the same name. Only an absence is waited for; what else is wrong is for the planner to say.
+    ///
+    /// # Errors
+    /// It never worked (exit 69).
+    pub fn check_address(&self, world: &dyn World, tell: &mut dyn FnMut(&str)) -> Result<(), Trouble> {
+        let (pod, attempts) = (self.who.pod, self.conf.address_check_count.max(1));
+        let mut last = None;
+        for attempt in 1..=attempts {
+            match self.cluster.reach(pod, &self.login()) {
+                Err(e) if e.failure == ConnectFailure::Absent => {
+                    tell(&format!("pod {pod} is not reachable at {} yet, attempt {attempt} of {attempts}", e.address));
+                    last = Some(e);
+                }
+                Ok(()) | Err(_) => return Ok(()),
+            }
+            if attempt < attempts {
+                world.sleep(ADDRESS_CHECK_PAUSE);
+            }
+        }
+        let text = format!("pod {pod} cannot be reached at its own service address after {attempts} attempts");
+        let trouble = Trouble::new(Exit::Unavailable, "address-check", text);
+        let said = last.map(|e| trouble_of_absence(trouble.clone(), &e.address, &e.error.to_string()));
+        Err(said.unwrap_or(trouble))
+    }
+}
+
+/// Interval of the address check; the documents do not say, one second is assumed (`aku-behaviour.md` B.10).
+const ADDRESS_CHECK_PAUSE: Duration = Duration::from_secs(1);
+
+fn trouble_of_absence(trouble: Trouble, address: &str, said: &str) -> Trouble {
+    trouble
+        .fact("where", address)
+        .fact("database", said)
+        .fact("changed", "nothing: no statement was sent")
+        .next("see that the server runs and that the headless Service has publishNotReadyAddresses: true")
+        .next("AKU_ADDRESS_CHECK_COUNT says how often this is tried, one second apart")
+}
+
+/// A look that is repeated because a SYSDBA slot is taken.
+#[derive(Clone, Debug)]
+pub struct Retry {
+    /// The pods.
+    pub pods: Vec<Ordinal>,
+    /// From 1.
+    pub attempt: u32,
+    /// AKU_QUERY_RETRY_COUNT
+    pub of: u32,
+}
+
+impl std::fmt::Display for Retry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let pods: Vec<String> = self.pods.iter().map(ToString::to_string).collect();
+        write!(
+            f,
+            "pod {} is busy: another SYSDBA session holds the only slot (ERR-41041), attempt {} of {}",
+            pods.join(", "),
+            self.attempt,
+            self.of
+        )
+    }
+}
+
+fn busy(observed: &Observed) -> Vec<Ordinal> {
+    let is_busy = |view: &PodView| match view {
+        PodView::Broken { failure, .. } => *failure == BrokenBy::SysdbaBusy,
+        PodView::Seen(_) | PodView::Absent { .. } => false,
+    };
+    observed.pods.iter().filter(|(_, view)| is_busy(view)).map(|(pod, _)| *pod).collect()
+}
+
+/// A pod beyond the configured count is told so before anything is opened (`aku-behaviour.md` F 30).
+fn refuse_surplus(desired: &Desired) -> Result<(), Trouble> {
+    if desired.pods.contains_key(&desired.goal.pod()) {
+        return Ok(());
+    }
+    let nothing = Observed { pods: std::collections::BTreeMap::new(), marker: MarkerView::Elsewhere };
+    match plan::make(desired, &nothing) {
+        Err(refusal) => Err(Trouble::from(&refusal)),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// The trouble behind a refusal. Where nothing could be seen at all, the exit code says why (`plan-apply-anchors.md`
+/// 2.3: 69 and 77).
+#[must_use]
+pub fn refused(refusal: &plan::Refusal, observed: &Observed, pod: Ordinal) -> Trouble {
+    let trouble = Trouble::from(refusal);
+    let own = observed.pods.get(&pod);
+    let any_seen = observed.pods.values().any(|v| matches!(v, PodView::Seen(_)));
+    let exit = match (trouble.exit, own) {
+        (Exit::Unknown, Some(PodView::Broken { failure: BrokenBy::LoginRefused, .. })) => Exit::Auth,
+        (Exit::Unknown, Some(PodView::Absent { .. })) if !any_seen => Exit::Unavailable,
+        (exit, _) => exit,
+    };
+    Trouble { exit, ..trouble }
+}

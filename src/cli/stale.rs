@@ -1,0 +1,198 @@
+//! Whether a reviewed plan is still the plan: compares it with the one made now for the same goal. Pure.
+//!
+//! What is done, in which order, on what conditions and with which approvals must be equal. Row counts move while
+//! clients write, so they may differ, with one exception: more rows to delete than the reviewer saw is another plan.
+
+use crate::{
+    plan::{Action, Decision, Op, Plan},
+    render::{op, words::count},
+};
+
+/// One way in which two plans differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// A line of the footprint that is gone.
+    Gone(String),
+    /// A line of the footprint that is new.
+    New(String),
+    /// The same lines with other numbers, dependencies or conditions.
+    Order,
+    /// More rows would be deleted.
+    MoreRows {
+        /// The table or partition.
+        target: String,
+        /// Then.
+        then: Option<u64>,
+        /// Now.
+        now: Option<u64>,
+    },
+}
+
+/// Every difference that matters; empty when `now` may be applied in the place of `then`.
+#[must_use]
+pub fn differences(then: &Plan, now: &Plan) -> Vec<Difference> {
+    let (old, new) = (footprint(then), footprint(now));
+    let mut found: Vec<Difference> = similar::TextDiff::from_slices(
+        &old.iter().map(String::as_str).collect::<Vec<_>>(),
+        &new.iter().map(String::as_str).collect::<Vec<_>>(),
+    )
+    .iter_all_changes()
+    .filter_map(|change| match change.tag() {
+        similar::ChangeTag::Equal => None,
+        similar::ChangeTag::Delete => Some(Difference::Gone(change.value().to_owned())),
+        similar::ChangeTag::Insert => Some(Difference::New(change.value().to_owned())),
+    })
+    .collect();
+    if found.is_empty() && skeleton(then) != skeleton(now) {
+        found.push(Difference::Order);
+    }
+    found.extend(more_rows(then, now));
+    found
+}
+
+/// What a plan does, one line each, without numbers that a longer plan would shift.
+fn footprint(plan: &Plan) -> Vec<String> {
+    let mut lines = vec![format!("{} pod {} of {}", plan.goal.word(), plan.goal.pod(), plan.statefulset)];
+    match &plan.decision {
+        Decision::None { .. } => lines.push("no rows move".to_owned()),
+        Decision::CatchUp { .. } => lines.push("catch-up".to_owned()),
+        Decision::Full { source, unsent, .. } => {
+            lines.push(format!("full copy from pod {source}"));
+            lines.extend(unsent.iter().map(|u| format!("loses what {} has not sent to pod {}", u.name, u.peer)));
+        }
+    }
+    lines.extend(plan.approvals.iter().map(|a| format!("needs --approve {}={}", a.class.word(), a.scope)));
+    lines.extend(plan.actions.iter().map(line));
+    lines
+}
+
+fn line(a: &Action) -> String {
+    let sql: Vec<String> = a.op.statements().iter().map(ToString::to_string).collect();
+    let sql = if sql.is_empty() { String::new() } else { format!(": {}", sql.join("; ")) };
+    format!("pod {} {}{sql}", a.pod, op::short(&a.op))
+}
+
+/// Everything that an executor looks at, without counts and sentences.
+fn skeleton(plan: &Plan) -> Vec<Action> {
+    plan.actions
+        .iter()
+        .cloned()
+        .map(|mut a| {
+            a.because.text.clear();
+            for after in &mut a.after {
+                after.because.clear();
+            }
+            if let Op::Sync { rows, .. } = &mut a.op {
+                *rows = None;
+            }
+            a
+        })
+        .collect()
+}
+
+fn more_rows(then: &Plan, now: &Plan) -> Vec<Difference> {
+    let (Decision::Full { rows: old, .. }, Decision::Full { rows: new, .. }) = (&then.decision, &now.decision) else {
+        return Vec::new();
+    };
+    new.iter()
+        .filter_map(|n| {
+            let o = old.iter().find(|o| o.target == n.target)?;
+            let more = match (o.joiner, n.joiner) {
+                (Some(o), Some(n)) => n > o,
+                (Some(_), None) => true,
+                (None, _) => false,
+            };
+            more.then(|| Difference::MoreRows { target: n.target.to_string(), then: o.joiner, now: n.joiner })
+        })
+        .collect()
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let rows = |n: &Option<u64>| n.map_or_else(|| "an unknown number of rows".to_owned(), |n| count(n, "row"));
+        match self {
+            Self::Gone(line) => write!(f, "- {line}"),
+            Self::New(line) => write!(f, "+ {line}"),
+            Self::Order => f.write_str("~ the same actions in another order or on other conditions"),
+            Self::MoreRows { target, then, now } => {
+                write!(f, "~ TRUNCATE {target} would delete {}, not {} as planned", rows(now), rows(then))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        plan::{Approval, ApprovalClass, PodState},
+        render::fixtures,
+    };
+
+    #[test]
+    fn what_moves_while_clients_write_does_not_matter() {
+        let then = fixtures::full_join();
+        let mut now = then.clone();
+        now.pods[0].detail = "another".to_owned();
+        now.pods[3].state = PodState::NotJoined;
+        now.notes.clear();
+        now.already_right = 99;
+        now.actions[0].because.text = "other words".to_owned();
+        for a in &mut now.actions {
+            if let Op::Sync { rows, .. } = &mut a.op {
+                *rows = Some(7);
+            }
+        }
+        if let Decision::Full { rows, .. } = &mut now.decision {
+            rows[0].joiner = Some(511);
+            rows[0].source = Some(1);
+        }
+        assert_eq!(differences(&then, &now), []);
+    }
+
+    #[test]
+    fn what_matters_is_named() {
+        type Edit = fn(&mut Plan);
+        let edits: [(Edit, &str); 6] = [
+            (
+                |p| {
+                    p.actions.pop();
+                },
+                "- pod 1 unpin AKU_REP_12 to pod 2: ALTER REPLICATION AKU_REP_12 STOP; ALTER REPLICATION AKU_REP_12 RESET",
+            ),
+            (
+                |p| p.actions[13].pod = fixtures::pod(1),
+                "+ pod 1 sync AKU_REP_02 to pod 2: ALTER REPLICATION AKU_REP_02 SYNC PARALLEL 1",
+            ),
+            (|p| p.actions[13].after.clear(), "~ the same actions in another order or on other conditions"),
+            (|p| p.statefulset = "other".to_owned(), "+ start pod 2 of other"),
+            (
+                |p| {
+                    p.approvals.push(Approval {
+                        class: ApprovalClass::EmptySource,
+                        scope: "altibase-sts/2".to_owned(),
+                        because: String::new(),
+                    });
+                },
+                "+ needs --approve empty-source=altibase-sts/2",
+            ),
+            (
+                |p| {
+                    if let Decision::Full { rows, .. } = &mut p.decision {
+                        rows[1].joiner = Some(1000);
+                    }
+                },
+                "~ TRUNCATE SYS.T2 would delete 1,000 rows, not 0 rows as planned",
+            ),
+        ];
+        for (edit, want) in edits {
+            let then = fixtures::full_join();
+            let mut now = then.clone();
+            edit(&mut now);
+            let found: Vec<String> = differences(&then, &now).iter().map(ToString::to_string).collect();
+            assert!(found.iter().any(|d| d == want), "{found:#?}\nlacks {want}");
+        }
+        let other = differences(&fixtures::full_join(), &fixtures::catch_up());
+        assert!(other.contains(&Difference::New("catch-up".to_owned())), "{other:?}");
+    }
+}

@@ -1,0 +1,172 @@
+//! What the commands need from outside, as one trait: the only file that knows how its parts are put together.
+//!
+//! Decides nothing. Tests bring their own world; the real one reads the process, opens sessions and runs the engine.
+
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
+
+use jiff::{Timestamp, tz::TimeZone};
+use secrecy::SecretString;
+
+use super::env::Env;
+use crate::{
+    apply::{Event, Outcome, Report},
+    db::{
+        self, ConnectError, Connector, Login,
+        endpoints::Endpoint,
+        odbc::{self, OdbcConnector},
+    },
+    desired::Desired,
+    exit::Exit,
+    observe::{self, Gathering, Observed},
+    plan::Plan,
+    render::Trouble,
+    topology::{Ordinal, Target},
+};
+
+/// The surroundings of a run.
+pub trait World {
+    /// Variables of the environment.
+    fn env(&self) -> &Env;
+    /// The machine's name.
+    fn hostname(&self) -> OsString;
+    /// The time.
+    fn now(&self) -> Timestamp;
+    /// Where the log of the documented front door has its time of day from.
+    fn zone(&self) -> TimeZone;
+    /// Waits.
+    fn sleep(&self, time: Duration);
+    /// The way to the pods.
+    ///
+    /// # Errors
+    /// Something is missing before anything can be tried, e.g. the ODBC driver.
+    fn cluster(&self, way: Way) -> Result<Box<dyn Cluster>, Trouble>;
+}
+
+/// How the pods are reached.
+pub struct Way {
+    /// Every pod.
+    pub endpoints: BTreeMap<Ordinal, Endpoint>,
+    /// Pods that take part.
+    pub pods: Vec<Ordinal>,
+    /// `--odbc-driver`
+    pub driver: Option<PathBuf>,
+    /// Of SYS.
+    pub password: SecretString,
+}
+
+/// The pods.
+pub trait Cluster {
+    /// Looks at every pod.
+    fn observe(&self, desired: &Desired, how: &Gathering) -> Observed;
+    /// Counts rows and notes them.
+    fn count(&self, observed: &mut Observed, wanted: &[(Ordinal, Vec<Target>)], how: &Gathering);
+    /// Opens a session and closes it.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn reach(&self, pod: Ordinal, login: &Login) -> Result<(), ConnectError>;
+    /// Carries out a plan.
+    fn apply(&self, plan: &Plan, job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report;
+}
+
+/// How a plan is carried out.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// How sessions are opened.
+    pub login: Login,
+    /// AKU_QUERY_TIMEOUT
+    pub query_timeout: Duration,
+    /// AKU_QUERY_RETRY_COUNT
+    pub retry_count: u32,
+    /// AKU_QUERY_RETRY_DELAY_MSEC
+    pub retry_delay: Duration,
+    /// `--deadline`
+    pub deadline: Option<Duration>,
+    /// Where the start marker is and what is written to it; `None` when it is none of this run's business.
+    pub marker: Option<(PathBuf, String)>,
+}
+
+/// The real world.
+pub struct Real {
+    env: Env,
+}
+
+impl Real {
+    /// This process.
+    #[must_use]
+    pub fn new(env: Env) -> Self {
+        Self { env }
+    }
+}
+
+impl World for Real {
+    fn env(&self) -> &Env {
+        &self.env
+    }
+
+    fn hostname(&self) -> OsString {
+        gethostname::gethostname()
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn zone(&self) -> TimeZone {
+        TimeZone::system()
+    }
+
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    fn cluster(&self, way: Way) -> Result<Box<dyn Cluster>, Trouble> {
+        let password = way.password.clone();
+        let driver = way.driver;
+        let connector = db::connector(way.endpoints, way.pods, way.password, |pods| {
+            let setup = odbc::driver::choose(
+                driver.as_deref(),
+                self.env.var("AKU_ODBC_DRIVER"),
+                self.env.var(super::confpath::HOME_VARIABLE),
+            );
+            let setup = setup.map_err(|e| no_driver(&e))?;
+            let setup = odbc::setup::prepare(&setup).map_err(|e| no_driver(&e))?;
+            let address = |e: Endpoint| odbc::Address { host: e.host, port: e.port };
+            let pods = pods.into_iter().map(|(pod, e)| (pod, address(e))).collect();
+            Ok::<Box<dyn Connector>, Trouble>(Box::new(OdbcConnector::new(setup, pods, password)))
+        })?;
+        Ok(Box::new(Pods { connector: Arc::from(connector) }))
+    }
+}
+
+fn no_driver(e: &dyn std::error::Error) -> Trouble {
+    Trouble::new(Exit::NoInput, "odbc", e.to_string()).fact("changed", "nothing: no pod was contacted")
+}
+
+/// Pods behind a connector.
+struct Pods {
+    connector: Arc<dyn Connector>,
+}
+
+impl Cluster for Pods {
+    fn observe(&self, desired: &Desired, how: &Gathering) -> Observed {
+        observe::observe(&*self.connector, desired, how)
+    }
+
+    fn count(&self, observed: &mut Observed, wanted: &[(Ordinal, Vec<Target>)], how: &Gathering) {
+        observe::count_rows(&*self.connector, observed, wanted, how);
+    }
+
+    fn reach(&self, pod: Ordinal, login: &Login) -> Result<(), ConnectError> {
+        db::connect_sys(&*self.connector, pod, login).map(|_| ())
+    }
+
+    fn apply(&self, plan: &Plan, _job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report {
+        on_event(&Event::RunStart);
+        let why = "this build has no executor";
+        let not_run = || Outcome::NotRun { because_of: None, why: why.to_owned() };
+        let outcomes = plan.actions.iter().map(|a| (a.id, not_run())).collect();
+        on_event(&Event::RunEnd);
+        Report { outcomes, took: Duration::ZERO, stopped: Some(why.to_owned()) }
+    }
+}
