@@ -25,6 +25,7 @@ mod object;
 mod performance;
 mod properties;
 mod receiver;
+mod replication_views;
 mod sender;
 mod sessions;
 mod settings;
