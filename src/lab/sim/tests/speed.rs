@@ -48,3 +48,26 @@ fn a_large_table_is_copied_while_it_changes() {
     sim.run_for(SECOND);
     assert_eq!(number(&mut sim, c[1], "SELECT COUNT(*) FROM T1"), 40_000);
 }
+
+/// Thousands of small scenarios fit into a minute; `AKU_CASES` asks for more of them.
+#[test]
+fn small_scenarios_are_cheap() {
+    let cases: u64 = std::env::var("AKU_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(100);
+    for seed in 0..cases {
+        let (mut sim, c) = pods(Generation::V7_2, 2, seed);
+        for (client, peer) in [(c[0], 1), (c[1], 0)] {
+            ok(&mut sim, client, TABLE);
+            create(&mut sim, client, "R01", peer);
+            ok(&mut sim, client, "ALTER REPLICATION R01 START RETRY");
+        }
+        for key in 0..40 {
+            let pod = usize::from(sim.rng().percent(50));
+            ok(&mut sim, c[pod], &format!("INSERT INTO T1 VALUES ({key}, 'x')"));
+        }
+        for client in &c {
+            ok(&mut sim, *client, "ALTER REPLICATION R01 FLUSH ALL WAIT 60");
+        }
+        assert_eq!(number(&mut sim, c[0], "SELECT COUNT(*) FROM T1"), 40);
+        assert_eq!(number(&mut sim, c[1], "SELECT COUNT(*) FROM T1"), 40);
+    }
+}
