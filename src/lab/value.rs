@@ -366,3 +366,76 @@ impl fmt::Display for ColumnType {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_is_total() {
+        let sorted = [
+            Datum::Int(i64::MIN),
+            Datum::Double(-1.5),
+            Datum::Int(-1),
+            Datum::Int(0),
+            Datum::Double(0.5),
+            Datum::Int(1),
+            Datum::Int((1 << 53) + 1),
+            Datum::Int((1 << 53) + 2),
+            Datum::Double(1e300),
+            Datum::from("A"),
+            Datum::from("B"),
+            Datum::Null,
+        ];
+        for (i, a) in sorted.iter().enumerate() {
+            for (j, b) in sorted.iter().enumerate() {
+                assert_eq!(a.cmp(b), i.cmp(&j), "{a:?} {b:?}");
+            }
+        }
+        assert_eq!(Datum::Double(0.0), Datum::Double(-0.0));
+        assert_eq!(Datum::text(""), Datum::Null);
+    }
+
+    #[test]
+    fn values_fit_their_columns() {
+        use ColumnType::{BigInt, Char, Double, Integer, Numeric, SmallInt, Varchar};
+        let (n, t) = (Datum::Int, |text: &str| Datum::from(text));
+        let decimal = Numeric { precision: 5, scale: Some(2) };
+        let table = [
+            (Integer, t("12"), Ok(n(12))),
+            (Integer, Datum::Double(1.5), Ok(n(2))),
+            (Integer, n(1 << 31), Err(SqlError::value_overflow())),
+            (Integer, t("x"), Err(SqlError::invalid_literal())),
+            (SmallInt, n(-32_768), Ok(n(-32_768))),
+            (SmallInt, n(32_768), Err(SqlError::value_overflow())),
+            (BigInt, n(i64::MAX), Ok(n(i64::MAX))),
+            (decimal, t("1.239"), Ok(Datum::Double(1.24))),
+            (decimal, n(999), Ok(n(999))),
+            (decimal, n(1000), Err(SqlError::value_overflow())),
+            (Numeric { precision: 38, scale: None }, Datum::Double(0.25), Ok(Datum::Double(0.25))),
+            (Double, t("1e2"), Ok(n(100))),
+            (Varchar(3), t("abc"), Ok(t("abc"))),
+            (Varchar(3), n(12), Ok(t("12"))),
+            (Varchar(3), t("abcd"), Err(SqlError::too_long("C"))),
+            (Varchar(3), t("주문"), Err(SqlError::too_long("C"))),
+            (Char(3), t("a"), Ok(t("a  "))),
+            (Integer, Datum::Null, Ok(Datum::Null)),
+        ];
+        for (column_type, value, want) in table {
+            assert_eq!(column_type.fit("C", value.clone()), want, "{column_type} {value:?}");
+        }
+    }
+
+    #[test]
+    fn cells() {
+        let table = [
+            (Datum::from("a  "), Cell::Text("a".to_owned())),
+            (Datum::Int(1), Cell::Int(1)),
+            (Datum::Double(1.5), Cell::Text("1.5".to_owned())),
+            (Datum::Null, Cell::Null),
+        ];
+        for (value, want) in table {
+            assert_eq!(value.cell(), want);
+        }
+    }
+}

@@ -12,8 +12,8 @@ use super::{
 use crate::lab::value::{Datum, Row};
 
 impl Database {
-    /// Applies a change of a peer inside of a transaction begun with `Origin::Replication`. Foreign keys and NOT NULL are
-    /// not looked at; another row with the same unique value is a conflict that nothing replaces.
+    /// Applies a change of a peer inside of a transaction begun with `Origin::Replication`. Foreign keys and NOT NULL
+    /// are not looked at; another row with the same unique value is a conflict that nothing replaces.
     pub fn apply(&mut self, tx: TxId, table: TableId, change: Incoming, policy: Policy) -> Applied {
         if let Err(stop) = self.lock_for_change(tx, table) {
             return stopped(&stop);

@@ -138,8 +138,8 @@ impl Heap {
         })
     }
 
-    /// Puts a version (or its absence) at a key, keeps the unique indexes right and remembers the old one for frozen readers.
-    /// Gives the old one.
+    /// Puts a version (or its absence) at a key, keeps the unique indexes right and remembers the old version for
+    /// frozen readers. Gives the old version.
     #[allow(clippy::needless_pass_by_value)] // the row is kept
     pub fn set(&mut self, key: &Key, row: Option<Row>) -> Option<Row> {
         let old = match &row {

@@ -173,8 +173,8 @@ impl Database {
     }
 }
 
-/// Small named values that the engine keeps: replications, hosts, items, XSNs, DB_SIGNATURE. Durable with `persist`, not
-/// part of any transaction.
+/// Small named values that the engine keeps: replications, hosts, items, XSNs, DB_SIGNATURE. Durable with `persist`,
+/// not part of any transaction.
 impl Database {
     /// The value, or `None`.
     #[must_use]

@@ -69,7 +69,8 @@ impl Database {
     /// Puts `after` in the place of the row at `key`.
     ///
     /// # Errors
-    /// As [`Self::insert`]; 31055 when the key of a replicated table changes; nothing happens when `tx` sees no row there.
+    /// As [`Self::insert`]; 31055 when the key of a replicated table changes. Nothing happens when `tx` sees no row
+    /// there.
     pub fn update(&mut self, tx: TxId, table: TableId, key: &Key, after: Row) -> Result<(), Stop> {
         self.lock_for_change(tx, table)?;
         self.own_row(tx, table, key)?;

@@ -85,7 +85,8 @@ pub struct Partition {
     pub oid: Oid,
     /// Catalog spelling.
     pub name: String,
-    /// RANGE: the exclusive upper bound, one value for each key column. LIST: the values. Empty: VALUES DEFAULT or HASH.
+    /// RANGE: the exclusive upper bound, one value for each key column. LIST: the values. Empty: VALUES DEFAULT, or
+    /// HASH.
     pub values: Vec<Datum>,
 }
 

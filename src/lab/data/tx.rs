@@ -201,6 +201,7 @@ impl Database {
             }
         };
         let open = self.txs.get_mut(&tx).expect("the transaction is open");
+        open.waits.clear();
         for event in events.into_iter().flatten() {
             let sn = self.log.append(tx, open.origin, event);
             open.begin.get_or_insert(sn);

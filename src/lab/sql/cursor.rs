@@ -12,8 +12,8 @@ use sqlparser::{
 
 use super::SqlError;
 
-/// Altibase for `sqlparser`: names may hold `$` and `#`, only `"` quotes a name. Otherwise it takes what the generic dialect
-/// takes; what is too much is refused when the tree is lowered.
+/// Altibase for `sqlparser`: names may hold `$` and `#`, only `"` quotes a name. Otherwise it takes what the generic
+/// dialect takes; what is too much is refused when the tree is lowered.
 #[derive(Debug)]
 pub(super) struct Altibase;
 
@@ -103,9 +103,11 @@ impl<'a> Cursor<'a> {
 
     /// Whether the next tokens are these unquoted words.
     pub fn at_words(&self, words: &[&str]) -> bool {
-        words.iter().enumerate().all(|(n, word)| {
-            matches!(self.peek_after(n), Some(Token::Word(w)) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
-        })
+        let is = |token: Option<&Token>, word: &str| match token {
+            Some(Token::Word(w)) => w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word),
+            _ => false,
+        };
+        words.iter().enumerate().all(|(n, word)| is(self.peek_after(n), word))
     }
 
     /// Takes these words when they come next, all of them or none.

@@ -78,7 +78,8 @@ impl SqlError {
         Self::new(
             "3D000",
             200_764,
-            "Undefined user name. The user specified as the owner of a table or an object was not found in the database. ",
+            "Undefined user name. The user specified as the owner of a table or an object was not found in \
+             the database. ",
         )
     }
 

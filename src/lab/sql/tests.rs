@@ -89,16 +89,18 @@ fn kinds() {
         ("CREATE TABLE CHILD (I1 INTEGER PRIMARY KEY, P INTEGER REFERENCES T1(I1))", "create table"),
         ("CREATE TABLE \"Low Case\" (I1 INTEGER PRIMARY KEY)", "create table"),
         (
-            "CREATE TABLE T2 (I1 INTEGER PRIMARY KEY, C2 VARCHAR(20)) PARTITION BY RANGE (I1) (PARTITION P1 VALUES LESS \
-             THAN (100), PARTITION P2 VALUES LESS THAN (200), PARTITION P3 VALUES DEFAULT)",
+            "CREATE TABLE T2 (I1 INTEGER PRIMARY KEY, C2 VARCHAR(20)) PARTITION BY RANGE (I1) (PARTITION P1 VALUES \
+             LESS THAN (100), PARTITION P2 VALUES LESS THAN (200), PARTITION P3 VALUES DEFAULT)",
             "create table",
         ),
         (
-            "CREATE TABLE L (A CHAR(3), N NUMERIC(10,2) DEFAULT -1.5 NOT NULL, CONSTRAINT PK PRIMARY KEY (A)) TABLESPACE X",
+            "CREATE TABLE L (A CHAR(3), N NUMERIC(10,2) DEFAULT -1.5 NOT NULL, CONSTRAINT PK PRIMARY KEY (A)) \
+             TABLESPACE X",
             "create table",
         ),
         (
-            "CREATE TABLE L (A CHAR(3) UNIQUE CHECK (A > 'a')) PARTITION BY LIST (A) (PARTITION P VALUES ('x', 'y'), PARTITION Q VALUES DEFAULT)",
+            "CREATE TABLE L (A CHAR(3) UNIQUE CHECK (A > 'a')) PARTITION BY LIST (A) \
+             (PARTITION P VALUES ('x', 'y'), PARTITION Q VALUES DEFAULT)",
             "create table",
         ),
         ("CREATE TABLE H (A INT) PARTITION BY HASH (A) (PARTITION P, PARTITION Q) ENABLE ROW MOVEMENT", "create table"),
@@ -213,7 +215,8 @@ fn host(host: &str, port: i64) -> Host {
 
 #[test]
 fn create_replication() {
-    let sql = "CREATE EAGER REPLICATION r1 AS MASTER OPTIONS GAPLESS PARALLEL 2 10 M GROUPING OFFLINE '/a', '/b' LOCAL r2 \
+    let sql = "CREATE EAGER REPLICATION r1 AS MASTER OPTIONS GAPLESS PARALLEL 2 10 M GROUPING OFFLINE '/a', '/b' \
+               LOCAL r2 \
                WITH '10.0.0.1', 20301 'pod-1', 20302 FROM SYS.\"t 1\" PARTITION p1 TO SYS.\"t 1\" PARTITION p1, \
                FROM sys.t2 TO sys.t2";
     let want = CreateReplication {

@@ -20,7 +20,8 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, last_sn INTEGER, log_end INTEGER, log_floor INTEGER,
                                          last_tx INTEGER, last_number INTEGER, last_oid INTEGER);
     CREATE TABLE IF NOT EXISTS tables (id INTEGER PRIMARY KEY, definition BLOB NOT NULL);
-    CREATE TABLE IF NOT EXISTS rows (table_id INTEGER, key BLOB, row BLOB NOT NULL, PRIMARY KEY (table_id, key)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS rows (table_id INTEGER, key BLOB, row BLOB NOT NULL,
+                                     PRIMARY KEY (table_id, key)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS users (name TEXT PRIMARY KEY, id INTEGER NOT NULL, digest BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS log (sn INTEGER PRIMARY KEY, record BLOB NOT NULL);

@@ -21,7 +21,8 @@ fn truncate_gives_a_new_oid() {
     db.commit(tx);
     let p = create(
         &mut db,
-        "CREATE TABLE P (I INT PRIMARY KEY) PARTITION BY LIST (I) (PARTITION A VALUES (1, 2), PARTITION B VALUES DEFAULT)",
+        "CREATE TABLE P (I INT PRIMARY KEY) PARTITION BY LIST (I) (PARTITION A VALUES (1, 2), \
+         PARTITION B VALUES DEFAULT)",
     );
     let (a, b) = (db.table(p).partition("A").unwrap().clone(), db.table(p).partition("B").unwrap().clone());
     let tx = begin(&mut db);

@@ -84,6 +84,23 @@ fn circles_are_deadlocks() {
 }
 
 #[test]
+fn who_got_on_waits_no_more() {
+    let (mut db, t) = new();
+    fill(&mut db, t, [1, 2]);
+    let (a, b) = (begin(&mut db), begin(&mut db));
+    let point = db.savepoint(b);
+    db.update(a, t, &key(2), row(2, "a")).unwrap();
+    db.update(b, t, &key(1), row(1, "b")).unwrap();
+    assert_eq!(db.update(a, t, &key(1), row(1, "a")), Err(Stop::Blocked(b)));
+    db.rollback_to(b, point);
+    db.update(a, t, &key(1), row(1, "a")).unwrap();
+    // No circle: `a` has what it waited for.
+    assert_eq!(db.update(b, t, &key(2), row(2, "b")), Err(Stop::Blocked(a)));
+    let waits: Vec<_> = db.transactions().map(|t| t.waits_for).collect();
+    assert_eq!(waits, [vec![], vec![a]]);
+}
+
+#[test]
 fn table_locks_queue() {
     let (mut db, t) = new();
     fill(&mut db, t, [1]);

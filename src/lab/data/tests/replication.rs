@@ -157,7 +157,10 @@ fn take(db: &mut Database, txs: &mut [TxId; 2], table: TableId, step: Step) {
 proptest! {
     /// Whatever writers do before and meanwhile, a snapshot gives what was committed when it was taken.
     #[test]
-    fn snapshots_stand_still(before in prop::collection::vec(step(), 0..40), after in prop::collection::vec(step(), 0..60)) {
+    fn snapshots_stand_still(
+        before in prop::collection::vec(step(), 0..40),
+        after in prop::collection::vec(step(), 0..60),
+    ) {
         let (mut db, t) = new();
         fill(&mut db, t, (0..30).step_by(3));
         let mut txs = [db.begin(Origin::Client), db.begin(Origin::Client)];

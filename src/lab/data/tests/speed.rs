@@ -1,4 +1,5 @@
-//! How fast the data plane is. Not run by default: `cargo test --release --lib lab::data::tests::speed -- --ignored --nocapture`
+//! How fast the data plane is. Not run by default:
+//! `cargo test --release --lib lab::data::tests::speed -- --ignored --nocapture --test-threads 1`
 
 use std::time::Instant;
 

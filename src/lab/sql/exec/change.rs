@@ -23,11 +23,13 @@ use crate::lab::{
     value::{Datum, Row},
 };
 
-/// Runs INSERT, UPDATE or DELETE inside of `tx` and gives the number of rows. A statement that stops has changed nothing.
+/// Runs INSERT, UPDATE or DELETE inside of `tx` and gives the number of rows. A statement that stops has changed
+/// nothing.
 ///
 /// # Errors
 /// As [`query`](super::query), and [`Stop::Blocked`] when another transaction holds a row or the table: run the same
-/// statement again when that transaction has ended, or give up with [`SqlError::lock_timeout`].
+/// statement again when that transaction has ended, or give up with [`SqlError::lock_timeout`] and
+/// [`Database::stop_waiting`].
 ///
 /// # Panics
 /// For any other kind of statement: a programming error of the caller.

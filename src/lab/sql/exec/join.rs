@@ -149,8 +149,8 @@ impl Sides<'_> {
         Ok(out)
     }
 
-    /// The right rows by the columns that must equal left ones. `None` when no columns must, or when values of different
-    /// kinds meet there: those are equal in other ways than by order.
+    /// The right rows by the columns that must equal left ones. `None` when no columns must, or when values of
+    /// different kinds meet there: those are equal in other ways than by order.
     fn lookup(&self, conditions: &[&Bound]) -> Option<Lookup> {
         let pairs: Vec<Pair> = conditions.iter().filter_map(|c| self.pair(c)).filter(|p| self.one_kind(p)).collect();
         if pairs.is_empty() {

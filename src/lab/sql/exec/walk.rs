@@ -5,8 +5,8 @@ use crate::lab::sql::{
     ast::{Expr, From, InsertSource, Query, QueryBody, SelectItem, TableName},
 };
 
-/// The relations that a query or row change reads or changes, subqueries included, in the order written; empty for other
-/// statements. For waits that belong to a V$ view.
+/// The relations that a query or row change reads or changes, subqueries included, in the order written; empty for
+/// other statements. For waits that belong to a V$ view.
 #[must_use]
 pub fn relations(statement: &Statement) -> Vec<TableName> {
     let mut out = Vec::new();
