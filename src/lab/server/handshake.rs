@@ -90,11 +90,7 @@ impl Server {
     pub(super) fn link_down(&mut self, link: LinkId) {
         match self.core.links.remove(&link) {
             Some(Link::Sender(name)) => self.sender_link_down(&name, link),
-            Some(Link::Receiver(name)) => {
-                if self.core.receivers.get(&name).is_some_and(|r| r.link == link) {
-                    self.drop_receiver(&name);
-                }
-            }
+            Some(Link::Receiver(name)) => self.receiver_link_down(&name, link),
             Some(Link::Accepted { .. } | Link::WakeUp(_)) | None => {}
         }
     }

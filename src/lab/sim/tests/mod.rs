@@ -1,6 +1,7 @@
 //! Whole servers under virtual time.
 
 mod conformance;
+mod crew;
 mod join;
 mod random;
 mod speed;
