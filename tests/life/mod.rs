@@ -139,7 +139,9 @@ impl Stage {
     pub fn is_live(&self, client: &mut Client, name: &str) -> bool {
         let sql = format!("SELECT XSN FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = '{name}'");
         match client.execute(&sql) {
-            Ok(Response::Rows { rows, .. }) => matches!(rows.first().map(Vec::as_slice), Some([Cell::Int(n)]) if *n >= 0),
+            Ok(Response::Rows { rows, .. }) => {
+                matches!(rows.first().map(Vec::as_slice), Some([Cell::Int(n)]) if *n >= 0)
+            }
             _ => false,
         }
     }
