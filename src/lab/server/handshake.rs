@@ -143,8 +143,13 @@ impl Server {
         sender.items = items.into();
         match sender.phase {
             Phase::Running => self.reconnect(name),
-            Phase::Sleeping { .. } => self.dial(name),
-            Phase::Dialling | Phase::Greeting { .. } | Phase::Locking { .. } | Phase::Copying | Phase::Stopping => {}
+            // One that sleeps wakes at its time, with the new definition (transcript 7.2_07).
+            Phase::Sleeping { .. }
+            | Phase::Dialling
+            | Phase::Greeting { .. }
+            | Phase::Locking { .. }
+            | Phase::Copying
+            | Phase::Stopping => {}
         }
     }
 

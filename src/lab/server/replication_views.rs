@@ -3,6 +3,8 @@
 //! It decides what senders and receivers show of themselves. Views of senders are built under the sender latch, which
 //! is guarded where statements run.
 
+use std::collections::BTreeMap;
+
 use super::{
     Core,
     object::{EAGER, NOWAIT},
@@ -153,11 +155,10 @@ impl Core {
         let mut relation = Relation::new(&["REP_NAME", "SYNC_TABLE", "SYNC_PARTITION", "SYNC_RECORD_COUNT", "SYNC_SN"]);
         for s in self.visible_senders() {
             let Some(object) = self.objects.get(&s.name) else { continue };
+            let job = s.sync.iter().flat_map(|job| job.items.iter().zip(&job.sent));
+            let copied: BTreeMap<usize, u64> = job.map(|(item, sent)| (*item, *sent)).collect();
             for (n, item) in object.items.iter().enumerate() {
-                let sent = s.sync.as_ref().and_then(|job| {
-                    let at = job.items.iter().position(|i| *i == n)?;
-                    job.sent.get(at).copied()
-                });
+                let sent = copied.get(&n).copied();
                 relation.push(vec![
                     text(&s.name),
                     text(&item.local[1]),

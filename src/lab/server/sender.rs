@@ -176,6 +176,8 @@ pub(crate) struct Sender {
     pub(crate) commit_xsn: u64,
     pub(crate) read_count: u64,
     pub(crate) send_count: u64,
+    /// Last SN that was ever sent, and when.
+    pub(crate) seen: u64,
     pub(crate) last_change_at: Micros,
     /// When the peer was heard last, and when it was asked last.
     pub(crate) heard: Micros,
@@ -219,6 +221,7 @@ impl Sender {
             commit_xsn: 0,
             read_count: 0,
             send_count: 0,
+            seen: 0,
             last_change_at: 0,
             heard: now,
             pinged: now,

@@ -5,6 +5,7 @@ mod crew;
 mod join;
 mod random;
 mod speed;
+mod statements;
 mod verbs;
 
 use super::{ClientId, Sim};
