@@ -449,6 +449,12 @@ fn an_end_that_happened_has_nothing_left() {
 }
 
 #[test]
+fn an_end_that_broke_off_after_closing_the_door_throws_out_who_is_still_inside() {
+    let plan = made(&end(1, 2).up(0, 0).up(1, 1).pair(0, 1, "LL"));
+    assert!(waits(&plan, "1:flush-all AKU_REP_01", "1:fence"), "{:#?}", steps(&plan));
+}
+
+#[test]
 fn an_end_of_pod_0_resets_nothing() {
     let plan = made(&end(0, 2).up(0, 0).up(1, 0).pair(0, 1, "LL"));
     assert!(!steps(&plan).iter().any(|s| s.contains("reset")), "{:?}", steps(&plan));
