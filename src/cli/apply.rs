@@ -68,7 +68,7 @@ fn reviewed(
     if common.ordinal.is_some() {
         return Err(Trouble::new(Exit::Usage, "usage", "--ordinal has no meaning with a saved plan: it names its pod"));
     }
-    let saved = Saved::load(path).map_err(|e| unreadable(&e))?;
+    let saved = Saved::load(path).map_err(|e| unreadable(path, &e))?;
     let again = format!("aku plan {} --ordinal {}", saved.plan.goal.word(), saved.plan.goal.pod());
     let old = |text: String| {
         Trouble::new(Exit::Stale, "stale", text)

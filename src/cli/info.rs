@@ -58,7 +58,10 @@ pub fn run(args: &InfoArgs, env: &Env, out: &mut dyn Write, err: &mut dyn Write)
     match out.write_all(layout(config, &shown).as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Exit::Ok,
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
-        Err(_) => Exit::Output,
+        Err(e) => {
+            let _ = writeln!(err, "error[output]: standard output cannot be written: {e}");
+            Exit::Output
+        }
     }
 }
 

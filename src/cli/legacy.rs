@@ -4,6 +4,8 @@
 //! It approves what a pod hook has always done by itself: emptying the pod's own targets before a copy, and removing
 //! the pod's own definitions at `clean`. Anything else that loses something needs a person and `aku apply`.
 
+use std::path::Path;
+
 use super::{
     args::{Approve, Common, What},
     gate,
@@ -45,7 +47,7 @@ pub fn run(what: What, common: &Common, world: &dyn World, s: &mut Streams<'_>) 
     log.finish(exit)
 }
 
-/// The block of a trouble, without the line of the exit code: the last line of the log says how it ended.
+/// The block of a trouble, after the documented words for it.
 fn text(trouble: &Trouble) -> String {
     let block = render::trouble(trouble, WIDTH).text(Colour::Plain);
     match documented(&trouble.code) {
@@ -71,7 +73,7 @@ fn goes(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_, '_
     }
     let mut observed = scene.observe(world, &mut |retry| log.write(Level::Warn, About::default(), &retry.to_string()));
     if what == What::Start {
-        may_start(&observed, &scene, log)?;
+        may_start(&observed, &scene, scene.marker_path(world).as_deref(), log)?;
     }
     let plan = scene.plan(&mut observed).map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
     for note in &plan.notes {
@@ -86,24 +88,33 @@ fn goes(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_, '_
 }
 
 /// The documented conditions of a start: not started before in this life of the server, and closed to users.
-fn may_start(observed: &Observed, scene: &Scene, log: &mut Log<'_, '_, '_>) -> Result<(), Trouble> {
+fn may_start(
+    observed: &Observed,
+    scene: &Scene,
+    marker: Option<&Path>,
+    log: &mut Log<'_, '_, '_>,
+) -> Result<(), Trouble> {
+    let marker = marker.map_or_else(|| "the marker".to_owned(), |path| path.display().to_string());
+    // What cannot be seen may have been started anew since; the planner says why it cannot be seen.
+    let seen = observed.pod(scene.who.pod);
     match observed.marker {
-        MarkerView::Present => {
+        MarkerView::Present if seen.is_some() => {
             return Err(refusal(
                 Code::AlreadyStarted,
                 format!("pod {} has been started already: the start marker exists", scene.who.pod),
             )
             .next("aku plan start    (shows whether anything is wrong with it)")
-            .next("remove the marker only if the server was started anew since"));
+            .next(format!("remove {marker} only if the server was started anew since"))
+            .next("aku apply start   (repairs what is wrong while the pod is in service)"));
         }
         MarkerView::Stale => log.write(
             Level::Warn,
             About::default(),
             "the start marker was written before the server was started last; it is taken as not there",
         ),
-        MarkerView::Missing | MarkerView::Elsewhere => {}
+        MarkerView::Present | MarkerView::Missing | MarkerView::Elsewhere => {}
     }
-    match observed.pod(scene.who.pod) {
+    match seen {
         Some(pod) if !pod.admin_mode() => Err(refusal(
             Code::NotAdminMode,
             format!(
@@ -111,9 +122,8 @@ fn may_start(observed: &Observed, scene: &Scene, log: &mut Log<'_, '_, '_>) -> R
                 scene.who.pod
             ),
         )
-        .next(
-            "boot the server with ADMIN_MODE = 1 (ALTIBASE_ADMIN_MODE=1), so that users wait until aku opens the pod",
-        )),
+        .next("boot the server with ADMIN_MODE = 1 (ALTIBASE_ADMIN_MODE=1), so that users wait until aku opens the pod")
+        .next("aku apply start   (for a start that was broken off after it had opened the pod)")),
         Some(_) | None => Ok(()),
     }
 }

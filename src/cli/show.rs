@@ -1,5 +1,7 @@
 //! `aku show FILE`: a saved plan, without any network.
 
+use std::path::Path;
+
 use super::{
     args::{Format, ShowArgs},
     stream::{Look, Streams, answer, fail, shown},
@@ -14,7 +16,7 @@ use crate::{
 pub fn run(args: &ShowArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
     let saved = match Saved::load(&args.file) {
         Ok(saved) => saved,
-        Err(e) => return fail(s, look, &unreadable(&e)),
+        Err(e) => return fail(s, look, &unreadable(&args.file, &e)),
     };
     let text = match args.format {
         Format::Json => saved.text(),
@@ -44,7 +46,7 @@ pub fn run(args: &ShowArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
 }
 
 /// What is wrong with a plan file.
-pub(super) fn unreadable(e: &ReadError) -> Trouble {
+pub(super) fn unreadable(file: &Path, e: &ReadError) -> Trouble {
     let (exit, code) = match e {
         ReadError::Unreadable { .. } => (Exit::NoInput, "no-plan"),
         ReadError::Truncated { .. } => (Exit::BadData, "plan-truncated"),
@@ -54,6 +56,7 @@ pub(super) fn unreadable(e: &ReadError) -> Trouble {
         ReadError::OtherStatements(_) => (Exit::BadData, "plan-release"),
     };
     Trouble::new(exit, code, e.to_string())
+        .fact("file", file.display().to_string())
         .fact("changed", "nothing: no pod was contacted")
         .next("aku plan -o FILE    (makes a new one)")
 }

@@ -76,7 +76,10 @@ pub fn run(args: &ValidateArgs, env: &Env, out: &mut dyn Write, err: &mut dyn Wr
     match printed {
         Ok(()) => exit,
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => exit,
-        Err(_) => Exit::Output,
+        Err(e) => {
+            let _ = writeln!(err, "error[output]: standard output cannot be written: {e}");
+            Exit::Output
+        }
     }
 }
 

@@ -129,8 +129,8 @@ impl World for Real {
                 self.env.var("AKU_ODBC_DRIVER"),
                 self.env.var(super::confpath::HOME_VARIABLE),
             );
-            let setup = setup.map_err(|e| no_driver(&e))?;
-            let setup = odbc::setup::prepare(&setup).map_err(|e| no_driver(&e))?;
+            let setup = setup.map_err(|e| no_driver(&e, &pods))?;
+            let setup = odbc::setup::prepare(&setup).map_err(|e| no_driver(&e, &pods))?;
             let address = |e: Endpoint| odbc::Address { host: e.host, port: e.port };
             let pods = pods.into_iter().map(|(pod, e)| (pod, address(e))).collect();
             Ok::<Box<dyn Connector>, Trouble>(Box::new(OdbcConnector::new(setup, pods, password)))
@@ -139,8 +139,12 @@ impl World for Real {
     }
 }
 
-fn no_driver(e: &dyn std::error::Error) -> Trouble {
-    Trouble::new(Exit::NoInput, "odbc", e.to_string()).fact("changed", "nothing: no pod was contacted")
+fn no_driver(e: &dyn std::error::Error, pods: &BTreeMap<Ordinal, Endpoint>) -> Trouble {
+    let names: Vec<_> = pods.keys().map(ToString::to_string).collect();
+    let whom = format!("pod {}: no endpoints file names another transport", names.join(", "));
+    Trouble::new(Exit::NoInput, "odbc", e.to_string())
+        .fact("needed for", whom)
+        .fact("changed", "nothing: no pod was contacted")
 }
 
 /// Pods behind a connector.

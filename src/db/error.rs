@@ -66,9 +66,14 @@ pub mod native {
     pub const SYNTAX: i32 = 200_705;
 }
 
+/// Nothing for 0: that is what a driver manager says, which has no codes.
+fn vendor_code(native: i32) -> String {
+    if native == 0 { String::new() } else { format!(" native {native} (ERR-{native:05X})") }
+}
+
 /// One failed statement, in the database's words. Never holds credentials: the drivers scrub what they return.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{sqlstate} native {native} (ERR-{native:05X}): {message}")]
+#[error("{sqlstate}{code}: {message}", code = vendor_code(*.native))]
 pub struct DbError {
     /// Five characters, e.g. `HY000`.
     pub sqlstate: String,

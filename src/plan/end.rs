@@ -74,7 +74,9 @@ impl End<'_> {
             .objects_of(self.me)
             .any(|(_, o)| matches!(self.world.observed.side(self.me, &o.name), Side::Live(_)));
         let open = self.world.pod(self.me).is_some_and(|p| !p.admin_mode());
-        let fenced = (open && (sends || !pairs.is_empty())).then(|| {
+        // ADMIN_MODE 1 shuts out who comes, not who is there: an end that was killed right after setting it left
+        // clients inside.
+        let fenced = ((open && sends) || !pairs.is_empty()).then(|| {
             let text = "what clients commit after the last flush would be lost, so they are shut out first";
             self.build.add(self.me, Op::Fence, why(Code::Fence, text), Waits::none())
         });
@@ -184,7 +186,7 @@ impl End<'_> {
                 "AKU_FLUSH_AT_END is 0: nothing is flushed, so nothing is reset either, because that would lose unsent rows",
             ));
         }
-        if !self.resets() {
+        if !self.resets() && self.world.desired.objects_of(me).next().is_some() {
             self.notes.push(Reason::new(
                 Code::LogKept,
                 format!("positions are kept: the other pods keep their log for pod {me} until it comes back, so their disks fill while it is away"),

@@ -166,14 +166,21 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
         all.push(Approval {
             class: ApprovalClass::DeletesRows,
             scope: scope(me),
-            because: format!("{joiner} rows on pod {me} are deleted and copied anew from pod 0"),
+            because: format!(
+                "{} on pod {me} {} deleted and copied anew from pod 0",
+                rows_of(joiner),
+                if joiner == 1 { "is" } else { "are" }
+            ),
         });
     }
     if joiner > 0 && rows.iter().all(|r| r.source.unwrap_or(0) == 0) {
         all.push(Approval {
             class: ApprovalClass::EmptySource,
             scope: scope(me),
-            because: format!("every target on pod 0 is empty while pod {me} holds {joiner} rows: pod 0 may have come back with an empty volume"),
+            because: format!(
+                "every target on pod 0 is empty while pod {me} holds {}: pod 0 may have come back with an empty volume",
+                rows_of(joiner)
+            ),
         });
     }
     for down in world.pods_down(me) {
@@ -193,4 +200,8 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
     all.sort();
     all.dedup();
     all
+}
+
+fn rows_of(n: u64) -> String {
+    format!("{n} row{}", if n == 1 { "" } else { "s" })
 }

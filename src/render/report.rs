@@ -68,6 +68,11 @@ fn maybe_done(report: &Report, id: ActionId) -> bool {
     is_done(report, id) || matches!(report.outcomes.get(&id), Some(Outcome::Unknown(_)))
 }
 
+/// Whether it was tried.
+fn began(report: &Report, id: ActionId) -> bool {
+    maybe_done(report, id) || matches!(report.outcomes.get(&id), Some(Outcome::Failed(_)))
+}
+
 fn complete(doc: &mut Doc, plan: &Plan, report: &Report, width: usize) {
     let ran = plan.actions.iter().filter(|a| is_done(report, a.id)).count();
     let already = report.ids(|o| matches!(o, Outcome::Already)).len();
@@ -187,10 +192,12 @@ fn after_start(plan: &Plan, report: &Report, pod: Ordinal) -> String {
     let proved = checks().next().is_some() && checks().all(|a| is_done(report, a.id));
     let rows = if proved {
         format!("Pod {pod} holds {}, compared with its source.", copied_rows(plan))
-    } else if truncates().any(|a| is_done(report, a.id)) {
+    } else if truncates().any(|a| matches!(report.outcomes.get(&a.id), Some(Outcome::Done { .. }))) {
         format!("The old rows of pod {pod} are deleted and the copy is NOT complete. {surviving}")
-    } else if truncates().any(|a| maybe_done(report, a.id)) {
+    } else if truncates().any(|a| matches!(report.outcomes.get(&a.id), Some(Outcome::Unknown(_)))) {
         format!("Rows of pod {pod} may have been deleted. {surviving}")
+    } else if those(|o| matches!(o, Op::Sync { .. })).any(|a| began(report, a.id)) {
+        format!("No row was deleted, but the copy on pod {pod} is NOT complete. {surviving}")
     } else {
         "No row was deleted.".to_owned()
     };
@@ -223,7 +230,7 @@ fn after_end(plan: &Plan, report: &Report, pod: Ordinal) -> String {
             format!("Pod {pod} is CLOSED to users; `aku -p start` on it opens it again.")
         }
         Some(_) => format!("Pod {pod} is still in service."),
-        None => format!("Pod {pod} admits users as before."),
+        None => format!("ADMIN_MODE of pod {pod} is as it was."),
     };
     let resets = || plan.actions.iter().filter(|a| matches!(a.op, Op::Reset { .. }));
     let (done, all) = (resets().filter(|a| is_done(report, a.id)).count(), resets().count());

@@ -16,7 +16,7 @@ pub enum OrdinalError {
     #[error("host name \"{0}\" does not end in -<number>, so the pod's ordinal cannot be read from it")]
     NoSuffix(String),
     /// The number is above [`Ordinal::MAX`].
-    #[error("ordinal {0} is out of range 0..={max}", max = Ordinal::MAX)]
+    #[error("\"{0}\" is no pod number; they go from 0 to {max}", max = Ordinal::MAX)]
     OutOfRange(String),
 }
 

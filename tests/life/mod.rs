@@ -32,6 +32,10 @@ pub fn pod(n: u8) -> Ordinal {
     Ordinal::new(n).unwrap()
 }
 
+pub fn as_sys() -> Options {
+    Options::new("SYS", "manager".to_owned().into())
+}
+
 /// A lab whose pods are in ADMIN_MODE, as a container's start script boots them.
 pub struct Stage {
     pub lab: Lab,
@@ -59,7 +63,17 @@ impl Stage {
         let temp = tempfile::tempdir().unwrap();
         let program = PodProgram::aku(PathBuf::from(env!("CARGO_BIN_EXE_aku")));
         let options = LabOptions::new(temp.path().join("lab"), ServerCount::new(pods).unwrap(), program);
-        Self { lab: Lab::up(options).unwrap(), temp }
+        let stage = Self { lab: Lab::up(options).unwrap(), temp };
+        // Killed pods are asked again; a test need not wait a second each time.
+        stage.conf("AKU_QUERY_RETRY_DELAY_MSEC = 20");
+        stage
+    }
+
+    /// Adds a line to aku.conf.
+    pub fn conf(&self, line: &str) {
+        let path = self.lab.dir().join("aku.conf");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, format!("{line}\n{text}")).unwrap();
     }
 
     /// A place for files of the test.
@@ -97,12 +111,26 @@ impl Stage {
     /// What a restarted container is: a server that booted anew and an empty /tmp.
     pub fn restart(&self, on: u8) {
         self.lab.kill(pod(on)).unwrap();
-        let marker = self.lab.dir().join("marker").join(format!("aku_start_completed-{on}"));
-        match std::fs::remove_file(marker) {
+        self.forget_marker(on);
+        self.lab.start(pod(on)).unwrap();
+    }
+
+    /// As [`Stage::restart`], and the volume is lost.
+    pub fn wipe(&self, on: u8) {
+        self.lab.wipe(pod(on)).unwrap();
+        self.forget_marker(on);
+        self.lab.start_with_tables(pod(on)).unwrap();
+    }
+
+    pub fn marker(&self, on: u8) -> PathBuf {
+        self.lab.dir().join("marker").join(format!("aku_start_completed-{on}"))
+    }
+
+    fn forget_marker(&self, on: u8) {
+        match std::fs::remove_file(self.marker(on)) {
             Ok(()) => {}
             Err(e) => assert_eq!(e.kind(), std::io::ErrorKind::NotFound),
         }
-        self.lab.start(pod(on)).unwrap();
     }
 
     pub fn sql(&self, on: u8, text: &str) -> Response {
@@ -177,8 +205,7 @@ impl Stage {
     }
 
     pub fn client(&self, on: u8) -> Client {
-        let options = Options::new("SYS", "manager".to_owned().into());
-        self.lab.client(pod(on), &options).unwrap()
+        self.lab.client(pod(on), &as_sys()).unwrap()
     }
 }
 

@@ -19,11 +19,11 @@ pub(super) fn truncate(work: &mut Work<'_>, target: &Target, source: Ordinal) ->
     }
     let planned = work.shared.planned.iter().find(|(t, _)| t == target).map_or(0, |(_, n)| *n);
     if kept == 0 && planned > 0 {
-        let detail = format!("{target} had {planned} rows on pod {source} and has none now");
+        let detail = format!("{target} had {} on pod {source} and has none now", count(planned));
         return Err(Trouble::told(source, Code::SourceEmptied, detail));
     }
     work.change(&ChangeSql::Truncate(target.clone()))?;
-    Ok(Ended::said(format!("{rows} rows deleted, {kept} on pod {source}")))
+    Ok(Ended::said(format!("{} deleted, {kept} on pod {source}", count(rows))))
 }
 
 fn source_rows(work: &mut Work<'_>, target: &Target, source: Ordinal) -> Result<u64, Trouble> {
@@ -46,4 +46,8 @@ fn unfit(source: Ordinal, trouble: Trouble) -> Trouble {
         })),
         other => other,
     }
+}
+
+fn count(rows: u64) -> String {
+    format!("{rows} row{}", if rows == 1 { "" } else { "s" })
 }

@@ -90,3 +90,9 @@ fn a_clean_drops_here_and_resets_there_and_needs_approval() {
     assert!(codes(&plan.notes).contains(&Code::LogKept), "the peer that cannot be reached is named");
     assert_eq!(plan.approvals[0].class, ApprovalClass::RemovesDefinition);
 }
+
+#[test]
+fn an_end_that_broke_off_after_closing_the_door_throws_out_who_is_still_inside() {
+    let plan = made(&end(1, 2).up(0, 0).up(1, 1).pair(0, 1, "LL"));
+    assert!(waits(&plan, "1:flush-all AKU_REP_01", "1:fence"), "{:#?}", steps(&plan));
+}
