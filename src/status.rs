@@ -3,7 +3,7 @@
 //! | state | when |
 //! |---|---|
 //! | UNDEFINED | nobody answers; or the server is up, closed, and no pair is live on either side |
-//! | JOINER | a SYNC towards it is under way; or it is closed and some, not all, of its pairs are live (half a join) |
+//! | JOINER | a SYNC towards it is under way; or its only SYSDBA session is taken while a peer keeps log for it; or it is closed and some, not all, of its pairs are live (half a join) |
 //! | DONOR | a sender on it has STATUS 6: it copies its tables to another pod |
 //! | JOINED | its copy is complete (every pair with an open pod is live on both sides), it is closed to users |
 //! | SYNCED | open to users, and both senders of every pair with another open pod run |
@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::{
     conf::GroupId,
     desired::{Desired, Object},
-    observe::{Observed, Pod, PodView, Replication, Sender, Side},
+    observe::{BrokenBy, Observed, Pod, PodView, Replication, Sender, Side},
     topology::{Ordinal, ReplicationName},
 };
 
@@ -140,7 +140,11 @@ pub fn state(facts: &Facts) -> (State, String) {
                 return (State::Error, format!("is open, and does not replicate with {}, also open", pods(&apart)));
             }
             let runs = with(&[Link::Runs]);
-            let why = if runs.is_empty() { "alone".to_owned() } else { format!("replicates with {}", pods(&runs)) };
+            let why = if runs.is_empty() {
+                "no other open pod answers".to_owned()
+            } else {
+                format!("replicates with {}", pods(&runs))
+            };
             (State::Synced, why)
         }
         Door::Closed => {
@@ -149,7 +153,7 @@ pub fn state(facts: &Facts) -> (State, String) {
             let live = towards.iter().filter(|l| matches!(l, Link::Runs | Link::Stands)).count();
             let nothing = towards.iter().filter(|l| **l == Link::Nothing).count();
             if nothing == towards.len() {
-                (State::Undefined, "the server is up, and has not joined".to_owned())
+                (State::Undefined, "the server is up; it has not joined, or has left".to_owned())
             } else if live == towards.len() {
                 (State::Joined, "its copy is complete; users are not admitted yet".to_owned())
             } else {
@@ -237,7 +241,7 @@ impl Status {
     /// From what was seen.
     #[must_use]
     pub fn of(desired: &Desired, observed: &Observed) -> Self {
-        let pods: BTreeMap<_, _> =
+        let mut pods: BTreeMap<_, _> =
             observed.pods.iter().map(|(pod, v)| (*pod, of_pod(desired, observed, *pod, v))).collect();
         let pairs: Vec<_> = desired.objects.iter().map(|o| of_pair(observed, o)).collect();
         let joined = |pod: &Ordinal| {
@@ -245,7 +249,7 @@ impl Status {
             matches!(state, Some(State::Donor | State::Joined | State::Synced))
                 || (state == Some(State::Error) && observed.pod(*pod).is_some())
         };
-        let retained = pairs
+        let retained: Vec<Retained> = pairs
             .iter()
             .flat_map(|p| [(&p.low, &p.high), (&p.high, &p.low)].map(|(mine, theirs)| (p, mine, theirs)))
             .filter_map(|(p, mine, theirs)| match mine.side {
@@ -255,6 +259,14 @@ impl Status {
                 Side::Live(_) | Side::Missing | Side::Reset | Side::GaveUp | Side::Unknown => None,
             })
             .collect();
+        for (pod, p) in pods.iter_mut().filter(|(_, p)| p.state == State::Undefined) {
+            let mut keepers: Vec<_> = retained.iter().filter(|r| r.towards == *pod).map(|r| r.on).collect();
+            keepers.sort();
+            keepers.dedup();
+            if !keepers.is_empty() {
+                p.why = format!("{}; log is kept for it on {}", p.why, self::pods(&keepers));
+            }
+        }
         Self { strangers: strangers(desired, observed), pods, pairs, retained }
     }
 }
@@ -265,15 +277,28 @@ fn of_pod(desired: &Desired, observed: &Observed, pod: Ordinal, view: &PodView) 
         PodView::Absent { address, .. } => {
             return PodStatus { state: State::Undefined, users: None, why: format!("nobody answers at {address}") };
         }
+        PodView::Broken { failure: BrokenBy::SysdbaBusy, .. } if expected(desired, observed, pod) => {
+            let why =
+                "its only SYSDBA session is taken and a peer waits for it: a join seems to be under way".to_owned();
+            return PodStatus { state: State::Joiner, users: Some(Door::Closed), why };
+        }
         PodView::Broken { address, said, .. } => {
             let said = said.lines().next().unwrap_or_default();
-            let at = if address.is_empty() { String::new() } else { format!(" at {address}") };
-            let why = format!("cannot be looked at{at}: {said}");
+            let who = if address.is_empty() { "it" } else { address };
+            let why = format!("{who} cannot be looked at: {said}");
             return PodStatus { state: State::Error, users: None, why };
         }
     };
     let (state, why) = state(&facts(desired, observed, pod, seen));
     PodStatus { state, users: Some(door(seen)), why }
+}
+
+/// A peer copies its tables to that pod, or keeps log for it.
+fn expected(desired: &Desired, observed: &Observed, pod: Ordinal) -> bool {
+    desired.objects_of(pod).any(|(peer, o)| {
+        let syncs = observed.replication(peer, &o.name).is_some_and(|r| r.sender == Sender::Syncing);
+        syncs || matches!(observed.side(peer, &o.name), Side::Live(_))
+    })
 }
 
 fn facts(desired: &Desired, observed: &Observed, me: Ordinal, seen: &Pod) -> Facts {
@@ -315,7 +340,7 @@ fn both(a: Link, b: Link) -> Link {
         (Link::Runs, Link::Runs) => Link::Runs,
         (Link::Runs | Link::Stands, Link::Runs | Link::Stands) => Link::Stands,
         (Link::Nothing, Link::Nothing) => Link::Nothing,
-        (Link::Half, _) | (_, Link::Half) | (Link::Nothing, _) | (_, Link::Nothing) => Link::Half,
+        (Link::Half | Link::Nothing, _) | (_, Link::Half | Link::Nothing) => Link::Half,
     }
 }
 
@@ -423,6 +448,11 @@ mod tests {
         let copying = w().side(0, 2, 'R').edit(0, 2, |r| r.sender = Sender::Syncing).side(2, 0, 'R');
         assert_eq!(states(&copying), ["DONOR", "SYNCED", "JOINER", "UNDEFINED"]);
         assert_eq!(states(&w().pair(0, 2, "LL").pair(1, 2, "LL").broken(3)), ["SYNCED", "SYNCED", "JOINED", "ERROR"]);
+        let mut busy = w().side(1, 2, 'l');
+        let view = |failure| PodView::Broken { address: "x".to_owned(), failure, said: "ERR-41041".to_owned() };
+        busy.observed.pods.insert(ord(2), view(BrokenBy::SysdbaBusy));
+        busy.observed.pods.insert(ord(3), view(BrokenBy::SysdbaBusy));
+        assert_eq!(states(&busy), ["SYNCED", "SYNCED", "JOINER", "ERROR"]);
         assert_eq!(states(&w().pair(0, 1, "Tl")), ["ERROR", "ERROR", "UNDEFINED", "UNDEFINED"]);
         let mut strange = w();
         let foreign = strange.observed.replication(ord(0), &strange.desired.objects[0].name).unwrap().clone();

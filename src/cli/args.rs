@@ -143,6 +143,12 @@ enum Command {
     Plan(PlanArgs),
     /// Do it
     Apply(ApplyArgs),
+    /// Show the pods, their pairs and what is kept for whom
+    Status(StatusArgs),
+    /// Ask every preflight question on every pod
+    Check(CheckArgs),
+    /// Compare the contents of the tables between the pods
+    Verify(VerifyArgs),
     /// Show a saved plan
     Show(ShowArgs),
     /// Tell the long story behind a code
@@ -181,6 +187,42 @@ pub struct PlanArgs {
     /// Show every statement
     #[arg(long, conflicts_with = "format")]
     pub sql: bool,
+}
+
+/// Flags of `aku status`.
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    /// Form of the answer on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Look again every 2 s until Ctrl-C
+    #[arg(short, long)]
+    pub watch: bool,
+}
+
+/// Flags of `aku check`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// Form of the answer on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Flags of `aku verify`.
+#[derive(Args, Clone, Debug)]
+pub struct VerifyArgs {
+    /// Only this target, e.g. table:SYS.T1; may be repeated
+    #[arg(long, value_name = "table:USER.TABLE")]
+    pub only: Vec<String>,
+    /// Targets that are compared at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub parallel: u8,
+    /// FLUSH the replications between the pods before rows that differ are read again
+    #[arg(long)]
+    pub flush: bool,
+    /// Form of the answer on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
 }
 
 /// Forms of output.
@@ -266,6 +308,12 @@ pub enum Invocation {
     Plan(PlanArgs),
     /// `aku apply`
     Apply(ApplyArgs),
+    /// `aku status`
+    Status(StatusArgs),
+    /// `aku check`
+    Check(CheckArgs),
+    /// `aku verify`
+    Verify(VerifyArgs),
     /// `aku show`
     Show(ShowArgs),
     /// `aku explain`
@@ -326,6 +374,9 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
     match command {
         Command::Plan(a) => ("plan", Invocation::Plan(a)),
         Command::Apply(a) => ("apply", Invocation::Apply(a)),
+        Command::Status(a) => ("status", Invocation::Status(a)),
+        Command::Check(a) => ("check", Invocation::Check(a)),
+        Command::Verify(a) => ("verify", Invocation::Verify(a)),
         Command::Show(a) => ("show", Invocation::Show(a)),
         Command::Explain(a) => ("explain", Invocation::Explain(a)),
         Command::Validate(a) => ("validate", Invocation::Validate(a)),
@@ -349,10 +400,15 @@ const GLOBALS: [&str; 10] = [
     "log_format",
 ];
 
+/// Those of commands that are about all pods.
+const ALL_PODS: [&str; 9] =
+    ["conf", "endpoints", "odbc_driver", "connect_timeout", "color", "width", "quiet", "verbose", "log_format"];
+
 /// The first global flag on the command line that the command does not look at.
 fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
     let seen: &[&str] = match invocation {
         Invocation::Plan(_) | Invocation::Apply(_) => &GLOBALS,
+        Invocation::Status(_) | Invocation::Check(_) | Invocation::Verify(_) => &ALL_PODS,
         Invocation::Show(_) => &["color", "width"],
         Invocation::Explain(_) => &["width"],
         Invocation::Validate(_) => &["conf", "color", "verbose"],
@@ -450,6 +506,9 @@ mod tests {
             "apply --approve deletes-rows=",
             "apply --deadline 5",
             "lab status --ordinal 1",
+            "status --ordinal 1",
+            "check --watch",
+            "verify --parallel 0",
             "--bogus",
             "bogus",
         ];
@@ -476,6 +535,9 @@ mod tests {
             "validate --conf x --verbose",
             "info --show-secrets",
             "lab status",
+            "status --watch --format json --connect-timeout 1s",
+            "check --conf x --width 80",
+            "verify --only table:SYS.T1 --only SYS.T2 --parallel 4 --flush --format json",
         ];
         for line in right {
             if let Err(e) = read(line) {

@@ -118,7 +118,7 @@ fn configuration(scope: Scope<'_>) -> Vec<Finding> {
         let said = format!("AKU_SERVER_COUNT is {pods}; the manuals know at most 6");
         conf.add(Level::Warn, Vec::new(), said, "");
     }
-    let mut all = conf.or_pass(format!("valid: {pods} pods, {groups} groups, {targets} targets"));
+    let mut all = conf.or_pass(format!("valid; pods: {pods}, groups: {groups}, targets: {targets}"));
     let longest = scope.desired.objects.iter().map(|o| o.name.as_str().len()).max().unwrap_or(0);
     let names = Answers::to("names");
     all.extend(names.or_pass(format!("the longest replication name has {longest} bytes, the limit is 40")));

@@ -215,11 +215,13 @@ fn definitions(scope: Scope<'_>) -> Vec<Finding> {
             }
         }
         let fix = "see that all pods have the same aku.conf; aku plan shows the difference as a diff";
-        for (what, names) in
-            [("replicates other tables", items), ("has another address of its peer", hosts), ("is not LAZY", modes)]
-        {
+        for (what, names) in [
+            ("other tables than aku.conf says", items),
+            ("another peer address than aku.conf says", hosts),
+            ("not LAZY", modes),
+        ] {
             if !names.is_empty() {
-                answers.add(Level::Fail, vec![pod], format!("{} {what} than aku.conf says", shortened(&names)), fix);
+                answers.add(Level::Fail, vec![pod], format!("{what}: {}", shortened(&names)), fix);
             }
         }
     }

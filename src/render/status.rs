@@ -97,7 +97,8 @@ fn pairs(doc: &mut Doc, status: &Status, width: usize) {
     }
     if !quiet.is_empty() {
         let more = if shown.is_empty() { "" } else { "other " };
-        let text = format!("{more}{} of aku.conf: no restart point on either side", counted(quiet.len(), "object"));
+        let text =
+            format!("{more}{} of aku.conf: no restart point seen on either side", counted(quiet.len(), "object"));
         paragraph(doc, Role::Dim, &text, width);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     style::{Doc, Line, Role},
-    words::{count, counted, wrap},
+    words::{count, wrap},
 };
 use crate::{
     topology::Ordinal,
@@ -41,7 +41,7 @@ pub fn verify(report: &Report, statefulset: &str, width: usize) -> Doc {
                     Line::plain(&t.target).with(Role::Dim, format!("   pod {reference}: {}", count(*rows, "row"))),
                 );
                 for (pod, p) in pods {
-                    one(&mut doc, reference, *pod, p, width);
+                    one(&mut doc, (reference, *rows), (*pod, p), width);
                 }
                 if !not_compared.is_empty() {
                     let text = format!("not compared: {} (large objects)", not_compared.join(", "));
@@ -62,7 +62,7 @@ fn paragraph(doc: &mut Doc, role: Role, indent: usize, text: &str, width: usize)
     }
 }
 
-fn one(doc: &mut Doc, reference: Ordinal, pod: Ordinal, p: &PodReport, width: usize) {
+fn one(doc: &mut Doc, (reference, rows): (Ordinal, u64), (pod, p): (Ordinal, &PodReport), width: usize) {
     let (role, word) = match p.verdict {
         Verdict::Equal => (Role::Add, "equal"),
         Verdict::Different => (Role::Destroy, "DIFFERENT"),
@@ -70,6 +70,9 @@ fn one(doc: &mut Doc, reference: Ordinal, pod: Ordinal, p: &PodReport, width: us
     };
     let mut line = Line::plain(format!("  pod {pod}: {}  ", count(p.rows, "row")));
     line.push(role, word);
+    if p.verdict == Verdict::Equal && p.rows != rows {
+        line.push(Role::Dim, "   (rows came or went while they were read)");
+    }
     doc.line(line);
     let kinds = [
         ("same key differs".to_owned(), &p.differs),
@@ -80,7 +83,7 @@ fn one(doc: &mut Doc, reference: Ordinal, pod: Ordinal, p: &PodReport, width: us
         let first = keys.iter().take(KEYS).cloned().collect::<Vec<_>>().join("; ");
         let more = keys.len().saturating_sub(KEYS);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        paragraph(doc, Role::Plain, 4, &format!("{} {what}: {first}{more}", counted(keys.len(), "row")), width);
+        paragraph(doc, Role::Plain, 4, &format!("{what} ({}): {first}{more}", keys.len()), width);
     }
     if p.beyond > 0 {
         let text = format!("{} more disagreed at first sight and were not read again", count(p.beyond, "row"));
