@@ -387,7 +387,8 @@ mod tests {
         use Copying::{From, None, To};
         use Door::{Closed, Open};
         use Link::{Half, Lost, Nothing, Runs, Stands};
-        let table: [(Door, Copying, &[Link], &[Link], State); 22] = [
+        type Case = (Door, Copying, &'static [Link], &'static [Link], State);
+        let table: [Case; 22] = [
             (Open, None, &[], &[], State::Synced),
             (Open, None, &[], &[Nothing, Half], State::Synced),
             (Open, None, &[Runs], &[], State::Synced),

@@ -10,7 +10,10 @@ use clap::{
     parser::ValueSource,
 };
 
-use super::{demo::DemoArgs, info::InfoArgs, lab::LabArgs, time, validate::ValidateArgs};
+use super::{
+    check::CheckArgs, demo::DemoArgs, info::InfoArgs, lab::LabArgs, status::StatusArgs, time, validate::ValidateArgs,
+    verify::VerifyArgs,
+};
 use crate::topology::Ordinal;
 
 /// Keeps Altibase replication between the pods of a StatefulSet in the state that aku.conf declares.
@@ -187,42 +190,6 @@ pub struct PlanArgs {
     /// Show every statement
     #[arg(long, conflicts_with = "format")]
     pub sql: bool,
-}
-
-/// Flags of `aku status`.
-#[derive(Args, Clone, Debug)]
-pub struct StatusArgs {
-    /// Form of the answer on standard output
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Look again every 2 s until Ctrl-C
-    #[arg(short, long)]
-    pub watch: bool,
-}
-
-/// Flags of `aku check`.
-#[derive(Args, Clone, Debug)]
-pub struct CheckArgs {
-    /// Form of the answer on standard output
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
-/// Flags of `aku verify`.
-#[derive(Args, Clone, Debug)]
-pub struct VerifyArgs {
-    /// Only this target, e.g. table:SYS.T1; may be repeated
-    #[arg(long, value_name = "table:USER.TABLE")]
-    pub only: Vec<String>,
-    /// Targets that are compared at once
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
-    pub parallel: u8,
-    /// FLUSH the replications between the pods before rows that differ are read again
-    #[arg(long)]
-    pub flush: bool,
-    /// Form of the answer on standard output
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
 }
 
 /// Forms of output.

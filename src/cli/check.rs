@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    args::{CheckArgs, Common, Format},
+    args::{Common, Format},
     look,
     plan::talk,
     scene::Scene,
@@ -23,6 +24,14 @@ use crate::{
     render,
     topology::{Identifier, Ordinal},
 };
+
+/// Flags of `aku check`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// Form of the answer on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
 
 /// Runs it.
 pub fn run(args: &CheckArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {

@@ -5,7 +5,7 @@
 
 mod apply;
 pub mod args;
-mod check;
+pub mod check;
 pub mod confpath;
 pub mod demo;
 mod env;
@@ -24,13 +24,13 @@ mod run;
 mod scene;
 mod show;
 mod stale;
-mod status;
+pub mod status;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod time;
 pub mod validate;
-mod verify;
+pub mod verify;
 mod watch;
 mod who;
 pub mod wiring;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    args::{Common, Format, StatusArgs},
+    args::{Common, Format},
     look,
     stream::{Look, Streams, answer, shown},
     wiring::World,
@@ -16,6 +17,17 @@ use crate::{exit::Exit, render, status::Status};
 const EVERY: Duration = Duration::from_secs(2);
 /// Cursor home, then erase the screen.
 const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
+
+/// Flags of `aku status`.
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    /// Form of the answer on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Look again every 2 s until Ctrl-C
+    #[arg(short, long)]
+    pub watch: bool,
+}
 
 /// Runs it.
 pub fn run(args: &StatusArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {

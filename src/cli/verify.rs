@@ -11,10 +11,11 @@ use std::{
     time::Duration,
 };
 
+use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    args::{Common, Format, VerifyArgs},
+    args::{Common, Format},
     check::owners,
     look,
     plan::talk,
@@ -46,6 +47,23 @@ const PAUSE: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(60);
 
 type Sessions = BTreeMap<Ordinal, Box<dyn Session>>;
+
+/// Flags of `aku verify`.
+#[derive(Args, Clone, Debug)]
+pub struct VerifyArgs {
+    /// Only this target, e.g. table:SYS.T1; may be repeated
+    #[arg(long, value_name = "table:USER.TABLE")]
+    pub only: Vec<String>,
+    /// Targets that are compared at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub parallel: u8,
+    /// FLUSH the replications between the pods before rows that differ are read again
+    #[arg(long)]
+    pub flush: bool,
+    /// Form of the answer on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
 
 /// Runs it.
 pub fn run(args: &VerifyArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
