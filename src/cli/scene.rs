@@ -135,8 +135,7 @@ impl Scene {
 
     /// Looks at every pod. `retry` is told before each repeated look.
     pub fn observe(&self, world: &dyn World, retry: &mut dyn FnMut(Retry)) -> Observed {
-        // The catalog answers in milliseconds: a server that is silent for as long as a connect may take is frozen.
-        let login = Login { silence_timeout: Some(self.connect_timeout), ..self.login() };
+        let login = Login { silence_timeout: Some(CATALOG_SILENCE.max(self.connect_timeout)), ..self.login() };
         let how = Gathering { login, marker: MarkerView::Elsewhere };
         let mut observed = self.cluster.observe(&self.desired, &how);
         for attempt in 1..=self.conf.query_retry_count {
@@ -163,7 +162,10 @@ impl Scene {
     pub fn plan(&self, observed: &mut Observed) -> Result<Plan, plan::Refusal> {
         let questions = plan::row_questions(&self.desired, observed);
         if !questions.is_empty() {
-            let how = Gathering { login: self.login(), marker: observed.marker.clone() };
+            // A count may take as long as any other statement. The server's own bound should fire first: it says why.
+            let silence = self.login().query_timeout.map(|t| t + COUNT_MARGIN);
+            let login = Login { silence_timeout: silence, ..self.login() };
+            let how = Gathering { login, marker: observed.marker.clone() };
             self.cluster.count(observed, &questions, &how);
         }
         plan::make(&self.desired, observed)
@@ -216,6 +218,13 @@ impl Scene {
         Err(said.unwrap_or(trouble))
     }
 }
+
+/// How long the catalog may be silent before a server counts as frozen. It answers in milliseconds, but V$REPSENDER
+/// waits behind a START towards a black-holed peer, which takes 10 s (`measured.md` 5).
+const CATALOG_SILENCE: Duration = Duration::from_secs(30);
+
+/// How much longer than AKU_QUERY_TIMEOUT we wait for a count.
+const COUNT_MARGIN: Duration = Duration::from_secs(5);
 
 /// Interval of the address check; the documents do not say, one second is assumed (`aku-behaviour.md` B.10).
 const ADDRESS_CHECK_PAUSE: Duration = Duration::from_secs(1);
