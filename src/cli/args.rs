@@ -10,7 +10,10 @@ use clap::{
     parser::ValueSource,
 };
 
-use super::{demo::DemoArgs, info::InfoArgs, lab::LabArgs, time, validate::ValidateArgs};
+use super::{
+    check::CheckArgs, demo::DemoArgs, info::InfoArgs, lab::LabArgs, status::StatusArgs, time, validate::ValidateArgs,
+    verify::VerifyArgs,
+};
 use crate::topology::Ordinal;
 
 /// Keeps Altibase replication between the pods of a StatefulSet in the state that aku.conf declares.
@@ -143,6 +146,12 @@ enum Command {
     Plan(PlanArgs),
     /// Do it
     Apply(ApplyArgs),
+    /// Show the pods, their pairs and what is kept for whom
+    Status(StatusArgs),
+    /// Ask every preflight question on every pod
+    Check(CheckArgs),
+    /// Compare the contents of the tables between the pods
+    Verify(VerifyArgs),
     /// Show a saved plan
     Show(ShowArgs),
     /// Tell the long story behind a code
@@ -266,6 +275,12 @@ pub enum Invocation {
     Plan(PlanArgs),
     /// `aku apply`
     Apply(ApplyArgs),
+    /// `aku status`
+    Status(StatusArgs),
+    /// `aku check`
+    Check(CheckArgs),
+    /// `aku verify`
+    Verify(VerifyArgs),
     /// `aku show`
     Show(ShowArgs),
     /// `aku explain`
@@ -326,6 +341,9 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
     match command {
         Command::Plan(a) => ("plan", Invocation::Plan(a)),
         Command::Apply(a) => ("apply", Invocation::Apply(a)),
+        Command::Status(a) => ("status", Invocation::Status(a)),
+        Command::Check(a) => ("check", Invocation::Check(a)),
+        Command::Verify(a) => ("verify", Invocation::Verify(a)),
         Command::Show(a) => ("show", Invocation::Show(a)),
         Command::Explain(a) => ("explain", Invocation::Explain(a)),
         Command::Validate(a) => ("validate", Invocation::Validate(a)),
@@ -349,10 +367,15 @@ const GLOBALS: [&str; 10] = [
     "log_format",
 ];
 
+/// Those of commands that are about all pods.
+const ALL_PODS: [&str; 9] =
+    ["conf", "endpoints", "odbc_driver", "connect_timeout", "color", "width", "quiet", "verbose", "log_format"];
+
 /// The first global flag on the command line that the command does not look at.
 fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
     let seen: &[&str] = match invocation {
         Invocation::Plan(_) | Invocation::Apply(_) => &GLOBALS,
+        Invocation::Status(_) | Invocation::Check(_) | Invocation::Verify(_) => &ALL_PODS,
         Invocation::Show(_) => &["color", "width"],
         Invocation::Explain(_) => &["width"],
         Invocation::Validate(_) => &["conf", "color", "verbose"],
@@ -450,6 +473,9 @@ mod tests {
             "apply --approve deletes-rows=",
             "apply --deadline 5",
             "lab status --ordinal 1",
+            "status --ordinal 1",
+            "check --watch",
+            "verify --parallel 0",
             "--bogus",
             "bogus",
         ];
@@ -476,6 +502,9 @@ mod tests {
             "validate --conf x --verbose",
             "info --show-secrets",
             "lab status",
+            "status --watch --format json --connect-timeout 1s",
+            "check --conf x --width 80",
+            "verify --only table:SYS.T1 --only SYS.T2 --parallel 4 --flush --format json",
         ];
         for line in right {
             if let Err(e) = read(line) {

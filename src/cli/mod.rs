@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod args;
+pub mod check;
 pub mod confpath;
 pub mod demo;
 mod env;
@@ -15,6 +16,7 @@ pub mod lab;
 mod legacy;
 mod legacy_log;
 mod legacy_phase;
+mod look;
 mod marker;
 mod outcome;
 mod plan;
@@ -22,11 +24,13 @@ mod run;
 mod scene;
 mod show;
 mod stale;
+pub mod status;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod time;
 pub mod validate;
+pub mod verify;
 mod watch;
 mod who;
 pub mod wiring;

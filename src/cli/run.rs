@@ -7,9 +7,9 @@ use clap::error::ErrorKind;
 use super::{
     apply,
     args::{self, Common, Invocation, LogFormat},
-    demo, explain, info, lab, legacy, plan, show,
+    check, demo, explain, info, lab, legacy, plan, show, status,
     stream::{Look, Streams, answer, tell},
-    validate,
+    validate, verify,
     wiring::World,
 };
 use crate::{conf, exit::Exit, render::Colour};
@@ -30,6 +30,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
     match invocation {
         Invocation::Plan(a) => plan::run(&a, &common, world, &look, s),
         Invocation::Apply(a) => apply::run(&a, &common, world, &look, s),
+        Invocation::Status(a) => status::run(&a, &common, world, &look, s),
+        Invocation::Check(a) => check::run(&a, &common, world, &look, s),
+        Invocation::Verify(a) => verify::run(&a, &common, world, &look, s),
         Invocation::Show(a) => show::run(&a, &look, s),
         Invocation::Explain(a) => explain::run(&a, &look, s),
         Invocation::Validate(a) => validate::run(&a, &env, s.out, s.err),

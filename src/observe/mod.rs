@@ -4,6 +4,7 @@
 //! names the state of each side of a pair.
 
 mod gather;
+pub mod layout;
 mod model;
 mod parse;
 

@@ -2,4 +2,5 @@
 
 mod commands;
 mod front_door;
+mod looks;
 mod world;
