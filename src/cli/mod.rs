@@ -5,10 +5,13 @@
 
 mod apply;
 pub mod args;
+mod capture;
 pub mod confpath;
 pub mod demo;
+mod diff;
 mod env;
 mod explain;
+mod file_args;
 pub mod gate;
 pub mod info;
 pub mod lab;
@@ -16,6 +19,7 @@ mod legacy;
 mod legacy_log;
 mod legacy_phase;
 mod marker;
+mod offline;
 mod outcome;
 mod plan;
 mod run;

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use super::{
     apply,
     args::{self, Common, Invocation, LogFormat},
-    demo, explain, info, lab, legacy, plan, show,
+    capture, demo, diff, explain, info, lab, legacy, plan, show,
     stream::{Look, Streams, answer, tell},
     validate,
     wiring::World,
@@ -31,6 +31,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
         Invocation::Plan(a) => plan::run(&a, &common, world, &look, s),
         Invocation::Apply(a) => apply::run(&a, &common, world, &look, s),
         Invocation::Show(a) => show::run(&a, &look, s),
+        Invocation::Graph(a) => show::graph(&a, &look, s),
+        Invocation::Capture(a) => capture::run(&a, &common, world, &look, s),
+        Invocation::Diff(a) => diff::run(&a, &look, s),
         Invocation::Explain(a) => explain::run(&a, &look, s),
         Invocation::Validate(a) => validate::run(&a, &env, s.out, s.err),
         Invocation::Info(a) => info::run(&a, &env, s.out, s.err),

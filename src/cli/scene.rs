@@ -24,7 +24,7 @@ use crate::{
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
     plan::{self, Plan, saved},
     render::Trouble,
-    topology::Ordinal,
+    topology::{Ordinal, Target},
 };
 
 /// Variable with the endpoints file.
@@ -162,11 +162,16 @@ impl Scene {
     /// The planner's refusal.
     pub fn plan(&self, observed: &mut Observed) -> Result<Plan, plan::Refusal> {
         let questions = plan::row_questions(&self.desired, observed);
+        self.count(observed, &questions);
+        plan::make(&self.desired, observed)
+    }
+
+    /// Counts rows and notes them.
+    pub fn count(&self, observed: &mut Observed, questions: &[(Ordinal, Vec<Target>)]) {
         if !questions.is_empty() {
             let how = Gathering { login: self.login(), marker: observed.marker.clone() };
-            self.cluster.count(observed, &questions, &how);
+            self.cluster.count(observed, questions, &how);
         }
-        plan::make(&self.desired, observed)
     }
 
     /// Where this pod's marker is, when it is on this machine.
