@@ -18,6 +18,7 @@ pub mod cli;
 pub mod conf;
 pub mod db;
 pub mod desired;
+pub mod document;
 pub mod exit;
 pub mod lab;
 pub mod observe;

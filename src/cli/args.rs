@@ -11,7 +11,14 @@ use clap::{
 };
 
 use super::{
-    check::CheckArgs, demo::DemoArgs, info::InfoArgs, lab::LabArgs, status::StatusArgs, time, validate::ValidateArgs,
+    check::CheckArgs,
+    demo::DemoArgs,
+    file_args::{CaptureArgs, DiffArgs, GraphArgs, ShowArgs},
+    info::InfoArgs,
+    lab::LabArgs,
+    status::StatusArgs,
+    time,
+    validate::ValidateArgs,
     verify::VerifyArgs,
 };
 use crate::topology::Ordinal;
@@ -154,6 +161,12 @@ enum Command {
     Verify(VerifyArgs),
     /// Show a saved plan
     Show(ShowArgs),
+    /// Show the order of a saved plan as a graph
+    Graph(GraphArgs),
+    /// Save what the pods look like now, to plan from later
+    Capture(CaptureArgs),
+    /// Tell what differs between two saved plans
+    Diff(DiffArgs),
     /// Tell the long story behind a code
     Explain(ExplainArgs),
     /// Check aku.conf
@@ -187,6 +200,12 @@ pub struct PlanArgs {
     /// Exit 2 when there is something to do
     #[arg(long)]
     pub exit_code: bool,
+    /// Plan from a file saved by `aku capture`, without any database
+    #[arg(long, value_name = "CAPTURE")]
+    pub from: Option<PathBuf>,
+    /// Compare with a saved plan: exit 0 when both say the same, 2 and the differences otherwise
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["exit_code", "sql", "format"])]
+    pub against: Option<PathBuf>,
     /// Show every statement
     #[arg(long, conflicts_with = "format")]
     pub sql: bool,
@@ -248,19 +267,6 @@ impl Approve {
     }
 }
 
-/// Flags of `aku show`.
-#[derive(Args, Clone, Debug)]
-pub struct ShowArgs {
-    /// A file saved by `aku plan -o`
-    pub file: PathBuf,
-    /// Form of the plan on standard output
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Show every statement
-    #[arg(long, conflicts_with = "format")]
-    pub sql: bool,
-}
-
 /// Flags of `aku explain`.
 #[derive(Args, Clone, Debug)]
 pub struct ExplainArgs {
@@ -283,6 +289,12 @@ pub enum Invocation {
     Verify(VerifyArgs),
     /// `aku show`
     Show(ShowArgs),
+    /// `aku graph`
+    Graph(GraphArgs),
+    /// `aku capture`
+    Capture(CaptureArgs),
+    /// `aku diff`
+    Diff(DiffArgs),
     /// `aku explain`
     Explain(ExplainArgs),
     /// `aku validate`
@@ -345,6 +357,9 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
         Command::Check(a) => ("check", Invocation::Check(a)),
         Command::Verify(a) => ("verify", Invocation::Verify(a)),
         Command::Show(a) => ("show", Invocation::Show(a)),
+        Command::Graph(a) => ("graph", Invocation::Graph(a)),
+        Command::Capture(a) => ("capture", Invocation::Capture(a)),
+        Command::Diff(a) => ("diff", Invocation::Diff(a)),
         Command::Explain(a) => ("explain", Invocation::Explain(a)),
         Command::Validate(a) => ("validate", Invocation::Validate(a)),
         Command::Info(a) => ("info", Invocation::Info(InfoArgs { conf: a.conf.or_else(|| common.conf.clone()), ..a })),
@@ -374,13 +389,16 @@ const ALL_PODS: [&str; 9] =
 /// The first global flag on the command line that the command does not look at.
 fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
     let seen: &[&str] = match invocation {
-        Invocation::Plan(_) | Invocation::Apply(_) => &GLOBALS,
+        Invocation::Plan(PlanArgs { from: Some(_), .. }) => {
+            &["conf", "ordinal", "color", "width", "quiet", "verbose", "log_format"]
+        }
+        Invocation::Plan(_) | Invocation::Apply(_) | Invocation::Capture(_) => &GLOBALS,
         Invocation::Status(_) | Invocation::Check(_) | Invocation::Verify(_) => &ALL_PODS,
-        Invocation::Show(_) => &["color", "width"],
+        Invocation::Show(_) | Invocation::Diff(_) => &["color", "width"],
         Invocation::Explain(_) => &["width"],
         Invocation::Validate(_) => &["conf", "color", "verbose"],
         Invocation::Info(_) => &["conf", "color"],
-        Invocation::Lab(_) | Invocation::Demo(_) => &[],
+        Invocation::Lab(_) | Invocation::Demo(_) | Invocation::Graph(_) => &[],
         Invocation::Legacy(_) => {
             &["conf", "endpoints", "odbc_driver", "ordinal", "connect_timeout", "verbose", "log_format"]
         }
@@ -476,6 +494,18 @@ mod tests {
             "status --ordinal 1",
             "check --watch",
             "verify --parallel 0",
+            "capture",
+            "capture -o x --format json",
+            "diff a",
+            "graph a --width 80",
+            "graph a --format html",
+            "show a --format svg",
+            "diff a b --ordinal 1",
+            "plan --from x --endpoints y",
+            "plan --from x --odbc-driver y",
+            "plan --from x --connect-timeout 1s",
+            "plan --against x --exit-code",
+            "plan --against x --format json",
             "--bogus",
             "bogus",
         ];
@@ -496,6 +526,12 @@ mod tests {
             "apply end --yes --deadline 90s",
             "apply p.json --yes --approve deletes-rows=altibase-sts/2 --approve member-down",
             "show p.json --format json",
+            "capture -o x.json --ordinal 2",
+            "plan end --from x.json --conf y --ordinal 2 -o z.json",
+            "plan --from x.json --against y.json",
+            "diff a b --format json",
+            "graph a --format mermaid",
+            "show a --format html",
             "explain",
             "explain R033",
             "--conf x validate -v",

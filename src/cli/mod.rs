@@ -5,11 +5,14 @@
 
 mod apply;
 pub mod args;
+mod capture;
 pub mod check;
 pub mod confpath;
 pub mod demo;
+mod diff;
 mod env;
 mod explain;
+mod file_args;
 pub mod gate;
 pub mod info;
 pub mod lab;
@@ -18,6 +21,7 @@ mod legacy_log;
 mod legacy_phase;
 mod look;
 mod marker;
+mod offline;
 mod outcome;
 mod plan;
 mod run;

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use super::{
     apply,
     args::{self, Common, Invocation, LogFormat},
-    check, demo, explain, info, lab, legacy, plan, show, status,
+    capture, check, demo, diff, explain, info, lab, legacy, plan, show, status,
     stream::{Look, Streams, answer, tell},
     validate, verify,
     wiring::World,
@@ -34,6 +34,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
         Invocation::Check(a) => check::run(&a, &common, world, &look, s),
         Invocation::Verify(a) => verify::run(&a, &common, world, &look, s),
         Invocation::Show(a) => show::run(&a, &look, s),
+        Invocation::Graph(a) => show::graph(&a, &look, s),
+        Invocation::Capture(a) => capture::run(&a, &common, world, &look, s),
+        Invocation::Diff(a) => diff::run(&a, &look, s),
         Invocation::Explain(a) => explain::run(&a, &look, s),
         Invocation::Validate(a) => validate::run(&a, &env, s.out, s.err),
         Invocation::Info(a) => info::run(&a, &env, s.out, s.err),

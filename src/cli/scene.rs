@@ -24,7 +24,7 @@ use crate::{
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
     plan::{self, Plan, saved},
     render::Trouble,
-    topology::Ordinal,
+    topology::{Ordinal, Target},
 };
 
 /// Variable with the endpoints file.
@@ -161,14 +161,19 @@ impl Scene {
     /// The planner's refusal.
     pub fn plan(&self, observed: &mut Observed) -> Result<Plan, plan::Refusal> {
         let questions = plan::row_questions(&self.desired, observed);
+        self.count(observed, &questions);
+        plan::make(&self.desired, observed)
+    }
+
+    /// Counts rows and notes them.
+    pub fn count(&self, observed: &mut Observed, questions: &[(Ordinal, Vec<Target>)]) {
         if !questions.is_empty() {
             // A count may take as long as any other statement. The server's own bound should fire first: it says why.
             let silence = self.login().query_timeout.map(|t| t + COUNT_MARGIN);
             let login = Login { silence_timeout: silence, ..self.login() };
             let how = Gathering { login, marker: observed.marker.clone() };
-            self.cluster.count(observed, &questions, &how);
+            self.cluster.count(observed, questions, &how);
         }
-        plan::make(&self.desired, observed)
     }
 
     /// Where this pod's marker is, when it is on this machine.

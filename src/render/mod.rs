@@ -2,6 +2,10 @@
 //! test in the top-level `snapshots/` directory.
 
 mod check;
+mod diff;
+mod graph;
+mod html;
+mod markdown;
 pub mod op;
 mod plan;
 mod progress;
@@ -9,12 +13,17 @@ mod report;
 mod row;
 mod status;
 mod style;
+mod svg;
 mod table;
 mod trouble;
 mod verify;
 pub mod words;
 
 pub use check::check;
+pub use diff::diff;
+pub use graph::{dot, mermaid};
+pub use html::html;
+pub use markdown::markdown;
 pub use plan::{Head, Layout, Sql, approval_flags, plan};
 pub use progress::event;
 pub use report::{reached, report, state_now};
@@ -27,3 +36,5 @@ pub use verify::verify;
 pub mod fixtures;
 #[cfg(test)]
 pub mod golden;
+#[cfg(test)]
+mod golden_files;
