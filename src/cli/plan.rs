@@ -32,7 +32,7 @@ fn planned(
 ) -> Result<Exit, Exit> {
     let scene = open(args, common, world, look, s)?;
     let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
-    let plan = match scene.plan(&mut observed) {
+    let plan = match scene.plan(world, &mut observed) {
         Ok(plan) => plan,
         Err(refusal) => {
             let trouble = refused(&refusal, &observed, scene.who.pod);
