@@ -115,7 +115,7 @@ fn open(
 
 fn plan(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<(Plan, Observed), Trouble> {
     let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
-    match scene.plan(&mut observed) {
+    match scene.plan(world, &mut observed) {
         Ok(plan) => Ok((plan, observed)),
         Err(refusal) => Err(refused(&refusal, &observed, scene.who.pod)),
     }

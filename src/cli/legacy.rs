@@ -75,7 +75,7 @@ fn goes(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_, '_
     if what == What::Start {
         may_start(&observed, &scene, scene.marker_path(world).as_deref(), log)?;
     }
-    let plan = scene.plan(&mut observed).map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
+    let plan = scene.plan(world, &mut observed).map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
     for note in &plan.notes {
         log.write(Level::Warn, About::default(), &format!("{} [{}]", note.text, note.code.word()));
     }

@@ -90,7 +90,7 @@ pub(super) struct Made {
 fn live(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<Made, Exit> {
     let scene = open(args, common, world, look, s)?;
     let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
-    match scene.plan(&mut observed) {
+    match scene.plan(world, &mut observed) {
         Ok(plan) => Ok(Made { plan, here: scene.who.here, digest: scene.digest.clone(), at: world.now() }),
         Err(refusal) => {
             let trouble = refused(&refusal, &observed, scene.who.pod);

@@ -135,9 +135,7 @@ impl Scene {
 
     /// Looks at every pod. `retry` is told before each repeated look.
     pub fn observe(&self, world: &dyn World, retry: &mut dyn FnMut(Retry)) -> Observed {
-        let login = Login { silence_timeout: Some(CATALOG_SILENCE.max(self.connect_timeout)), ..self.login() };
-        let how = Gathering { login, marker: MarkerView::Elsewhere };
-        let mut observed = self.cluster.observe(&self.desired, &how);
+        let mut observed = self.cluster.observe(&self.desired, &self.gathering());
         for attempt in 1..=self.conf.query_retry_count {
             let busy: Vec<Ordinal> = busy(&observed);
             if busy.is_empty() {
@@ -145,9 +143,7 @@ impl Scene {
             }
             retry(Retry { pods: busy.clone(), attempt, of: self.conf.query_retry_count });
             world.sleep(self.conf.query_retry_delay);
-            let mut again = self.desired.clone();
-            again.pods.retain(|pod, _| busy.contains(pod));
-            observed.pods.extend(self.cluster.observe(&again, &how).pods);
+            self.look_again(&busy, &mut observed);
         }
         let started_at = observed.pod(self.who.pod).and_then(|p| p.server.started_at_s);
         observed.marker = marker::view(self.marker_path(world).as_ref(), started_at);
@@ -155,25 +151,50 @@ impl Scene {
         observed
     }
 
-    /// Plans from what was seen, after counting the rows that the decision hangs on.
+    /// Plans from what was seen, after counting the rows that the decision hangs on. A pod whose SYSDBA slot was taken
+    /// between the look and the count (another start looks at it, too) is looked at and counted again.
     ///
     /// # Errors
     /// The planner's refusal.
-    pub fn plan(&self, observed: &mut Observed) -> Result<Plan, plan::Refusal> {
-        let questions = plan::row_questions(&self.desired, observed);
-        self.count(observed, &questions);
+    pub fn plan(&self, world: &dyn World, observed: &mut Observed) -> Result<Plan, plan::Refusal> {
+        for attempt in 0..=self.conf.query_retry_count {
+            let questions = plan::row_questions(&self.desired, observed);
+            if questions.is_empty() {
+                break;
+            }
+            let asked: Vec<Ordinal> = questions.iter().map(|(pod, _)| *pod).collect();
+            self.count(observed, &questions);
+            let missed: Vec<Ordinal> = busy(observed).into_iter().filter(|pod| asked.contains(pod)).collect();
+            if missed.is_empty() || attempt == self.conf.query_retry_count {
+                break;
+            }
+            world.sleep(self.conf.query_retry_delay);
+            self.look_again(&missed, observed);
+        }
         plan::make(&self.desired, observed)
     }
 
     /// Counts rows and notes them.
     pub fn count(&self, observed: &mut Observed, questions: &[(Ordinal, Vec<Target>)]) {
-        if !questions.is_empty() {
-            // A count may take as long as any other statement. The server's own bound should fire first: it says why.
-            let silence = self.login().query_timeout.map(|t| t + COUNT_MARGIN);
-            let login = Login { silence_timeout: silence, ..self.login() };
-            let how = Gathering { login, marker: observed.marker.clone() };
-            self.cluster.count(observed, questions, &how);
+        if questions.is_empty() {
+            return;
         }
+        // A count may take as long as any other statement. The server's own bound should fire first: it says why.
+        let silence = self.login().query_timeout.map(|t| t + COUNT_MARGIN);
+        let login = Login { silence_timeout: silence, ..self.login() };
+        let how = Gathering { login, marker: observed.marker.clone() };
+        self.cluster.count(observed, questions, &how);
+    }
+
+    fn look_again(&self, pods: &[Ordinal], observed: &mut Observed) {
+        let mut again = self.desired.clone();
+        again.pods.retain(|pod, _| pods.contains(pod));
+        observed.pods.extend(self.cluster.observe(&again, &self.gathering()).pods);
+    }
+
+    fn gathering(&self) -> Gathering {
+        let login = Login { silence_timeout: Some(CATALOG_SILENCE.max(self.connect_timeout)), ..self.login() };
+        Gathering { login, marker: MarkerView::Elsewhere }
     }
 
     /// Where this pod's marker is, when it is on this machine.
@@ -259,8 +280,9 @@ impl std::fmt::Display for Retry {
         let pods: Vec<String> = self.pods.iter().map(ToString::to_string).collect();
         write!(
             f,
-            "pod {} is busy: another SYSDBA session holds the only slot (ERR-41041), attempt {} of {}",
-            pods.join(", "),
+            "{} {} busy: another SYSDBA session holds the only slot (ERR-41041), attempt {} of {}",
+            if pods.len() == 1 { format!("pod {}", pods[0]) } else { format!("pods {}", pods.join(", ")) },
+            if pods.len() == 1 { "is" } else { "are" },
             self.attempt,
             self.of
         )
