@@ -135,7 +135,7 @@ impl Scene {
 
     /// Looks at every pod. `retry` is told before each repeated look.
     pub fn observe(&self, world: &dyn World, retry: &mut dyn FnMut(Retry)) -> Observed {
-        let mut observed = self.cluster.observe(&self.desired, &self.gathering());
+        let mut observed = self.look();
         for attempt in 1..=self.conf.query_retry_count {
             let busy: Vec<Ordinal> = busy(&observed);
             if busy.is_empty() {
@@ -143,7 +143,7 @@ impl Scene {
             }
             retry(Retry { pods: busy.clone(), attempt, of: self.conf.query_retry_count });
             world.sleep(self.conf.query_retry_delay);
-            self.look_again(&busy, &mut observed);
+            observed = self.look();
         }
         let started_at = observed.pod(self.who.pod).and_then(|p| p.server.started_at_s);
         observed.marker = marker::view(self.marker_path(world).as_ref(), started_at);
@@ -157,39 +157,41 @@ impl Scene {
     /// # Errors
     /// The planner's refusal.
     pub fn plan(&self, world: &dyn World, observed: &mut Observed) -> Result<Plan, plan::Refusal> {
-        for attempt in 0..=self.conf.query_retry_count {
+        let mut left = self.conf.query_retry_count;
+        let mut missed = false;
+        loop {
             let questions = plan::row_questions(&self.desired, observed);
-            if questions.is_empty() {
-                break;
-            }
-            let asked: Vec<Ordinal> = questions.iter().map(|(pod, _)| *pod).collect();
             self.count(observed, &questions);
-            let missed: Vec<Ordinal> = busy(observed).into_iter().filter(|pod| asked.contains(pod)).collect();
-            if missed.is_empty() || attempt == self.conf.query_retry_count {
+            let busy = busy(observed);
+            missed |= questions.iter().any(|(pod, _)| busy.contains(pod));
+            if busy.is_empty() || !missed || left == 0 {
                 break;
             }
+            left -= 1;
             world.sleep(self.conf.query_retry_delay);
-            self.look_again(&missed, observed);
+            observed.pods = self.look().pods;
         }
         plan::make(&self.desired, observed)
     }
 
     /// Counts rows and notes them.
     pub fn count(&self, observed: &mut Observed, questions: &[(Ordinal, Vec<Target>)]) {
-        if questions.is_empty() {
-            return;
+        if !questions.is_empty() {
+            self.cluster.count(observed, questions, &self.counting(observed));
         }
-        // A count may take as long as any other statement. The server's own bound should fire first: it says why.
-        let silence = self.login().query_timeout.map(|t| t + COUNT_MARGIN);
-        let login = Login { silence_timeout: silence, ..self.login() };
-        let how = Gathering { login, marker: observed.marker.clone() };
-        self.cluster.count(observed, questions, &how);
     }
 
-    fn look_again(&self, pods: &[Ordinal], observed: &mut Observed) {
-        let mut again = self.desired.clone();
-        again.pods.retain(|pod, _| pods.contains(pod));
-        observed.pods.extend(self.cluster.observe(&again, &self.gathering()).pods);
+    /// Looks at every pod, not only at those that were busy: what keeps a slot busy is usually another start, so the
+    /// other pods have changed as well, and two ages in one picture show pods that are not connected.
+    fn look(&self) -> Observed {
+        self.cluster.observe(&self.desired, &self.gathering())
+    }
+
+    /// A count may take as long as any other statement. The server's own bound should fire first: it says why.
+    fn counting(&self, observed: &Observed) -> Gathering {
+        let silence = self.login().query_timeout.map(|t| t + COUNT_MARGIN);
+        let login = Login { silence_timeout: silence, ..self.login() };
+        Gathering { login, marker: observed.marker.clone() }
     }
 
     fn gathering(&self) -> Gathering {
