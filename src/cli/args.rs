@@ -10,7 +10,17 @@ use clap::{
     parser::ValueSource,
 };
 
-use super::{demo::DemoArgs, info::InfoArgs, lab::LabArgs, time, validate::ValidateArgs};
+use super::{
+    check::CheckArgs,
+    demo::DemoArgs,
+    file_args::{CaptureArgs, DiffArgs, GraphArgs, ShowArgs},
+    info::InfoArgs,
+    lab::LabArgs,
+    status::StatusArgs,
+    time,
+    validate::ValidateArgs,
+    verify::VerifyArgs,
+};
 use crate::topology::Ordinal;
 
 /// Keeps Altibase replication between the pods of a StatefulSet in the state that aku.conf declares.
@@ -143,8 +153,20 @@ enum Command {
     Plan(PlanArgs),
     /// Do it
     Apply(ApplyArgs),
+    /// Show the pods, their pairs and what is kept for whom
+    Status(StatusArgs),
+    /// Ask every preflight question on every pod
+    Check(CheckArgs),
+    /// Compare the contents of the tables between the pods
+    Verify(VerifyArgs),
     /// Show a saved plan
     Show(ShowArgs),
+    /// Show the order of a saved plan as a graph
+    Graph(GraphArgs),
+    /// Save what the pods look like now, to plan from later
+    Capture(CaptureArgs),
+    /// Tell what differs between two saved plans
+    Diff(DiffArgs),
     /// Tell the long story behind a code
     Explain(ExplainArgs),
     /// Check aku.conf
@@ -178,6 +200,12 @@ pub struct PlanArgs {
     /// Exit 2 when there is something to do
     #[arg(long)]
     pub exit_code: bool,
+    /// Plan from a file saved by `aku capture`, without any database
+    #[arg(long, value_name = "CAPTURE")]
+    pub from: Option<PathBuf>,
+    /// Compare with a saved plan: exit 0 when both say the same, 2 and the differences otherwise
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["exit_code", "sql", "format"])]
+    pub against: Option<PathBuf>,
     /// Show every statement
     #[arg(long, conflicts_with = "format")]
     pub sql: bool,
@@ -239,19 +267,6 @@ impl Approve {
     }
 }
 
-/// Flags of `aku show`.
-#[derive(Args, Clone, Debug)]
-pub struct ShowArgs {
-    /// A file saved by `aku plan -o`
-    pub file: PathBuf,
-    /// Form of the plan on standard output
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-    /// Show every statement
-    #[arg(long, conflicts_with = "format")]
-    pub sql: bool,
-}
-
 /// Flags of `aku explain`.
 #[derive(Args, Clone, Debug)]
 pub struct ExplainArgs {
@@ -266,8 +281,20 @@ pub enum Invocation {
     Plan(PlanArgs),
     /// `aku apply`
     Apply(ApplyArgs),
+    /// `aku status`
+    Status(StatusArgs),
+    /// `aku check`
+    Check(CheckArgs),
+    /// `aku verify`
+    Verify(VerifyArgs),
     /// `aku show`
     Show(ShowArgs),
+    /// `aku graph`
+    Graph(GraphArgs),
+    /// `aku capture`
+    Capture(CaptureArgs),
+    /// `aku diff`
+    Diff(DiffArgs),
     /// `aku explain`
     Explain(ExplainArgs),
     /// `aku validate`
@@ -326,7 +353,13 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
     match command {
         Command::Plan(a) => ("plan", Invocation::Plan(a)),
         Command::Apply(a) => ("apply", Invocation::Apply(a)),
+        Command::Status(a) => ("status", Invocation::Status(a)),
+        Command::Check(a) => ("check", Invocation::Check(a)),
+        Command::Verify(a) => ("verify", Invocation::Verify(a)),
         Command::Show(a) => ("show", Invocation::Show(a)),
+        Command::Graph(a) => ("graph", Invocation::Graph(a)),
+        Command::Capture(a) => ("capture", Invocation::Capture(a)),
+        Command::Diff(a) => ("diff", Invocation::Diff(a)),
         Command::Explain(a) => ("explain", Invocation::Explain(a)),
         Command::Validate(a) => ("validate", Invocation::Validate(a)),
         Command::Info(a) => ("info", Invocation::Info(InfoArgs { conf: a.conf.or_else(|| common.conf.clone()), ..a })),
@@ -349,15 +382,23 @@ const GLOBALS: [&str; 10] = [
     "log_format",
 ];
 
+/// Those of commands that are about all pods.
+const ALL_PODS: [&str; 9] =
+    ["conf", "endpoints", "odbc_driver", "connect_timeout", "color", "width", "quiet", "verbose", "log_format"];
+
 /// The first global flag on the command line that the command does not look at.
 fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
     let seen: &[&str] = match invocation {
-        Invocation::Plan(_) | Invocation::Apply(_) => &GLOBALS,
-        Invocation::Show(_) => &["color", "width"],
+        Invocation::Plan(PlanArgs { from: Some(_), .. }) => {
+            &["conf", "ordinal", "color", "width", "quiet", "verbose", "log_format"]
+        }
+        Invocation::Plan(_) | Invocation::Apply(_) | Invocation::Capture(_) => &GLOBALS,
+        Invocation::Status(_) | Invocation::Check(_) | Invocation::Verify(_) => &ALL_PODS,
+        Invocation::Show(_) | Invocation::Diff(_) => &["color", "width"],
         Invocation::Explain(_) => &["width"],
         Invocation::Validate(_) => &["conf", "color", "verbose"],
         Invocation::Info(_) => &["conf", "color"],
-        Invocation::Lab(_) | Invocation::Demo(_) => &[],
+        Invocation::Lab(_) | Invocation::Demo(_) | Invocation::Graph(_) => &[],
         Invocation::Legacy(_) => {
             &["conf", "endpoints", "odbc_driver", "ordinal", "connect_timeout", "verbose", "log_format"]
         }
@@ -450,6 +491,21 @@ mod tests {
             "apply --approve deletes-rows=",
             "apply --deadline 5",
             "lab status --ordinal 1",
+            "status --ordinal 1",
+            "check --watch",
+            "verify --parallel 0",
+            "capture",
+            "capture -o x --format json",
+            "diff a",
+            "graph a --width 80",
+            "graph a --format html",
+            "show a --format svg",
+            "diff a b --ordinal 1",
+            "plan --from x --endpoints y",
+            "plan --from x --odbc-driver y",
+            "plan --from x --connect-timeout 1s",
+            "plan --against x --exit-code",
+            "plan --against x --format json",
             "--bogus",
             "bogus",
         ];
@@ -470,12 +526,21 @@ mod tests {
             "apply end --yes --deadline 90s",
             "apply p.json --yes --approve deletes-rows=altibase-sts/2 --approve member-down",
             "show p.json --format json",
+            "capture -o x.json --ordinal 2",
+            "plan end --from x.json --conf y --ordinal 2 -o z.json",
+            "plan --from x.json --against y.json",
+            "diff a b --format json",
+            "graph a --format mermaid",
+            "show a --format html",
             "explain",
             "explain R033",
             "--conf x validate -v",
             "validate --conf x --verbose",
             "info --show-secrets",
             "lab status",
+            "status --watch --format json --connect-timeout 1s",
+            "check --conf x --width 80",
+            "verify --only table:SYS.T1 --only SYS.T2 --parallel 4 --flush --format json",
         ];
         for line in right {
             if let Err(e) = read(line) {

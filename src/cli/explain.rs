@@ -1,21 +1,48 @@
-//! `aku explain CODE`: the long story behind a code of a plan, a refusal or an exit.
+//! `aku explain CODE`: the long story behind a code of a plan, a refusal or a failed action.
 
 use super::{
     args::ExplainArgs,
     stream::{Look, Streams, answer, fail},
 };
 use crate::{
+    apply::codes,
     exit::Exit,
     plan::Code,
     render::{Trouble, words::wrap},
 };
 
+/// A code with its kind and its story.
+struct Entry {
+    word: &'static str,
+    kind: &'static str,
+    story: &'static str,
+}
+
+/// Every code there is: of plans first, then of runs.
+fn entries() -> impl Iterator<Item = Entry> {
+    let of_plans = Code::ALL.iter().map(|c| Entry { word: c.word(), kind: kind(c.word()), story: c.story() });
+    let of_runs = codes::Code::ALL.iter().map(|c| Entry {
+        word: c.word(),
+        kind: "what went wrong in an action",
+        story: c.story(),
+    });
+    of_plans.chain(of_runs)
+}
+
+fn kind(word: &str) -> &'static str {
+    match word.as_bytes().first() {
+        Some(b'R') => "a reason why something is done",
+        Some(b'W') => "something to mind; it stops nothing",
+        _ => "a reason why there is no plan",
+    }
+}
+
 /// Runs it.
 pub fn run(args: &ExplainArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
     let text = match &args.code {
-        None => list(),
-        Some(asked) => match Code::ALL.iter().find(|c| matches(c.word(), asked)) {
-            Some(code) => story(*code, look.width),
+        None => entries().flat_map(|e| [e.word, "\n"]).collect(),
+        Some(asked) => match entries().find(|e| matches(e.word, asked)) {
+            Some(e) => format!("{}    ({})\n\n{}\n", e.word, e.kind, wrap(e.story, look.width).join("\n")),
             None => return fail(s, look, &unknown(asked)),
         },
     };
@@ -31,24 +58,9 @@ fn matches(word: &str, asked: &str) -> bool {
     word.eq_ignore_ascii_case(asked) || number.eq_ignore_ascii_case(asked)
 }
 
-fn list() -> String {
-    let lines: Vec<String> = Code::ALL.iter().map(|c| c.word().to_owned()).collect();
-    format!("{}\n", lines.join("\n"))
-}
-
-fn story(code: Code, width: usize) -> String {
-    let kind = match code.word().as_bytes().first() {
-        Some(b'R') => "a reason why something is done",
-        Some(b'W') => "something to mind; it stops nothing",
-        _ => "a reason why there is no plan",
-    };
-    format!("{}    ({kind})\n\n{}\n", code.word(), wrap(code.story(), width).join("\n"))
-}
-
 fn unknown(asked: &str) -> Trouble {
-    let nearest = Code::ALL
-        .iter()
-        .map(|c| (strsim::jaro_winkler(c.word(), asked), c.word()))
+    let nearest = entries()
+        .map(|e| (strsim::jaro_winkler(e.word, asked), e.word))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, word)| word);
     let trouble = Trouble::new(Exit::Usage, "usage", format!("there is no code \"{asked}\""));

@@ -5,28 +5,36 @@
 
 mod apply;
 pub mod args;
+mod capture;
+pub mod check;
 pub mod confpath;
 pub mod demo;
+mod diff;
 mod env;
 mod explain;
+mod file_args;
 pub mod gate;
 pub mod info;
 pub mod lab;
 mod legacy;
 mod legacy_log;
 mod legacy_phase;
+mod look;
 mod marker;
+mod offline;
 mod outcome;
 mod plan;
 mod run;
 mod scene;
 mod show;
 mod stale;
+pub mod status;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod time;
 pub mod validate;
+pub mod verify;
 mod watch;
 mod who;
 pub mod wiring;

@@ -1,7 +1,7 @@
 //! The exit code of a run that changed pods (`plan-apply-anchors.md` 2.3). Pure.
 
 use crate::{
-    apply::{Outcome, Report},
+    apply::{Outcome, Report, codes::Code},
     exit::Exit,
     plan::Plan,
     render::reached,
@@ -10,7 +10,12 @@ use crate::{
 /// Precedence: aborted, partial, stopped, done.
 #[must_use]
 pub fn exit(plan: &Plan, report: &Report, signals: &[&str]) -> Exit {
-    let bad = |o: &Outcome| matches!(o, Outcome::Failed(_) | Outcome::Unknown(_));
+    // What was cancelled because the run was to stop is no failure of its own.
+    let bad = |o: &Outcome| match o {
+        Outcome::Failed(e) => e.code != Code::Stopped.word(),
+        Outcome::Unknown(_) => true,
+        Outcome::Done { .. } | Outcome::Already | Outcome::NotRun { .. } | Outcome::NotNeeded { .. } => false,
+    };
     match signals.get(1) {
         Some(&"SIGTERM") => Exit::Terminated,
         Some(_) => Exit::Interrupted,
@@ -37,7 +42,15 @@ mod tests {
         stopped.outcomes.insert(ActionId(20), Outcome::NotRun { because_of: None, why: String::new() });
         let mut lost = stopped.clone();
         lost.stopped = None;
+        let mut cancelled = broken.clone();
+        cancelled.stopped = Some("SIGTERM".to_owned());
+        for o in cancelled.outcomes.values_mut() {
+            if let Outcome::Failed(e) = o {
+                e.code = Code::Stopped.word();
+            }
+        }
         let table = [
+            (&cancelled, vec!["SIGTERM"], Exit::Stopped),
             (&whole, vec![], Exit::Ok),
             (&whole, vec!["SIGTERM"], Exit::Ok),
             (&broken, vec![], Exit::Partial),

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
     args::{Common, Format, PlanArgs},
+    diff,
+    offline::{self, Nothing},
     scene::{Scene, goal, refused},
     stream::{Look, Streams, Talk, answer, fail, shown, tell},
     wiring::World,
@@ -14,6 +17,7 @@ use crate::{
     exit::Exit,
     plan::{Plan, Refusal, saved::Saved},
     render::{self, Head, Layout, Sql, Trouble},
+    topology::Ordinal,
 };
 
 /// Runs it.
@@ -30,23 +34,21 @@ fn planned(
     look: &Look,
     s: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
-    let scene = open(args, common, world, look, s)?;
-    let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
-    let plan = match scene.plan(world, &mut observed) {
-        Ok(plan) => plan,
-        Err(refusal) => {
-            let trouble = refused(&refusal, &observed, scene.who.pod);
-            if args.format == Format::Json {
-                answer(s, &refusal_json(&refusal, trouble.exit))?;
-            }
-            return Err(fail(s, look, &trouble));
-        }
+    let made = match &args.from {
+        None => live(args, common, world, look, s)?,
+        Some(path) => match offline::made(path, args.what, common, world, look, s) {
+            Ok(made) => made,
+            Err(Nothing::Trouble(trouble)) => return Err(fail(s, look, &trouble)),
+            Err(Nothing::Refused(both)) => return Err(no_plan(args, &both.0, &both.1, look, s)?),
+        },
     };
-    let exit = if args.exit_code && !plan.is_empty() { Exit::Changes } else { Exit::Ok };
-    let now = world.now();
-    let saved = Saved::new(plan, scene.who.here, scene.digest.clone(), now);
+    let exit = if args.exit_code && !made.plan.is_empty() { Exit::Changes } else { Exit::Ok };
+    let saved = Saved::new(made.plan, made.here, made.digest, made.at);
     if let Some(path) = &args.output {
         store(&saved, path, look, s)?;
+    }
+    if let Some(path) = &args.against {
+        return Ok(diff::against(&saved, path, look, s));
     }
     let apply = match &args.output {
         Some(path) => format!("aku apply {}", path.display()),
@@ -55,8 +57,13 @@ fn planned(
     let text = match args.format {
         Format::Json => saved.text(),
         Format::Human => {
-            let head =
-                Head { command: "aku plan", at: now, here: scene.who.here, conf: &scene.digest, apply: Some(&apply) };
+            let head = Head {
+                command: "aku plan",
+                at: made.at,
+                here: made.here,
+                conf: &saved.conf_digest,
+                apply: Some(&apply),
+            };
             let sql = if args.sql { Sql::Shown } else { Sql::Hidden };
             shown(&render::plan(&saved.plan, &head, Layout { width: look.width, sql }), look)
         }
@@ -66,6 +73,44 @@ fn planned(
         Ok(()) | Err(Exit::Ok) => Ok(exit),
         Err(other) => Err(other),
     }
+}
+
+/// A plan with where its facts come from.
+pub(super) struct Made {
+    /// The plan.
+    pub(super) plan: Plan,
+    /// The pod that looked.
+    pub(super) here: Option<Ordinal>,
+    /// Of the configuration.
+    pub(super) digest: String,
+    /// When the facts were seen.
+    pub(super) at: Timestamp,
+}
+
+fn live(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<Made, Exit> {
+    let scene = open(args, common, world, look, s)?;
+    let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
+    match scene.plan(world, &mut observed) {
+        Ok(plan) => Ok(Made { plan, here: scene.who.here, digest: scene.digest.clone(), at: world.now() }),
+        Err(refusal) => {
+            let trouble = refused(&refusal, &observed, scene.who.pod);
+            Err(no_plan(args, &refusal, &trouble, look, s)?)
+        }
+    }
+}
+
+/// Tells why there is no plan; its exit code.
+fn no_plan(
+    args: &PlanArgs,
+    refusal: &Refusal,
+    trouble: &Trouble,
+    look: &Look,
+    s: &mut Streams<'_>,
+) -> Result<Exit, Exit> {
+    if args.format == Format::Json {
+        answer(s, &refusal_json(refusal, trouble.exit))?;
+    }
+    Ok(fail(s, look, trouble))
 }
 
 fn open(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<Scene, Exit> {

@@ -7,9 +7,9 @@ use clap::error::ErrorKind;
 use super::{
     apply,
     args::{self, Common, Invocation, LogFormat},
-    demo, explain, info, lab, legacy, plan, show,
+    capture, check, demo, diff, explain, info, lab, legacy, plan, show, status,
     stream::{Look, Streams, answer, tell},
-    validate,
+    validate, verify,
     wiring::World,
 };
 use crate::{conf, exit::Exit, render::Colour};
@@ -30,7 +30,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
     match invocation {
         Invocation::Plan(a) => plan::run(&a, &common, world, &look, s),
         Invocation::Apply(a) => apply::run(&a, &common, world, &look, s),
+        Invocation::Status(a) => status::run(&a, &common, world, &look, s),
+        Invocation::Check(a) => check::run(&a, &common, world, &look, s),
+        Invocation::Verify(a) => verify::run(&a, &common, world, &look, s),
         Invocation::Show(a) => show::run(&a, &look, s),
+        Invocation::Graph(a) => show::graph(&a, &look, s),
+        Invocation::Capture(a) => capture::run(&a, &common, world, &look, s),
+        Invocation::Diff(a) => diff::run(&a, &look, s),
         Invocation::Explain(a) => explain::run(&a, &look, s),
         Invocation::Validate(a) => validate::run(&a, &env, s.out, s.err),
         Invocation::Info(a) => info::run(&a, &env, s.out, s.err),

@@ -24,7 +24,7 @@ use crate::{
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
     plan::{self, Plan, saved},
     render::Trouble,
-    topology::Ordinal,
+    topology::{Ordinal, Target},
 };
 
 /// Variable with the endpoints file.
@@ -161,9 +161,7 @@ impl Scene {
         let mut missed = false;
         loop {
             let questions = plan::row_questions(&self.desired, observed);
-            if !questions.is_empty() {
-                self.cluster.count(observed, &questions, &self.counting(observed));
-            }
+            self.count(observed, &questions);
             let busy = busy(observed);
             missed |= questions.iter().any(|(pod, _)| busy.contains(pod));
             if busy.is_empty() || !missed || left == 0 {
@@ -174,6 +172,13 @@ impl Scene {
             observed.pods = self.look().pods;
         }
         plan::make(&self.desired, observed)
+    }
+
+    /// Counts rows and notes them.
+    pub fn count(&self, observed: &mut Observed, questions: &[(Ordinal, Vec<Target>)]) {
+        if !questions.is_empty() {
+            self.cluster.count(observed, questions, &self.counting(observed));
+        }
     }
 
     /// Looks at every pod, not only at those that were busy: what keeps a slot busy is usually another start, so the

@@ -11,7 +11,7 @@ use super::env::Env;
 use crate::{
     apply::{self, Clock as _, Context, Event, Limits, Marker, Report, StopFlag, SystemClock, signals},
     db::{
-        self, ConnectError, Connector, Login,
+        self, ConnectError, Connector, Login, Session,
         endpoints::Endpoint,
         odbc::{self, OdbcConnector},
     },
@@ -65,6 +65,11 @@ pub trait Cluster {
     /// # Errors
     /// Why there is none.
     fn reach(&self, pod: Ordinal, login: &Login) -> Result<(), ConnectError>;
+    /// Opens a session to read with.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn connect(&self, pod: Ordinal, login: &Login) -> Result<Box<dyn Session>, ConnectError>;
     /// Carries out a plan.
     fn apply(&self, plan: &Plan, job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report;
 }
@@ -163,6 +168,10 @@ impl Cluster for Pods {
 
     fn reach(&self, pod: Ordinal, login: &Login) -> Result<(), ConnectError> {
         db::connect_sys(&*self.connector, pod, login).map(|_| ())
+    }
+
+    fn connect(&self, pod: Ordinal, login: &Login) -> Result<Box<dyn Session>, ConnectError> {
+        db::connect_sys(&*self.connector, pod, login).map(|(session, _)| session)
     }
 
     fn apply(&self, plan: &Plan, job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report {

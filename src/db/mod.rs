@@ -9,6 +9,7 @@ pub mod endpoints;
 pub mod error;
 pub mod lab;
 pub mod odbc;
+pub mod page;
 pub mod rows;
 pub mod sql;
 pub mod wire;

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::page::Page;
 use crate::topology::{Identifier, ReplicationName, Target};
 
 /// A statement that only reads. Its text is its `Display`.
@@ -34,6 +35,13 @@ pub enum ReadSql {
     Constraints(Vec<Identifier>),
     /// Partitions of these owners' tables: USER_NAME, TABLE_NAME, PARTITION_NAME.
     Partitions(Vec<Identifier>),
+    /// Columns of these owners' tables in their order: USER_NAME, TABLE_NAME, COLUMN_NAME, DATA_TYPE, PRECISION, SCALE,
+    /// IS_NULLABLE.
+    Columns(Vec<Identifier>),
+    /// Columns of these owners' primary keys in their order: USER_NAME, TABLE_NAME, COLUMN_NAME.
+    KeyColumns(Vec<Identifier>),
+    /// Rows of a table in the order of its primary key.
+    Page(Box<Page>),
     /// V$SESSION: ID, TRANS_ID, DB_USERNAME, SYSDBA_FLAG, CLIENT_APP_INFO, COMM_NAME.
     Sessions,
     /// Number of this session.
@@ -216,6 +224,25 @@ impl fmt::Display for ReadSql {
                  AND U.USER_NAME IN ({})",
                 users(owners)
             ),
+            Self::Columns(owners) => write!(
+                f,
+                "SELECT U.USER_NAME, T.TABLE_NAME, C.COLUMN_NAME, C.DATA_TYPE, C.PRECISION, C.SCALE, C.IS_NULLABLE \
+                 FROM SYSTEM_.SYS_COLUMNS_ C, SYSTEM_.SYS_TABLES_ T, SYSTEM_.SYS_USERS_ U \
+                 WHERE C.TABLE_ID = T.TABLE_ID AND T.USER_ID = U.USER_ID AND T.TABLE_TYPE = 'T' \
+                 AND C.IS_HIDDEN = 'F' AND U.USER_NAME IN ({}) ORDER BY C.TABLE_ID, C.COLUMN_ORDER",
+                users(owners)
+            ),
+            Self::KeyColumns(owners) => write!(
+                f,
+                "SELECT U.USER_NAME, T.TABLE_NAME, L.COLUMN_NAME \
+                 FROM SYSTEM_.SYS_CONSTRAINTS_ C, SYSTEM_.SYS_CONSTRAINT_COLUMNS_ K, SYSTEM_.SYS_COLUMNS_ L, \
+                 SYSTEM_.SYS_TABLES_ T, SYSTEM_.SYS_USERS_ U \
+                 WHERE C.CONSTRAINT_ID = K.CONSTRAINT_ID AND C.TABLE_ID = K.TABLE_ID AND K.COLUMN_ID = L.COLUMN_ID \
+                 AND C.TABLE_ID = T.TABLE_ID AND T.USER_ID = U.USER_ID AND C.CONSTRAINT_TYPE = 3 \
+                 AND U.USER_NAME IN ({}) ORDER BY K.TABLE_ID, K.CONSTRAINT_COL_ORDER",
+                users(owners)
+            ),
+            Self::Page(page) => page.fmt(f),
             Self::Sessions => f.write_str(
                 "SELECT ID, TRANS_ID, DB_USERNAME, SYSDBA_FLAG, CLIENT_APP_INFO, COMM_NAME FROM V$SESSION ORDER BY ID",
             ),

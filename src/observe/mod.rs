@@ -3,10 +3,13 @@
 //! Sends nothing but `ReadSql`. Decides nothing about what to do; it only tells absent from broken (DESIGN D3) and
 //! names the state of each side of a pair.
 
+mod capture;
 mod gather;
+pub mod layout;
 mod model;
 mod parse;
 
+pub use capture::Capture;
 pub use gather::{Gathering, count_rows, observe, observe_pod};
 pub use model::{
     BrokenBy, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server, Side,

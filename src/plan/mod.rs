@@ -8,6 +8,7 @@ mod build;
 mod catch_up;
 pub mod check;
 mod clean;
+pub mod diff;
 mod end;
 mod full;
 mod graph;

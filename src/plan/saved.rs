@@ -1,20 +1,18 @@
 //! A plan as a file: what a reviewer reads and what `aku apply FILE` trusts.
 //!
-//! The document is JSON with sorted keys; its digest is SHA-256 over the compact form (RFC 8785 for the values that
-//! occur: objects, arrays, strings, integers, booleans) without the digest itself, so white space may be changed and
-//! nothing else. It holds the SQL of every action for reviewers, and never a secret: neither the plan nor the digest of
+//! The document is JSON with a digest ([`document`]). It holds the SQL of every action for reviewers, and never a secret: neither the plan nor the digest of
 //! the configuration knows the password. Time is passed in.
 
-use std::{fmt::Write as _, fs, io, io::Write as _, path::Path};
+use std::{io, path::Path};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
+use serde_json::{Value, json};
 
 use super::Plan;
 use crate::{
     conf::{Config, Switch},
+    document::{self, Fault},
     topology::Ordinal,
 };
 
@@ -24,8 +22,7 @@ pub const FORMAT_VERSION: &str = "1.0";
 pub const KIND: &str = "aku.plan";
 /// How long a saved plan may be applied.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
-/// Largest file that is read, in bytes.
-const MAX_BYTES: u64 = 64 << 20;
+const DOCUMENT: document::Kind = document::Kind { word: KIND, noun: "plan", version: FORMAT_VERSION };
 
 /// A plan with where and when it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,34 +44,9 @@ pub struct Saved {
 /// Why a file is no plan that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// No such file, or it cannot be read.
-    #[error("cannot read {path}: {error}")]
-    Unreadable {
-        /// As given.
-        path: String,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The text ends in the middle.
-    #[error("the plan file is truncated: it ends at line {line}, column {column}")]
-    Truncated {
-        /// From 1.
-        line: usize,
-        /// From 1.
-        column: usize,
-    },
-    /// No JSON, or not of the shape of a plan.
-    #[error("the file is not a plan: {0}")]
-    NotAPlan(String),
-    /// Another kind of document.
-    #[error("the file is a \"{0}\", not an \"{KIND}\"")]
-    OtherKind(String),
-    /// A format from another age.
-    #[error("the plan has format version {0}; this program reads version {FORMAT_VERSION}")]
-    UnknownVersion(String),
-    /// Content and digest do not belong together.
-    #[error("the plan was edited after it was made: its digest does not fit its content")]
-    Edited,
+    /// It is no plan, or not as it was made.
+    #[error(transparent)]
+    File(#[from] Fault),
     /// Another release would send other statements than the reviewer read.
     #[error("the statements in the plan are not what this release would send for {0}")]
     OtherStatements(String),
@@ -104,9 +76,7 @@ impl Saved {
     /// The document with its digest.
     #[must_use]
     pub fn document(&self) -> Value {
-        let mut document = json!({
-            "format_version": FORMAT_VERSION,
-            "kind": KIND,
+        let document = json!({
             "created_at": self.created_at.to_string(),
             "expires_at": self.expires_at.to_string(),
             "producer": { "aku": self.producer },
@@ -114,9 +84,7 @@ impl Saved {
             "conf_digest": self.conf_digest,
             "plan": plan_value(&self.plan),
         });
-        let digest = digest_of(&document);
-        document["digest"] = Value::String(digest);
-        document
+        document::seal(document, DOCUMENT)
     }
 
     /// The document as text, indented, keys sorted.
@@ -136,24 +104,8 @@ impl Saved {
     /// # Errors
     /// See [`ReadError`].
     pub fn parse(text: &str) -> Result<Self, ReadError> {
-        let document: Value = serde_json::from_str(text).map_err(|e| {
-            if e.is_eof() {
-                ReadError::Truncated { line: e.line(), column: e.column() }
-            } else {
-                ReadError::NotAPlan(e.to_string())
-            }
-        })?;
-        let shape = |e: serde_json::Error| ReadError::NotAPlan(e.to_string());
-        let head: Head = serde_json::from_value(document.clone()).map_err(shape)?;
-        if head.kind != KIND {
-            return Err(ReadError::OtherKind(head.kind));
-        }
-        if head.format_version.split('.').next() != FORMAT_VERSION.split('.').next() {
-            return Err(ReadError::UnknownVersion(head.format_version));
-        }
-        if head.digest != digest_of(&document) {
-            return Err(ReadError::Edited);
-        }
+        let document = document::parse(text, DOCUMENT)?;
+        let shape = |e: serde_json::Error| Fault::Malformed { noun: DOCUMENT.noun, said: e.to_string() };
         let body: Body = serde_json::from_value(document.clone()).map_err(shape)?;
         same_statements(&document, &body.plan)?;
         Ok(Self {
@@ -171,14 +123,7 @@ impl Saved {
     /// # Errors
     /// See [`ReadError`].
     pub fn load(path: &Path) -> Result<Self, ReadError> {
-        let unreadable = |error| ReadError::Unreadable { path: path.display().to_string(), error };
-        let mut text = String::new();
-        let file = fs::File::open(path).map_err(unreadable)?;
-        io::Read::read_to_string(&mut io::Read::take(file, MAX_BYTES), &mut text).map_err(|e| match e.kind() {
-            io::ErrorKind::InvalidData => ReadError::NotAPlan("it is not text".to_owned()),
-            _ => unreadable(e),
-        })?;
-        Self::parse(&text)
+        Self::parse(&document::read(path, DOCUMENT)?)
     }
 
     /// Writes the file: mode 0600, whole or not at all, never through a symbolic link.
@@ -186,29 +131,8 @@ impl Saved {
     /// # Errors
     /// What the system says; a path that is a symbolic link or a directory is refused.
     pub fn store(&self, path: &Path) -> io::Result<()> {
-        let refuse = |what: &str| Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("the path is {what}")));
-        match fs::symlink_metadata(path) {
-            Ok(there) if there.is_symlink() => return refuse("a symbolic link"),
-            Ok(there) if !there.is_file() => return refuse("not a regular file"),
-            Ok(_) => {}
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return Err(e),
-        }
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        // tempfile creates with mode 0600; rename replaces a link instead of following it.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(self.text().as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|e| e.error)?;
-        Ok(())
+        document::store(&self.text(), path)
     }
-}
-
-#[derive(Deserialize)]
-struct Head {
-    kind: String,
-    format_version: String,
-    digest: String,
 }
 
 #[derive(Deserialize)]
@@ -261,38 +185,6 @@ fn same_statements(document: &Value, plan: &Plan) -> Result<(), ReadError> {
     Ok(())
 }
 
-fn digest_of(document: &Value) -> String {
-    let mut bare = document.clone();
-    if let Some(fields) = bare.as_object_mut() {
-        fields.remove("digest");
-    }
-    sha256(&canonical(&bare))
-}
-
-fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().fold("sha256:".to_owned(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-/// Compact JSON with keys in order. `serde_json` keeps objects sorted already; this does not rely on it.
-fn canonical(value: &Value) -> String {
-    fn sorted(value: &Value) -> Value {
-        match value {
-            Value::Object(fields) => {
-                let mut pairs: Vec<_> = fields.iter().collect();
-                pairs.sort_by(|a, b| a.0.cmp(b.0));
-                Value::Object(pairs.into_iter().map(|(k, v)| (k.clone(), sorted(v))).collect::<Map<_, _>>())
-            }
-            Value::Array(items) => items.iter().map(sorted).collect(),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-        }
-    }
-    sorted(value).to_string()
-}
-
 /// Digest of what a configuration means, without the password: comments, order of keys and spelling do not matter.
 #[must_use]
 pub fn conf_digest(conf: &Config) -> String {
@@ -341,12 +233,12 @@ pub fn conf_digest(conf: &Config) -> String {
         "replication_reset_at_end": on(*replication_reset_at_end),
         "groups": groups,
     });
-    sha256(&canonical(&meaning))
+    document::digest(&meaning)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::PermissionsExt, time::Duration};
+    use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
     use proptest::prelude::*;
 
@@ -392,7 +284,10 @@ mod tests {
         ];
         for (from, to) in edits {
             assert!(text.contains(from), "{from}");
-            assert!(matches!(Saved::parse(&text.replacen(from, to, 1)), Err(ReadError::Edited)), "{from}");
+            assert!(
+                matches!(Saved::parse(&text.replacen(from, to, 1)), Err(ReadError::File(Fault::Edited(_)))),
+                "{from}"
+            );
         }
     }
 
@@ -402,19 +297,22 @@ mod tests {
         let with = |key: &str, value: Value| {
             let mut document: Value = serde_json::from_str(&text).unwrap();
             document[key] = value;
-            document["digest"] = digest_of(&document).into();
+            document["digest"] = document::digest(&document).into();
             document
         };
         let mut sql = with("kind", KIND.into());
         sql["plan"]["actions"][8]["sql"][0] = "TRUNCATE TABLE SYS.T9".into();
-        sql["digest"] = digest_of(&sql).into();
+        sql["digest"] = document::digest(&sql).into();
         let read = |v: Value| Saved::parse(&v.to_string());
-        assert!(matches!(Saved::parse(&text[..text.len() / 2]), Err(ReadError::Truncated { .. })));
-        assert!(matches!(Saved::parse(""), Err(ReadError::Truncated { .. })));
-        assert!(matches!(Saved::parse("hello"), Err(ReadError::NotAPlan(_))));
-        assert!(matches!(Saved::parse("{}"), Err(ReadError::NotAPlan(_))));
-        assert!(matches!(read(with("kind", "tfplan".into())), Err(ReadError::OtherKind(_))));
-        assert!(matches!(read(with("format_version", "2.0".into())), Err(ReadError::UnknownVersion(_))));
+        assert!(matches!(Saved::parse(&text[..text.len() / 2]), Err(ReadError::File(Fault::Truncated { .. }))));
+        assert!(matches!(Saved::parse(""), Err(ReadError::File(Fault::Truncated { .. }))));
+        assert!(matches!(Saved::parse("hello"), Err(ReadError::File(Fault::Malformed { .. }))));
+        assert!(matches!(Saved::parse("{}"), Err(ReadError::File(Fault::Malformed { .. }))));
+        assert!(matches!(read(with("kind", "tfplan".into())), Err(ReadError::File(Fault::OtherKind { .. }))));
+        assert!(matches!(
+            read(with("format_version", "2.0".into())),
+            Err(ReadError::File(Fault::UnknownVersion { .. }))
+        ));
         assert!(matches!(read(sql), Err(ReadError::OtherStatements(a)) if a == "A9"));
         assert!(read(with("later_addition", 1.into())).is_ok());
         assert!(read(with("format_version", "1.7".into())).is_ok());
@@ -433,7 +331,7 @@ mod tests {
         assert!(saved().store(&link).is_err());
         assert!(saved().store(dir.path()).is_err());
         assert_eq!(fs::read_to_string(&other).unwrap(), "precious");
-        assert!(matches!(Saved::load(&dir.path().join("none")), Err(ReadError::Unreadable { .. })));
+        assert!(matches!(Saved::load(&dir.path().join("none")), Err(ReadError::File(Fault::Unreadable { .. }))));
         let left: Vec<_> = fs::read_dir(dir.path()).unwrap().collect();
         assert_eq!(left.len(), 3, "a temporary file was left behind: {left:?}");
     }

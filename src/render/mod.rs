@@ -1,22 +1,40 @@
 //! Values to text. Holds no logic of its own and does no I/O: every function here is pure, every output has a golden
 //! test in the top-level `snapshots/` directory.
 
+mod check;
+mod diff;
+mod graph;
+mod html;
+mod markdown;
 pub mod op;
 mod plan;
 mod progress;
 mod report;
 mod row;
+mod status;
 mod style;
+mod svg;
+mod table;
 mod trouble;
+mod verify;
 pub mod words;
 
+pub use check::check;
+pub use diff::diff;
+pub use graph::{dot, mermaid};
+pub use html::html;
+pub use markdown::markdown;
 pub use plan::{Head, Layout, Sql, approval_flags, plan};
 pub use progress::event;
 pub use report::{reached, report, state_now};
+pub use status::status;
 pub use style::{Colour, Doc, Line, Role};
 pub use trouble::{Trouble, trouble};
+pub use verify::verify;
 
 #[cfg(test)]
 pub mod fixtures;
 #[cfg(test)]
 pub mod golden;
+#[cfg(test)]
+mod golden_files;

@@ -149,7 +149,7 @@ fn pods(doc: &mut Doc, plan: &Plan, width: usize) {
     }
 }
 
-fn destroys(a: &Action) -> bool {
+pub(super) fn destroys(a: &Action) -> bool {
     match a.op.effect() {
         Effect::DeletesRows | Effect::RemovesDefinition => true,
         Effect::Observe
@@ -187,7 +187,7 @@ fn loud(doc: &mut Doc, text: impl AsRef<str>) {
     doc.line(Line::default().with(Role::Destroy, "!!").with(Role::Plain, " ").with(Role::Destroy, text));
 }
 
-fn rows_at_stake<'a>(plan: &'a Plan, target: &Target) -> Option<&'a RowsAtStake> {
+pub(super) fn rows_at_stake<'a>(plan: &'a Plan, target: &Target) -> Option<&'a RowsAtStake> {
     match &plan.decision {
         Decision::Full { rows, .. } => rows.iter().find(|r| r.target == *target),
         Decision::None { .. } | Decision::CatchUp { .. } => None,
@@ -328,7 +328,7 @@ fn actions(doc: &mut Doc, plan: &Plan, head: &Head<'_>, layout: Layout) {
     }
 }
 
-fn is_undo(a: &Action) -> bool {
+pub(super) fn is_undo(a: &Action) -> bool {
     match a.run {
         RunWhen::Undo { .. } => true,
         RunWhen::Normal | RunWhen::Always { .. } => false,

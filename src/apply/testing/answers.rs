@@ -92,6 +92,9 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
         | ReadSql::Replications
         | ReadSql::Tables(_)
         | ReadSql::Constraints(_)
-        | ReadSql::Partitions(_) => panic!("the executor has no use for {sql:?}"),
+        | ReadSql::Partitions(_)
+        | ReadSql::Columns(_)
+        | ReadSql::KeyColumns(_)
+        | ReadSql::Page(_) => panic!("the executor has no use for {sql:?}"),
     })
 }

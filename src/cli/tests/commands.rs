@@ -208,6 +208,7 @@ fn usage_help_and_version() {
     }
     let story = world.run("explain r033");
     assert!(story.out.starts_with("R033-pin "), "{story:#?}");
+    assert!(world.run("explain E106").out.starts_with("E106 "));
     assert!(world.run("explain").out.lines().count() > 40);
 }
 

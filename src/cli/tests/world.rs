@@ -19,7 +19,7 @@ use super::super::{
 };
 use crate::{
     apply::{Event, Outcome, Report},
-    db::{ConnectError, ConnectFailure, DbError, Login},
+    db::{ConnectError, ConnectFailure, DbError, Login, Session},
     desired::Desired,
     exit::Exit,
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
@@ -94,6 +94,11 @@ impl Cluster for Fake {
         }
         let error = DbError { sqlstate: "08001".to_owned(), native: 327_730, message: "Connection refused".to_owned() };
         Err(ConnectError { pod, address: "pod:20300".to_owned(), failure: ConnectFailure::Absent, error })
+    }
+
+    fn connect(&self, pod: Ordinal, _login: &Login) -> Result<Box<dyn Session>, ConnectError> {
+        let error = DbError { sqlstate: "HY000".to_owned(), native: 1, message: "no rows in this world".to_owned() };
+        Err(ConnectError { pod, address: "pod:20300".to_owned(), failure: ConnectFailure::Other, error })
     }
 
     fn apply(&self, plan: &Plan, job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report {

@@ -103,9 +103,7 @@ impl Server {
         }
         let mut new = self.new_items(pair)?;
         self.items_changeable(name)?;
-        if !self.core.is_2018() {
-            self.drop_receiver(name);
-        }
+        self.stop_receivers_of(new[0].table, None);
         if let Some(flow) = self.lock_items(id, &[new[0].table])? {
             return Ok(flow);
         }
@@ -150,8 +148,8 @@ impl Server {
         if self.core.is_2018() && last {
             return Err(errors::last_table());
         }
-        if !self.core.is_2018() {
-            self.drop_receiver(name);
+        if let Some(table) = table {
+            self.stop_receivers_of(table, None);
         }
         if let Some(flow) = self.lock_items(id, table.as_slice())? {
             return Ok(flow);
@@ -238,6 +236,7 @@ impl Server {
         self.core.objects.change(&mut self.db, name, |o| o.last_host = number);
         if moved && self.core.senders.contains_key(name) {
             self.greet_again(name);
+            self.wake(name);
         }
         self.core.latch.leave(id);
         if self.core.senders.get(name).is_some_and(|s| !s.is_connected()) {

@@ -214,6 +214,7 @@ impl Core {
             "ACCESS",
             "PARALLEL_DEGREE",
         ]);
+        let counts = self.objects.counts();
         for t in db.tables() {
             relation.push(vec![
                 user_id(db, t),
@@ -222,7 +223,7 @@ impl Core {
                 int(t.columns.len()),
                 text(&t.name),
                 text("T"),
-                int(self.objects.count_of(t.id, None)),
+                int(counts.get(&(t.id, None)).copied().unwrap_or(0)),
                 Datum::Int(0),
                 Datum::Int(0),
                 Datum::Int(2),
@@ -252,6 +253,7 @@ impl Core {
             "REPLICATION_COUNT",
             "REPLICATION_RECOVERY_COUNT",
         ]);
+        let counts = self.objects.counts();
         for t in db.tables() {
             let partitions = t.partitioning.iter().flat_map(|p| &p.partitions);
             for (order, p) in partitions.enumerate() {
@@ -267,7 +269,7 @@ impl Core {
                     int(order),
                     Datum::Int(2),
                     text("W"),
-                    int(self.objects.count_of(t.id, Some(p.id))),
+                    int(counts.get(&(t.id, Some(p.id))).copied().unwrap_or(0)),
                     Datum::Int(0),
                 ]);
             }

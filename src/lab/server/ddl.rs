@@ -79,7 +79,7 @@ impl Server {
     }
 
     pub(super) fn is_replicated(&self, table: TableId) -> bool {
-        self.core.objects.count_of(table, None) > 0
+        self.core.objects.count_of(table) > 0
     }
 
     /// Nobody uses the tables at the moment; nothing stays locked.
@@ -168,7 +168,7 @@ impl Server {
     }
 
     /// Receivers that apply to the table end; their senders come back by themselves.
-    fn stop_receivers_of(&mut self, table: TableId, partition: Option<PartitionId>) {
+    pub(super) fn stop_receivers_of(&mut self, table: TableId, partition: Option<PartitionId>) {
         let concerned = |o: &&super::object::Replication| {
             let hit = |i: &super::object::Item| {
                 i.table == table && (partition.is_none() || i.partition.is_none() || i.partition == partition)

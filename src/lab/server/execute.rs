@@ -186,12 +186,14 @@ impl Server {
             Ok(relation) => Ok(Flow::Answer(relation.response())),
             Err(Stop::Error(error)) => Err(error),
             Err(Stop::Blocked(_)) => Ok(Flow::Wait(Wait::Lock)),
-            Err(Stop::Wait) => {
-                let deadline = self.core.now + self.core.properties.seconds("USER_LOCK_REQUEST_TIMEOUT");
-                self.set_lock_deadline(id, Some(deadline));
-                Ok(Flow::Wait(Wait::UserLock))
-            }
+            Err(Stop::Wait) => Ok(self.wait_for_user_lock(id)),
         }
+    }
+
+    fn wait_for_user_lock(&mut self, id: SessionId) -> Flow {
+        let deadline = self.core.now + self.core.properties.seconds("USER_LOCK_REQUEST_TIMEOUT");
+        self.set_lock_deadline(id, Some(deadline));
+        Flow::Wait(Wait::UserLock)
     }
 
     /// The session's transaction; begins one when there is none.
@@ -230,7 +232,7 @@ impl Server {
                 }
             }
             Err(Stop::Blocked(_)) => Ok(Flow::Wait(Wait::Lock)),
-            Err(Stop::Wait) => Ok(Flow::Wait(Wait::UserLock)),
+            Err(Stop::Wait) => Ok(self.wait_for_user_lock(id)),
             Err(Stop::Error(error)) => {
                 match autocommit {
                     Autocommit::On => self.rollback(id),

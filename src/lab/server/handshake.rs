@@ -90,11 +90,7 @@ impl Server {
     pub(super) fn link_down(&mut self, link: LinkId) {
         match self.core.links.remove(&link) {
             Some(Link::Sender(name)) => self.sender_link_down(&name, link),
-            Some(Link::Receiver(name)) => {
-                if self.core.receivers.get(&name).is_some_and(|r| r.link == link) {
-                    self.drop_receiver(&name);
-                }
-            }
+            Some(Link::Receiver(name)) => self.receiver_link_down(&name, link),
             Some(Link::Accepted { .. } | Link::WakeUp(_)) | None => {}
         }
     }
@@ -147,8 +143,13 @@ impl Server {
         sender.items = items.into();
         match sender.phase {
             Phase::Running => self.reconnect(name),
-            Phase::Sleeping { .. } => self.dial(name),
-            Phase::Dialling | Phase::Greeting { .. } | Phase::Locking { .. } | Phase::Copying | Phase::Stopping => {}
+            // One that sleeps wakes at its time, with the new definition (transcript 7.2_07).
+            Phase::Sleeping { .. }
+            | Phase::Dialling
+            | Phase::Greeting { .. }
+            | Phase::Locking { .. }
+            | Phase::Copying
+            | Phase::Stopping => {}
         }
     }
 

@@ -391,14 +391,16 @@ mod tests {
         assert_eq!(compare(&a, &meta(&["T2", "T1"]), STRICT), Ok(vec![Some(1), Some(0)]));
     }
 
+    type Change = fn(&mut Meta, &mut Meta);
+
     #[test]
     fn differences_are_told_in_the_servers_words() {
-        let says = |change: fn(&mut Meta, &mut Meta)| {
+        let says = |change: Change| {
             let (mut a, mut b) = (meta(&["T1"]), meta(&["T1"]));
             change(&mut a, &mut b);
             compare(&a, &b, STRICT).err().unwrap_or_default()
         };
-        let cases: [(fn(&mut Meta, &mut Meta), &str); 6] = [
+        let cases: [(Change, &str); 6] = [
             (|a, _| a.mode = 2, "The replication mode does not match. [2:0]"),
             (
                 |a, b| (a.conflict, b.conflict) = (1, 1),

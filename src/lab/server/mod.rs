@@ -25,6 +25,7 @@ mod object;
 mod performance;
 mod properties;
 mod receiver;
+mod replication_views;
 mod sender;
 mod sessions;
 mod settings;
@@ -79,6 +80,7 @@ struct Core {
     started: Micros,
     now: Micros,
     next_checkpoint: Micros,
+    heartbeat: sender::Heartbeat,
     /// Value of `Database::releases` when waiting requests were last made again.
     releases_seen: u64,
     /// A user lock was given back since waiting requests were last looked at.
@@ -115,6 +117,7 @@ impl Server {
         db.retain_from(objects.lowest_xsn().map(crate::lab::data::Sn));
         let signature = signature(&mut db, &config, now);
         let next_checkpoint = now + properties.seconds("CHECKPOINT_INTERVAL_IN_SEC");
+        let heartbeat = sender::Heartbeat::of(&properties);
         let core = Core {
             config,
             properties,
@@ -130,6 +133,7 @@ impl Server {
             started: now,
             now,
             next_checkpoint,
+            heartbeat,
             releases_seen: 0,
             user_lock_freed: false,
             out: Vec::new(),

@@ -2,7 +2,7 @@
 //!
 //! It decides what an object remembers; it must never know whether a sender or a receiver runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lab::{
     data::{
@@ -270,12 +270,23 @@ impl Objects {
         }
     }
 
-    /// How many replications use a table, or a partition of it.
-    pub(crate) fn count_of(&self, table: TableId, partition: Option<PartitionId>) -> i64 {
-        let uses = |o: &&Replication| {
-            o.items.iter().any(|i| i.table == table && (partition.is_none() || i.partition == partition))
-        };
+    /// How many replications use a table.
+    pub(crate) fn count_of(&self, table: TableId) -> i64 {
+        let uses = |o: &&Replication| o.items.iter().any(|i| i.table == table);
         i64::try_from(self.iter().filter(uses).count()).unwrap_or(i64::MAX)
+    }
+
+    /// How many replications use each table, and each partition.
+    pub(crate) fn counts(&self) -> BTreeMap<(TableId, Option<PartitionId>), i64> {
+        let mut counts = BTreeMap::new();
+        for object in self.iter() {
+            let whole = object.items.iter().map(|i| (i.table, None));
+            let single = object.items.iter().filter(|i| i.partition.is_some()).map(|i| (i.table, i.partition));
+            for key in whole.chain(single).collect::<BTreeSet<_>>() {
+                *counts.entry(key).or_insert(0) += 1;
+            }
+        }
+        counts
     }
 
     /// The oldest SN that any replication still needs.

@@ -5,8 +5,7 @@
 
 use super::{
     Core, Generation,
-    object::{EAGER, NOWAIT},
-    sender::{EagerState, Sender},
+    replication_views::Parallel,
     sessions::{Autocommit, Session, Wait},
 };
 use crate::lab::{
@@ -18,18 +17,12 @@ use crate::lab::{
 /// V$DATABASE.DB_NAME.
 pub(super) const DB_NAME: &str = "mydb";
 
-fn int(n: impl TryInto<i64>) -> Datum {
+pub(super) fn int(n: impl TryInto<i64>) -> Datum {
     Datum::Int(n.try_into().unwrap_or(i64::MAX))
 }
 
-fn text(t: &str) -> Datum {
+pub(super) fn text(t: &str) -> Datum {
     Datum::from(t)
-}
-
-/// Address and port of `ip:port`.
-fn split(address: &str) -> (Datum, Datum) {
-    let (ip, port) = address.rsplit_once(':').unwrap_or((address, "0"));
-    (text(ip), int(port.parse::<i64>().unwrap_or(0)))
 }
 
 const VIEWS: [&str; 25] = [
@@ -90,12 +83,6 @@ impl Core {
             "V$REPRECOVERY" => Relation::new(&["REP_NAME", "STATUS", "START_XSN", "XSN", "END_XSN"]),
             _ => return None,
         })
-    }
-
-    /// With replication switched off no replication view has rows.
-    fn visible_senders(&self) -> impl Iterator<Item = &Sender> {
-        let enabled = self.properties.get("REPLICATION_PORT_NO") != 0;
-        self.senders.values().filter(move |s| enabled && s.status_visible())
     }
 
     fn version(&self) -> Relation {
@@ -293,252 +280,6 @@ impl Core {
             int(position % size),
         ]);
         relation
-    }
-
-    fn executor(&self) -> Relation {
-        let mut relation = Relation::new(&["PORT", "MAX_SENDER_COUNT", "MAX_RECEIVER_COUNT"]);
-        let port = self.properties.get("REPLICATION_PORT_NO");
-        if port != 0 {
-            let max = self.properties.get("REPLICATION_MAX_COUNT");
-            relation.push(vec![int(port), int(max), int(max)]);
-        }
-        relation
-    }
-
-    fn mode_name(&self, name: &str) -> &'static str {
-        match self.objects.get(name).map(|o| o.mode) {
-            Some(EAGER) => "EAGER",
-            Some(NOWAIT) => "NOWAIT",
-            Some(0) => "LAZY",
-            Some(_) | None => "UNKNOWN",
-        }
-    }
-
-    fn repsender(&self, parallel: Parallel) -> Relation {
-        let mut relation = match parallel {
-            Parallel::No => Relation::new(&[
-                "REP_NAME",
-                "START_FLAG",
-                "NET_ERROR_FLAG",
-                "XSN",
-                "COMMIT_XSN",
-                "STATUS",
-                "SENDER_IP",
-                "PEER_IP",
-                "SENDER_PORT",
-                "PEER_PORT",
-                "READ_LOG_COUNT",
-                "SEND_LOG_COUNT",
-                "REPL_MODE",
-                "ACT_REPL_MODE",
-            ]),
-            Parallel::Yes => Relation::new(&[
-                "REP_NAME",
-                "CURRENT_TYPE",
-                "NET_ERROR_FLAG",
-                "XSN",
-                "COMMIT_XSN",
-                "STATUS",
-                "SENDER_IP",
-                "PEER_IP",
-                "SENDER_PORT",
-                "PEER_PORT",
-                "READ_LOG_COUNT",
-                "SEND_LOG_COUNT",
-                "REPL_MODE",
-                "PARALLEL_ID",
-            ]),
-        };
-        for s in self.visible_senders() {
-            let (sender_ip, sender_port) = split(&s.local);
-            let (peer_ip, peer_port) = split(&s.peer);
-            let mode = self.mode_name(&s.name);
-            let actual = match s.eager {
-                EagerState::Idle => "EAGER",
-                EagerState::Failback => "LAZY",
-                EagerState::Lazy => mode,
-            };
-            let (flag, status, last) = match parallel {
-                Parallel::No => (int(s.start_flag.number()), int(s.status()), text(actual)),
-                Parallel::Yes => (text("NORMAL"), text(status_name(s.status())), Datum::Int(0)),
-            };
-            relation.push(vec![
-                text(&s.name),
-                flag,
-                int(i64::from(s.net_error)),
-                s.position().map_or(Datum::Int(-1), int),
-                int(s.commit_xsn),
-                status,
-                sender_ip,
-                peer_ip,
-                sender_port,
-                peer_port,
-                int(s.read_count),
-                int(s.send_count),
-                text(mode),
-                last,
-            ]);
-        }
-        relation
-    }
-
-    fn gaps(&self, db: &Database) -> Relation {
-        let columns = [
-            "REP_NAME",
-            "START_FLAG",
-            "REP_LAST_SN",
-            "REP_SN",
-            "REP_GAP",
-            "REP_GAP_SIZE",
-            "READ_LFG_ID",
-            "READ_FILE_NO",
-            "READ_OFFSET",
-        ];
-        let columns: Vec<_> = columns.into_iter().filter(|c| !self.is_2018() || *c != "REP_GAP_SIZE").collect();
-        let mut relation = Relation::new(&columns);
-        let last = db.last_sn().0;
-        let end = db.log_position(Sn(last + 1));
-        let file = self.properties.get("LOG_FILE_SIZE").max(1);
-        for s in self.visible_senders() {
-            let at = s.position();
-            let read = db.log_position(Sn(at.map_or(0, |at| at + 1)));
-            let mut row = vec![text(&s.name), int(s.start_flag.number()), int(last), at.map_or(Datum::Int(-1), int)];
-            if self.is_2018() {
-                row.push(int(i128::from(last) - at.map_or(-1, i128::from)));
-            } else {
-                let bytes = end.saturating_sub(read);
-                row.push(int(bytes.div_ceil(self.properties.get("REPLICATION_GAP_UNIT").max(1))));
-                row.push(int(bytes));
-            }
-            row.extend([Datum::Int(0), int(read / file), int(read % file)]);
-            relation.push(row);
-        }
-        relation
-    }
-
-    fn sync_progress(&self) -> Relation {
-        let mut relation = Relation::new(&["REP_NAME", "SYNC_TABLE", "SYNC_PARTITION", "SYNC_RECORD_COUNT", "SYNC_SN"]);
-        for s in self.visible_senders() {
-            let Some(object) = self.objects.get(&s.name) else { continue };
-            for (n, item) in object.items.iter().enumerate() {
-                let sent = s.sync.as_ref().and_then(|job| {
-                    let at = job.items.iter().position(|i| *i == n)?;
-                    job.sent.get(at).copied()
-                });
-                relation.push(vec![
-                    text(&s.name),
-                    text(&item.local[1]),
-                    text(&item.local[2]),
-                    sent.map_or(Datum::Int(-1), int),
-                    int(s.restart),
-                ]);
-            }
-        }
-        relation
-    }
-
-    fn sender_transactions(&self) -> Relation {
-        let mut relation =
-            Relation::new(&["REP_NAME", "START_FLAG", "LOCAL_TID", "REMOTE_TID", "BEGIN_FLAG", "BEGIN_SN"]);
-        for s in self.visible_senders() {
-            for (tx, begin) in &s.open {
-                relation.push(vec![
-                    text(&s.name),
-                    int(s.start_flag.number()),
-                    int(tx.0),
-                    Datum::Int(-1),
-                    Datum::Int(1),
-                    int(*begin),
-                ]);
-            }
-        }
-        relation
-    }
-
-    fn repreceiver(&self) -> Relation {
-        let mut relation = Relation::new(&[
-            "REP_NAME",
-            "MY_IP",
-            "MY_PORT",
-            "PEER_IP",
-            "PEER_PORT",
-            "APPLY_XSN",
-            "INSERT_SUCCESS_COUNT",
-            "INSERT_FAILURE_COUNT",
-            "UPDATE_SUCCESS_COUNT",
-            "UPDATE_FAILURE_COUNT",
-            "DELETE_SUCCESS_COUNT",
-            "DELETE_FAILURE_COUNT",
-            "PARALLEL_ID",
-            "SQL_APPLY_TABLE_COUNT",
-            "APPLIER_INIT_BUFFER_USAGE",
-        ]);
-        for (name, r) in &self.receivers {
-            let (my_ip, my_port) = split(&r.local);
-            let (peer_ip, peer_port) = split(&r.peer);
-            relation.push(vec![
-                text(name),
-                my_ip,
-                my_port,
-                peer_ip,
-                peer_port,
-                int(r.apply_xsn),
-                int(r.inserts.success),
-                int(r.inserts.failure),
-                int(r.updates.success),
-                int(r.updates.failure),
-                int(r.deletes.success),
-                int(r.deletes.failure),
-                Datum::Int(0),
-                Datum::Int(0),
-                Datum::Int(0),
-            ]);
-        }
-        relation
-    }
-
-    fn receiver_transactions(&self) -> Relation {
-        let mut relation = Relation::new(&["REP_NAME", "LOCAL_TID", "REMOTE_TID", "BEGIN_FLAG", "BEGIN_SN"]);
-        for (name, r) in &self.receivers {
-            let mut open: Vec<_> = r.open.iter().collect();
-            open.sort_by_key(|(id, _)| **id);
-            for (remote, o) in open {
-                let begin = o.marks.first().map_or(Datum::Int(-1), |(sn, _)| int(*sn));
-                relation.push(vec![text(name), int(o.tx.0), int(*remote), Datum::Int(1), begin]);
-            }
-        }
-        relation
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Parallel {
-    Yes,
-    No,
-}
-
-impl Sender {
-    /// A sender that is about to end has no row.
-    fn status_visible(&self) -> bool {
-        use super::sender::Phase;
-        self.phase != Phase::Stopping && !self.ending
-    }
-
-    /// V$REPSENDER.XSN; `None` before the first connection.
-    fn position(&self) -> Option<u64> {
-        self.connected_once.then(|| self.cursor.saturating_sub(1))
-    }
-}
-
-fn status_name(status: i64) -> &'static str {
-    match status {
-        0 => "STOP",
-        1 => "RUN",
-        2 => "RETRY",
-        3 => "FAILBACK_NORMAL",
-        6 => "SYNC",
-        9 => "IDLE",
-        _ => "UNKNOWN",
     }
 }
 

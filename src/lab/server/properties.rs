@@ -166,8 +166,10 @@ impl Properties {
 
     fn spec(&self, name: &str) -> Result<&'static Spec, SqlError> {
         SPECS
-            .iter()
-            .find(|s| s.name == name && s.known_to(self.generation))
+            .binary_search_by(|s| s.name.cmp(name))
+            .ok()
+            .map(|at| &SPECS[at])
+            .filter(|s| s.known_to(self.generation))
             .ok_or_else(|| errors::unknown_property(name))
     }
 

@@ -94,12 +94,20 @@ pub(crate) struct Receiver {
     pub(crate) updates: Counter,
     pub(crate) deletes: Counter,
     pub(crate) intake: Intake,
+    /// It refused a copy; when its sender hangs up, it stays in sight for a moment.
+    pub(crate) refused_copy: bool,
+    /// The sender has hung up, and this is when the receiver notices.
+    pub(crate) notices_at: Option<Micros>,
 }
+
+/// How long a receiver that refused a copy outlives its link: V$REPRECEIVER still shows it after the SYNC failed
+/// (recording 7.2 `sync`; in the log of `7.2_08_syncflush` it ends a second after its sender).
+const LINGER: Micros = 1_000_000;
 
 impl Receiver {
     /// When it has to be looked at because of the time.
     pub(super) fn deadline(&self) -> Option<Micros> {
-        self.blocked_until
+        self.blocked_until.into_iter().chain(self.notices_at).min()
     }
 }
 
@@ -138,6 +146,8 @@ impl Server {
                 updates: Counter::default(),
                 deletes: Counter::default(),
                 intake: Intake::default(),
+                refused_copy: false,
+                notices_at: None,
             },
         );
     }
@@ -163,6 +173,17 @@ impl Server {
             self.db.rollback(tx);
         }
         self.core.hang_up(receiver.link);
+    }
+
+    /// The sender is gone, in whatever way.
+    pub(super) fn receiver_link_down(&mut self, name: &str, link: LinkId) {
+        let now = self.core.now;
+        let Some(receiver) = self.core.receivers.get_mut(name).filter(|r| r.link == link) else { return };
+        if receiver.refused_copy {
+            receiver.notices_at = Some(now + LINGER);
+        } else {
+            self.drop_receiver(name);
+        }
     }
 
     pub(super) fn receiver_message(&mut self, name: &str, link: LinkId, message: Message) {
@@ -195,9 +216,14 @@ impl Server {
         }
     }
 
-    /// Receivers whose wait for a lock is over give that change up.
+    /// Receivers whose wait for a lock is over give that change up; those that lingered end.
     pub(super) fn receiver_timers(&mut self) {
         let now = self.core.now;
+        let over = |r: &Receiver| r.notices_at.is_some_and(|at| at <= now);
+        let gone: Vec<_> = self.core.receivers.iter().filter(|(_, r)| over(r)).map(|(n, _)| n.clone()).collect();
+        for name in gone {
+            self.drop_receiver(&name);
+        }
         let due: Vec<_> = self
             .core
             .receivers
@@ -264,6 +290,7 @@ impl Server {
             Work::SyncEnd => {
                 self.end_item(receiver);
                 let failed = receiver.intake.failed;
+                receiver.refused_copy = failed;
                 receiver.intake = Intake::default();
                 self.core.send(receiver.link, &Message::SyncResult { failed });
                 Progress::Done

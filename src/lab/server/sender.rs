@@ -10,6 +10,7 @@ use std::{
 use super::{
     Core,
     object::{Item, Replication},
+    properties::Properties,
     sessions::SessionId,
 };
 use crate::lab::{
@@ -74,6 +75,25 @@ pub(crate) enum EagerState {
     Failback,
     /// Commits wait for the peer.
     Idle,
+}
+
+/// How silence is found out. Kept beside the properties because it is looked at all the time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heartbeat {
+    /// Between two questions; 0 for never.
+    interval: Micros,
+    /// Silence that counts as death: the missed heartbeats and one connect timeout (`measured.md` 5: noticed between 36
+    /// and 76 s).
+    silence: Micros,
+}
+
+impl Heartbeat {
+    pub(crate) fn of(properties: &Properties) -> Self {
+        let interval = properties.seconds("REPLICATION_HBT_DETECT_TIME");
+        let marks = properties.get("REPLICATION_HBT_DETECT_HIGHWATER_MARK").max(1);
+        let connect = properties.seconds("REPLICATION_CONNECT_TIMEOUT");
+        Self { interval, silence: interval.saturating_mul(marks).saturating_add(connect) }
+    }
 }
 
 /// Which item of the handshake's list a table or partition is.
@@ -156,6 +176,8 @@ pub(crate) struct Sender {
     pub(crate) commit_xsn: u64,
     pub(crate) read_count: u64,
     pub(crate) send_count: u64,
+    /// Last SN that was ever sent, and when.
+    pub(crate) seen: u64,
     pub(crate) last_change_at: Micros,
     /// When the peer was heard last, and when it was asked last.
     pub(crate) heard: Micros,
@@ -199,6 +221,7 @@ impl Sender {
             commit_xsn: 0,
             read_count: 0,
             send_count: 0,
+            seen: 0,
             last_change_at: 0,
             heard: now,
             pinged: now,
@@ -286,17 +309,14 @@ impl Core {
         }
     }
 
-    /// Time of the next question, or of the moment when silence counts as death: the missed heartbeats and one connect
-    /// timeout (`measured.md` 5: noticed between 36 and 76 s).
+    /// Time of the next question, or of the moment when silence counts as death.
     fn heartbeat_due(&self, sender: &Sender) -> Option<Micros> {
-        let interval = self.properties.seconds("REPLICATION_HBT_DETECT_TIME");
+        let interval = self.heartbeat.interval;
         (interval > 0).then(|| (sender.pinged + interval).min(self.silence_ends(sender)))
     }
 
     pub(super) fn silence_ends(&self, sender: &Sender) -> Micros {
-        let interval = self.properties.seconds("REPLICATION_HBT_DETECT_TIME");
-        let marks = self.properties.get("REPLICATION_HBT_DETECT_HIGHWATER_MARK").max(1);
-        sender.heard + interval * marks + self.properties.seconds("REPLICATION_CONNECT_TIMEOUT")
+        sender.heard + self.heartbeat.silence
     }
 
     /// Whether an eager peer that commits wait for has not processed everything up to `sn`.

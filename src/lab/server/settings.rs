@@ -32,6 +32,7 @@ impl Server {
             return Err(errors::admin_mode_change());
         }
         self.core.properties.set(property, value)?;
+        self.core.heartbeat = super::sender::Heartbeat::of(&self.core.properties);
         Ok(Flow::done())
     }
 

@@ -149,8 +149,12 @@ impl Server {
                 continue;
             }
             sender.send_count += ops.len() as u64;
-            sender.last_change_at = now;
             let upto = sender.cursor - 1;
+            // What is sent again after a lost link is no new change.
+            if upto > sender.seen {
+                sender.seen = upto;
+                sender.last_change_at = now;
+            }
             sender.in_flight.push_back(upto);
             messages.push(Message::Changes(Batch { upto, ops }));
         }

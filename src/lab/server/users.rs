@@ -40,7 +40,7 @@ impl Server {
         if !tables.is_empty() && !cascade {
             return Err(SqlError::new("HY000", 200_740, "User has objects. Use the CASCADE option."));
         }
-        if tables.iter().any(|t| self.core.objects.count_of(*t, None) > 0) {
+        if tables.iter().any(|t| self.core.objects.count_of(*t) > 0) {
             return Err(errors::ddl_never());
         }
         match self.db.drop_user(name) {

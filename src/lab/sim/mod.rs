@@ -29,6 +29,8 @@ struct Pod {
     config: PodConfig,
     store: MemoryStore,
     engine: Option<Server>,
+    /// What the engine asked for after its last input.
+    deadline: Option<Micros>,
     /// Counts lives, so that what was meant for an earlier one is dropped.
     life: u32,
     next_conn: u64,
@@ -105,6 +107,7 @@ impl Sim {
             config,
             store: MemoryStore::default(),
             engine: None,
+            deadline: None,
             life: 0,
             next_conn: 1,
             next_link: 2,
@@ -147,6 +150,7 @@ impl Sim {
     pub fn kill(&mut self, pod: usize) {
         let p = &mut self.pods[pod];
         p.engine = None;
+        p.deadline = None;
         p.life += 1;
         p.frozen = false;
         p.backlog.clear();
@@ -216,7 +220,7 @@ impl Sim {
 
     fn next_timer(&self) -> Option<(Micros, usize)> {
         let live = self.pods.iter().enumerate().filter(|(_, p)| !p.frozen);
-        live.filter_map(|(i, p)| Some((p.engine.as_ref()?.next_deadline()?, i))).min()
+        live.filter_map(|(i, p)| Some((p.deadline?, i))).min()
     }
 
     fn next_at(&self) -> Option<Micros> {
@@ -283,6 +287,7 @@ impl Sim {
         let Some(engine) = p.engine.as_mut() else { return };
         let mut outputs = std::mem::take(&mut self.outputs);
         engine.handle(now, input, &mut outputs);
+        p.deadline = engine.next_deadline();
         if engine.persist().is_err() {
             outputs.clear();
             self.outputs = outputs;

@@ -107,6 +107,13 @@ pub enum From {
         /// Alias.
         alias: Option<String>,
     },
+    /// `DUAL CONNECT BY LEVEL <= n`: DUAL once for each level, from 1 on, under a pseudo column LEVEL.
+    Levels {
+        /// Asked from level 2 on; it ends where this does not hold, and it bounds LEVEL from above.
+        condition: Expr,
+        /// Alias.
+        alias: Option<String>,
+    },
     /// A subquery.
     Query {
         /// The subquery.

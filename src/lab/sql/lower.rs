@@ -5,6 +5,7 @@ use sqlparser::ast as sp;
 use super::{
     SqlError,
     ast::{Aggregate, BinaryOp, Expr, From, Limit, OrderBy, Query, QueryBody, Select, SelectItem, TableName},
+    connect_by,
     cursor::fold,
 };
 use crate::lab::value::Datum;
@@ -124,7 +125,7 @@ fn body(set: sp::SetExpr) -> Result<QueryBody, SqlError> {
 
 fn select(s: sp::Select) -> Result<Select, SqlError> {
     unless(s.top.is_some() || s.exclude.is_some() || s.into.is_some() || !s.lateral_views.is_empty())?;
-    unless(s.prewhere.is_some() || !s.connect_by.is_empty() || !s.cluster_by.is_empty())?;
+    unless(s.prewhere.is_some() || !s.cluster_by.is_empty())?;
     unless(!s.distribute_by.is_empty() || !s.sort_by.is_empty() || !s.named_window.is_empty())?;
     unless(s.qualify.is_some() || s.value_table_mode.is_some() || s.from.is_empty())?;
     unless(s.flavor != sp::SelectFlavor::Standard || s.select_modifiers.is_some())?;
@@ -137,10 +138,11 @@ fn select(s: sp::Select) -> Result<Select, SqlError> {
         sp::GroupByExpr::Expressions(list, modifiers) if modifiers.is_empty() => exprs(list)?,
         _ => return unknown(),
     };
+    let from = s.from.into_iter().map(joined).collect::<Result<_, _>>()?;
     Ok(Select {
         distinct,
         items: s.projection.into_iter().map(select_item).collect::<Result<_, _>>()?,
-        from: s.from.into_iter().map(joined).collect::<Result<_, _>>()?,
+        from: connect_by::from(from, s.connect_by)?,
         filter: s.selection.map(expr).transpose()?,
         group_by,
         having: s.having.map(expr).transpose()?,

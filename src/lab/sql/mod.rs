@@ -4,6 +4,7 @@
 //! Nothing here knows the time, a socket or a session: what depends on those comes through [`exec::Host`].
 
 pub mod ast;
+mod connect_by;
 mod cursor;
 mod error;
 pub mod exec;

@@ -135,6 +135,9 @@ fn kinds() {
         ("DROP REPLICATION AKU_REP_01", "drop replication"),
         ("ALTER REPLICATION NOSUCH SYNC ONLY", "alter replication"),
         ("ALTER REPLICATION TEMPORARY GET TABLE SYS.T1 FROM 'h', 1", "temporary"),
+        // Commands of the interactive client, which never reach a server.
+        ("desc v$repsender", "syntax"),
+        ("set vertical on", "syntax"),
         ("SELEC 1", "syntax"),
         ("SELECT", "syntax"),
         ("SELECT 1", "syntax"),
@@ -199,6 +202,29 @@ fn refusals_in_the_servers_words() {
     }
     let hint = parse("SELECT *\n FROM T1 WHERE").map(drop);
     assert_eq!(hint, Err(SqlError::syntax("SELECT *\n FROM T1 WHERE", 23)));
+}
+
+#[test]
+fn hierarchies() {
+    let refused = |reason: &str| Err((200_705, format!("SQL syntax error {reason}")));
+    let table = [
+        ("SELECT LEVEL FROM DUAL CONNECT BY LEVEL <= 10", Ok(())),
+        ("insert into t1 select level, 'row'||level, level from dual connect by level <= 200000;", Ok(())),
+        ("insert into t1 select level, 'src'||level, 1 from dual connect by level <= 10;", Ok(())),
+        ("SELECT LEVEL FROM T1 CONNECT BY LEVEL <= 10", refused("CONNECT BY is supported for DUAL only.")),
+        ("SELECT LEVEL FROM DUAL, T1 CONNECT BY LEVEL <= 10", refused("CONNECT BY is supported for DUAL only.")),
+        ("SELECT LEVEL FROM DUAL CONNECT BY LEVEL >= 10", refused("CONNECT BY needs LEVEL < n or LEVEL <= n.")),
+        ("SELECT LEVEL FROM DUAL CONNECT BY LEVEL < LEVEL + 1", refused("CONNECT BY needs LEVEL < n or LEVEL <= n.")),
+        ("SELECT LEVEL FROM DUAL CONNECT BY LEVEL < 3 OR 1 = 1", refused("CONNECT BY needs LEVEL < n or LEVEL <= n.")),
+        (
+            "SELECT LEVEL FROM DUAL START WITH 1 = 1 CONNECT BY LEVEL < 3",
+            refused("START WITH and NOCYCLE are not supported."),
+        ),
+        ("SELECT LEVEL FROM DUAL CONNECT BY LEVEL <", refused("")),
+    ];
+    for (sql, want) in table {
+        assert_eq!(native(sql), want, "{sql}");
+    }
 }
 
 fn item(table: &str, partition: Option<&str>) -> ItemRef {

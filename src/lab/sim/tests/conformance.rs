@@ -1,6 +1,9 @@
 //! Every recording of both builds, against pods in memory.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
 
 use crate::lab::{
     conformance::{Recording, play},
@@ -20,7 +23,7 @@ fn plays_without_mismatch(generation: Generation, name: &str) {
         let mut player = SimPlayer::new(generation, recording.pods, 1).expect("pods start");
         let report = play(&recording, &mut player);
         for mismatch in &report.mismatches {
-            wrong.push_str(&format!("{}: {mismatch}\n", report.name));
+            writeln!(wrong, "{}: {mismatch}", report.name).expect("a string takes it");
         }
     }
     assert!(wrong.is_empty(), "{name}:\n{wrong}");

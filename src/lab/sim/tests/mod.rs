@@ -1,9 +1,11 @@
 //! Whole servers under virtual time.
 
 mod conformance;
+mod crew;
 mod join;
 mod random;
 mod speed;
+mod statements;
 mod verbs;
 
 use super::{ClientId, Sim};

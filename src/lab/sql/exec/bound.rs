@@ -210,6 +210,8 @@ pub(super) enum Source {
         partition: Option<PartitionId>,
     },
     Rows(Vec<Row>),
+    /// DUAL's row and its LEVEL, from 1 to before the first later level that does not satisfy the condition.
+    Levels(Bound),
     Query(Box<QueryPlan>),
     /// LEFT OUTER JOIN
     Outer {

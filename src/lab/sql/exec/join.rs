@@ -79,6 +79,15 @@ fn term_rows(ctx: &Context<'_>, term: &Term, own: &[&Bound], outer: Option<&Fram
             return Ok(rows);
         }
         Source::Rows(rows) => rows.clone(),
+        Source::Levels(condition) => {
+            let mut rows = Vec::new();
+            each_level(ctx, condition, outer, |row| {
+                let kept = all_hold(ctx, own.iter().copied(), &Frame::of(row, term.start, outer))?;
+                rows.extend(kept.then(|| Row::from(row)));
+                Ok(())
+            })?;
+            return Ok(rows);
+        }
         Source::Query(plan) => run::rows(ctx, plan, outer)?,
         Source::Outer { left, right, on } => {
             let (left_rows, right_rows) = (rows(ctx, left, outer)?, rows(ctx, right, outer)?);
@@ -97,6 +106,25 @@ fn term_rows(ctx: &Context<'_>, term: &Term, own: &[&Bound], outer: Option<&Fram
         }
     }
     Ok(kept)
+}
+
+/// DUAL's X and LEVEL, level by level, without keeping any. The first level is the root: a server gives it unasked and
+/// then asks the condition about each next level.
+pub(super) fn each_level(
+    ctx: &Context<'_>,
+    condition: &Bound,
+    outer: Option<&Frame<'_>>,
+    mut see: impl FnMut(&[Datum]) -> Result<(), Stop>,
+) -> Result<(), Stop> {
+    let mut row = [Datum::from("X"), Datum::Int(1)];
+    for level in 2.. {
+        see(&row)?;
+        row[1] = Datum::Int(level);
+        if !holds(ctx, condition, &Frame::of(&row, 0, outer))? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// What becomes of a left row without a partner.

@@ -8,6 +8,8 @@ use crate::lab::{data::Table, sql::SqlError, value::ColumnType};
 pub(super) enum Columns {
     Table(Arc<Table>),
     List(Vec<String>),
+    /// DUAL's X, and LEVEL, which `*` does not show.
+    Levels,
 }
 
 impl Columns {
@@ -15,6 +17,7 @@ impl Columns {
         match self {
             Self::Table(table) => table.columns.len(),
             Self::List(names) => names.len(),
+            Self::Levels => 2,
         }
     }
 
@@ -22,6 +25,7 @@ impl Columns {
         match self {
             Self::Table(table) => table.columns.iter().map(|c| c.name.as_str()).collect(),
             Self::List(names) => names.iter().map(String::as_str).collect(),
+            Self::Levels => vec!["X"],
         }
     }
 
@@ -29,13 +33,14 @@ impl Columns {
         match self {
             Self::Table(table) => table.column(name),
             Self::List(names) => names.iter().position(|n| n == name),
+            Self::Levels => ["X", "LEVEL"].iter().position(|n| *n == name),
         }
     }
 
     fn is_char(&self, at: usize) -> bool {
         match self {
             Self::Table(table) => matches!(table.columns[at].column_type, ColumnType::Char(_)),
-            Self::List(_) => false,
+            Self::List(_) | Self::Levels => false,
         }
     }
 }

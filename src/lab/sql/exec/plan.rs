@@ -124,7 +124,7 @@ fn reaches_out(from: &Joined) -> bool {
     from.terms.iter().any(|term| match &term.source {
         Source::Query(plan) => plan.correlated,
         Source::Outer { left, right, .. } => reaches_out(left) || reaches_out(right),
-        Source::Table { .. } | Source::Rows(_) => false,
+        Source::Table { .. } | Source::Rows(_) | Source::Levels(_) => false,
     })
 }
 
@@ -186,6 +186,12 @@ fn add_term<'q>(
             let (source, columns) = relation(ctx, table, partition.as_deref())?;
             names.add(Some(alias.as_ref().unwrap_or(&table.name).clone()), columns);
             source
+        }
+        From::Levels { condition, alias } => {
+            let mut own = Names::new(names.outer);
+            own.add(alias.clone(), Columns::Levels);
+            names.add(Some(alias.as_deref().unwrap_or("DUAL").to_owned()), Columns::Levels);
+            Source::Levels(Binder::new(ctx, &own).bind(condition)?)
         }
         From::Query { query: q, alias } => {
             let plan = query(ctx, q, names.outer)?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    bound::{AggregatePlan, BodyPlan, Bound, Direction, Grouping, QueryPlan, SelectPlan, Source},
+    bound::{AggregatePlan, BodyPlan, Bound, Direction, Grouping, QueryPlan, SelectPlan, Source, Term},
     compare::as_number,
     eval::{Context, Frame, eval},
     join,
@@ -57,6 +57,20 @@ fn select(ctx: &Context<'_>, plan: &SelectPlan, outer: Option<&Frame<'_>>) -> Re
     if let Some(row) = counted(ctx, plan, outer)? {
         return Ok(vec![row]);
     }
+    if let ([Term { source: Source::Levels(condition), .. }], None) = (&plan.from.terms[..], &plan.grouping) {
+        let mut out = Vec::new();
+        let mut before = 0;
+        join::each_level(ctx, condition, outer, |row| {
+            let frame = Frame { rownum: row_number(before), ..Frame::of(row, 0, outer) };
+            let filter = plan.from.conditions.iter().map(|c| &c.expr).chain(&plan.late);
+            if join::all_hold(ctx, filter, &frame)? {
+                before += 1;
+                out.push(outputs(ctx, plan, &frame)?);
+            }
+            Ok(())
+        })?;
+        return Ok(distinct(plan, out));
+    }
     let mut input = join::rows(ctx, &plan.from, outer)?;
     if !plan.late.is_empty() {
         let mut kept = Vec::new();
@@ -69,7 +83,7 @@ fn select(ctx: &Context<'_>, plan: &SelectPlan, outer: Option<&Frame<'_>>) -> Re
         }
         input = kept;
     }
-    let mut out = match &plan.grouping {
+    let out = match &plan.grouping {
         Some(grouping) => grouped(ctx, plan, grouping, &input, outer)?,
         None if copies(plan) => input,
         None => {
@@ -81,11 +95,15 @@ fn select(ctx: &Context<'_>, plan: &SelectPlan, outer: Option<&Frame<'_>>) -> Re
             out
         }
     };
+    Ok(distinct(plan, out))
+}
+
+fn distinct(plan: &SelectPlan, mut rows: Vec<Row>) -> Vec<Row> {
     if plan.distinct {
         let mut seen = BTreeSet::new();
-        out.retain(|row| seen.insert(Row::from(&row[..plan.visible])));
+        rows.retain(|row| seen.insert(Row::from(&row[..plan.visible])));
     }
-    Ok(out)
+    rows
 }
 
 fn row_number(before: usize) -> i64 {

@@ -294,6 +294,49 @@ fn keys_are_looked_up() {
 }
 
 #[test]
+fn levels() {
+    let mut lab = sample();
+    let table = [
+        ("CREATE TABLE S1 (I1 INTEGER PRIMARY KEY, C2 VARCHAR(20))", "ok"),
+        ("SELECT LEVEL FROM DUAL CONNECT BY LEVEL <= 3", "LEVEL | 1 | 2 | 3"),
+        ("SELECT LEVEL FROM SYS.DUAL CONNECT BY LEVEL < 3", "LEVEL | 1 | 2"),
+        ("SELECT LEVEL FROM DUAL CONNECT BY 2 >= LEVEL", "LEVEL | 1 | 2"),
+        ("SELECT * FROM DUAL CONNECT BY LEVEL <= 2", "X | X | X"),
+        ("SELECT D.X, D.LEVEL FROM DUAL D CONNECT BY LEVEL < 2", "X,LEVEL | X,1"),
+        ("SELECT 'x'||LEVEL, MOD(LEVEL, 2) M FROM DUAL CONNECT BY LEVEL <= 1 + 2", "'x'||LEVEL,M | x1,1 | x2,0 | x3,1"),
+        ("SELECT LEVEL L FROM DUAL WHERE MOD(LEVEL, 2) = 0 CONNECT BY LEVEL <= 5 ORDER BY L DESC", "L | 4 | 2"),
+        ("SELECT LEVEL FROM DUAL WHERE LEVEL > 2 AND ROWNUM <= 2 CONNECT BY LEVEL <= 9", "LEVEL | 3 | 4"),
+        ("SELECT ROWNUM, LEVEL FROM DUAL CONNECT BY LEVEL <= 2 LIMIT 1", "ROWNUM,LEVEL | 1,1"),
+        ("SELECT DISTINCT MOD(LEVEL, 2) D FROM DUAL CONNECT BY LEVEL <= 5", "D | 1 | 0"),
+        ("SELECT COUNT(*), SUM(LEVEL) FROM DUAL CONNECT BY LEVEL <= 100", "COUNT(*),SUM(LEVEL) | 100,5050"),
+        ("SELECT N FROM (SELECT LEVEL N FROM DUAL CONNECT BY LEVEL <= 3) V, T1 WHERE I1 = N AND N > 2", "N | 3"),
+        // The hierarchy ends where the whole condition fails for the first time.
+        ("SELECT LEVEL FROM DUAL CONNECT BY LEVEL <= 9 AND LEVEL <> 3", "LEVEL | 1 | 2"),
+        ("SELECT LEVEL FROM DUAL CONNECT BY LEVEL <= 0", "LEVEL | 1"),
+        ("SELECT LEVEL FROM DUAL CONNECT BY LEVEL <= NULL", "LEVEL | 1"),
+        ("SELECT LEVEL FROM DUAL", "42S22 200792"),
+        ("insert into s1 select level, 'src'||level from dual connect by level <= 10;", "10"),
+        ("SELECT MIN(C2), MAX(I1), COUNT(*) FROM S1", "MIN(C2),MAX(I1),COUNT(*) | src1,10,10"),
+        ("insert into s1 select level, 'row'||level from dual connect by level <= 200000;", "23000 69720"),
+        ("SELECT COUNT(*) FROM S1", "COUNT(*) | 10"),
+    ];
+    for (sql, want) in table {
+        assert_eq!(lab.run(sql), want, "{sql}");
+    }
+}
+
+/// Levels are looked at one by one: those that WHERE refuses take no room.
+#[test]
+fn many_levels() {
+    let mut lab = sample();
+    let sql = "SELECT LEVEL FROM DUAL WHERE LEVEL = 1000000 CONNECT BY LEVEL <= 1000000";
+    assert_eq!(lab.run(sql), "LEVEL | 1000000");
+    let sql = "INSERT INTO T1 SELECT LEVEL + 10, 'row'||LEVEL, MOD(LEVEL, 7) FROM DUAL CONNECT BY LEVEL <= 100000";
+    assert_eq!(lab.run(sql), "100000");
+    assert_eq!(lab.run("SELECT C2, N3 FROM T1 WHERE I1 = 100010"), "C2,N3 | row100000,5");
+}
+
+#[test]
 fn relations_of_a_statement() {
     let table = [
         ("SELECT * FROM V$REPSENDER", "V$REPSENDER"),
@@ -302,6 +345,7 @@ fn relations_of_a_statement() {
         ("INSERT INTO A SELECT * FROM B", "A B"),
         ("UPDATE A SET X = (SELECT 1 FROM B) WHERE Y = 1", "A B"),
         ("DELETE FROM A WHERE EXISTS (SELECT 1 FROM B)", "A B"),
+        ("SELECT LEVEL FROM DUAL CONNECT BY LEVEL < 3", "DUAL"),
         ("COMMIT", ""),
     ];
     for (sql, want) in table {

@@ -61,6 +61,10 @@ fn body(b: &QueryBody, out: &mut Vec<TableName>) {
 fn from(f: &From, out: &mut Vec<TableName>) {
     match f {
         From::Table { table, .. } => out.push(table.clone()),
+        From::Levels { condition, .. } => {
+            out.push(TableName { user: None, name: "DUAL".to_owned() });
+            expr(condition, out);
+        }
         From::Query { query: q, .. } => query(q, out),
         From::Join { left, right, on, .. } => {
             from(left, out);

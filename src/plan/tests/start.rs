@@ -1,7 +1,10 @@
-//! Situations of `aku-behaviour.md` F and B.8, one line each where possible.
+//! A pod starts.
 
 use super::{
-    testing::{Worlds, desired, ord},
+    super::{
+        testing::{Worlds, desired, ord},
+        *,
+    },
     *,
 };
 use crate::{
@@ -9,85 +12,6 @@ use crate::{
     desired::Goal,
     observe::{MarkerView, Mode},
 };
-
-fn start(pod: u8, pods: u8) -> Worlds {
-    Worlds::new(desired(Goal::Start(ord(pod)), pods, 1))
-}
-
-fn end(pod: u8, pods: u8) -> Worlds {
-    Worlds::new(desired(Goal::End(ord(pod)), pods, 1))
-}
-
-fn made(w: &Worlds) -> Plan {
-    let plan = make(&w.desired, &w.observed).unwrap_or_else(|r| panic!("refused: {r:?}"));
-    assert_eq!(check::check(&plan, &w.desired, &w.observed), [], "{:#?}", steps(&plan));
-    plan
-}
-
-fn refused(w: &Worlds) -> Refusal {
-    match make(&w.desired, &w.observed) {
-        Err(r) => r,
-        Ok(p) => panic!("planned: {:?}", steps(&p)),
-    }
-}
-
-/// `pod:verb OBJECT` of every action, in an order that respects the DAG.
-fn steps(plan: &Plan) -> Vec<String> {
-    let order = order(&plan.actions).expect("a plan is a DAG");
-    order.iter().map(|id| plan.action(*id).map(step).expect("the order names actions of the plan")).collect()
-}
-
-fn step(a: &Action) -> String {
-    let what = match &a.op {
-        Op::CreateReplication { .. } => "create",
-        Op::DropReplication { .. } => "drop",
-        Op::Start { expect: Expect::Live, .. } => "start",
-        Op::Start { expect: Expect::Fresh, .. } => "start-fresh",
-        Op::Pin { .. } => "pin",
-        Op::Drain { .. } => "drain",
-        Op::Stop { .. } => "stop",
-        Op::Reset { .. } => "reset",
-        Op::Unpin { .. } => "unpin",
-        Op::Flush { until: Until::Issued, .. } => "flush",
-        Op::Flush { until: Until::NoGap, .. } => "flush-all",
-        Op::SetProperty { property, to, .. } => return format!("{}:set {property}={to}", a.pod),
-        Op::CheckQuiet { .. } => "quiet",
-        Op::Truncate { target, .. } => return format!("{}:truncate {target}", a.pod),
-        Op::CheckEmpty { .. } => "empty",
-        Op::Sync { .. } => "sync",
-        Op::CheckContents { .. } => "contents",
-        Op::Fence => "fence",
-        Op::CheckNoGap { .. } => "no-gap",
-        Op::Delay { .. } => "delay",
-        Op::Open => "open",
-        Op::WriteMarker => "mark",
-        Op::RemoveMarker => "unmark",
-    };
-    a.op.object().map_or_else(|| format!("{}:{what}", a.pod), |name| format!("{}:{what} {name}", a.pod))
-}
-
-fn codes(reasons: &[Reason]) -> Vec<Code> {
-    reasons.iter().map(|r| r.code).collect()
-}
-
-/// Whether `later` can only run after `earlier`, by the edges alone.
-fn waits(plan: &Plan, later: &str, earlier: &str) -> bool {
-    let find = |s: &str| plan.actions.iter().filter(|a| step(a) == s).map(|a| a.id).collect::<Vec<_>>();
-    let (from, to) = (find(later), find(earlier));
-    assert!(!from.is_empty() && !to.is_empty(), "{later} or {earlier} is not in {:?}", steps(plan));
-    let mut reached = from.clone();
-    let mut at = 0;
-    while at < reached.len() {
-        let action = plan.action(reached[at]).unwrap();
-        for after in &action.after {
-            if !reached.contains(&after.action) {
-                reached.push(after.action);
-            }
-        }
-        at += 1;
-    }
-    to.iter().all(|id| reached.contains(id))
-}
 
 #[test]
 fn first_start_of_pod_0_creates_and_opens() {
@@ -154,14 +78,6 @@ fn other_members_are_pinned_before_anything_is_deleted() {
     }
     let approvals: Vec<_> = plan.approvals.iter().map(|a| (a.class, a.scope.as_str())).collect();
     assert_eq!(approvals, [(ApprovalClass::DeletesRows, "altibase-sts/2")]);
-}
-
-/// The same steps, whatever their order.
-fn same_steps(plan: &Plan, want: &[&str]) {
-    let (mut have, mut want) = (steps(plan), want.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>());
-    have.sort();
-    want.sort();
-    assert_eq!(have, want);
 }
 
 #[test]
@@ -413,94 +329,6 @@ fn pod_0_does_not_open_when_a_slave_that_may_be_ahead_cannot_be_looked_at() {
 }
 
 #[test]
-fn an_end_fences_flushes_stops_and_forgets_in_that_order() {
-    let w = end(2, 3)
-        .up(0, 0)
-        .up(1, 0)
-        .up(2, 0)
-        .pair(0, 1, "LL")
-        .pair(0, 2, "LL")
-        .pair(1, 2, "LL")
-        .marker(MarkerView::Present);
-    let plan = made(&w);
-    for (later, earlier) in [
-        ("2:unmark", "2:fence"),
-        ("2:flush-all AKU_REP_02", "2:fence"),
-        ("2:no-gap", "2:flush-all AKU_REP_02"),
-        ("2:stop AKU_REP_02", "2:flush-all AKU_REP_02"),
-        ("0:stop AKU_REP_02", "2:flush-all AKU_REP_02"),
-        ("2:reset AKU_REP_02", "2:stop AKU_REP_02"),
-        ("0:reset AKU_REP_02", "0:stop AKU_REP_02"),
-        ("0:reset AKU_REP_02", "2:reset AKU_REP_02"),
-        ("1:reset AKU_REP_12", "2:flush-all AKU_REP_12"),
-    ] {
-        assert!(waits(&plan, later, earlier), "{later} must wait for {earlier}: {:#?}", steps(&plan));
-    }
-    assert!(!waits(&plan, "2:reset AKU_REP_02", "2:flush-all AKU_REP_12"), "one pair does not wait for another");
-}
-
-#[test]
-fn an_end_that_happened_has_nothing_left() {
-    let reset = end(1, 2).up(0, 0).up(1, 1).pair(0, 1, "RR");
-    assert_eq!(steps(&made(&reset)), Vec::<String>::new());
-    let mut kept = end(1, 2).up(0, 0).up(1, 1).pair(0, 1, "ll");
-    kept.desired.reset_at_end = Switch::Off;
-    assert_eq!(steps(&made(&kept)), Vec::<String>::new());
-}
-
-#[test]
-fn an_end_that_broke_off_after_closing_the_door_throws_out_who_is_still_inside() {
-    let plan = made(&end(1, 2).up(0, 0).up(1, 1).pair(0, 1, "LL"));
-    assert!(waits(&plan, "1:flush-all AKU_REP_01", "1:fence"), "{:#?}", steps(&plan));
-}
-
-#[test]
-fn an_end_of_pod_0_resets_nothing() {
-    let plan = made(&end(0, 2).up(0, 0).up(1, 0).pair(0, 1, "LL"));
-    assert!(!steps(&plan).iter().any(|s| s.contains("reset")), "{:?}", steps(&plan));
-    assert!(steps(&plan).contains(&"1:stop AKU_REP_01".to_owned()));
-}
-
-#[test]
-fn without_flush_at_end_nothing_is_forgotten() {
-    let mut w = end(1, 2).up(0, 0).up(1, 0).pair(0, 1, "LL");
-    w.desired.flush_at_end = Switch::Off;
-    let plan = made(&w);
-    same_steps(&plan, &["1:fence", "1:stop AKU_REP_01", "0:stop AKU_REP_01"]);
-    assert!(codes(&plan.notes).contains(&Code::NoFlushAtEnd));
-}
-
-#[test]
-fn the_start_timeout_has_no_say_in_an_end() {
-    let mut w = end(1, 2).up(0, 0).up(1, 0).pair(0, 1, "LL");
-    w.desired.flush_timeout_at_start = 0;
-    assert!(steps(&made(&w)).contains(&"1:flush-all AKU_REP_01".to_owned()));
-}
-
-#[test]
-fn a_pair_whose_peer_is_away_stays_live() {
-    let plan = made(&end(2, 3).up(0, 0).up(2, 0).pair(0, 2, "LL").side(2, 1, 'T'));
-    assert!(!steps(&plan).iter().any(|s| s.contains("AKU_REP_12")), "{:?}", steps(&plan));
-    assert!(codes(&plan.notes).contains(&Code::LogKept));
-}
-
-#[test]
-fn a_clean_drops_here_and_resets_there_and_needs_approval() {
-    let w = Worlds::new(desired(Goal::Clean(ord(1)), 3, 1)).up(0, 0).up(1, 0).pair(0, 1, "LL").side(1, 2, 'R');
-    let plan = made(&w);
-    for (later, earlier) in [
-        ("1:drop AKU_REP_01", "1:stop AKU_REP_01"),
-        ("1:drop AKU_REP_01", "0:stop AKU_REP_01"),
-        ("0:reset AKU_REP_01", "0:stop AKU_REP_01"),
-    ] {
-        assert!(waits(&plan, later, earlier), "{later} must wait for {earlier}");
-    }
-    assert!(steps(&plan).contains(&"1:drop AKU_REP_12".to_owned()));
-    assert!(codes(&plan.notes).contains(&Code::LogKept), "the peer that cannot be reached is named");
-    assert_eq!(plan.approvals[0].class, ApprovalClass::RemovesDefinition);
-}
-
-#[test]
 fn a_surplus_pod_and_an_unseen_pod_are_refused() {
     let surplus = Worlds::new(desired(Goal::Start(ord(4)), 4, 1)).up(0, 0);
     assert_eq!(refused(&surplus).because[0].code, Code::SurplusPod);
@@ -549,16 +377,6 @@ fn a_definition_that_differs_is_shown_and_made_anew_where_its_position_is_forgot
 }
 
 #[test]
-fn every_code_is_unique_and_has_a_story() {
-    let mut words: Vec<_> = Code::ALL.iter().map(|c| c.word()).collect();
-    let n = words.len();
-    words.sort_unstable();
-    words.dedup();
-    assert_eq!(words.len(), n);
-    assert!(Code::ALL.iter().all(|c| c.story().trim().len() > 20));
-}
-
-#[test]
 fn row_questions_are_asked_only_for_a_full_transfer() {
     let full = start(1, 2).up(0, 0).up(1, 1);
     let asked: Vec<_> = row_questions(&full.desired, &full.observed).into_iter().map(|(pod, _)| pod.get()).collect();
@@ -567,55 +385,4 @@ fn row_questions_are_asked_only_for_a_full_transfer() {
     assert_eq!(row_questions(&live.desired, &live.observed), []);
     let barred = start(1, 2).up(0, 0).up(1, 0);
     assert_eq!(row_questions(&barred.desired, &barred.observed), []);
-}
-
-/// The checker is worth something only if it catches what it claims to: every mutation of a good plan below is caught.
-#[test]
-fn the_checker_catches_what_it_claims_to() {
-    type Mutation = fn(&mut Plan);
-    fn without(plan: &mut Plan, is: fn(&Op) -> bool) {
-        let gone: Vec<_> = plan.actions.iter().filter(|a| is(&a.op)).map(|a| a.id).collect();
-        assert!(!gone.is_empty(), "the mutation must change something");
-        plan.actions.retain(|a| !gone.contains(&a.id));
-        for a in &mut plan.actions {
-            a.after.retain(|w| !gone.contains(&w.action));
-        }
-    }
-    let w =
-        start(2, 3).up(0, 0).up(1, 0).up(2, 1).pair(0, 1, "LL").pair(0, 2, "RL").side(1, 2, 'R').rows(0, 10).rows(2, 4);
-    let good = made(&w);
-    let table: [(&str, Mutation); 11] = [
-        ("pinned", |p| without(p, |op| matches!(op, Op::Pin { .. }))),
-        ("pinned", |p| without(p, |op| matches!(op, Op::Unpin { .. }))),
-        ("drained", |p| without(p, |op| matches!(op, Op::Drain { .. }))),
-        ("quiet", |p| without(p, |op| matches!(op, Op::CheckQuiet { .. }))),
-        ("empty-target", |p| without(p, |op| matches!(op, Op::CheckEmpty { .. }))),
-        ("contents", |p| without(p, |op| matches!(op, Op::CheckContents { .. }))),
-        ("salvage", |p| without(p, |op| matches!(op, Op::Flush { until: Until::NoGap, .. }))),
-        ("copied-again", |p| without(p, |op| matches!(op, Op::Sync { .. }))),
-        ("put-back", |p| {
-            for a in p.actions.iter_mut().filter(|a| matches!(a.op, Op::SetProperty { .. })) {
-                a.run = RunWhen::Normal;
-            }
-        }),
-        ("open-last", |p| {
-            let open = p.actions.iter_mut().find(|a| a.op == Op::Open).unwrap();
-            open.after.clear();
-        }),
-        ("dag", |p| {
-            let first = p.actions[0].id;
-            p.actions[1].id = first;
-        }),
-    ];
-    for (rule, mutate) in table {
-        let mut bad = good.clone();
-        mutate(&mut bad);
-        let found = check::check(&bad, &w.desired, &w.observed);
-        assert!(found.iter().any(|v| v.rule == rule), "{rule} is not caught: {found:?}");
-    }
-    let mut empty_source = start(1, 2).up(0, 0).up(1, 1).rows(0, 1).rows(1, 1);
-    let plan = made(&empty_source);
-    empty_source = empty_source.set(0, "ADMIN_MODE", 1);
-    let found = check::check(&plan, &empty_source.desired, &empty_source.observed);
-    assert!(found.iter().any(|v| v.rule == "last-copy"), "{found:?}");
 }

@@ -1,0 +1,115 @@
+//! `aku check`: every preflight question on every pod. Changes nothing.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{
+    args::{Common, Format},
+    look,
+    plan::talk,
+    scene::Scene,
+    stream::{Look, Streams, answer, shown},
+    wiring::World,
+};
+use crate::{
+    desired::Desired,
+    exit::Exit,
+    observe::{
+        Observed, TableName,
+        layout::{Layout, layouts},
+    },
+    preflight::{self, Finding, Level, Scope},
+    render,
+    topology::{Identifier, Ordinal},
+};
+
+/// Flags of `aku check`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// Form of the answer on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Runs it.
+pub fn run(args: &CheckArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+    match checked(args, common, world, look, s) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn checked(
+    args: &CheckArgs,
+    common: &Common,
+    world: &dyn World,
+    look: &Look,
+    s: &mut Streams<'_>,
+) -> Result<Exit, Exit> {
+    let scene = look::open(common, world, look, s)?;
+    let observed = look::observe(&scene, world, look, s);
+    let layouts = columns(&scene, &observed, look, s);
+    let scope = Scope { conf: &scene.conf, desired: &scene.desired, observed: &observed, layouts: &layouts };
+    let findings = preflight::examine(scope);
+    let exit = exit(&findings, look::view(&observed));
+    let text = match args.format {
+        Format::Human => shown(&render::check(&findings, &scene.desired.statefulset, look.width), look),
+        Format::Json => {
+            let body = serde_json::to_value(&findings).unwrap_or(Value::Null);
+            let document = json!({
+                "format_version": "1.0",
+                "kind": "aku.check",
+                "at": world.now(),
+                "statefulset": scene.desired.statefulset,
+                "findings": body,
+                "exit": exit as u8,
+            });
+            format!("{document:#}\n")
+        }
+    };
+    match answer(s, &text) {
+        Ok(()) | Err(Exit::Ok) => Ok(exit),
+        Err(other) => Err(other),
+    }
+}
+
+/// A fault is a refusal; else what the view says.
+fn exit(findings: &[Finding], view: Exit) -> Exit {
+    match preflight::worst(findings) {
+        Level::Fail => Exit::Refused,
+        Level::Pass | Level::Warn | Level::Unknown => view,
+    }
+}
+
+/// Owners of the configured tables.
+pub(super) fn owners(desired: &Desired) -> Vec<Identifier> {
+    let mut owners: Vec<_> = desired.targets().map(|t| t.user.clone()).collect();
+    owners.sort();
+    owners.dedup();
+    owners
+}
+
+/// Columns and keys of the pods that were seen; a pod that does not give them is told and left out.
+fn columns(
+    scene: &Scene,
+    observed: &Observed,
+    look: &Look,
+    s: &mut Streams<'_>,
+) -> BTreeMap<Ordinal, BTreeMap<TableName, Layout>> {
+    let (owners, login) = (owners(&scene.desired), scene.login());
+    let mut all = BTreeMap::new();
+    for pod in observed.pods.keys().copied().filter(|pod| observed.pod(*pod).is_some()) {
+        let found = match scene.cluster.connect(pod, &login) {
+            Ok(mut session) => layouts(&mut *session, &owners).map_err(|e| format!("pod {pod}: {e}")),
+            Err(e) => Err(e.to_string()),
+        };
+        match found {
+            Ok(tables) => {
+                all.insert(pod, tables);
+            }
+            Err(why) => talk(look, s, &format!("the columns of tables cannot be read: {why}")),
+        }
+    }
+    all
+}

@@ -1,0 +1,80 @@
+//! The flags of the commands that are about files: show, graph, capture, diff.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::args::Format;
+
+/// Flags of `aku show`.
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// A file saved by `aku plan -o`
+    pub file: PathBuf,
+    /// Form of the plan on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ShowFormat,
+    /// Show every statement
+    #[arg(long, conflicts_with = "format")]
+    pub sql: bool,
+}
+
+/// Forms of a saved plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ShowFormat {
+    /// Text for people.
+    #[default]
+    Human,
+    /// One JSON document.
+    Json,
+    /// Markdown that fits a comment of a pull request.
+    Md,
+    /// The order as a graph for Graphviz.
+    Dot,
+    /// The order as a graph for Mermaid.
+    Mermaid,
+    /// One page without network and script.
+    Html,
+}
+
+/// Flags of `aku graph`.
+#[derive(Args, Clone, Debug)]
+pub struct GraphArgs {
+    /// A file saved by `aku plan -o`
+    pub file: PathBuf,
+    /// Form of the graph on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: GraphFormat,
+}
+
+/// Forms of a graph.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// For Graphviz.
+    #[default]
+    Dot,
+    /// For Mermaid.
+    Mermaid,
+}
+
+/// Flags of `aku capture`.
+#[derive(Args, Clone, Debug)]
+pub struct CaptureArgs {
+    /// The file to write; it holds no password
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// Flags of `aku diff`.
+#[derive(Args, Clone, Debug)]
+pub struct DiffArgs {
+    /// A file saved by `aku plan -o`
+    #[arg(value_name = "THEN")]
+    pub then: PathBuf,
+    /// Another one
+    #[arg(value_name = "NOW")]
+    pub now: PathBuf,
+    /// Form of the differences on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}

@@ -1,0 +1,84 @@
+//! `aku plan --from FILE`: the scene of a plan when it comes from a file. Opens no connection and asks for no password.
+
+use std::path::Path;
+
+use super::{
+    args::{Common, What},
+    plan::{Made, talk},
+    scene::{goal, read_conf, refused},
+    show::fault_code,
+    stream::{Look, Streams},
+    wiring::World,
+};
+use crate::{
+    desired::{Desired, ReplicationAddress},
+    exit::Exit,
+    observe::Capture,
+    plan::{self, Refusal, saved},
+    render::Trouble,
+    topology::Ordinal,
+};
+
+/// Why there is no plan.
+pub(super) enum Nothing {
+    /// Something is wrong with a file.
+    Trouble(Box<Trouble>),
+    /// The planner says no.
+    Refused(Box<(Refusal, Trouble)>),
+}
+
+/// Plans from a capture.
+pub(super) fn made(
+    path: &Path,
+    what: What,
+    common: &Common,
+    world: &dyn World,
+    look: &Look,
+    s: &mut Streams<'_>,
+) -> Result<Made, Nothing> {
+    let (capture, desired) = opened(path, what, common, world, look, s).map_err(|t| Nothing::Trouble(Box::new(t)))?;
+    let pod = desired.goal.pod();
+    let observed = capture.observed_for(pod);
+    match plan::make(&desired, &observed) {
+        // The time is that of the facts: a plan from old facts is as old as they are.
+        Ok(plan) => Ok(Made { plan, here: capture.here, digest: capture.conf_digest, at: capture.created_at }),
+        Err(refusal) => {
+            let trouble = refused(&refusal, &observed, pod);
+            Err(Nothing::Refused(Box::new((refusal, trouble))))
+        }
+    }
+}
+
+fn opened(
+    path: &Path,
+    what: What,
+    common: &Common,
+    world: &dyn World,
+    look: &Look,
+    s: &mut Streams<'_>,
+) -> Result<(Capture, Desired), Trouble> {
+    let capture = Capture::load(path).map_err(|e| {
+        let (exit, _) = fault_code(&e);
+        Trouble::new(exit, "capture", e.to_string()).next("aku capture -o FILE    (makes a new one)")
+    })?;
+    let mut warnings = String::new();
+    let conf = read_conf(world, common, &mut |w| warnings.push_str(w))?;
+    talk(look, s, warnings.trim_end());
+    let digest = saved::conf_digest(&conf);
+    if digest != capture.conf_digest {
+        return Err(Trouble::new(Exit::Stale, "stale", "aku.conf means something else than when this was captured")
+            .fact("then", capture.conf_digest)
+            .fact("now", digest)
+            .next("--conf FILE    (the aku.conf that it was made with)"));
+    }
+    let pod = common.ordinal.unwrap_or(capture.pod);
+    let address = |p: Ordinal| capture.addresses.get(&p).cloned();
+    // Equal digests mean equal pods, so every address is there unless somebody made the file by hand.
+    let missing = conf.server_count.ordinals().find(|p| address(*p).is_none());
+    if let Some(p) = missing {
+        return Err(Trouble::new(Exit::BadData, "capture", format!("the capture has no address of pod {p}")));
+    }
+    let nowhere = || ReplicationAddress { host: String::new(), port: 0 };
+    let desired = Desired::new(&conf, goal(what, pod), |p| address(p).unwrap_or_else(nowhere));
+    Ok((capture, desired))
+}

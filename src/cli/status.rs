@@ -1,0 +1,82 @@
+//! `aku status`: one screen of the cluster. Changes nothing.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{
+    args::{Common, Format},
+    look,
+    stream::{Look, Streams, answer, shown},
+    wiring::World,
+};
+use crate::{exit::Exit, render, status::Status};
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(2);
+/// Cursor home, then erase the screen.
+const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
+
+/// Flags of `aku status`.
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    /// Form of the answer on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// Look again every 2 s until Ctrl-C
+    #[arg(short, long)]
+    pub watch: bool,
+}
+
+/// Runs it.
+pub fn run(args: &StatusArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+    match screens(args, common, world, look, s) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn screens(
+    args: &StatusArgs,
+    common: &Common,
+    world: &dyn World,
+    look: &Look,
+    s: &mut Streams<'_>,
+) -> Result<Exit, Exit> {
+    let scene = look::open(common, world, look, s)?;
+    loop {
+        let observed = look::observe(&scene, world, look, s);
+        let exit = look::view(&observed);
+        let status = Status::of(&scene.desired, &observed);
+        let now = world.now();
+        let text = match args.format {
+            Format::Human => {
+                let text = shown(&render::status(&status, &scene.desired.statefulset, now, look.width), look);
+                match (args.watch, s.terminal.out) {
+                    (true, true) => format!("{CLEAR}{text}\nevery 2 s, ^C ends\n"),
+                    (true, false) => format!("{text}\n"),
+                    (false, true | false) => text,
+                }
+            }
+            Format::Json => {
+                let body = serde_json::to_value(&status).unwrap_or(Value::Null);
+                let document = json!({
+                    "format_version": "1.0",
+                    "kind": "aku.status",
+                    "at": now,
+                    "statefulset": scene.desired.statefulset,
+                    "status": body,
+                    "exit": exit as u8,
+                });
+                // A stream of documents has one on each line.
+                if args.watch { format!("{document}\n") } else { format!("{document:#}\n") }
+            }
+        };
+        match answer(s, &text) {
+            Ok(()) if args.watch => world.sleep(EVERY),
+            // The reader went away: what was found is still the answer.
+            Ok(()) | Err(Exit::Ok) => return Ok(exit),
+            Err(other) => return Err(other),
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! `aku verify`: compares the contents of the targets between the pods that have a complete copy. Reads only, unless
+//! `--flush` asks for a FLUSH of the replications between them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{
+    args::{Common, Format},
+    check::owners,
+    look,
+    plan::talk,
+    scene::Scene,
+    stream::{Look, Streams, answer, fail, shown},
+    wiring::World,
+};
+use crate::{
+    conf::GroupId,
+    db::{Login, Session},
+    exit::Exit,
+    observe::{
+        Observed, PodView, TableName,
+        layout::{Layout, layouts},
+    },
+    render::{self, Trouble},
+    status::{State, Status},
+    topology::{Ordinal, Target},
+    verify::{
+        Bounds, Reader, Settle, Shape, Sources, compare,
+        report::{Because, LeftOut, Outcome, Report, TargetReport},
+    },
+};
+
+/// Between two readings of a row that differs.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A pod that says nothing for so long is lost: a page takes milliseconds.
+const SILENCE: Duration = Duration::from_secs(60);
+
+type Sessions = BTreeMap<Ordinal, Box<dyn Session>>;
+
+/// Flags of `aku verify`.
+#[derive(Args, Clone, Debug)]
+pub struct VerifyArgs {
+    /// Only this target, e.g. table:SYS.T1; may be repeated
+    #[arg(long, value_name = "table:USER.TABLE")]
+    pub only: Vec<String>,
+    /// Targets that are compared at once
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub parallel: u8,
+    /// FLUSH the replications between the pods before rows that differ are read again
+    #[arg(long)]
+    pub flush: bool,
+    /// Form of the answer on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Runs it.
+pub fn run(args: &VerifyArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+    match verified(args, common, world, look, s) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn verified(
+    args: &VerifyArgs,
+    common: &Common,
+    world: &dyn World,
+    look: &Look,
+    s: &mut Streams<'_>,
+) -> Result<Exit, Exit> {
+    let scene = look::open(common, world, look, s)?;
+    let targets = chosen(args, &scene).map_err(|trouble| fail(s, look, &trouble))?;
+    let observed = look::observe(&scene, world, look, s);
+    if observed.pods.values().all(|v| !matches!(v, PodView::Seen(_))) {
+        let exit = look::view(&observed);
+        return Err(fail(s, look, &Trouble::new(exit, "verify", "no pod answers").next("aku status")));
+    }
+    let (members, left_out) = members(&scene, &observed);
+    let report = match members.first() {
+        Some(reference) if members.len() > 1 => {
+            let pods = members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            talk(look, s, &format!("comparing {} on pods {pods}", render::words::counted(targets.len(), "target")));
+            let (workers, left_out) = sessions(&scene, &members, args, left_out);
+            let job = Job { scene: &scene, reference: *reference, settle: settle(args), targets: &targets };
+            Report { reference: Some(*reference), left_out, targets: job.all(workers) }
+        }
+        Some(_) | None => Report { reference: None, left_out, targets: Vec::new() },
+    };
+    let exit = report.exit();
+    let text = match args.format {
+        Format::Human => shown(&render::verify(&report, &scene.desired.statefulset, look.width), look),
+        Format::Json => {
+            let body = serde_json::to_value(&report).unwrap_or(Value::Null);
+            let document = json!({
+                "format_version": "1.0",
+                "kind": "aku.verify",
+                "at": world.now(),
+                "statefulset": scene.desired.statefulset,
+                "report": body,
+                "exit": exit as u8,
+            });
+            format!("{document:#}\n")
+        }
+    };
+    match answer(s, &text) {
+        Ok(()) | Err(Exit::Ok) => Ok(exit),
+        Err(other) => Err(other),
+    }
+}
+
+fn settle(args: &VerifyArgs) -> Settle {
+    if args.flush { Settle::Flush } else { Settle::Pause }
+}
+
+/// The targets that were asked for, each with its group.
+fn chosen(args: &VerifyArgs, scene: &Scene) -> Result<Vec<(GroupId, Target)>, Trouble> {
+    let groups = &scene.desired.groups;
+    let all = || groups.iter().flat_map(|(id, g)| g.targets.iter().map(|t| (*id, t.clone())));
+    if args.only.is_empty() {
+        return Ok(all().collect());
+    }
+    for wanted in &args.only {
+        if !all().any(|(_, t)| names(wanted, &t)) {
+            let known = all().map(|(_, t)| t.table_sql()).collect::<Vec<_>>().join(", ");
+            let text = format!("aku.conf has no target {wanted}");
+            return Err(Trouble::new(Exit::Usage, "usage", text).fact("targets", known));
+        }
+    }
+    Ok(all().filter(|(_, t)| args.only.iter().any(|wanted| names(wanted, t))).collect())
+}
+
+fn names(wanted: &str, target: &Target) -> bool {
+    let name = wanted.strip_prefix("table:").unwrap_or(wanted);
+    let (table, whole) = (target.table_sql(), target.to_string());
+    [name, &name.to_ascii_uppercase()].into_iter().any(|n| n == table || n == whole || n == target.table.as_str())
+}
+
+/// Pods whose copy should be complete, and the others.
+fn members(scene: &Scene, observed: &Observed) -> (Vec<Ordinal>, Vec<LeftOut>) {
+    let status = Status::of(&scene.desired, observed);
+    let (mut members, mut left_out) = (Vec::new(), Vec::new());
+    for (pod, p) in status.pods {
+        let because = match (p.state, observed.pod(pod)) {
+            // A failed pair between two pods that answer is a reason to compare them, not a reason against it.
+            (State::Donor | State::Joined | State::Synced | State::Error, Some(_)) => {
+                members.push(pod);
+                continue;
+            }
+            (State::Error, None) => Because::CannotBeSeen,
+            (State::Undefined | State::Joiner, _) | (State::Donor | State::Joined | State::Synced, None) => {
+                Because::NotJoined
+            }
+        };
+        left_out.push(LeftOut { pod, because, why: p.why });
+    }
+    (members, left_out)
+}
+
+/// Sessions for each worker. A pod in ADMIN_MODE has room for one of ours only, so there may be fewer workers.
+fn sessions(
+    scene: &Scene,
+    members: &[Ordinal],
+    args: &VerifyArgs,
+    mut left_out: Vec<LeftOut>,
+) -> (Vec<Sessions>, Vec<LeftOut>) {
+    let flush = match settle(args) {
+        Settle::Pause => Duration::ZERO,
+        Settle::Flush => Duration::from_secs(u64::from(scene.desired.flush_wait_s())),
+    };
+    let login = Login { silence_timeout: Some(SILENCE + flush), ..scene.login() };
+    let mut workers: Vec<Sessions> = Vec::new();
+    for n in 0..args.parallel {
+        let mut opened = Sessions::new();
+        for pod in members.iter().filter(|pod| n == 0 || workers[0].contains_key(pod)) {
+            match scene.cluster.connect(*pod, &login) {
+                Ok(session) => {
+                    opened.insert(*pod, session);
+                }
+                Err(e) if n == 0 => {
+                    left_out.push(LeftOut { pod: *pod, because: Because::CannotBeSeen, why: e.to_string() });
+                }
+                Err(e) => tracing::debug!("no further worker: {e}"),
+            }
+        }
+        if n > 0 && opened.len() < workers[0].len() {
+            break;
+        }
+        workers.push(opened);
+    }
+    (workers, left_out)
+}
+
+/// One comparison of several targets.
+struct Job<'a> {
+    scene: &'a Scene,
+    reference: Ordinal,
+    settle: Settle,
+    targets: &'a [(GroupId, Target)],
+}
+
+/// What the workers need; sessions and results apart.
+struct Work<'a> {
+    reference: Ordinal,
+    settle: Settle,
+    wait_s: u32,
+    desired: &'a crate::desired::Desired,
+}
+
+impl Job<'_> {
+    /// Every target, each by one worker.
+    fn all(&self, workers: Vec<Sessions>) -> Vec<TargetReport> {
+        let desired = &self.scene.desired;
+        let work = Work { reference: self.reference, settle: self.settle, wait_s: desired.flush_wait_s(), desired };
+        let (next, targets) = (AtomicUsize::new(0), self.targets);
+        let results: Mutex<BTreeMap<usize, TargetReport>> = Mutex::new(BTreeMap::new());
+        thread::scope(|scope| {
+            for mut sessions in workers {
+                let (work, next, results) = (&work, &next, &results);
+                scope.spawn(move || {
+                    let tables = work.tables(&mut sessions);
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some((group, target)) = targets.get(index) else { break };
+                        let report = work.one(&mut sessions, tables.as_ref(), *group, target);
+                        results.lock().expect("no worker panics").insert(index, report);
+                    }
+                });
+            }
+        });
+        results.into_inner().expect("no worker panics").into_values().collect()
+    }
+}
+
+type Tables = BTreeMap<Ordinal, BTreeMap<TableName, Layout>>;
+
+impl Work<'_> {
+    fn tables(&self, sessions: &mut Sessions) -> Result<Tables, String> {
+        let owners = owners(self.desired);
+        let of = |(pod, session): (&Ordinal, &mut Box<dyn Session>)| {
+            layouts(&mut **session, &owners).map(|l| (*pod, l)).map_err(|e| format!("pod {pod}: {e}"))
+        };
+        sessions.iter_mut().map(of).collect()
+    }
+
+    fn one(
+        &self,
+        sessions: &mut Sessions,
+        tables: Result<&Tables, &String>,
+        group: GroupId,
+        target: &Target,
+    ) -> TargetReport {
+        let cannot = |why: String| TargetReport { target: target.to_string(), outcome: Outcome::CannotTell { why } };
+        match tables.map_err(Clone::clone).and_then(|t| shape(t, target)) {
+            Err(why) => cannot(why),
+            Ok((shape, lobs)) => match self.compared(sessions, &shape, group) {
+                Ok(compared) => TargetReport::compared(&shape, &compared, lobs),
+                Err(why) => cannot(why),
+            },
+        }
+    }
+
+    fn compared(
+        &self,
+        sessions: &mut Sessions,
+        shape: &Shape,
+        group: GroupId,
+    ) -> Result<crate::verify::Compared, String> {
+        let pods: Vec<Ordinal> = sessions.keys().copied().collect();
+        let flushed = |pod: Ordinal| {
+            let ours = self.desired.objects_of(pod).filter(|(other, o)| o.group == group && pods.contains(other));
+            ours.map(|(_, o)| o.name.clone()).collect::<Vec<_>>()
+        };
+        let mut reference = None;
+        let mut others: Sources<'_> = BTreeMap::new();
+        for (pod, session) in sessions.iter_mut() {
+            let reader = Reader { session: &mut **session, shape, flushed: flushed(*pod), wait_s: self.wait_s };
+            if *pod == self.reference {
+                reference = Some(reader);
+            } else {
+                others.insert(*pod, Box::new(reader));
+            }
+        }
+        let Some(mut reference) = reference else { return Err(format!("pod {} has no session", self.reference)) };
+        if others.is_empty() {
+            return Err("no other pod has a session".to_owned());
+        }
+        let pause = || thread::sleep(PAUSE);
+        compare((self.reference, &mut reference), &mut others, self.settle, Bounds::default(), &pause)
+            .map_err(|e| e.to_string())
+    }
+}
+
+/// How a target is read, when it looks the same everywhere; and its large objects.
+fn shape(tables: &Tables, target: &Target) -> Result<(Shape, Vec<String>), String> {
+    let name = TableName::of(target);
+    let mut first: Option<(&Ordinal, &Layout)> = None;
+    for (pod, layouts) in tables {
+        let Some(layout) = layouts.get(&name) else { return Err(format!("pod {pod} has no such table")) };
+        match first {
+            None => first = Some((pod, layout)),
+            Some((_, same)) if same.digest() == layout.digest() => {}
+            Some((other, _)) => {
+                return Err(format!("its columns differ between pods {other} and {pod} (see aku check)"));
+            }
+        }
+    }
+    let Some((_, layout)) = first else { return Err("no pod gave its columns".to_owned()) };
+    let key = layout.paging_key().map_err(|why| format!("the table {why}"))?;
+    let lobs = layout.large_objects().iter().map(ToString::to_string).collect();
+    Ok((Shape { target: target.clone(), key, rest: layout.comparable() }, lobs))
+}

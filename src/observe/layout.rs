@@ -1,0 +1,164 @@
+//! Columns and primary keys of tables, as comparing them between pods needs them. Decides only whether a key can be
+//! paged by.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use sha2::{Digest as _, Sha256};
+
+use super::TableName;
+use crate::{
+    db::{
+        DbError, Row, Rows, Session,
+        page::{KeyColumn, KeyKind},
+        sql::ReadSql,
+    },
+    topology::Identifier,
+};
+
+/// One column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: Identifier,
+    /// SYS_COLUMNS_.DATA_TYPE
+    pub data_type: i64,
+    /// PRECISION
+    pub precision: i64,
+    /// SCALE
+    pub scale: i64,
+    /// IS_NULLABLE is `F`.
+    pub not_null: bool,
+}
+
+/// Columns and primary key of one table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// In their order.
+    pub columns: Vec<Column>,
+    /// Names of the key's columns, in its order.
+    pub key: Vec<Identifier>,
+}
+
+/// DATA_TYPE of BLOB and CLOB.
+const LOBS: [i64; 2] = [30, 40];
+
+impl Layout {
+    /// First eight digits of a SHA-256 over everything that the server's handshake compares.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut text = String::new();
+        for c in &self.columns {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{} {} {} {} {}", c.name, c.data_type, c.precision, c.scale, c.not_null);
+        }
+        for k in &self.key {
+            let _ = writeln!(text, "key {k}");
+        }
+        Sha256::digest(text.as_bytes()).iter().take(4).fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
+    /// The key, when rows can be found by it: all its columns are exact numbers or text.
+    ///
+    /// # Errors
+    /// Why not, as the end of a sentence.
+    pub fn paging_key(&self) -> Result<Vec<KeyColumn>, String> {
+        if self.key.is_empty() {
+            return Err("has no primary key".to_owned());
+        }
+        self.key
+            .iter()
+            .map(|name| {
+                let column = self.columns.iter().find(|c| c.name == *name);
+                // CHAR, VARCHAR; NUMERIC, DECIMAL, INTEGER, SMALLINT, BIGINT, NUMBER.
+                let kind = match column.map(|c| c.data_type) {
+                    Some(1 | 12) => KeyKind::Text,
+                    Some(2 | 3 | 4 | 5 | -5 | 10_002) => KeyKind::Number,
+                    Some(_) | None => {
+                        return Err(format!("has {name} in its primary key, by which rows cannot be found exactly"));
+                    }
+                };
+                Ok(KeyColumn { name: name.clone(), kind })
+            })
+            .collect()
+    }
+
+    /// Columns outside the key whose contents can be compared; large objects cannot.
+    #[must_use]
+    pub fn comparable(&self) -> Vec<Identifier> {
+        let rest = self.columns.iter().filter(|c| !self.key.contains(&c.name) && !LOBS.contains(&c.data_type));
+        rest.map(|c| c.name.clone()).collect()
+    }
+
+    /// Columns that are not compared.
+    #[must_use]
+    pub fn large_objects(&self) -> Vec<Identifier> {
+        self.columns.iter().filter(|c| LOBS.contains(&c.data_type)).map(|c| c.name.clone()).collect()
+    }
+}
+
+/// Every table of these owners.
+///
+/// # Errors
+/// A query failed.
+pub fn layouts(session: &mut dyn Session, owners: &[Identifier]) -> Result<BTreeMap<TableName, Layout>, DbError> {
+    let columns = session.query(&ReadSql::Columns(owners.to_vec()))?;
+    let keys = session.query(&ReadSql::KeyColumns(owners.to_vec()))?;
+    Ok(parse(&columns, &keys))
+}
+
+fn parse(columns: &Rows, keys: &Rows) -> BTreeMap<TableName, Layout> {
+    let name = |row: Row<'_>, column| Identifier::exact(row.text(column)?).ok();
+    let table = |row| Some(TableName { user: name(row, "USER_NAME")?, table: name(row, "TABLE_NAME")? });
+    let mut all: BTreeMap<TableName, Layout> = BTreeMap::new();
+    for row in columns.iter() {
+        let (Some(table), Some(name)) = (table(row), name(row, "COLUMN_NAME")) else { continue };
+        let number = |column| row.int(column).unwrap_or(0);
+        all.entry(table).or_default().columns.push(Column {
+            name,
+            data_type: number("DATA_TYPE"),
+            precision: number("PRECISION"),
+            scale: number("SCALE"),
+            not_null: row.text("IS_NULLABLE").as_deref() == Some("F"),
+        });
+    }
+    for row in keys.iter() {
+        if let (Some(table), Some(name)) = (table(row), name(row, "COLUMN_NAME")) {
+            all.entry(table).or_default().key.push(name);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Value;
+
+    fn rows(columns: &str, rows: &[&str]) -> Rows {
+        let cells = |r: &&str| r.split(' ').map(|c| Value::Text(c.to_owned())).collect();
+        Rows { columns: columns.split(' ').map(str::to_owned).collect(), rows: rows.iter().map(cells).collect() }
+    }
+
+    #[test]
+    fn keys_lobs_and_digests() {
+        let head = "USER_NAME TABLE_NAME COLUMN_NAME DATA_TYPE PRECISION SCALE IS_NULLABLE";
+        let columns =
+            ["SYS T1 ID 4 0 0 F", "SYS T1 V 12 20 0 T", "SYS T1 L 40 0 0 T", "SYS T2 D 9 0 0 F", "SYS T3 A 4 0 0 T"];
+        let keys = rows("USER_NAME TABLE_NAME COLUMN_NAME", &["SYS T1 ID", "SYS T2 D"]);
+        let of = |columns: &[&str]| parse(&rows(head, columns), &keys);
+        let all: Vec<Layout> = of(&columns).into_values().collect();
+        let names = |list: Vec<Identifier>| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names(all[0].comparable()), ["V"]);
+        assert_eq!(names(all[0].large_objects()), ["L"]);
+        assert_eq!(all[0].paging_key().unwrap()[0].kind, KeyKind::Number);
+        assert!(all[1].paging_key().unwrap_err().contains("D in its primary key"));
+        assert!(all[2].paging_key().unwrap_err().contains("no primary key"));
+        let wider = ["SYS T1 ID 4 0 0 F", "SYS T1 V 12 30 0 T", "SYS T1 L 40 0 0 T"];
+        let wider: Vec<Layout> = of(&wider).into_values().collect();
+        assert_ne!(all[0].digest(), wider[0].digest());
+        assert_eq!(all[0].digest().len(), 8);
+    }
+}

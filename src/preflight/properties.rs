@@ -1,0 +1,257 @@
+//! Questions about servers: versions, properties, room for objects, what earlier runs left behind, foreign definitions.
+
+use std::collections::BTreeSet;
+
+use super::{Answers, Finding, Level, Scope, by_value, told};
+use crate::{
+    observe::{Item, Mode, Pod},
+    status::pods,
+    topology::{Ordinal, ReplicationName},
+};
+
+pub(super) fn examine(scope: Scope<'_>) -> Vec<Finding> {
+    let questions = [
+        versions,
+        protocol,
+        port,
+        admin_mode,
+        sysdba,
+        duplicate_hosts,
+        max_count,
+        max_logfile,
+        ddl_switch,
+        sync_lock,
+        transactions,
+        signatures,
+        definitions,
+        strangers,
+    ];
+    questions.into_iter().flat_map(|ask| ask(scope)).collect()
+}
+
+fn with(scope: Scope<'_>, property: &str, wanted: impl Fn(i64) -> bool) -> Vec<Ordinal> {
+    scope.seen().filter(|(_, p)| p.property(property).is_some_and(&wanted)).map(|(pod, _)| pod).collect()
+}
+
+fn equal(
+    scope: Scope<'_>,
+    question: &'static str,
+    level: Level,
+    value: impl Fn(&Pod) -> Option<String>,
+    fix: &str,
+) -> Vec<Finding> {
+    let mut answers = Answers::to(question);
+    let groups = by_value(scope.seen().filter_map(|(pod, p)| Some((pod, value(p)?))));
+    if groups.len() > 1 {
+        answers.add(level, Vec::new(), told(&groups), fix);
+    }
+    let same = groups.keys().next().map_or_else(|| "the servers do not say".to_owned(), |v| format!("{v} everywhere"));
+    answers.or_pass(same)
+}
+
+fn versions(scope: Scope<'_>) -> Vec<Finding> {
+    let fix = "bring all pods to one version; between releases the handshake may be refused";
+    equal(scope, "server version", Level::Warn, |p| p.server.version.clone(), fix)
+}
+
+fn protocol(scope: Scope<'_>) -> Vec<Finding> {
+    let fix = "bring all pods to one version: servers of different replication protocols do not talk to each other";
+    equal(scope, "replication protocol", Level::Fail, |p| p.server.replication_protocol.clone(), fix)
+}
+
+fn port(scope: Scope<'_>) -> Vec<Finding> {
+    let mut answers = Answers::to("REPLICATION_PORT_NO");
+    let off = with(scope, "REPLICATION_PORT_NO", |v| v == 0);
+    if !off.is_empty() {
+        let fix = "set REPLICATION_PORT_NO in altibase.properties and restart the server";
+        answers.add(Level::Fail, off, "is 0: replication is switched off", fix);
+    }
+    for (pod, seen) in scope.seen() {
+        let (has, want) = (seen.property("REPLICATION_PORT_NO"), i64::from(scope.desired.pods[&pod].port));
+        if let Some(has) = has.filter(|has| *has != 0 && *has != want) {
+            let fix = "correct AKU_REPLICATION_PORT_NO, or the property, and restart the server";
+            answers.add(Level::Fail, vec![pod], format!("is {has}, and aku.conf says {want}"), fix);
+        }
+    }
+    answers.or_pass("as in aku.conf")
+}
+
+fn admin_mode(scope: Scope<'_>) -> Vec<Finding> {
+    let closed: Vec<_> = scope.seen().filter(|(_, p)| p.admin_mode()).map(|(pod, _)| pod).collect();
+    let said = if closed.is_empty() {
+        "0 everywhere: users are admitted".to_owned()
+    } else {
+        format!("1 on {}: closed to users until aku start has finished there", pods(&closed))
+    };
+    Answers::to("ADMIN_MODE").or_pass(said)
+}
+
+fn sysdba(scope: Scope<'_>) -> Vec<Finding> {
+    let mut answers = Answers::to("REMOTE_SYSDBA_ENABLE");
+    let off = with(scope, "REMOTE_SYSDBA_ENABLE", |v| v == 0);
+    if !off.is_empty() {
+        let fix = "set REMOTE_SYSDBA_ENABLE = 1 in altibase.properties and restart the server";
+        answers.add(Level::Fail, off, "is 0: while ADMIN_MODE is 1 other pods cannot log in", fix);
+    }
+    answers.or_pass("1")
+}
+
+fn duplicate_hosts(scope: Scope<'_>) -> Vec<Finding> {
+    let mut answers = Answers::to("REPLICATION_ALLOW_DUPLICATE_HOSTS");
+    let groups = scope.desired.groups.len();
+    let off = with(scope, "REPLICATION_ALLOW_DUPLICATE_HOSTS", |v| v == 0);
+    if groups > 1 && !off.is_empty() {
+        let fix = "ALTER SYSTEM SET REPLICATION_ALLOW_DUPLICATE_HOSTS = 1, and the same in altibase.properties";
+        answers.add(
+            Level::Fail,
+            off,
+            format!("is 0, and {groups} groups need several objects to one peer (ERR-6110C)"),
+            fix,
+        );
+    }
+    answers.or_pass(if groups > 1 { "1" } else { "not needed with one group" })
+}
+
+fn max_count(scope: Scope<'_>) -> Vec<Finding> {
+    let mut answers = Answers::to("REPLICATION_MAX_COUNT");
+    let mut most = 0;
+    for (pod, seen) in scope.seen() {
+        let ours: BTreeSet<&ReplicationName> = scope.desired.objects_of(pod).map(|(_, o)| &o.name).collect();
+        let foreign = seen.replications.keys().filter(|n| !ours.contains(n)).count();
+        let need = ours.len() + foreign;
+        most = most.max(need);
+        if let Some(max) =
+            seen.property("REPLICATION_MAX_COUNT").filter(|m| usize::try_from(*m).is_ok_and(|m| m < need))
+        {
+            let said =
+                format!("is {max}, and {need} objects are needed ({foreign} of them not of aku.conf) (ERR-61102)");
+            let fix =
+                format!("set REPLICATION_MAX_COUNT = {need} or more in altibase.properties and restart the server");
+            answers.add(Level::Fail, vec![pod], said, fix);
+        }
+    }
+    answers.or_pass(format!("enough for {most} objects on a pod"))
+}
+
+fn max_logfile(scope: Scope<'_>) -> Vec<Finding> {
+    let mut answers = Answers::to("REPLICATION_MAX_LOGFILE");
+    for (limit, on) in by_value(scope.seen().filter_map(|(pod, p)| Some((pod, p.property("REPLICATION_MAX_LOGFILE")?))))
+    {
+        if limit != 0 {
+            let said = format!("is {limit}: beyond that many log files behind, a server gives up unsent changes");
+            answers.add(
+                Level::Warn,
+                on,
+                said,
+                "0 never gives up; then watch the log disk while a pod is down (aku status)",
+            );
+        }
+    }
+    answers.or_pass("0: no server gives up unsent log")
+}
+
+fn ddl_switch(scope: Scope<'_>) -> Vec<Finding> {
+    let mut answers = Answers::to("REPLICATION_DDL_ENABLE");
+    let on = with(scope, "REPLICATION_DDL_ENABLE", |v| v != 0);
+    if !on.is_empty() {
+        let fix = "ALTER SYSTEM SET REPLICATION_DDL_ENABLE = 0, unless a run is under way";
+        answers.add(Level::Warn, on, "is 1: left open, replicated tables can be truncated and altered", fix);
+    }
+    answers.or_pass("0")
+}
+
+fn sync_lock(scope: Scope<'_>) -> Vec<Finding> {
+    let mut answers = Answers::to("REPLICATION_SYNC_LOCK_TIMEOUT");
+    let zero = with(scope, "REPLICATION_SYNC_LOCK_TIMEOUT", |v| v == 0);
+    if !zero.is_empty() {
+        let fix = "ALTER SYSTEM SET REPLICATION_SYNC_LOCK_TIMEOUT = 30, unless a run is under way";
+        answers.add(Level::Warn, zero, "is 0: a SYNC by hand would take no lock on its tables", fix);
+    }
+    answers.or_pass("not 0")
+}
+
+fn transactions(scope: Scope<'_>) -> Vec<Finding> {
+    let fix = "set one TRANSACTION_TABLE_SIZE in altibase.properties of all pods and restart the servers";
+    let size = |p: &Pod| p.property("TRANSACTION_TABLE_SIZE").map(|v| v.to_string());
+    equal(scope, "TRANSACTION_TABLE_SIZE", Level::Fail, size, fix)
+}
+
+/// Two pods with one signature have one database between them, e.g. a volume that was copied.
+fn signatures(scope: Scope<'_>) -> Vec<Finding> {
+    let mut answers = Answers::to("databases differ");
+    for (_, on) in by_value(scope.seen().filter_map(|(pod, p)| Some((pod, p.server.signature.clone()?)))) {
+        if on.len() > 1 {
+            let fix = "see whether the service addresses lead to different servers, and whether a volume was copied";
+            answers.add(
+                Level::Warn,
+                on,
+                "have the same database signature: one server, or copies of one database",
+                fix,
+            );
+        }
+    }
+    answers.or_pass("each pod has a database of its own")
+}
+
+/// What each pod's objects say, against aku.conf: a pod that was set up from another file shows it here.
+fn definitions(scope: Scope<'_>) -> Vec<Finding> {
+    let mut answers = Answers::to("definitions");
+    let mut looked_at = 0;
+    for (pod, seen) in scope.seen() {
+        let (mut items, mut hosts, mut modes) = (Vec::new(), Vec::new(), Vec::new());
+        for (other, object) in scope.desired.objects_of(pod) {
+            let Some(found) = seen.replications.get(&object.name) else { continue };
+            looked_at += 1;
+            let targets = &scope.desired.groups[&object.group].targets;
+            let want: BTreeSet<_> = targets.iter().map(|t| Item { local: t.clone(), remote: t.clone() }).collect();
+            if found.items != want {
+                items.push(object.name.to_string());
+            }
+            if found.hosts != [scope.desired.pods[&other].clone()] {
+                hosts.push(object.name.to_string());
+            }
+            if found.mode != Mode::Lazy {
+                modes.push(object.name.to_string());
+            }
+        }
+        let fix = "see that all pods have the same aku.conf; aku plan shows the difference as a diff";
+        for (what, names) in [
+            ("other tables than aku.conf says", items),
+            ("another peer address than aku.conf says", hosts),
+            ("not LAZY", modes),
+        ] {
+            if !names.is_empty() {
+                answers.add(Level::Fail, vec![pod], format!("{what}: {}", shortened(&names)), fix);
+            }
+        }
+    }
+    let said = if looked_at == 0 {
+        "no pod has any yet".to_owned()
+    } else {
+        format!("{looked_at} objects say what aku.conf says")
+    };
+    answers.or_pass(said)
+}
+
+fn shortened(names: &[String]) -> String {
+    const MOST: usize = 3;
+    let shown = names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > MOST { format!("{shown} and {} more", names.len() - MOST) } else { shown }
+}
+
+/// Replications that aku.conf does not know but that replicate its tables.
+fn strangers(scope: Scope<'_>) -> Vec<Finding> {
+    let mut answers = Answers::to("foreign objects");
+    for (pod, seen) in scope.seen() {
+        let ours = |name: &ReplicationName| scope.desired.objects_of(pod).any(|(_, o)| o.name == *name);
+        for (name, r) in seen.replications.iter().filter(|(n, _)| !ours(n)) {
+            let shared = r
+                .items
+                .iter()
+                .any(|i| scope.desired.targets().any(|t| t.user == i.local.user && t.table == i.local.table));
+            let said = if shared { "replicates tables of aku.conf" } else { "is not of aku.conf" };
+            answers.add(Level::Warn, vec![pod], format!("{name} {said}; aku never touches it"), "");
+        }
+    }
+    answers.or_pass("none")
+}

@@ -1,0 +1,194 @@
+//! A plan as a comment of a pull request. The first line is hidden and names the plan, so that a bot can find its own
+//! comment and replace it. What does not fit the size of a comment is left out openly.
+
+use std::fmt::Write as _;
+
+use super::{
+    graph::kinds,
+    html::{pods_of, verdict},
+    op,
+    plan::{approval_flags, destroys, is_undo, rows_at_stake},
+    style::visible,
+    words::{counted, number, sentence},
+};
+use crate::{
+    plan::{Action, Decision, Effect, Op, Plan, saved::Saved},
+    topology::Ordinal,
+};
+
+/// Most bytes of a comment; GitHub takes 65,536 characters.
+pub const BUDGET: usize = 60_000;
+/// Lines of the table of what is deleted, when not everything fits.
+const FEW: usize = 50;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Full,
+    Counts,
+    Summary,
+}
+
+/// The comment. `file` is what the reader applies.
+#[must_use]
+pub fn markdown(saved: &Saved, file: &str) -> String {
+    let fits = |text: &String| text.len() <= BUDGET;
+    let levels = [Level::Full, Level::Counts, Level::Summary];
+    if let Some(text) = levels.into_iter().map(|l| at(saved, file, l)).find(fits) {
+        return text;
+    }
+    let mut text = at(saved, file, Level::Summary);
+    let cut = "\n\n_Cut here: the plan is larger than a comment may be._\n";
+    let end = (0..=BUDGET - cut.len()).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    text.truncate(end);
+    text + cut
+}
+
+fn at(saved: &Saved, file: &str, level: Level) -> String {
+    let plan = &saved.plan;
+    let scope = format!("{}/{}", plan.statefulset, plan.goal.pod());
+    let mut out = format!("<!-- aku-plan {} {} {} -->\n", plan.goal.word(), comment(&scope), saved.digest());
+    let what = format!("aku {} pod {} of {}: {}", plan.goal.word(), plan.goal.pod(), plan.statefulset, verdict(plan));
+    put(&mut out, format_args!("**{}** To be applied before {}.\n", cell(&what), saved.expires_at));
+    if level != Level::Full {
+        put(&mut out, format_args!("_Shortened to fit a comment; `aku show {}` has everything._\n", code(file)));
+    }
+    destructive(&mut out, plan, level);
+    reasons(&mut out, plan, level);
+    match level {
+        Level::Full => pods_of(plan).into_iter().for_each(|pod| details(&mut out, plan, pod)),
+        Level::Counts => {
+            for pod in pods_of(plan) {
+                let mine: Vec<&Action> = plan.actions.iter().filter(|a| a.pod == pod).collect();
+                put(&mut out, format_args!("* pod {pod}: {} ({})", counted(mine.len(), "action"), kinds(&mine)));
+            }
+            out.push('\n');
+        }
+        Level::Summary => {}
+    }
+    if !plan.is_empty() {
+        let mut command = vec![format!("aku apply {file} --yes")];
+        command.extend(approval_flags(plan));
+        put(&mut out, format_args!("Apply exactly this: `{}`\n", code(&command.join(" "))));
+    }
+    let on = saved.observer.map(|p| format!(" on pod {p}")).unwrap_or_default();
+    put(&mut out, format_args!("digest {}, made {} by aku {}{on}", saved.digest(), saved.created_at, saved.producer));
+    out
+}
+
+fn put(out: &mut String, args: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{args}");
+}
+
+fn destructive(out: &mut String, plan: &Plan, level: Level) {
+    for a in &plan.approvals {
+        let flag = format!("--approve {}={}", a.class.word(), a.scope);
+        put(out, format_args!("* :warning: {} Needs `{}`", cell(&sentence(&a.because)), code(&flag)));
+    }
+    if !plan.approvals.is_empty() {
+        out.push('\n');
+    }
+    let all: Vec<&Action> = plan.actions.iter().filter(|a| destroys(a)).collect();
+    let most = match level {
+        Level::Full => usize::MAX,
+        Level::Counts => FEW,
+        Level::Summary => 0,
+    };
+    if all.is_empty() || most == 0 {
+        return;
+    }
+    out.push_str("| | what | pod | rows now | surviving copy |\n|---|---|---|--:|---|\n");
+    let shown = |n: Option<u64>| n.map_or_else(|| "not counted".to_owned(), number);
+    for a in all.iter().take(most) {
+        let (what, rows, copy) = match &a.op {
+            Op::Truncate { target, source } => {
+                let r = rows_at_stake(plan, target);
+                let its = r.and_then(|r| r.source).map(|n| format!(", {} rows", number(n))).unwrap_or_default();
+                (format!("TRUNCATE {target}"), shown(r.and_then(|r| r.joiner)), format!("pod {source}{its}"))
+            }
+            other => (op::short(other), String::new(), String::new()),
+        };
+        put(out, format_args!("| {} | {} | {} | {rows} | {copy} |", a.id, cell(&what), a.pod));
+    }
+    if all.len() > most {
+        put(out, format_args!("| | and {} more | | | |", all.len() - most));
+    }
+    out.push('\n');
+}
+
+fn reasons(out: &mut String, plan: &Plan, level: Level) {
+    let because = match &plan.decision {
+        Decision::None { because } | Decision::CatchUp { because } | Decision::Full { because, .. } => because,
+    };
+    let most = if level == Level::Full { usize::MAX } else { FEW };
+    for (word, list) in [("Why", because), ("Mind", &plan.notes)] {
+        for r in list.iter().take(most) {
+            put(out, format_args!("* {word}: {} `{}`", cell(&sentence(&r.text)), r.code.word()));
+        }
+        if list.len() > most {
+            put(out, format_args!("* {word}: and {} more", list.len() - most));
+        }
+    }
+    out.push('\n');
+}
+
+fn details(out: &mut String, plan: &Plan, pod: Ordinal) {
+    let mine: Vec<&Action> = plan.actions.iter().filter(|a| a.pod == pod).collect();
+    let mut body = String::new();
+    for a in &mine {
+        let undo = if is_undo(a) { " (only if the run stops in between)" } else { "" };
+        put(&mut body, format_args!("{} {} {}{undo}", sign(&a.op), a.id, visible(&op::short(&a.op))));
+        for sql in a.op.statements() {
+            put(&mut body, format_args!("       {};", visible(&sql.to_string())));
+        }
+        put(&mut body, format_args!("       [{}] {}", a.because.code.word(), visible(&a.because.text)));
+    }
+    let fence = fence(&body);
+    put(out, format_args!("<details><summary>pod {pod}: {}</summary>\n", counted(mine.len(), "action")));
+    put(out, format_args!("{fence}diff\n{body}{fence}\n\n</details>\n"));
+}
+
+fn sign(op: &Op) -> char {
+    match op.effect() {
+        Effect::Define | Effect::CopiesRows => '+',
+        Effect::DeletesRows | Effect::RemovesDefinition | Effect::ForgetsPosition => '-',
+        Effect::Setting => '!',
+        Effect::Run => match op {
+            Op::Stop { .. } => '-',
+            _ => '+',
+        },
+        Effect::Observe | Effect::Marks => ' ',
+    }
+}
+
+/// A fence that nothing inside ends.
+fn fence(body: &str) -> String {
+    let longest = body.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    "`".repeat(longest.max(2) + 1)
+}
+
+/// Text in a table or a list.
+fn cell(text: &str) -> String {
+    visible(text).chars().fold(String::new(), |mut out, c| {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '|' | '`' | '*' | '[' | ']' | '\\' => out.extend(['\\', c]),
+            '_' => out.push_str("\\_"),
+            '@' => out.push_str("&#64;"),
+            c => out.push(c),
+        }
+        out
+    })
+}
+
+/// Text between single backticks.
+fn code(text: &str) -> String {
+    visible(text).replace('`', "'")
+}
+
+/// Text inside an HTML comment.
+fn comment(text: &str) -> String {
+    visible(text).replace("--", "- -").replace('>', "")
+}

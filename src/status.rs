@@ -1,0 +1,464 @@
+//! What each pod is at this moment, in the words of Galera, and what every pair does. Pure: it reads [`Observed`].
+//!
+//! | state | when |
+//! |---|---|
+//! | UNDEFINED | nobody answers; or the server is up, closed, and no pair is live on either side |
+//! | JOINER | a SYNC towards it is under way; or its only SYSDBA session is taken while a peer keeps log for it; or it is closed and some, not all, of its pairs are live (half a join) |
+//! | DONOR | a sender on it has STATUS 6: it copies its tables to another pod |
+//! | JOINED | its copy is complete (every pair with an open pod is live on both sides), it is closed to users |
+//! | SYNCED | open to users, and both senders of every pair with another open pod run |
+//! | ERROR | it cannot be looked at; or it is open and a pair with another open pod does not run; or a peer gave up log it needs |
+//!
+//! Pods that do not answer are nobody's error: what is kept for them is listed as retained log.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{
+    conf::GroupId,
+    desired::{Desired, Object},
+    observe::{BrokenBy, Observed, Pod, PodView, Replication, Sender, Side},
+    topology::{Ordinal, ReplicationName},
+};
+
+/// State of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum State {
+    /// No server, or one that never joined.
+    Undefined,
+    /// It is being copied, or its join is unfinished.
+    Joiner,
+    /// It copies its tables to another pod.
+    Donor,
+    /// Copied, not open.
+    Joined,
+    /// Open, every pair runs.
+    Synced,
+    /// It cannot be looked at, or a pair failed.
+    Error,
+}
+
+impl State {
+    /// The word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Undefined => "UNDEFINED",
+            Self::Joiner => "JOINER",
+            Self::Donor => "DONOR",
+            Self::Joined => "JOINED",
+            Self::Synced => "SYNCED",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// State of a pod and what it follows from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PodStatus {
+    /// The state.
+    pub state: State,
+    /// `open` or `closed` to users; `None` when it was not seen.
+    pub users: Option<Door>,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// Whether ordinary users get in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Door {
+    /// ADMIN_MODE 0
+    Open,
+    /// ADMIN_MODE 1
+    Closed,
+}
+
+/// A SYNC that a pod has part in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copying {
+    /// None.
+    None,
+    /// It is the source for that pod.
+    To(Ordinal),
+    /// That pod is its source.
+    From(Ordinal),
+}
+
+/// How two pods that both answer are connected, over all groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Both sides live, both senders run.
+    Runs,
+    /// Both sides live, a sender does not run.
+    Stands,
+    /// Some sides live.
+    Half,
+    /// The peer gave up log that this pod needs.
+    Lost,
+    /// No side live.
+    Nothing,
+}
+
+/// What the state of a pod that answers follows from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Whether users get in.
+    pub door: Door,
+    /// SYNC.
+    pub copying: Copying,
+    /// Links to the open pods.
+    pub open: BTreeMap<Ordinal, Link>,
+    /// Links to the closed pods that answer.
+    pub closed: BTreeMap<Ordinal, Link>,
+}
+
+/// The mapping. The table at the top of this file says the same in words.
+#[must_use]
+pub fn state(facts: &Facts) -> (State, String) {
+    match facts.copying {
+        Copying::To(pod) => return (State::Donor, format!("copies its tables to pod {pod}")),
+        Copying::From(pod) => return (State::Joiner, format!("is being copied from pod {pod}")),
+        Copying::None => {}
+    }
+    let all = || facts.open.iter().chain(&facts.closed);
+    let with = |wanted: &[Link]| -> Vec<Ordinal> {
+        facts.open.iter().filter(|(_, l)| wanted.contains(l)).map(|(p, _)| *p).collect()
+    };
+    if let Some((pod, _)) = all().find(|(_, l)| **l == Link::Lost) {
+        return (State::Error, format!("pod {pod} gave up log that this pod needs: it must be copied anew"));
+    }
+    match facts.door {
+        Door::Open => {
+            let (stands, apart) = (with(&[Link::Stands]), with(&[Link::Half, Link::Nothing]));
+            if !stands.is_empty() {
+                return (State::Error, format!("replication with {} does not run", pods(&stands)));
+            }
+            if !apart.is_empty() {
+                return (State::Error, format!("is open, and does not replicate with {}, also open", pods(&apart)));
+            }
+            let runs = with(&[Link::Runs]);
+            let why = if runs.is_empty() {
+                "no other open pod answers".to_owned()
+            } else {
+                format!("replicates with {}", pods(&runs))
+            };
+            (State::Synced, why)
+        }
+        Door::Closed => {
+            let towards: Vec<Link> =
+                if facts.open.is_empty() { facts.closed.values() } else { facts.open.values() }.copied().collect();
+            let live = towards.iter().filter(|l| matches!(l, Link::Runs | Link::Stands)).count();
+            let nothing = towards.iter().filter(|l| **l == Link::Nothing).count();
+            if nothing == towards.len() {
+                (State::Undefined, "the server is up; it has not joined, or has left".to_owned())
+            } else if live == towards.len() {
+                (State::Joined, "its copy is complete; users are not admitted yet".to_owned())
+            } else {
+                (State::Joiner, "its join is not finished".to_owned())
+            }
+        }
+    }
+}
+
+/// `pod 1`, `pods 1, 2`
+#[must_use]
+pub fn pods(list: &[Ordinal]) -> String {
+    let names: Vec<_> = list.iter().map(ToString::to_string).collect();
+    format!("pod{} {}", if list.len() == 1 { "" } else { "s" }, names.join(", "))
+}
+
+fn door(pod: &Pod) -> Door {
+    if pod.admin_mode() { Door::Closed } else { Door::Open }
+}
+
+/// One object as both pods of its pair hold it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PairStatus {
+    /// Its name.
+    pub object: ReplicationName,
+    /// Its group.
+    pub group: GroupId,
+    /// The lower pod and what it holds.
+    pub low: SideStatus,
+    /// The higher pod and what it holds.
+    pub high: SideStatus,
+}
+
+/// What one pod holds of a pair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SideStatus {
+    /// The pod.
+    pub pod: Ordinal,
+    /// The object and its XSN.
+    pub side: Side,
+    /// Its sender; `None` without the object.
+    pub sender: Option<Sender>,
+    /// V$REPGAP.REP_GAP; only zero has a meaning in every release.
+    pub gap: Option<i64>,
+    /// Changes of the peer that could not be applied here since the peer's sender connected.
+    pub conflicts: Option<i64>,
+}
+
+/// Log that a server keeps for a pod that is not joined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Retained {
+    /// Whose log.
+    pub on: Ordinal,
+    /// For whom.
+    pub towards: Ordinal,
+    /// The object.
+    pub object: ReplicationName,
+    /// It is kept from this SN on.
+    pub since_xsn: u64,
+}
+
+/// A replication that aku.conf does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stranger {
+    /// Where.
+    pub on: Ordinal,
+    /// Its name.
+    pub object: ReplicationName,
+}
+
+/// Everything that one screen shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Every pod of the configuration.
+    pub pods: BTreeMap<Ordinal, PodStatus>,
+    /// Every object, by pair, then group.
+    pub pairs: Vec<PairStatus>,
+    /// Pins and leftovers: live towards a pod that is not joined.
+    pub retained: Vec<Retained>,
+    /// Not ours.
+    pub strangers: Vec<Stranger>,
+}
+
+impl Status {
+    /// From what was seen.
+    #[must_use]
+    pub fn of(desired: &Desired, observed: &Observed) -> Self {
+        let mut pods: BTreeMap<_, _> =
+            observed.pods.iter().map(|(pod, v)| (*pod, of_pod(desired, observed, *pod, v))).collect();
+        let pairs: Vec<_> = desired.objects.iter().map(|o| of_pair(observed, o)).collect();
+        let joined = |pod: &Ordinal| {
+            let state = pods.get(pod).map(|p| p.state);
+            matches!(state, Some(State::Donor | State::Joined | State::Synced))
+                || (state == Some(State::Error) && observed.pod(*pod).is_some())
+        };
+        let retained: Vec<Retained> = pairs
+            .iter()
+            .flat_map(|p| [(&p.low, &p.high), (&p.high, &p.low)].map(|(mine, theirs)| (p, mine, theirs)))
+            .filter_map(|(p, mine, theirs)| match mine.side {
+                Side::Live(since_xsn) if !joined(&theirs.pod) => {
+                    Some(Retained { on: mine.pod, towards: theirs.pod, object: p.object.clone(), since_xsn })
+                }
+                Side::Live(_) | Side::Missing | Side::Reset | Side::GaveUp | Side::Unknown => None,
+            })
+            .collect();
+        for (pod, p) in pods.iter_mut().filter(|(_, p)| p.state == State::Undefined) {
+            let mut keepers: Vec<_> = retained.iter().filter(|r| r.towards == *pod).map(|r| r.on).collect();
+            keepers.sort();
+            keepers.dedup();
+            if !keepers.is_empty() {
+                p.why = format!("{}; log is kept for it on {}", p.why, self::pods(&keepers));
+            }
+        }
+        Self { strangers: strangers(desired, observed), pods, pairs, retained }
+    }
+}
+
+fn of_pod(desired: &Desired, observed: &Observed, pod: Ordinal, view: &PodView) -> PodStatus {
+    let seen = match view {
+        PodView::Seen(seen) => seen,
+        PodView::Absent { address, .. } => {
+            return PodStatus { state: State::Undefined, users: None, why: format!("nobody answers at {address}") };
+        }
+        PodView::Broken { failure: BrokenBy::SysdbaBusy, .. } if expected(desired, observed, pod) => {
+            let why =
+                "its only SYSDBA session is taken and a peer waits for it: a join seems to be under way".to_owned();
+            return PodStatus { state: State::Joiner, users: Some(Door::Closed), why };
+        }
+        PodView::Broken { address, said, .. } => {
+            let said = said.lines().next().unwrap_or_default();
+            let who = if address.is_empty() { "it" } else { address };
+            let why = format!("{who} cannot be looked at: {said}");
+            return PodStatus { state: State::Error, users: None, why };
+        }
+    };
+    let (state, why) = state(&facts(desired, observed, pod, seen));
+    PodStatus { state, users: Some(door(seen)), why }
+}
+
+/// A peer copies its tables to that pod, or keeps log for it.
+fn expected(desired: &Desired, observed: &Observed, pod: Ordinal) -> bool {
+    desired.objects_of(pod).any(|(peer, o)| {
+        let syncs = observed.replication(peer, &o.name).is_some_and(|r| r.sender == Sender::Syncing);
+        syncs || matches!(observed.side(peer, &o.name), Side::Live(_))
+    })
+}
+
+fn facts(desired: &Desired, observed: &Observed, me: Ordinal, seen: &Pod) -> Facts {
+    let mut facts = Facts { door: door(seen), copying: Copying::None, open: BTreeMap::new(), closed: BTreeMap::new() };
+    let syncs =
+        |pod, object: &Object| observed.replication(pod, &object.name).is_some_and(|r| r.sender == Sender::Syncing);
+    for (other, object) in desired.objects_of(me) {
+        if syncs(other, object) {
+            facts.copying = Copying::From(other);
+        } else if syncs(me, object) && facts.copying == Copying::None {
+            facts.copying = Copying::To(other);
+        }
+        let Some(peer) = observed.pod(other) else { continue };
+        let links = match door(peer) {
+            Door::Open => &mut facts.open,
+            Door::Closed => &mut facts.closed,
+        };
+        let new = link(observed, me, other, object);
+        links.entry(other).and_modify(|old| *old = both(*old, new)).or_insert(new);
+    }
+    facts
+}
+
+fn link(observed: &Observed, me: Ordinal, other: Ordinal, object: &Object) -> Link {
+    let runs = |pod| observed.replication(pod, &object.name).is_some_and(|r| r.sender == Sender::Running);
+    match (observed.side(me, &object.name), observed.side(other, &object.name)) {
+        (_, Side::GaveUp) => Link::Lost,
+        (Side::Live(_), Side::Live(_)) if runs(me) && runs(other) => Link::Runs,
+        (Side::Live(_), Side::Live(_)) => Link::Stands,
+        (Side::Live(_) | Side::GaveUp, _) | (_, Side::Live(_)) => Link::Half,
+        (Side::Missing | Side::Reset | Side::Unknown, Side::Missing | Side::Reset | Side::Unknown) => Link::Nothing,
+    }
+}
+
+/// Over two groups.
+fn both(a: Link, b: Link) -> Link {
+    match (a, b) {
+        (Link::Lost, _) | (_, Link::Lost) => Link::Lost,
+        (Link::Runs, Link::Runs) => Link::Runs,
+        (Link::Runs | Link::Stands, Link::Runs | Link::Stands) => Link::Stands,
+        (Link::Nothing, Link::Nothing) => Link::Nothing,
+        (Link::Half | Link::Nothing, _) | (_, Link::Half | Link::Nothing) => Link::Half,
+    }
+}
+
+fn of_pair(observed: &Observed, object: &Object) -> PairStatus {
+    let side = |pod| {
+        let found: Option<&Replication> = observed.replication(pod, &object.name);
+        SideStatus {
+            pod,
+            side: observed.side(pod, &object.name),
+            sender: found.map(|r| r.sender),
+            gap: found.and_then(|r| r.gap),
+            conflicts: found.and_then(|r| r.receiver).map(|c| c.insert + c.update + c.delete),
+        }
+    };
+    let (low, high) = (side(object.pair.low()), side(object.pair.high()));
+    PairStatus { object: object.name.clone(), group: object.group, low, high }
+}
+
+fn strangers(desired: &Desired, observed: &Observed) -> Vec<Stranger> {
+    let mut all = Vec::new();
+    for pod in observed.pods.keys() {
+        let Some(seen) = observed.pod(*pod) else { continue };
+        let ours = |name: &ReplicationName| desired.objects_of(*pod).any(|(_, o)| o.name == *name);
+        all.extend(seen.replications.keys().filter(|n| !ours(n)).map(|n| Stranger { on: *pod, object: n.clone() }));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        desired::Goal,
+        plan::testing::{Worlds, desired, ord},
+    };
+
+    fn facts(door: Door, copying: Copying, open: &[Link], closed: &[Link]) -> Facts {
+        let links = |from: u8, l: &[Link]| (from..).zip(l).map(|(n, l)| (ord(n), *l)).collect();
+        Facts { door, copying, open: links(1, open), closed: links(10, closed) }
+    }
+
+    #[test]
+    fn every_state_from_its_facts() {
+        use Copying::{From, None, To};
+        use Door::{Closed, Open};
+        use Link::{Half, Lost, Nothing, Runs, Stands};
+        type Case = (Door, Copying, &'static [Link], &'static [Link], State);
+        let table: [Case; 22] = [
+            (Open, None, &[], &[], State::Synced),
+            (Open, None, &[], &[Nothing, Half], State::Synced),
+            (Open, None, &[Runs], &[], State::Synced),
+            (Open, None, &[Runs, Runs], &[Half], State::Synced),
+            (Open, None, &[Runs, Stands], &[], State::Error),
+            (Open, None, &[Runs, Half], &[], State::Error),
+            (Open, None, &[Runs, Nothing], &[], State::Error),
+            (Open, None, &[Lost], &[], State::Error),
+            (Open, None, &[Runs], &[Lost], State::Error),
+            (Closed, None, &[Lost], &[], State::Error),
+            (Open, To(ord(3)), &[Runs], &[], State::Donor),
+            (Open, From(ord(3)), &[Runs], &[], State::Joiner),
+            (Closed, From(ord(0)), &[], &[], State::Joiner),
+            (Closed, None, &[], &[], State::Undefined),
+            (Closed, None, &[Nothing, Nothing], &[], State::Undefined),
+            (Closed, None, &[Nothing], &[Runs], State::Undefined),
+            (Closed, None, &[Half], &[], State::Joiner),
+            (Closed, None, &[Runs, Nothing], &[], State::Joiner),
+            (Closed, None, &[Runs, Half], &[], State::Joiner),
+            (Closed, None, &[Runs, Stands], &[Nothing], State::Joined),
+            (Closed, None, &[], &[Runs], State::Joined),
+            (Closed, None, &[], &[Runs, Nothing], State::Joiner),
+        ];
+        for (door, copying, open, closed, want) in table {
+            let (got, why) = state(&facts(door, copying, open, closed));
+            assert_eq!(got, want, "{door:?} {copying:?} {open:?} {closed:?}: {why}");
+            assert!(!why.is_empty());
+        }
+    }
+
+    #[test]
+    fn links_over_groups() {
+        use Link::{Half, Lost, Nothing, Runs, Stands};
+        let all = [Runs, Stands, Half, Lost, Nothing];
+        for a in all {
+            assert_eq!(both(a, a), a);
+            for b in all {
+                assert_eq!(both(a, b), both(b, a));
+            }
+        }
+        assert_eq!(both(Runs, Nothing), Half);
+        assert_eq!(both(Runs, Stands), Stands);
+    }
+
+    #[test]
+    fn worlds() {
+        let w = || Worlds::new(desired(Goal::Start(ord(0)), 4, 2)).up(0, 0).up(1, 0).up(2, 1).pair(0, 1, "LL");
+        let states = |w: &Worlds| -> Vec<&'static str> {
+            Status::of(&w.desired, &w.observed).pods.values().map(|p| p.state.word()).collect()
+        };
+        let quiet = w().side(0, 2, 'R').side(1, 2, 'R');
+        assert_eq!(states(&quiet), ["SYNCED", "SYNCED", "UNDEFINED", "UNDEFINED"]);
+        let pinned = w().side(1, 2, 'l').side(0, 2, 'R').side(2, 1, 'R').side(0, 3, 'T');
+        assert_eq!(states(&pinned), ["SYNCED", "SYNCED", "JOINER", "UNDEFINED"]);
+        let kept = Status::of(&pinned.desired, &pinned.observed).retained;
+        let kept: Vec<_> = kept.iter().map(|r| format!("{} for {} {}", r.on, r.towards, r.object)).collect();
+        assert_eq!(kept, ["0 for 3 AKU_REP1_03", "0 for 3 AKU_REP2_03", "1 for 2 AKU_REP1_12", "1 for 2 AKU_REP2_12"]);
+        let copying = w().side(0, 2, 'R').edit(0, 2, |r| r.sender = Sender::Syncing).side(2, 0, 'R');
+        assert_eq!(states(&copying), ["DONOR", "SYNCED", "JOINER", "UNDEFINED"]);
+        assert_eq!(states(&w().pair(0, 2, "LL").pair(1, 2, "LL").broken(3)), ["SYNCED", "SYNCED", "JOINED", "ERROR"]);
+        let mut busy = w().side(1, 2, 'l');
+        let view = |failure| PodView::Broken { address: "x".to_owned(), failure, said: "ERR-41041".to_owned() };
+        busy.observed.pods.insert(ord(2), view(BrokenBy::SysdbaBusy));
+        busy.observed.pods.insert(ord(3), view(BrokenBy::SysdbaBusy));
+        assert_eq!(states(&busy), ["SYNCED", "SYNCED", "JOINER", "ERROR"]);
+        assert_eq!(states(&w().pair(0, 1, "Tl")), ["ERROR", "ERROR", "UNDEFINED", "UNDEFINED"]);
+        let mut strange = w();
+        let foreign = strange.observed.replication(ord(0), &strange.desired.objects[0].name).unwrap().clone();
+        strange.pod_mut(1).replications.insert(ReplicationName::exact("OTHER").unwrap(), foreign);
+        let found = Status::of(&strange.desired, &strange.observed).strangers;
+        assert_eq!(found.iter().map(|s| s.object.as_str()).collect::<Vec<_>>(), ["OTHER"]);
+    }
+}

@@ -1,0 +1,51 @@
+//! Rows over a database session. Reads, except for the FLUSH that the user asked for by name.
+
+use super::{Key, Print, Source};
+use crate::{
+    db::{
+        DbError, Session,
+        page::{KeyColumn, Page, Range},
+        sql::{ChangeSql, FlushUntil, ReadSql},
+    },
+    topology::{Identifier, ReplicationName, Target},
+};
+
+/// What is read of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// The target.
+    pub target: Target,
+    /// Its key.
+    pub key: Vec<KeyColumn>,
+    /// The other columns.
+    pub rest: Vec<Identifier>,
+}
+
+/// A session that reads one target.
+pub struct Reader<'a> {
+    /// The session.
+    pub session: &'a mut dyn Session,
+    /// What is read.
+    pub shape: &'a Shape,
+    /// Replications of this pod that carry the target to the compared pods.
+    pub flushed: Vec<ReplicationName>,
+    /// Bound of one FLUSH, seconds.
+    pub wait_s: u32,
+}
+
+impl Source for Reader<'_> {
+    fn rows(&mut self, range: &Range, limit: u32) -> Result<Vec<(Key, Print)>, DbError> {
+        let Shape { target, key, rest } = self.shape.clone();
+        let width = key.len();
+        let page = Page { target, key, rest, range: range.clone(), limit };
+        let answer = self.session.query(&ReadSql::Page(Box::new(page)))?;
+        Ok(answer.rows.into_iter().map(|cells| (cells[..width.min(cells.len())].to_vec(), Print::of(&cells))).collect())
+    }
+
+    fn flush(&mut self) -> Result<(), DbError> {
+        self.flushed.iter().try_for_each(|name| {
+            let flush = ChangeSql::Flush { name: name.clone(), until: FlushUntil::Issued, wait_s: self.wait_s };
+            self.session.execute(&flush)
+        })
+    }
+}
