@@ -24,6 +24,7 @@ mod outcome;
 mod plan;
 mod run;
 mod scene;
+mod schema;
 mod show;
 mod stale;
 mod stream;

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use super::{
     apply,
     args::{self, Common, Invocation, LogFormat},
-    capture, demo, diff, explain, info, lab, legacy, plan, show,
+    capture, demo, diff, explain, info, lab, legacy, plan, schema, show,
     stream::{Look, Streams, answer, tell},
     validate,
     wiring::World,
@@ -34,6 +34,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
         Invocation::Graph(a) => show::graph(&a, &look, s),
         Invocation::Capture(a) => capture::run(&a, &common, world, &look, s),
         Invocation::Diff(a) => diff::run(&a, &look, s),
+        Invocation::Schema(a) => schema::run(&a, s),
         Invocation::Explain(a) => explain::run(&a, &look, s),
         Invocation::Validate(a) => validate::run(&a, &env, s.out, s.err),
         Invocation::Info(a) => info::run(&a, &env, s.out, s.err),
