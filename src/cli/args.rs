@@ -13,7 +13,7 @@ use clap::{
 use super::{
     check::CheckArgs,
     demo::DemoArgs,
-    file_args::{CaptureArgs, DiffArgs, GraphArgs, ShowArgs},
+    file_args::{CaptureArgs, DiffArgs, GraphArgs, SchemaArgs, ShowArgs},
     info::InfoArgs,
     lab::LabArgs,
     status::StatusArgs,
@@ -167,6 +167,8 @@ enum Command {
     Capture(CaptureArgs),
     /// Tell what differs between two saved plans
     Diff(DiffArgs),
+    /// Print the JSON Schema of a kind of file
+    Schema(SchemaArgs),
     /// Tell the long story behind a code
     Explain(ExplainArgs),
     /// Check aku.conf
@@ -295,6 +297,8 @@ pub enum Invocation {
     Capture(CaptureArgs),
     /// `aku diff`
     Diff(DiffArgs),
+    /// `aku schema`
+    Schema(SchemaArgs),
     /// `aku explain`
     Explain(ExplainArgs),
     /// `aku validate`
@@ -360,6 +364,7 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
         Command::Graph(a) => ("graph", Invocation::Graph(a)),
         Command::Capture(a) => ("capture", Invocation::Capture(a)),
         Command::Diff(a) => ("diff", Invocation::Diff(a)),
+        Command::Schema(a) => ("schema", Invocation::Schema(a)),
         Command::Explain(a) => ("explain", Invocation::Explain(a)),
         Command::Validate(a) => ("validate", Invocation::Validate(a)),
         Command::Info(a) => ("info", Invocation::Info(InfoArgs { conf: a.conf.or_else(|| common.conf.clone()), ..a })),
@@ -398,7 +403,7 @@ fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
         Invocation::Explain(_) => &["width"],
         Invocation::Validate(_) => &["conf", "color", "verbose"],
         Invocation::Info(_) => &["conf", "color"],
-        Invocation::Lab(_) | Invocation::Demo(_) | Invocation::Graph(_) => &[],
+        Invocation::Lab(_) | Invocation::Demo(_) | Invocation::Graph(_) | Invocation::Schema(_) => &[],
         Invocation::Legacy(_) => {
             &["conf", "endpoints", "odbc_driver", "ordinal", "connect_timeout", "verbose", "log_format"]
         }
@@ -498,6 +503,8 @@ mod tests {
             "capture -o x --format json",
             "diff a",
             "graph a --width 80",
+            "schema",
+            "schema conf",
             "graph a --format html",
             "show a --format svg",
             "diff a b --ordinal 1",
@@ -531,6 +538,7 @@ mod tests {
             "plan --from x.json --against y.json",
             "diff a b --format json",
             "graph a --format mermaid",
+            "schema plan",
             "show a --format html",
             "explain",
             "explain R033",

@@ -1,4 +1,4 @@
-//! The flags of the commands that are about files: show, graph, capture, diff.
+//! The flags of the commands that are about files: show, graph, capture, diff, schema.
 
 use std::path::PathBuf;
 
@@ -77,4 +77,19 @@ pub struct DiffArgs {
     /// Form of the differences on standard output
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+}
+
+/// Flags of `aku schema`.
+#[derive(Args, Clone, Debug)]
+pub struct SchemaArgs {
+    /// Of which kind of file
+    #[arg(value_enum)]
+    pub of: SchemaOf,
+}
+
+/// Kinds of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Saved plans.
+    Plan,
 }

@@ -26,6 +26,7 @@ mod outcome;
 mod plan;
 mod run;
 mod scene;
+mod schema;
 mod show;
 mod stale;
 pub mod status;

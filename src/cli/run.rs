@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use super::{
     apply,
     args::{self, Common, Invocation, LogFormat},
-    capture, check, demo, diff, explain, info, lab, legacy, plan, show, status,
+    capture, check, demo, diff, explain, info, lab, legacy, plan, schema, show, status,
     stream::{Look, Streams, answer, tell},
     validate, verify,
     wiring::World,
@@ -37,6 +37,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
         Invocation::Graph(a) => show::graph(&a, &look, s),
         Invocation::Capture(a) => capture::run(&a, &common, world, &look, s),
         Invocation::Diff(a) => diff::run(&a, &look, s),
+        Invocation::Schema(a) => schema::run(&a, s),
         Invocation::Explain(a) => explain::run(&a, &look, s),
         Invocation::Validate(a) => validate::run(&a, &env, s.out, s.err),
         Invocation::Info(a) => info::run(&a, &env, s.out, s.err),

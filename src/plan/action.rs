@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// Number of an action inside its plan, from 1; shown as `A1`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ActionId(pub u32);
 
 impl fmt::Display for ActionId {
@@ -21,7 +22,7 @@ impl fmt::Display for ActionId {
 }
 
 /// A step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Action {
     /// Its number.
     pub id: ActionId,
@@ -40,7 +41,7 @@ pub struct Action {
 }
 
 /// An edge of the DAG.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct After {
     /// The action that must be over.
     pub action: ActionId,
@@ -49,7 +50,7 @@ pub struct After {
 }
 
 /// When an action runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "when")]
 pub enum RunWhen {
     /// When everything it waits for is done.
@@ -79,7 +80,7 @@ impl RunWhen {
 }
 
 /// What a START must find, because START on XSN -1 silently begins "now".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expect {
     /// XSN live and not given up: resume.
@@ -90,7 +91,7 @@ pub enum Expect {
 }
 
 /// What is done. One statement each where possible; a few are small procedures that belong together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "op")]
 pub enum Op {
     /// CREATE REPLICATION
@@ -236,7 +237,7 @@ pub enum Op {
 }
 
 /// What a FLUSH waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Until {
     /// What was logged when it was issued.
@@ -255,7 +256,7 @@ impl From<Until> for FlushUntil {
 }
 
 /// What an action can do to people's rows and definitions (`plan-apply-anchors.md` 2.11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Only looks, or waits.

@@ -18,6 +18,7 @@ mod master;
 mod preflight;
 mod reason;
 pub mod saved;
+pub mod schema;
 mod start;
 mod world;
 
@@ -31,6 +32,7 @@ pub use graph::{GraphError, critical_path, direct, order};
 pub use make::{make, row_questions};
 pub use reason::{Code, Reason};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -40,7 +42,7 @@ use crate::{
 };
 
 /// What is to be done, and why. Immutable once made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// What it is for.
     pub goal: Goal,
@@ -75,7 +77,7 @@ impl Plan {
 }
 
 /// One pod in the head of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PodLine {
     /// Which.
     pub pod: Ordinal,
@@ -86,7 +88,7 @@ pub struct PodLine {
 }
 
 /// What a pod is to the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PodState {
     /// In service and live with the source in both directions.
@@ -102,7 +104,7 @@ pub enum PodState {
 }
 
 /// How the rows of the pod come to be right.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "transfer")]
 pub enum Decision {
     /// No rows need to move (pod 0, an end, a clean, or nothing to do).
@@ -129,7 +131,7 @@ pub enum Decision {
 }
 
 /// Rows of one target in a full transfer. `None` = not counted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RowsAtStake {
     /// The table or partition.
     pub target: Target,
@@ -140,7 +142,7 @@ pub struct RowsAtStake {
 }
 
 /// A side of the joiner that cannot deliver what it holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unsent {
     /// The object.
     pub name: ReplicationName,
@@ -151,7 +153,7 @@ pub struct Unsent {
 }
 
 /// Something a person must say yes to by name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Approval {
     /// What kind of thing it is.
     pub class: ApprovalClass,
@@ -162,7 +164,7 @@ pub struct Approval {
 }
 
 /// Classes of approval (`--approve CLASS[=SCOPE]`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ApprovalClass {
     /// TRUNCATE of a replica whose surviving copy is named in the plan.

@@ -1,9 +1,10 @@
 //! Reasons: a stable code and a sentence. Every action, note and refusal has one.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Why something is so.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// Stable: scripts may match it.
     pub code: Code,
@@ -21,7 +22,7 @@ impl Reason {
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal;)+) => {
         /// Stable codes of reasons. `R0xx` why something is done, `W1xx` what to mind, `X2xx` why there is no plan.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum Code {
             $($(#[doc = $doc])+ #[serde(rename = $word)] $variant,)+
         }

@@ -4,11 +4,12 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A user, table or partition name, spelt as the catalog spells it: upper case unless it was quoted.
 /// At most 128 bytes, never empty, without `'` and `"` (the server's lexer allows neither, `altibase-replication.md` 1).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Identifier(String);
 
@@ -150,7 +151,7 @@ impl fmt::Display for Identifier {
 }
 
 /// Name of a replication object, at most 40 bytes; both pods of a pair use the same one (`aku-behaviour.md` A.4).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct ReplicationName(String);
 
@@ -194,7 +195,7 @@ impl fmt::Display for ReplicationName {
 }
 
 /// What is replicated: a table, or one partition of it. Names are equal on both sides of a pair.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
     /// Owner.
     pub user: Identifier,

@@ -1,0 +1,18 @@
+//! `aku schema`: the JSON Schema of a file that this program writes.
+
+use super::{
+    file_args::{SchemaArgs, SchemaOf},
+    stream::{Streams, answer},
+};
+use crate::{exit::Exit, plan::schema};
+
+/// Runs it.
+pub fn run(args: &SchemaArgs, s: &mut Streams<'_>) -> Exit {
+    let text = match args.of {
+        SchemaOf::Plan => schema::text(),
+    };
+    match answer(s, &text) {
+        Ok(()) => Exit::Ok,
+        Err(exit) => exit,
+    }
+}
