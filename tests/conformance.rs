@@ -14,6 +14,7 @@ mod players;
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{
@@ -40,6 +41,7 @@ const SIDE_BY_SIDE: usize = 8;
 
 /// Flags of its own, and those of libtest that people and tools pass to every test binary.
 #[derive(Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of libtest are what they are")]
 struct Flags {
     /// Only recordings of this build; a recording that names none is played as this one.
     #[arg(long, env = "AKU_CONFORMANCE_SERVER")]
@@ -155,7 +157,7 @@ fn show(case: &Case, outcome: &Result<Report, String>) -> String {
         Ok(Report { steps, mismatches, .. }) => {
             let mut text = format!("{:<32} {over:<4} {steps:>4} steps {:>4} mismatches", case.name, mismatches.len());
             for mismatch in mismatches {
-                text.push_str(&format!("\n  {mismatch}"));
+                let _ = write!(text, "\n  {mismatch}");
             }
             text
         }
@@ -207,7 +209,9 @@ fn main() -> ExitCode {
         }
     };
     if flags.list {
-        cases.iter().for_each(|case| println!("{}: test", case.name));
+        for case in &cases {
+            println!("{}: test", case.name);
+        }
         return ExitCode::SUCCESS;
     }
     let began = Instant::now();

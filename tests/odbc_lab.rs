@@ -1,5 +1,7 @@
 //! The production road end to end: the real binary, unixODBC, the lab's ODBC driver, lab pods.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     path::{Path, PathBuf},

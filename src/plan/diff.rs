@@ -350,7 +350,9 @@ mod tests {
         let mut now: Plan = serde_json::from_str(&text).unwrap();
         for a in &mut now.actions {
             if let RunWhen::Undo { until, .. } = &mut a.run {
-                until.iter_mut().for_each(|id| id.0 += 100);
+                for id in until.iter_mut() {
+                    id.0 += 100;
+                }
             }
         }
         assert_ne!(then, now);

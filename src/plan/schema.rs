@@ -108,11 +108,11 @@ mod tests {
 
     #[test]
     fn another_validator_takes_every_plan_and_refuses_what_is_none() {
+        type Edit = fn(&mut Value);
         let mut schemas = boon::Schemas::new();
         let mut compiler = boon::Compiler::new();
         compiler.add_resource("plan.json", schema()).unwrap();
         let index = compiler.compile("plan.json", &mut schemas).unwrap();
-        type Edit = fn(&mut Value);
         let edits: [Edit; 6] = [
             |d| d["format_version"] = "2.0".into(),
             |d| d["plan"]["goal"]["goal"] = "dance".into(),

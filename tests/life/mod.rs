@@ -164,7 +164,7 @@ impl Stage {
     }
 
     /// Whether the pod's side of a replication has a place in the log.
-    pub fn is_live(&self, client: &mut Client, name: &str) -> bool {
+    pub fn is_live(client: &mut Client, name: &str) -> bool {
         let sql = format!("SELECT XSN FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = '{name}'");
         match client.execute(&sql) {
             Ok(Response::Rows { rows, .. }) => {
@@ -255,7 +255,7 @@ impl Writer {
             }
             let mut key = first;
             while !told.load(Ordering::Relaxed) {
-                if !round(&stage, &mut client, table, &mut key, style, &mut written) {
+                if !round(&mut client, table, &mut key, style, &mut written) {
                     break;
                 }
             }
@@ -277,7 +277,7 @@ impl Writer {
 }
 
 /// Two new rows, a change and a removal; false when the session is lost.
-fn round(stage: &Stage, client: &mut Client, table: &str, key: &mut i64, style: Style, w: &mut Written) -> bool {
+fn round(client: &mut Client, table: &str, key: &mut i64, style: Style, w: &mut Written) -> bool {
     let (a, b) = (*key, *key + 1);
     *key += 2;
     let row = |n| Some((format!("row {a}"), n));
@@ -295,7 +295,7 @@ fn round(stage: &Stage, client: &mut Client, table: &str, key: &mut i64, style: 
             (Style::Spanning(name), true) => {
                 pending.push((key, after));
                 if i == 1 {
-                    wait_until(Duration::from_millis(200), || stage.is_live(client, name));
+                    wait_until(Duration::from_millis(200), || Stage::is_live(client, name));
                 }
             }
             (_, false) => {

@@ -14,7 +14,7 @@ use super::{CONNECT, Talk};
 /// One ODBC connection.
 pub struct Odbc(odbc_api::Connection<'static>);
 
-fn own(words: impl ToString) -> DbError {
+fn own(words: &(impl ToString + ?Sized)) -> DbError {
     DbError { sqlstate: "HY000".to_owned(), native: 0, message: words.to_string() }
 }
 
@@ -26,7 +26,7 @@ fn told(error: Error) -> DbError {
             let message = message.strip_prefix("[unixODBC]").unwrap_or(&message).to_owned();
             DbError { sqlstate: record.state.as_str().to_owned(), native: record.native_error, message }
         }
-        other => own(other),
+        other => own(&other),
     }
 }
 
