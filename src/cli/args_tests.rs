@@ -1,0 +1,143 @@
+//! Command lines: what they mean, and which are usage errors.
+
+use super::*;
+
+fn read(line: &str) -> Result<(Invocation, Common), clap::Error> {
+    parse(std::iter::once("aku").chain(line.split_whitespace()).map(OsString::from))
+}
+
+fn legacy(line: &str) -> Option<What> {
+    match read(line) {
+        Ok((Invocation::Legacy(what), _)) => Some(what),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_parser_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn documented_forms() {
+    let table = [
+        ("-p start", What::Start),
+        ("-pstart", What::Start),
+        ("-p=start", What::Start),
+        ("--pod=end", What::End),
+        ("--pod END", What::End),
+        ("-p STOP", What::End),
+        ("-p stop", What::End),
+        ("-pclean", What::Clean),
+        ("-p start --ordinal 2", What::Start),
+        ("--conf /x -p Clean", What::Clean),
+    ];
+    for (line, want) in table {
+        assert_eq!(legacy(line), Some(want), "{line}");
+    }
+    assert!(matches!(read("-i"), Ok((Invocation::Info(_), _))));
+    assert!(matches!(read("--info --conf /x"), Ok((Invocation::Info(InfoArgs { conf: Some(_), .. }), _))));
+    for line in ["-v", "--version"] {
+        assert_eq!(read(line).map(|_| ()).map_err(|e| e.kind()), Err(ErrorKind::DisplayVersion));
+    }
+    for line in ["-h", "--help", "plan -h", "lab up --help"] {
+        assert_eq!(read(line).map(|_| ()).map_err(|e| e.kind()), Err(ErrorKind::DisplayHelp), "{line}");
+    }
+}
+
+#[test]
+fn flags_that_would_be_ignored_are_errors() {
+    let wrong = [
+        "",
+        "-p",
+        "-p restart",
+        "-p start -i",
+        "-p start plan",
+        "-i plan",
+        "-p start --width 80",
+        "-i --ordinal 2",
+        "-p start --show-secrets",
+        "--show-secrets",
+        "show x.json --ordinal 2",
+        "show x.json --conf y",
+        "explain R001 --quiet",
+        "plan --log-format json",
+        "plan --format json --sql",
+        "plan --connect-timeout 3",
+        "plan --connect-timeout 0s",
+        "plan --ordinal 33",
+        "plan --ordinal x",
+        "plan restart",
+        "plan --yes",
+        "apply --approve everything",
+        "apply --approve deletes-rows=",
+        "apply --deadline 5",
+        "lab status --ordinal 1",
+        "status --ordinal 1",
+        "check --watch",
+        "verify --parallel 0",
+        "capture",
+        "capture -o x --format json",
+        "diff a",
+        "graph a --width 80",
+        "schema",
+        "schema conf",
+        "graph a --format html",
+        "show a --format svg",
+        "diff a b --ordinal 1",
+        "plan --from x --endpoints y",
+        "plan --from x --odbc-driver y",
+        "plan --from x --connect-timeout 1s",
+        "plan --against x --exit-code",
+        "plan --against x --format json",
+        "--bogus",
+        "bogus",
+    ];
+    for line in wrong {
+        assert!(read(line).is_err_and(|e| e.use_stderr()), "{line}");
+    }
+}
+
+#[test]
+fn subcommands() {
+    let right = [
+        "plan",
+        "plan end --ordinal 2 -o x.json --exit-code",
+        "plan STOP",
+        "--conf x plan --sql",
+        "plan --conf x --verbose --log-format json --connect-timeout 500ms",
+        "apply",
+        "apply end --yes --deadline 90s",
+        "apply p.json --yes --approve deletes-rows=altibase-sts/2 --approve member-down",
+        "show p.json --format json",
+        "capture -o x.json --ordinal 2",
+        "plan end --from x.json --conf y --ordinal 2 -o z.json",
+        "plan --from x.json --against y.json",
+        "diff a b --format json",
+        "graph a --format mermaid",
+        "schema plan",
+        "show a --format html",
+        "explain",
+        "explain R033",
+        "--conf x validate -v",
+        "validate --conf x --verbose",
+        "info --show-secrets",
+        "lab status",
+        "status --watch --format json --connect-timeout 1s",
+        "check --conf x --width 80",
+        "verify --only table:SYS.T1 --only SYS.T2 --parallel 4 --flush --format json",
+    ];
+    for line in right {
+        if let Err(e) = read(line) {
+            panic!("{line}: {e}");
+        }
+    }
+    let conf = |line: &str| match read(line) {
+        Ok((Invocation::Validate(a), _)) => a.conf,
+        Ok((Invocation::Info(a), _)) => a.conf,
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(conf("--conf x validate"), Some(PathBuf::from("x")));
+    assert_eq!(conf("--conf x info"), Some(PathBuf::from("x")));
+    assert_eq!(conf("validate --conf y"), Some(PathBuf::from("y")));
+}
