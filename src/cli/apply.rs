@@ -69,7 +69,7 @@ fn reviewed(
         return Err(Trouble::new(Exit::Usage, "usage", "--ordinal has no meaning with a saved plan: it names its pod"));
     }
     let saved = Saved::load(path).map_err(|e| unreadable(path, &e))?;
-    let again = format!("aku plan {} --ordinal {}", saved.plan.goal.word(), saved.plan.goal.pod());
+    let again = format!("aku plan {}", saved.plan.goal.command());
     let old = |text: String| {
         Trouble::new(Exit::Stale, "stale", text)
             .fact("changed", "nothing")
@@ -169,9 +169,9 @@ fn go(
 
 /// What goes on after a run that did not get to its end: never the saved plan, which fits no more.
 fn scene_again(scene: &Scene, command: &str) -> String {
-    let what = scene.desired.goal.word();
-    let by_word = format!("aku apply {what}");
-    if command.starts_with(&by_word) { command.to_owned() } else { format!("{by_word} --ordinal {}", scene.who.pod) }
+    let goal = scene.desired.goal;
+    let by_word = format!("aku apply {}", goal.arguments());
+    if command.starts_with(&by_word) { command.to_owned() } else { format!("aku apply {}", goal.command()) }
 }
 
 fn said(args: &ApplyArgs, world: &dyn World, s: &Streams<'_>) -> Said {

@@ -142,7 +142,7 @@ fn store(saved: &Saved, path: &Path, look: &Look, s: &mut Streams<'_>) -> Result
 
 /// The command that applies a plan made by these flags.
 pub(super) fn apply_command(plan: &Plan, common: &Common) -> String {
-    let mut words = vec![format!("aku apply {}", plan.goal.word())];
+    let mut words = vec![format!("aku apply {}", plan.goal.arguments())];
     let mut path = |flag: &str, value: &Option<std::path::PathBuf>| {
         if let Some(v) = value {
             words.push(format!("{flag} {}", v.display()));

@@ -5,7 +5,7 @@ use super::{
     action::{Action, ActionId, After, Op, RunWhen},
     reason::{Code, Reason},
 };
-use crate::topology::Ordinal;
+use crate::topology::{Ordinal, Target};
 
 /// Actions in the making.
 #[derive(Default)]
@@ -47,6 +47,20 @@ impl Builder {
         after.sort_by_key(|a| a.action);
         self.actions.push(Action { id, pod, op, because, after, run });
         id
+    }
+
+    /// How many there are.
+    pub fn next(&self) -> usize {
+        self.actions.len()
+    }
+
+    /// ADD TABLEs from the `first` action on.
+    pub fn added_tables(&self, first: usize) -> Vec<(ActionId, Target)> {
+        let added = |a: &Action| match &a.op {
+            Op::AddTable { target, .. } => Some((a.id, target.clone())),
+            _ => None,
+        };
+        self.actions[first..].iter().filter_map(added).collect()
     }
 
     /// The action that was added last.

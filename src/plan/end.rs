@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
-    let mut end = End { world, me, build: Builder::default(), notes: world.notes(me) };
+    let mut end = End { world, me, build: Builder::default(), notes: world.notes(Some(me)) };
     let (fenced, pairs) = end.begin();
     for k in pairs {
         end.leave(k, fenced);
@@ -28,7 +28,7 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
         goal: world.desired.goal,
         statefulset: world.desired.statefulset.clone(),
         decision: Decision::None { because: vec![why(Code::Leaving, text)] },
-        pods: world.lines(me),
+        pods: world.lines(Some(me)),
         notes: end.notes,
         approvals: Vec::new(),
         actions: end.build.finish(),

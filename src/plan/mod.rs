@@ -8,18 +8,26 @@ mod build;
 mod catch_up;
 pub mod check;
 mod clean;
+mod copy_in;
+mod definition;
 pub mod diff;
 mod end;
+mod everywhere;
+mod forget;
 mod full;
 mod graph;
 mod join;
 mod make;
 mod master;
+mod newcomers;
 mod preflight;
 mod reason;
+mod reconcile;
+mod recover;
 pub mod saved;
 pub mod schema;
 mod start;
+mod strays;
 mod world;
 
 #[cfg(test)]
@@ -177,6 +185,8 @@ pub enum ApprovalClass {
     EmptySource,
     /// Rows that were never sent are deleted.
     LosesUnsent,
+    /// Copying from a pod that may hold only part of the rows.
+    UnprovedSource,
 }
 
 impl ApprovalClass {
@@ -189,6 +199,7 @@ impl ApprovalClass {
             Self::MemberDown => "member-down",
             Self::EmptySource => "empty-source",
             Self::LosesUnsent => "loses-unsent",
+            Self::UnprovedSource => "unproved-source",
         }
     }
 }

@@ -13,6 +13,7 @@ use super::{
     words::{count, counted, ids, ids_within, number, sentence, wrap},
 };
 use crate::{
+    desired::Goal,
     plan::{
         Action, ActionId, Decision, Effect, Op, Plan, PodState, Reason, RowsAtStake, RunWhen, critical_path, direct,
     },
@@ -79,10 +80,10 @@ pub fn plan(plan: &Plan, head: &Head<'_>, layout: Layout) -> Doc {
 }
 
 fn nothing_to_do(doc: &mut Doc, plan: &Plan, layout: Layout) {
-    let pod = plan.goal.pod();
+    let whose = plan.goal.single().map_or_else(|| "every pod".to_owned(), |pod| format!("pod {pod}"));
     let right = counted(plan.already_right, "object");
     doc.line(Line::plain(format!(
-        "Nothing to do: pod {pod} of {} is as \"{}\" wants it; {right} looked at and right.",
+        "Nothing to do: {whose} of {} is as \"{}\" wants it; {right} looked at and right.",
         plan.statefulset,
         plan.goal.word()
     )));
@@ -90,12 +91,21 @@ fn nothing_to_do(doc: &mut Doc, plan: &Plan, layout: Layout) {
 }
 
 fn title(doc: &mut Doc, plan: &Plan, head: &Head<'_>) {
-    let pod = plan.goal.pod();
-    let from = head.here.filter(|h| *h != pod).map(|h| format!("   from pod {h}")).unwrap_or_default();
+    let from = head.here.filter(|h| plan.goal.single() != Some(*h)).map(|h| format!("   from pod {h}")).unwrap_or_default();
     doc.line(
-        Line::plain(format!("{} {}   pod {pod} of {}{from}", head.command, plan.goal.word(), plan.statefulset))
+        Line::plain(format!("{} {}   {}{from}", head.command, plan.goal.word(), about(plan)))
             .with(Role::Dim, format!("   {}   conf {}", head.at.strftime("%F %TZ"), short_digest(head.conf))),
     );
+}
+
+fn about(plan: &Plan) -> String {
+    let whose = match plan.goal {
+        Goal::Start(p) | Goal::End(p) | Goal::Clean(p) | Goal::Forget(p) => format!("pod {p}"),
+        Goal::Recover(Some(from)) => format!("pod 0 from pod {from}"),
+        Goal::Recover(None) => "pod 0".to_owned(),
+        Goal::CleanEverywhere | Goal::Reconcile => "all pods".to_owned(),
+    };
+    format!("{whose} of {}", plan.statefulset)
 }
 
 fn short_digest(digest: &str) -> &str {
@@ -132,7 +142,7 @@ fn pods(doc: &mut Doc, plan: &Plan, width: usize) {
     let states = plan.pods.iter().map(|p| state(p.state).0.len()).max().unwrap_or(0);
     for (p, left) in plan.pods.iter().zip(left.lines()) {
         let (word, role) = state(p.state);
-        let mark = if p.pod == plan.goal.pod() { " >" } else { "  " };
+        let mark = if Some(p.pod) == plan.goal.single() { " >" } else { "  " };
         let mut line = Line::plain(format!("{mark}{left} ")).with(role, word);
         line.pad_to(line.width() - word.len() + states + 2);
         let column = line.width();
@@ -422,8 +432,8 @@ fn statements(doc: &mut Doc, a: &Action, layout: Layout) {
 }
 
 /// Kinds in the order in which a summary names them.
-const KINDS: [&str; 16] = [
-    "TRUNCATE", "DROP", "create", "sync", "start", "stop", "reset", "pin", "unpin", "flush", "set", "fence", "open",
+const KINDS: [&str; 20] = [
+    "TRUNCATE", "DROP", "create", "add table", "drop table", "change host", "sync", "sync table", "start", "stop", "reset", "pin", "unpin", "flush", "set", "fence", "open",
     "check", "wait", "mark",
 ];
 
