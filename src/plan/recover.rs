@@ -24,6 +24,9 @@ use crate::{
 
 /// Every pod that was seen is counted: rows are the only evidence there is.
 pub(super) fn row_questions(world: &World<'_>) -> Vec<(Ordinal, Vec<Target>)> {
+    if !world.pod(Ordinal::MASTER).is_some_and(Pod::admin_mode) {
+        return Vec::new();
+    }
     let targets: Vec<_> = world.desired.targets().cloned().collect();
     let whole = |pod: &Ordinal| preflight::check(world, &[*pod], &[]).is_ok();
     world.seen().filter(whole).map(|pod| (pod, targets.clone())).collect()

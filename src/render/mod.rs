@@ -38,3 +38,5 @@ pub mod fixtures;
 pub mod golden;
 #[cfg(test)]
 mod golden_files;
+#[cfg(test)]
+mod situations;
