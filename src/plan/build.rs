@@ -73,6 +73,16 @@ impl Builder {
     }
 }
 
+/// `pod 1`, `pods 1 and 2`, `pods 1, 2 and 3`.
+pub(super) fn pods<'p>(list: impl IntoIterator<Item = &'p Ordinal>) -> String {
+    let words: Vec<_> = list.into_iter().map(ToString::to_string).collect();
+    match words.as_slice() {
+        [one] => format!("pod {one}"),
+        [most @ .., last] => format!("pods {} and {last}", most.join(", ")),
+        [] => "no pod".to_owned(),
+    }
+}
+
 pub(super) fn why(code: Code, text: impl Into<String>) -> Reason {
     Reason::new(code, text)
 }

@@ -69,7 +69,7 @@ pub(super) fn create(
     for (pod, object) in creating {
         let peer = if object.pair.low() == *pod { object.pair.high() } else { object.pair.low() };
         let op = create_op(world, *pod, object);
-        let alone = *pod == me && world.pod(peer).is_none();
+        let alone = world.pod(peer).is_none();
         let seen = if alone { "; the peer is absent, so this is the definition only" } else { "" };
         let because = why(Code::ObjectMissing, format!("aku.conf asks for it and pod {pod} does not have it{seen}"));
         let before = created.iter().rev().find(|(p, _)| p == pod).map(|(_, id)| *id);

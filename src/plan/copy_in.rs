@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     action::{ActionId, Expect, Op, RunWhen, Until},
-    build::{Builder, Waits, why},
+    build::{Builder, Waits, pods, why},
     definition,
     join::DRAIN_S,
     newcomers::Newcomers,
@@ -61,15 +61,14 @@ pub(super) fn plan(
 }
 
 fn tell(world: &World<'_>, notes: &mut Vec<Reason>, newcomers: &Newcomers) {
-    let slaves: Vec<_> = newcomers.copies.keys().map(|k| format!("pod {k}")).collect();
     let tables: BTreeSet<_> = newcomers.copies.values().flat_map(BTreeMap::values).flatten().map(ToString::to_string).collect();
     let tables: Vec<_> = tables.into_iter().collect();
     notes.push(Reason::new(
-        Code::DoNotWrite,
+        Code::ClosedForCopy,
         format!(
             "{} {} closed to users while {} {} copied; pod 0 stays in service",
-            slaves.join(", "),
-            if slaves.len() == 1 { "is" } else { "are" },
+            pods(newcomers.copies.keys()),
+            if newcomers.copies.len() == 1 { "is" } else { "are" },
             tables.join(", "),
             if tables.len() == 1 { "is" } else { "are" }
         ),
@@ -290,13 +289,14 @@ impl Copying<'_, '_, '_> {
                 let rows = targets.iter().map(|t| world.pod(source).and_then(|p| p.rows_of(t))).sum();
                 let parallel = world.desired.groups[&group].sync_parallel;
                 let name = object.name.clone();
+                let tables: Vec<_> = targets.iter().map(ToString::to_string).collect();
+                let text = format!("pod 0 copies {} to pod {k}, and goes on sending from there", tables.join(", "));
                 let op = match reconcile::link(world, object) {
                     Link::Live | Link::Half => Op::SyncTables { name, peer: k, parallel, targets, rows },
                     Link::None => Op::Sync { name, peer: k, parallel, rows },
                 };
                 let waits = Waits::on(self.slaves[&k].ready.iter().copied(), "definitions, positions and streams are ready")
                     .and(off, "without the lock");
-                let text = format!("pod 0 copies the new tables to pod {k}, and goes on sending from there");
                 let id = self.build.add(source, op, why(Code::Copy, text), waits);
                 self.slave(k).synced.push(id);
                 all.push(id);

@@ -165,6 +165,8 @@ impl End<'_> {
 
     fn reset(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: Waits) -> Option<ActionId> {
         match self.world.observed.side(pod, &object.name) {
+            // What was given up was never delivered: the mark stays, so that the next start names the loss.
+            Side::GaveUp if pod == self.me => None,
             Side::Live(_) | Side::GaveUp => {
                 let op = Op::Reset { name: object.name.clone(), peer };
                 let text =
@@ -193,6 +195,12 @@ impl End<'_> {
             ));
         }
         for (k, object) in self.world.desired.objects_of(me) {
+            if self.world.observed.side(me, &object.name) == Side::GaveUp {
+                self.notes.push(Reason::new(
+                    Code::GaveUp,
+                    format!("{}: pod {me} gave up log that pod {k} never got; the mark is kept, and the next start of pod {me} names what is lost", object.name),
+                ));
+            }
             if self.world.pod(k).is_none()
                 && let Side::Live(sn) = self.world.observed.side(me, &object.name)
             {

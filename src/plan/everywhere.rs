@@ -19,6 +19,8 @@ const GONE: &str = "the pods are no longer kept in sync; their tables stay as th
 pub(super) fn plan(world: &World<'_>) -> Plan {
     let mut build = Builder::default();
     let mut notes = world.notes(None);
+    // Nobody is to be connected.
+    notes.retain(|n| n.code != Code::NotConnected);
     for object in &world.desired.objects {
         clean_pair(world, &mut build, object);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
-    build::Waits,
+    build::{Waits, pods},
     catch_up,
     join::Join,
     reason::{Code, Reason},
@@ -37,13 +37,12 @@ pub(super) fn bars(world: &World<'_>, me: Ordinal, because: &[Reason]) -> Result
     }
     let broken = world.pods_broken();
     if !broken.is_empty() {
-        let names: Vec<_> = broken.iter().map(|k| format!("pod {k}")).collect();
         return refuse(
             RefusalKind::CannotTell,
             Code::BrokenPod,
             format!(
                 "pod {me} must be copied anew, which deletes its rows, while {} cannot be looked at; nothing was changed",
-                names.join(", ")
+                pods(&broken)
             ),
             world.notes(Some(me)).into_iter().filter(|n| n.code == Code::PodBroken).map(|n| n.text).collect(),
         );
@@ -120,6 +119,8 @@ fn conf_differs(world: &World<'_>, me: Ordinal) -> Vec<Reason> {
                 s.name,
                 world.desired.pods.len()
             ))),
+            // Both sides of a pair are said once.
+            Kind::OldGroup(peer) if peer < s.pod && world.observed.replication(peer, s.name).is_some() => None,
             Kind::OldGroup(peer) => {
                 let ours = |t: &&Target| s.found.items.iter().any(|i| i.local.user == t.user && i.local.table == t.table);
                 world.desired.targets().find(ours).map(|t| {

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Refusal, RefusalKind, definition, reconcile,
+    Refusal, RefusalKind, build, definition, reconcile,
     reason::{Code, Reason},
     reconcile::Link,
     world::World,
@@ -181,10 +181,9 @@ fn refuse_broken(world: &World<'_>, found: &Newcomers) -> Result<(), Refusal> {
     if broken.is_empty() || found.copies.is_empty() {
         return Ok(());
     }
-    let names: Vec<_> = broken.iter().map(|k| format!("pod {k}")).collect();
     let text = format!(
-        "rows must be copied, and {} cannot be looked at, so it may be a member that would miss them; nothing was changed",
-        names.join(", ")
+        "rows must be copied, and {} cannot be looked at and may be a member that would miss them; nothing was changed",
+        build::pods(&broken)
     );
     let mut because = vec![Reason::new(Code::BrokenPod, text)];
     because.extend(world.notes(None).into_iter().filter(|n| n.code == Code::PodBroken));

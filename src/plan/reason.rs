@@ -189,8 +189,9 @@ codes! {
     AnotherAdvanced = "W114-another-advanced";
     /// Something that no pod shows and that a person should know before saying yes.
     CannotBeKnown = "W115-cannot-be-known";
-    /// A table that is being added must not be written on any slave until the plan is done.
-    DoNotWrite = "W116-do-not-write";
+    /// Slaves are closed to users while new tables are copied into them: a row that somebody writes there would be in the way
+    /// of the copy. Pod 0 stays in service.
+    ClosedForCopy = "W116-closed-for-copy";
     /// Another step is needed afterwards.
     Afterwards = "W117-afterwards";
 

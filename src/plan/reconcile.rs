@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::{
     Approval, ApprovalClass, Decision, Plan, Refusal,
     action::{ActionId, Expect, Op, RunWhen, Until},
-    build::{Builder, Waits, why},
+    build::{Builder, Waits, pods, why},
     catch_up, copy_in,
     definition::{self, ModeIs},
     newcomers::{self, Newcomers},
@@ -82,8 +82,8 @@ pub(super) fn pairs<'a>(world: &World<'a>, active: &'a BTreeSet<Ordinal>) -> imp
 pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
     let active = active(world);
     let creating = missing(world, &active);
-    let pods: Vec<_> = active.iter().copied().collect();
-    preflight::check(world, &pods, &creating)?;
+    let taking_part: Vec<_> = active.iter().copied().collect();
+    preflight::check(world, &taking_part, &creating)?;
     let newcomers = newcomers::judge(world, &active)?;
     let mut r = Reconcile {
         world,
@@ -98,7 +98,7 @@ pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
     for object in pairs(world, &active) {
         r.pair(object, &newcomers, &created);
     }
-    for pod in &pods {
+    for pod in &taking_part {
         for (peer, object) in world.desired.objects_of(*pod).filter(|(peer, _)| !active.contains(peer)) {
             r.alone(*pod, peer, object);
         }
@@ -108,12 +108,18 @@ pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
     Ok(r.finish())
 }
 
-/// Objects that pods which take part do not hold. Creating one is always safe: it has no position and keeps no log.
+/// Objects that pods which take part do not hold. Creating one is safe where nobody would send to it at once: it has no
+/// position and keeps no log.
 fn missing<'a>(world: &World<'a>, active: &BTreeSet<Ordinal>) -> Vec<(Ordinal, &'a Object)> {
     active
         .iter()
         .flat_map(|pod| world.desired.objects_of(*pod).map(move |(_, o)| (*pod, o)))
         .filter(|(pod, o)| world.observed.side(*pod, &o.name) == Side::Missing)
+        .filter(|(pod, o)| {
+            let peer = if o.pair.low() == *pod { o.pair.high() } else { o.pair.low() };
+            let waits = matches!(world.observed.side(peer, &o.name), Side::Live(_) | Side::GaveUp);
+            !(waits || world.is_started(peer, o))
+        })
         .collect()
 }
 
@@ -364,7 +370,7 @@ impl Reconcile<'_, '_> {
             side @ (Side::Live(_) | Side::GaveUp | Side::Reset | Side::Missing | Side::Unknown) => self.note(
                 Code::Surplus,
                 format!(
-                    "{} on pod {} {}, and AKU_SERVER_COUNT is {count}; if pod {peer} left for good: aku apply forget {peer}",
+                    "{}: pod {} {}, and AKU_SERVER_COUNT is {count}; if pod {peer} left for good: aku apply forget {peer}",
                     stray.name,
                     stray.pod,
                     super::start::word(side)
@@ -426,8 +432,8 @@ impl Reconcile<'_, '_> {
     fn finish(self) -> Plan {
         let world = self.world;
         let mut approvals: Vec<Approval> = Vec::new();
-        let pods: BTreeSet<_> = self.dropped.iter().map(|(pod, _)| *pod).collect();
-        for pod in pods {
+        let touched: BTreeSet<_> = self.dropped.iter().map(|(pod, _)| *pod).collect();
+        for pod in touched {
             let names: Vec<_> = self.dropped.iter().filter(|(p, _)| *p == pod).map(|(_, n)| n.to_string()).collect();
             approvals.push(Approval {
                 class: ApprovalClass::RemovesDefinition,
@@ -435,11 +441,10 @@ impl Reconcile<'_, '_> {
                 because: format!("{} {} dropped on pod {pod}", names.join(", "), if names.len() == 1 { "is" } else { "are" }),
             });
         }
-        let who: Vec<_> = self.active.iter().map(ToString::to_string).collect();
-        let text = match who.as_slice() {
-            [] => "no pod that was seen is a member in service, so there is nothing to bring back; a pod that is closed comes back by its own start".to_owned(),
-            [one] => format!("pod {one} is brought back to aku.conf; no row is deleted"),
-            [most @ .., last] => format!("pods {} and {last} are brought back to aku.conf; no row is deleted", most.join(", ")),
+        let text = match self.active.len() {
+            0 => "no pod that was seen is a member in service, so there is nothing to bring back; a pod that is closed comes back by its own start".to_owned(),
+            1 => format!("{} is brought back to aku.conf; no row is deleted", pods(self.active)),
+            _ => format!("{} are brought back to aku.conf; no row is deleted", pods(self.active)),
         };
         Plan {
             goal: world.desired.goal,

@@ -8,12 +8,12 @@
 use super::{
     Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
     action::{ActionId, Expect, Op, Until},
-    build::{Waits, why},
+    build::{Waits, pods, why},
     catch_up, full,
     join::Join,
     master, preflight,
     reason::{Code, Reason},
-    start::{Draft, word},
+    start::Draft,
     world::World,
 };
 use crate::{
@@ -41,6 +41,8 @@ pub(super) fn plan(world: &World<'_>, from: Option<Ordinal>) -> Result<Plan, Ref
     preflight::check(world, &[me, source.pod], &creating)?;
 
     let mut draft = Draft::new(world, me);
+    // They are not connected because pod 0 failed; that is said once.
+    draft.notes.retain(|n| n.code != Code::NotConnected);
     let rows = rows_at_stake(world, source.pod);
     let unsent = unsent(world, source.pod);
     let approvals = approvals(world, &slaves, source, &rows, &unsent);
@@ -137,10 +139,9 @@ fn bars(world: &World<'_>) -> Result<Vec<Reason>, Refusal> {
     }
     let broken = world.pods_broken();
     if !broken.is_empty() {
-        let names: Vec<_> = broken.iter().map(|k| format!("pod {k}")).collect();
         let text = format!(
             "{} cannot be looked at, and may be the slave with the most recent rows; nothing was changed",
-            names.join(", ")
+            pods(&broken)
         );
         let mut because = vec![Reason::new(Code::BrokenPod, text)];
         because.extend(world.notes(Some(me)).into_iter().filter(|n| n.code == Code::PodBroken));
@@ -155,8 +156,8 @@ fn bars(world: &World<'_>) -> Result<Vec<Reason>, Refusal> {
     let counted = world.pod(me).is_some_and(|p| !p.rows.is_empty());
     let fuller: Vec<_> = world.seen_others(me).filter(|k| holds(*k)).collect();
     if counted && !holds(me) && !fuller.is_empty() {
-        let names: Vec<_> = fuller.iter().map(|k| format!("pod {k}")).collect();
-        let text = format!("every target on pod 0 is empty, and {} holds rows", names.join(", "));
+        let hold = if fuller.len() == 1 { "holds" } else { "hold" };
+        let text = format!("every target on pod 0 is empty, and {} {hold} rows", pods(&fuller));
         return Ok(vec![Reason::new(Code::Recover, text)]);
     }
     let text = "pod 0 shows no sign of a failure: no slave has a position that pod 0 lost, and its tables are not empty while a slave's are full; nothing was changed";
@@ -182,7 +183,7 @@ fn chosen<'s>(world: &World<'_>, slaves: &'s [Slave], from: Option<Ordinal>) -> 
     let why_not = |s: &Slave| match &s.rows {
         None => format!("the rows of pod {} could not be counted", s.pod),
         Some(_) if s.total() == 0 => format!("every target on pod {} is empty", s.pod),
-        Some(_) => format!("pod {} holds {} rows", s.pod, s.total()),
+        Some(_) => format!("pod {} holds {}", s.pod, full::rows_of(s.total())),
     };
     let text = match from {
         Some(pod) if pod.is_master() => "pod 0 is the pod to be recovered, so it cannot be the source".to_owned(),
@@ -202,19 +203,23 @@ fn chosen<'s>(world: &World<'_>, slaves: &'s [Slave], from: Option<Ordinal>) -> 
     because.extend(world.pods_down(Some(Ordinal::MASTER)).into_iter().map(|k| {
         Reason::new(Code::MemberDown, format!("pod {k} is down; bring its server up, its rows may be the best copy"))
     }));
-    let next = vec![
-        "bring the servers of the slaves up (they need not be opened), then run `aku plan recover` again".to_owned(),
-    ];
-    refuse(RefusalKind::CannotTell, because, next)
+    let mut next: Vec<String> = slaves
+        .iter()
+        .filter(|s| Some(s.pod) != from && s.total() > 0)
+        .map(|s| format!("aku plan recover --from {}", s.pod))
+        .collect();
+    let kind = if next.is_empty() { RefusalKind::CannotTell } else { RefusalKind::Refused };
+    next.push("or bring the servers of more slaves up (they need not be opened), then run `aku plan recover` again".to_owned());
+    refuse(kind, because, next)
 }
 
 fn most_advanced(source: &Slave) -> String {
     let service = match source.service {
-        Service::Open => "in service",
-        Service::Closed => "closed, and no slave with rows is in service",
+        Service::Open => "of the slaves in service",
+        Service::Closed => "of the slaves, none of which is in service,",
     };
     format!(
-        "no source was named: pod {} is {service}, and holds the most rows of those ({}); of equals the smallest number is taken",
+        "no source was named: {service} pod {} holds the most rows ({}); of equals the smallest number is taken",
         source.pod,
         full::rows_of(source.total())
     )
@@ -345,13 +350,17 @@ fn notes(draft: &mut Draft, slaves: &[Slave], source: &Slave) {
             "what pod 0 committed and sent to nobody is gone with it; what it sent to another slave and not to pod {from} shows only as a difference in rows, and rows that were changed or deleted show nowhere"
         ),
     ));
-    let others: Vec<_> = slaves.iter().filter(|s| s.pod != from).map(|s| format!("pod {}", s.pod)).collect();
-    let then = if others.is_empty() {
-        String::new()
-    } else {
-        format!(", then on {}, each of which is emptied and copied anew from pod 0", others.join(", "))
+    let others: Vec<_> = slaves.iter().map(|s| s.pod).filter(|pod| *pod != from).collect();
+    let then = match others.as_slice() {
+        [] => String::new(),
+        [one] => format!(", then on pod {one}, which is emptied and copied anew from pod 0"),
+        more => format!(", then on {}, each of which is emptied and copied anew from pod 0", pods(more)),
     };
     draft.notes.push(Reason::new(Code::Afterwards, format!("afterwards run `aku -p start` on pod 0, which opens it{then}")));
+}
+
+fn both_ways(pod: Ordinal, peer: Ordinal) -> String {
+    format!("pods {pod} and {peer} part")
 }
 
 struct Recovery<'w, 'd> {
@@ -450,7 +459,7 @@ impl Recovery<'_, '_> {
         let side = world.observed.side(pod, &object.name);
         let stop = world.is_started(pod, object).then(|| {
             let op = Op::Stop { name: object.name.clone(), peer };
-            let text = format!("pod {pod} {}, and only one slave can be the source", word(side));
+            let text = format!("{}; only one slave can be the source, so the others leave", both_ways(pod, peer));
             self.draft.build.add(pod, op, why(Code::OneSource, text), waits.clone())
         });
         match side {

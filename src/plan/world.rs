@@ -58,7 +58,8 @@ impl<'a> World<'a> {
             true => self.replication(source, object),
             false => None,
         };
-        let alone = running.is_empty();
+        // What the source replicates is the measure; while it is not seen, nothing counts as new.
+        let alone = running.is_empty() || self.pod(source).is_none();
         let mut agreed = BTreeMap::new();
         for (id, group) in &self.desired.groups {
             let among: Vec<_> = running

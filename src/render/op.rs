@@ -61,10 +61,10 @@ pub fn words(op: &Op) -> Words {
         },
         Op::DropReplication { name, peer } => to("drop", name, *peer),
         Op::AddTable { name, peer, target } => {
-            Words { detail: format!("now replicates {target}"), ..to("add table", name, *peer) }
+            Words { detail: target.to_string(), ..to("add table", name, *peer) }
         }
         Op::DropTable { name, peer, target, .. } => {
-            Words { detail: format!("no longer replicates {target}"), ..to("drop table", name, *peer) }
+            Words { detail: target.to_string(), ..to("drop table", name, *peer) }
         }
         Op::ChangeHost { name, peer, host, port, .. } => {
             Words { address: format!("{host}:{port}"), ..to("change host", name, *peer) }
@@ -102,9 +102,8 @@ pub fn words(op: &Op) -> Words {
             Words { detail: format!("{rows}parallel {parallel}"), ..to("sync", name, *peer) }
         }
         Op::SyncTables { name, peer, parallel, targets, rows } => {
-            let rows = rows.map(|n| count(n, "row") + " of ").unwrap_or_default();
-            let tables: Vec<_> = targets.iter().map(ToString::to_string).collect();
-            let detail = format!("{rows}{}, parallel {parallel}", tables.join(", "));
+            let rows = rows.map(|n| count(n, "row") + ", ").unwrap_or_default();
+            let detail = format!("{rows}{}, parallel {parallel}", counted(targets.len(), "target"));
             Words { detail, ..to("sync table", name, *peer) }
         }
         Op::CheckContents { source, targets, .. } => {

@@ -82,6 +82,12 @@ pub fn plan(plan: &Plan, head: &Head<'_>, layout: Layout) -> Doc {
 fn nothing_to_do(doc: &mut Doc, plan: &Plan, layout: Layout) {
     let whose = plan.goal.single().map_or_else(|| "every pod".to_owned(), |pod| format!("pod {pod}"));
     let right = counted(plan.already_right, "object");
+    if plan.goal == Goal::Reconcile && !plan.notes.is_empty() {
+        let text = format!("Nothing that can be corrected by itself; {right} looked at and right. Mind what follows.");
+        doc.line(Line::plain(text));
+        notes(doc, plan, layout.width);
+        return;
+    }
     doc.line(Line::plain(format!(
         "Nothing to do: {whose} of {} is as \"{}\" wants it; {right} looked at and right.",
         plan.statefulset,
@@ -287,13 +293,21 @@ fn why(doc: &mut Doc, plan: &Plan, width: usize) {
 }
 
 fn reason(r: &Reason) -> String {
-    format!("{} [{}]", sentence(&r.text), r.code.word())
+    coded(&r.text, r.code.word())
+}
+
+/// The code stands behind the sentence, before a definition that follows on lines of its own.
+fn coded(text: &str, code: &str) -> String {
+    match text.split_once('\n') {
+        None => format!("{} [{code}]", sentence(text)),
+        Some((first, rest)) => format!("{first} [{code}]\n{rest}"),
+    }
 }
 
 /// As [`reason`], with the code cut to its number: it stands below every action.
 fn short_reason(r: &Reason) -> String {
     let code = r.code.word().split('-').next().unwrap_or_default();
-    format!("{} [{code}]", sentence(&r.text))
+    coded(&r.text, code)
 }
 
 fn notes(doc: &mut Doc, plan: &Plan, width: usize) {
@@ -302,9 +316,17 @@ fn notes(doc: &mut Doc, plan: &Plan, width: usize) {
     }
 }
 
+/// A sentence is wrapped; the lines of a definition below it stay as they are.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = text.split('\n');
+    let mut all = wrap(lines.next().unwrap_or_default(), width);
+    all.extend(lines.map(|line| line.trim_end().to_owned()));
+    all
+}
+
 /// Each part on lines of its own behind a common label.
 pub(super) fn labelled(doc: &mut Doc, label: &str, role: Role, parts: &[String], width: usize) {
-    let lines = parts.iter().flat_map(|p| wrap(p, width.saturating_sub(label.len()).max(20)));
+    let lines = parts.iter().flat_map(|p| wrapped(p, width.saturating_sub(label.len()).max(20)));
     for (i, text) in lines.enumerate() {
         let mut line = Line::default();
         if i == 0 {
@@ -363,7 +385,7 @@ fn block(doc: &mut Doc, actions: &[&Action], waits: &Waits, layout: Layout) {
         let last_of_its_kind = runs.get(i + 1).is_none_or(|next| next[0].because != *because);
         if last_of_its_kind && !said.contains(&because) {
             said.push(because);
-            for text in wrap(&short_reason(because), layout.width.saturating_sub(REASON_AT).max(20)) {
+            for text in wrapped(&short_reason(because), layout.width.saturating_sub(REASON_AT).max(20)) {
                 let mut line = Line::default();
                 line.pad_to(REASON_AT);
                 line.push(Role::Dim, text);

@@ -83,6 +83,40 @@ impl Checker<'_> {
         }
     }
 
+    /// A slave opens with a place towards the source in both directions or with a new copy; pod 0 opens only when no slave
+    /// has a place that it lost.
+    fn opens_right(&mut self, a: &Action, me: Ordinal) {
+        let source = Ordinal::MASTER;
+        if me.is_master() {
+            let ahead = self
+                .desired
+                .objects
+                .iter()
+                .filter(|o| o.pair.contains(me))
+                .find(|o| self.live(o.pair.high(), &o.name) && !self.live(me, &o.name))
+                .map(|o| o.name.clone());
+            if let Some(name) = ahead {
+                self.broken("master-failed", format!("{} opens pod 0, which lost its place in {name}", a.id));
+            }
+            return;
+        }
+        let copied = self.plan.actions.iter().any(|b| matches!(b.op, Op::Sync { peer, .. } if peer == me));
+        if copied || me == source {
+            return;
+        }
+        let sides: Vec<(bool, Option<bool>)> = self
+            .between(me, source)
+            .map(|o| {
+                let theirs = self.observed.pod(source).map(|_| self.live(source, &o.name));
+                (self.live(me, &o.name), theirs)
+            })
+            .collect();
+        let whole = sides.iter().all(|(mine, theirs)| theirs.is_none_or(|t| t == *mine));
+        if !whole || !sides.iter().any(|(mine, _)| *mine) {
+            self.broken("not-joined", format!("{} opens pod {me}, which is not connected with pod 0 and gets no copy", a.id));
+        }
+    }
+
     /// Users come in after everything that is done to the pod or sent to it.
     pub(super) fn open(&mut self, a: &Action) {
         let source = match self.desired.goal {
@@ -97,6 +131,15 @@ impl Checker<'_> {
         if source {
             // The surviving copy of a recovery: its rows are what everybody gets.
             return;
+        }
+        match self.desired.goal {
+            Goal::Start(me) => self.opens_right(a, me),
+            Goal::End(_)
+            | Goal::Clean(_)
+            | Goal::CleanEverywhere
+            | Goal::Reconcile
+            | Goal::Recover(_)
+            | Goal::Forget(_) => {}
         }
         let about = |b: &Action| {
             b.pod == a.pod

@@ -1,7 +1,10 @@
 //! Situations of `aku-behaviour.md` F and B.8, one line each where possible. Here: how they are told and asked.
 
 mod checker;
+mod goals;
 mod leave;
+mod pairs;
+mod scale;
 mod start;
 
 use super::{
