@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(super) fn plan(world: &World<'_>, me: Ordinal, mut draft: Draft, creating: &[(Ordinal, &Object)]) -> Plan {
-    let created = create(world, &mut draft.build, me, creating);
+    let created = create(world, &mut draft.build, creating);
     leftovers(world, &mut draft);
     let caught_up =
         streams(world, &mut draft, &Waits::on(created.iter().copied(), "an object must exist before it starts"));
@@ -57,12 +57,11 @@ pub(super) fn create_op(world: &World<'_>, pod: Ordinal, object: &Object) -> Op 
     }
 }
 
-/// CREATE REPLICATION where it is missing, on `me` first. On one pod they follow each other: they lock the same tables,
+/// CREATE REPLICATION where it is missing. On one pod they follow each other: they lock the same tables,
 /// and nothing more is sent after the first that fails (BUG-50950).
 pub(super) fn create(
     world: &World<'_>,
     build: &mut Builder,
-    me: Ordinal,
     creating: &[(Ordinal, &Object)],
 ) -> Vec<ActionId> {
     let mut created: Vec<(Ordinal, ActionId)> = Vec::new();

@@ -166,7 +166,7 @@ pub(super) fn plan(
     let mut join = Join { world, me, source, members: members(world, me), draft: &mut draft };
 
     let fenced = join.fence();
-    let created = catch_up::create(world, &mut join.draft.build, me, creating);
+    let created = catch_up::create(world, &mut join.draft.build, creating);
     let salvaged = join.salvage(&created, Some(fenced));
     let forgotten = join.forget(&salvaged);
     let defined = join.redefine(&forgotten);

@@ -94,7 +94,7 @@ pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
         right: 0,
     };
     r.notes.extend(newcomers.notes.iter().cloned());
-    let created = catch_up::create(world, &mut r.build, Ordinal::MASTER, &creating);
+    let created = catch_up::create(world, &mut r.build, &creating);
     for object in pairs(world, &active) {
         r.pair(object, &newcomers, &created);
     }

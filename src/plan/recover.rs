@@ -53,7 +53,7 @@ pub(super) fn plan(world: &World<'_>, from: Option<Ordinal>) -> Result<Plan, Ref
     ready.extend(recovery.others_leave(&slaves));
     let fenced = recovery.fence_master();
     let mut join = Join { world, me, source: source.pod, members: Vec::new(), draft: &mut draft };
-    let created = catch_up::create(world, &mut join.draft.build, me, &creating);
+    let created = catch_up::create(world, &mut join.draft.build, &creating);
     let salvaged = join.salvage(&created, Some(fenced));
     let forgotten = join.forget(&salvaged);
     let defined = join.redefine(&forgotten);

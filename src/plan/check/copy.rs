@@ -36,6 +36,10 @@ impl Checker<'_> {
         if !self.fenced(a, joiner) {
             self.broken("fenced", format!("{} does not wait until pod {joiner} is closed to everybody", a.id));
         }
+        // What holds for one TRUNCATE holds for all that wait for the same actions.
+        if !self.seen.insert((joiner, source, self.before[self.place[&a.id]].clone())) {
+            return;
+        }
         match self.desired.goal {
             Goal::Recover(_) => self.others_left(a, joiner, source),
             Goal::Start(_)

@@ -8,7 +8,7 @@
 mod copy;
 mod place;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Plan,
@@ -34,7 +34,7 @@ pub struct Violation {
 #[must_use]
 pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violation> {
     let objects = desired.objects.iter().map(|o| (&o.name, o)).collect();
-    let mut c = Checker { plan, desired, observed, objects, place: BTreeMap::new(), before: Vec::new(), found: Vec::new() };
+    let mut c = Checker { plan, desired, observed, objects, place: BTreeMap::new(), before: Vec::new(), seen: BTreeSet::new(), found: Vec::new() };
     if !c.edges() {
         return c.found;
     }
@@ -74,7 +74,7 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
 }
 
 /// A set of actions by their place in the plan.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Set(Vec<u64>);
 
 impl Set {
@@ -106,6 +106,8 @@ struct Checker<'a> {
     place: BTreeMap<ActionId, usize>,
     /// For every action, all actions that must have succeeded before it runs.
     before: Vec<Set>,
+    /// What was looked at for a TRUNCATE: joiner, source, and what comes before.
+    seen: BTreeSet<(Ordinal, Ordinal, Set)>,
     found: Vec<Violation>,
 }
 
@@ -159,8 +161,7 @@ impl<'a> Checker<'a> {
 
     /// Objects of a pair.
     fn between(&self, a: Ordinal, b: Ordinal) -> impl Iterator<Item = &'a Object> + use<'a> {
-        let desired = self.desired;
-        desired.objects.iter().filter(move |o| o.pair.contains(a) && o.pair.contains(b) && a != b)
+        self.desired.objects_between(a, b)
     }
 
     fn live(&self, pod: Ordinal, name: &ReplicationName) -> bool {

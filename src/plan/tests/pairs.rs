@@ -3,11 +3,8 @@
 
 use std::fmt::Write as _;
 
-use super::{
-    super::{
-        testing::{Worlds, desired, ord},
-        *,
-    },
+use super::super::{
+    testing::{Worlds, desired, ord},
     *,
 };
 use crate::desired::Goal;
