@@ -81,7 +81,7 @@ pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn F
     report
 }
 
-fn shared(plan: &Plan, context: &Context) -> Shared {
+pub(super) fn shared(plan: &Plan, context: &Context) -> Shared {
     let flush = |op: &Op| match op {
         Op::Flush { wait_s, .. } | Op::CheckContents { wait_s, .. } => Some(Duration::from_secs(u64::from(*wait_s))),
         _ => None,

@@ -23,12 +23,16 @@ pub struct Gathering {
 
 /// Looks at every pod of the configuration.
 pub fn observe(connector: &dyn Connector, desired: &Desired, how: &Gathering) -> Observed {
-    let owners = owners(desired);
-    let views = each_pod(desired.pods.keys().copied(), |pod| match db::connect_sys(connector, pod, &how.login) {
-        Ok((mut session, privilege)) => view(&mut *session, privilege, &owners),
-        Err(e) => unseen(e),
-    });
+    let views = each_pod(desired.pods.keys().copied(), |pod| look(connector, pod, desired, how));
     Observed { pods: views, marker: how.marker.clone() }
+}
+
+/// Looks at one pod.
+pub fn look(connector: &dyn Connector, pod: Ordinal, desired: &Desired, how: &Gathering) -> PodView {
+    match db::connect_sys(connector, pod, &how.login) {
+        Ok((mut session, privilege)) => view(&mut *session, privilege, &owners(desired)),
+        Err(e) => unseen(e),
+    }
 }
 
 /// Counts the rows of targets on several pods at once and notes them in `observed`.
@@ -41,22 +45,33 @@ pub fn count_rows(
     how: &Gathering,
 ) {
     let wanted: BTreeMap<Ordinal, &Vec<Target>> = wanted.iter().map(|(pod, targets)| (*pod, targets)).collect();
-    let answers = each_pod(wanted.keys().copied(), |pod| {
-        let targets = wanted[&pod];
-        let (mut session, _) = db::connect_sys(connector, pod, &how.login)?;
-        count(&mut *session, targets).map_err(|error| ConnectError {
-            pod,
-            address: String::new(),
-            failure: db::ConnectFailure::Other,
-            error,
-        })
-    });
+    let answers = each_pod(wanted.keys().copied(), |pod| count_on(connector, pod, wanted[&pod], how));
     for (pod, answer) in answers {
-        match (answer, observed.pods.get_mut(&pod)) {
-            (Ok(rows), Some(PodView::Seen(seen))) => seen.rows = rows,
-            (Err(e), Some(slot)) => *slot = unseen(e),
-            (Ok(_), Some(PodView::Absent { .. } | PodView::Broken { .. }) | None) | (Err(_), None) => {}
-        }
+        note_counts(observed, pod, answer);
+    }
+}
+
+/// Counts on one pod.
+///
+/// # Errors
+/// No session, or a query failed.
+pub fn count_on(
+    connector: &dyn Connector,
+    pod: Ordinal,
+    targets: &[Target],
+    how: &Gathering,
+) -> Result<Vec<(Target, u64)>, ConnectError> {
+    let (mut session, _) = db::connect_sys(connector, pod, &how.login)?;
+    let failed = |error| ConnectError { pod, address: String::new(), failure: db::ConnectFailure::Other, error };
+    count(&mut *session, targets).map_err(failed)
+}
+
+/// Puts what [`count_on`] found where it belongs.
+pub fn note_counts(observed: &mut Observed, pod: Ordinal, answer: Result<Vec<(Target, u64)>, ConnectError>) {
+    match (answer, observed.pods.get_mut(&pod)) {
+        (Ok(rows), Some(PodView::Seen(seen))) => seen.rows = rows,
+        (Err(e), Some(slot)) => *slot = unseen(e),
+        (Ok(_), Some(PodView::Absent { .. } | PodView::Broken { .. }) | None) | (Err(_), None) => {}
     }
 }
 

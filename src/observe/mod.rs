@@ -10,7 +10,7 @@ mod model;
 mod parse;
 
 pub use capture::Capture;
-pub use gather::{Gathering, count_rows, observe, observe_pod};
+pub use gather::{Gathering, count_on, count_rows, look, note_counts, observe, observe_pod};
 pub use model::{
     BrokenBy, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server, Side,
     Table, TableName,
