@@ -61,7 +61,14 @@ pub struct Life {
     pub rng: Rng,
     /// Pods whose start finished, and that did not end, lose their volume or get cleaned since.
     pub joined: BTreeSet<usize>,
+    /// Pods that joined with the volume that they have.
+    copies: BTreeSet<usize>,
     pub doubt: BTreeSet<Place>,
+    /// Members whose objects somebody touched by hand since: nobody writes there before they were started again.
+    touched: BTreeSet<usize>,
+    /// Pod 0 lost its volume. It may come up empty while nobody who knows better is there, and a new cluster begins; what
+    /// the old one promised is then on the pods that refuse to join it, and no longer expected of members.
+    new_line: bool,
     slots: Vec<ClientId>,
     number: i64,
 }
@@ -78,7 +85,10 @@ impl Life {
             shape,
             rng: Rng::new(seed ^ 0x5eed),
             joined: BTreeSet::new(),
+            copies: BTreeSet::new(),
             doubt: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            new_line: false,
             slots: Vec::new(),
             number: 0,
         };
@@ -229,12 +239,17 @@ impl Life {
         let ended = self.run(Goal::Start(pod(p)), cut);
         if matches!(ended, Ended::Done | Ended::Nothing) && self.stage.lock().sim.is_up(p) {
             self.joined.insert(p);
+            self.copies.insert(p);
+            self.touched.remove(&p);
         }
         ended
     }
 
     /// A writer on a member.
     pub fn write(&mut self, p: usize) {
+        if self.touched.contains(&p) {
+            return;
+        }
         self.number += 1;
         let style = if self.rng.percent(50) { Style::Autocommit } else { Style::Transactions };
         let tables = self.shape.tables;
@@ -268,21 +283,28 @@ impl Life {
     }
 
     pub fn clean(&mut self, p: usize, cut: Cut) -> Ended {
-        self.still(p);
+        // Without pod 0 nobody is joined with anybody: the others' positions towards it go too, and what they write from
+        // then on is theirs alone until a new cluster is made.
+        let concerned: Vec<_> = if p == 0 { (0..self.pods()).collect() } else { vec![p] };
+        for k in &concerned {
+            self.still(*k);
+        }
         let ended = self.run(Goal::Clean(pod(p)), cut);
-        self.forgotten(p);
+        for k in concerned {
+            self.forgotten(k);
+            self.touched.insert(k);
+        }
         self.joined.remove(&p);
         ended
     }
 
-    /// What only `p` has will not reach the others any more: rows that are not the same on every other member.
+    /// What only `p` has will not reach the others any more: rows that were written there and are not the same on every
+    /// other copy.
     pub fn forgotten(&mut self, p: usize) {
         let mut inner = self.stage.lock();
         let mine = inner.contents(p);
-        let others: Vec<_> =
-            self.joined.iter().filter(|k| **k != p).copied().collect::<Vec<_>>();
-        let others: Vec<_> = others.into_iter().map(|k| inner.contents(k)).collect();
-        let places: BTreeSet<Place> = inner.writers.iter().flat_map(|w| &w.touched).copied().collect();
+        let others: Vec<_> = self.copies.iter().filter(|k| **k != p).map(|k| inner.contents(*k)).collect();
+        let places: BTreeSet<Place> = inner.writers.iter().filter(|w| w.pod == p).flat_map(|w| &w.touched).copied().collect();
         for place in places {
             if others.is_empty() || others.iter().any(|held| held.get(&place) != mine.get(&place)) {
                 self.doubt.insert(place);
@@ -308,6 +330,8 @@ impl Life {
         // Whatever was on its way from it arrives or not.
         self.forgotten(p);
         self.joined.remove(&p);
+        self.copies.remove(&p);
+        self.new_line |= p == 0;
         self.stage.lock().wipe(p);
         self.stage.lock().pump(1_000);
     }
@@ -332,6 +356,7 @@ impl Life {
     pub fn meddle(&mut self, p: usize, k: usize) {
         self.still(p);
         self.forgotten(p);
+        self.touched.insert(p);
         let desired = self.desired(Goal::Start(pod(p)));
         let objects: Vec<_> = desired.objects_between(pod(p), pod(k)).cloned().collect();
         let object = &objects[usize::try_from(self.rng.below(objects.len() as u64)).unwrap_or(0)];
@@ -364,6 +389,8 @@ impl Life {
         for p in 0..self.pods() {
             let up = self.stage.lock().sim.is_up(p);
             if absent.contains(&p) {
+                self.still(p);
+                self.forgotten(p);
                 if up {
                     self.kill(p);
                 }
@@ -425,6 +452,9 @@ impl Life {
         for w in &inner.writers {
             doubt.extend(&w.doubt);
             wanted.extend(w.rows.clone());
+        }
+        if let (true, Some(first)) = (self.new_line, members.first()) {
+            wanted = inner.contents(*first);
         }
         let mut found = Vec::new();
         for p in members {

@@ -239,14 +239,10 @@ impl Inner {
 
     /// The last-copy rule.
     fn check_last_copy(&mut self, after: &str) {
+        let all: Vec<_> = (0..self.kept.len()).map(|pod| self.contents(pod)).collect();
         for t in 1..=self.tables {
-            let wanted = self.heirlooms.range((t, 0)..(t + 1, 0));
-            let wanted: Vec<_> = wanted.map(|(p, v)| (*p, v.clone())).collect();
-            let complete = (0..self.kept.len()).any(|pod| {
-                let held = self.contents(pod);
-                wanted.iter().all(|(p, v)| held.get(p) == Some(v))
-            });
-            if !complete {
+            let whole = |held: &Contents| self.heirlooms.range((t, 0)..(t + 1, 0)).all(|(p, v)| held.get(p) == Some(v));
+            if !all.iter().any(whole) {
                 self.broken.push(format!("after {after}: no pod holds every row of T{t}"));
             }
         }
@@ -261,10 +257,10 @@ impl Inner {
     pub fn wipe(&mut self, pod: usize) {
         self.sim.wipe(pod);
         self.kept[pod].clear();
+        let others: Vec<_> = (0..self.kept.len()).map(|k| self.contents(k)).collect();
         for t in 1..=self.tables {
-            let whole = |held: &Contents, all: &Contents| all.range((t, 0)..(t + 1, 0)).all(|(p, v)| held.get(p) == Some(v));
-            let others: Vec<_> = (0..self.kept.len()).map(|k| self.contents(k)).collect();
-            if !others.iter().any(|held| whole(held, &self.heirlooms)) {
+            let whole = |held: &Contents| self.heirlooms.range((t, 0)..(t + 1, 0)).all(|(p, v)| held.get(p) == Some(v));
+            if !others.iter().any(whole) {
                 self.heirlooms.retain(|(table, _), _| *table != t);
             }
         }
