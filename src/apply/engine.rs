@@ -99,7 +99,7 @@ pub(super) fn shared(plan: &Plan, context: &Context) -> Shared {
     }
     let fenced: BTreeSet<Ordinal> = plan.actions.iter().filter(|a| a.op == Op::Fence).map(|a| a.pod).collect();
     let planned = match &plan.decision {
-        Decision::Full { rows, .. } => rows.iter().filter_map(|r| Some((r.target.clone(), r.source?))).collect(),
+        Decision::Full { rows, .. } => rows.iter().map(|r| (r.target.clone(), r.source.at_least())).collect(),
         Decision::None { .. } | Decision::CatchUp { .. } => Vec::new(),
     };
     let sessions = Arc::new(Sessions::new(context.clone(), login, fenced));

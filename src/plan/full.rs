@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     desired::Object,
-    observe::{Mode, Side},
+    observe::{Mode, RowCount, Side},
     topology::{Ordinal, Target},
 };
 
@@ -128,7 +128,7 @@ pub(super) fn plan(
 }
 
 fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
-    let count = |pod: Ordinal, target: &Target| world.pod(pod).and_then(|p| p.rows_of(target));
+    let count = |pod: Ordinal, target: &Target| world.pod(pod).map_or(RowCount::NotCounted, |p| p.rows_of(target));
     world
         .desired
         .targets()
@@ -175,19 +175,28 @@ pub(super) fn deliverable(world: &World<'_>, me: Ordinal, k: Ordinal, object: &O
 fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
     let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
     let mut all = Vec::new();
-    let joiner: u64 = rows.iter().filter_map(|r| r.joiner).sum();
-    if joiner > 0 || rows.iter().any(|r| r.joiner.is_none()) {
+    let counted = RowCount::sum(rows.iter().map(|r| r.joiner).filter(|n| *n != RowCount::NotCounted));
+    let joiner = match (counted.at_least(), rows.iter().any(|r| r.joiner == RowCount::NotCounted)) {
+        (_, false) => counted,
+        (0, true) => RowCount::NotCounted,
+        (at_least, true) => RowCount::AtLeast { at_least },
+    };
+    if rows.iter().any(|r| r.joiner.is_empty() != Some(true)) {
         all.push(Approval {
             class: ApprovalClass::DeletesRows,
             scope: scope(me),
             because: format!(
                 "{} on pod {me} {} deleted and copied anew from pod 0",
                 rows_of(joiner),
-                if joiner == 1 { "is" } else { "are" }
+                if joiner == RowCount::Counted(1) { "is" } else { "are" }
             ),
         });
     }
-    if joiner > 0 && rows.iter().all(|r| r.source.unwrap_or(0) == 0) {
+    let source_rows = RowCount::sum(rows.iter().map(|r| r.source));
+    let maybe_empty = rows.iter().all(|r| r.source.is_empty() != Some(false));
+    if (joiner.at_least() > 0 && maybe_empty)
+        || (joiner == RowCount::NotCounted && source_rows == RowCount::Counted(0))
+    {
         all.push(Approval {
             class: ApprovalClass::EmptySource,
             scope: scope(me),
@@ -223,6 +232,10 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
     all
 }
 
-fn rows_of(n: u64) -> String {
-    format!("{n} row{}", if n == 1 { "" } else { "s" })
+fn rows_of(n: RowCount) -> String {
+    match n {
+        RowCount::Counted(n) => format!("{n} row{}", if n == 1 { "" } else { "s" }),
+        RowCount::AtLeast { at_least } => format!("at least {at_least} rows"),
+        RowCount::NotCounted => "an unknown number of rows".to_owned(),
+    }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     desired::Object,
-    observe::{Sender, Side},
+    observe::{RowCount, Sender, Side},
     topology::{Ordinal, ReplicationName},
 };
 
@@ -293,8 +293,8 @@ impl Join<'_, '_> {
         let mut synced = Vec::new();
         for object in self.objects(source) {
             let group = &self.world.desired.groups[&object.group];
-            let counted: Option<u64> =
-                rows.iter().filter(|r| group.targets.contains(&r.target)).map(|r| r.source).sum();
+            let mine = rows.iter().filter(|r| group.targets.contains(&r.target));
+            let counted = RowCount::sum(mine.map(|r| r.source)).exact();
             let op = Op::Sync { name: object.name.clone(), peer: me, parallel: group.sync_parallel, rows: counted };
             let waits = Waits::on(emptied.iter().copied(), "sync needs empty tables").and(off, "without the lock");
             synced.push(self.draft.build.add(
