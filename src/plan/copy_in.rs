@@ -33,7 +33,7 @@ use super::{
 use crate::{
     conf::GroupId,
     desired::Object,
-    observe::{Pod, Sender},
+    observe::{Pod, RowCount, Sender},
     topology::{Ordinal, Target},
 };
 
@@ -286,7 +286,8 @@ impl Copying<'_, '_, '_> {
         for (k, groups) in copies {
             for (group, targets) in groups {
                 let Some(object) = world.desired.objects_between(source, k).find(|o| o.group == group) else { continue };
-                let rows = targets.iter().map(|t| world.pod(source).and_then(|p| p.rows_of(t))).sum();
+                let count = |t: &Target| world.pod(source).map_or(RowCount::NotCounted, |p| p.rows_of(t));
+                let rows = RowCount::sum(targets.iter().map(count)).exact();
                 let parallel = world.desired.groups[&group].sync_parallel;
                 let name = object.name.clone();
                 let tables: Vec<_> = targets.iter().map(ToString::to_string).collect();

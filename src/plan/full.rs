@@ -8,6 +8,7 @@ use super::{
     build::{Waits, pods},
     catch_up,
     join::Join,
+    preflight,
     reason::{Code, Reason},
     start::{Draft, no_source},
     strays::{self, Kind},
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     desired::Object,
-    observe::{Mode, Side},
+    observe::{Mode, RowCount, Side},
     topology::{Ordinal, Target},
 };
 
@@ -204,7 +205,7 @@ pub(super) fn plan(
 }
 
 fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
-    let count = |pod: Ordinal, target: &Target| world.pod(pod).and_then(|p| p.rows_of(target));
+    let count = |pod: Ordinal, target: &Target| world.pod(pod).map_or(RowCount::NotCounted, |p| p.rows_of(target));
     world
         .targets()
         .map(|target| RowsAtStake {
@@ -215,46 +216,67 @@ fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
         .collect()
 }
 
-/// Sides of the joiner that cannot deliver what they hold, while it holds rows at all.
+/// Sides of the joiner that cannot deliver what they hold.
 fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
-    let holds_rows = world.pod(me).is_some_and(|p| p.rows.is_empty() || p.rows.iter().any(|(_, n)| *n > 0));
-    if !holds_rows {
-        return Vec::new();
-    }
     // With a position anywhere the pod may hold something that others do not have yet.
     let tail = world.objects_of(me).any(|(_, o)| matches!(world.observed.side(me, &o.name), Side::Live(_)));
     let lost = |(k, o): (Ordinal, &'_ Object)| {
         let sides = world.sides(me, k, o);
         let undelivered = match (sides.mine, sides.theirs) {
             (Side::GaveUp, _) => true,
-            // The peer has no object to receive into.
-            (Side::Live(_), Side::Missing) => world.is_member(k),
             (Side::Live(_), Side::Unknown) => world.is_down(k, Some(me)),
+            (Side::Live(_), Side::Missing | Side::Reset | Side::Live(_) | Side::GaveUp) => {
+                world.is_member(k) && !deliverable(world, me, k, o)
+            }
             // The peer joined while the pod was away: the source gets the tail and does not pass it on.
             (Side::Missing | Side::Reset, _) => tail && !k.is_master() && world.is_member(k),
-            (Side::Live(_), Side::Reset | Side::Live(_) | Side::GaveUp) | (Side::Unknown, _) => false,
+            (Side::Unknown, _) => false,
         };
         undelivered.then(|| Unsent { name: o.name.clone(), peer: k, side: sides.mine })
     };
     world.objects_of(me).filter_map(lost).collect()
 }
 
+/// Whether a sender of `me` can get through to member `k`: it knows the right address, and the two definitions go
+/// together (ERR-6100D otherwise). Where `k` has none, it is created first.
+pub(super) fn deliverable(world: &World<'_>, me: Ordinal, k: Ordinal, object: &Object) -> bool {
+    let Some(mine) = world.replication(me, object) else { return false };
+    match world.replication(k, object) {
+        None => preflight::difference(world, me, k, object).is_none(),
+        Some(theirs) => {
+            let mirrored: BTreeSet<_> = theirs.items.iter().map(|i| (&i.remote, &i.local)).collect();
+            mine.hosts.contains(&world.desired.pods[&k])
+                && mine.mode == theirs.mode
+                && mine.items.iter().map(|i| (&i.local, &i.remote)).collect::<BTreeSet<_>>() == mirrored
+        }
+    }
+}
+
 fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
     let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
     let mut all = Vec::new();
-    let joiner: u64 = rows.iter().filter_map(|r| r.joiner).sum();
-    if joiner > 0 || rows.iter().any(|r| r.joiner.is_none()) {
+    let counted = RowCount::sum(rows.iter().map(|r| r.joiner).filter(|n| *n != RowCount::NotCounted));
+    let joiner = match (counted.at_least(), rows.iter().any(|r| r.joiner == RowCount::NotCounted)) {
+        (_, false) => counted,
+        (0, true) => RowCount::NotCounted,
+        (at_least, true) => RowCount::AtLeast { at_least },
+    };
+    if rows.iter().any(|r| r.joiner.is_empty() != Some(true)) {
         all.push(Approval {
             class: ApprovalClass::DeletesRows,
             scope: scope(me),
             because: format!(
                 "{} on pod {me} {} deleted and copied anew from pod 0",
                 rows_of(joiner),
-                if joiner == 1 { "is" } else { "are" }
+                if joiner == RowCount::Counted(1) { "is" } else { "are" }
             ),
         });
     }
-    if joiner > 0 && rows.iter().all(|r| r.source.unwrap_or(0) == 0) {
+    let source_rows = RowCount::sum(rows.iter().map(|r| r.source));
+    let maybe_empty = rows.iter().all(|r| r.source.is_empty() != Some(false));
+    if (joiner.at_least() > 0 && maybe_empty)
+        || (joiner == RowCount::NotCounted && source_rows == RowCount::Counted(0))
+    {
         all.push(Approval {
             class: ApprovalClass::EmptySource,
             scope: scope(me),
@@ -264,13 +286,14 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
             ),
         });
     }
-    let source: u64 = rows.iter().filter_map(|r| r.source).sum();
-    if source > 0 && source < joiner && is_younger(world, Ordinal::MASTER, me) {
+    let fewer = source_rows.exact().filter(|n| *n > 0 && *n < joiner.at_least());
+    if let Some(source) = fewer.filter(|_| is_younger(world, Ordinal::MASTER, me)) {
         all.push(Approval {
             class: ApprovalClass::EmptySource,
             scope: scope(me),
             because: format!(
-                "the database of pod 0 was created after that of pod {me} (by their signatures) and holds fewer rows ({source} instead of {joiner}): pod 0 may have come back with an empty volume"
+                "the database of pod 0 was created after that of pod {me} (by their signatures) and holds fewer rows ({source} instead of {}): pod 0 may have come back with an empty volume",
+                joiner.at_least()
             ),
         });
     }
@@ -281,35 +304,27 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
             because: format!("pod {down} is down and may hold rows that pod {me} will not get from anybody"),
         });
     }
-    let without: BTreeSet<_> = unsent
-        .iter()
-        .filter(|u| matches!(u.side, Side::Missing | Side::Reset))
-        .map(|u| format!("pod {}", u.peer))
-        .collect();
-    if !without.is_empty() {
-        let without: Vec<_> = without.into_iter().collect();
-        all.push(Approval {
-            class: ApprovalClass::LosesUnsent,
-            scope: scope(me),
-            because: format!(
-                "what pod {me} committed before it went away reaches pod 0, but not {}, which joined without it; there it is missing until that pod is copied anew",
-                without.join(", ")
-            ),
-        });
-    } else if unsent.iter().any(|u| matches!(u.side, Side::Live(_))) {
-        all.push(Approval {
-            class: ApprovalClass::LosesUnsent,
-            scope: scope(me),
-            because: format!("pod {me} keeps a position towards a pod that cannot receive it; what only that pod lacks is not delivered"),
-        });
-    }
-    if unsent.iter().any(|u| u.side == Side::GaveUp) {
-        all.push(Approval {
-            class: ApprovalClass::LosesUnsent,
-            scope: scope(me),
-            because: format!("pod {me} gave up log that it had not sent; what it holds beyond pod 0 is deleted"),
-        });
-    }
+    let without: BTreeSet<_> =
+        unsent.iter().filter(|u| matches!(u.side, Side::Missing | Side::Reset)).map(|u| u.peer).collect();
+    let because = if unsent.iter().any(|u| u.side == Side::GaveUp) {
+        Some(format!("pod {me} gave up log that it had not sent; what it holds beyond pod 0 is deleted"))
+    } else if !without.is_empty() {
+        Some(format!(
+            "what pod {me} committed before it went away reaches pod 0, but not {}, which joined without it; there it is missing until that pod is copied anew",
+            pods(&without)
+        ))
+    } else {
+        // A pod that is not there is approved as a member down.
+        let stuck = unsent.iter().filter(|u| world.pod(u.peer).is_some());
+        let stuck: Vec<_> = stuck.map(|u| format!("{} to pod {}", u.name, u.peer)).collect();
+        (!stuck.is_empty()).then(|| {
+            format!(
+                "what pod {me} has not sent through {} cannot be sent, because the definitions do not go together; it is deleted",
+                stuck.join(", ")
+            )
+        })
+    };
+    all.extend(because.map(|because| Approval { class: ApprovalClass::LosesUnsent, scope: scope(me), because }));
     all.sort();
     all.dedup();
     all
@@ -325,7 +340,11 @@ fn is_younger(world: &World<'_>, a: Ordinal, b: Ordinal) -> bool {
     matches!((born(a), born(b)), (Some(a), Some(b)) if a > b)
 }
 
-/// `1 row`, `7 rows`.
-pub(super) fn rows_of(n: u64) -> String {
-    format!("{n} row{}", if n == 1 { "" } else { "s" })
+/// `1 row`, `7 rows`, `at least 7 rows`.
+pub(super) fn rows_of(n: RowCount) -> String {
+    match n {
+        RowCount::Counted(n) => format!("{n} row{}", if n == 1 { "" } else { "s" }),
+        RowCount::AtLeast { at_least } => format!("at least {at_least} rows"),
+        RowCount::NotCounted => "an unknown number of rows".to_owned(),
+    }
 }

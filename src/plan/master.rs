@@ -116,7 +116,6 @@ fn unseen_slaves(world: &World<'_>) -> Result<(), Refusal> {
 
 /// Creates what is missing, catches up with every pod that is live in both directions, opens.
 pub(super) fn plan(world: &World<'_>, mut draft: Draft, creating: &[(Ordinal, &Object)]) -> Plan {
-    let me = Ordinal::MASTER;
     let created = catch_up::create(world, &mut draft.build, creating);
     let caught_up = catch_up::streams(
         world,

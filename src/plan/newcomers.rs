@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Refusal, RefusalKind, build, definition, reconcile,
+    Refusal, RefusalKind, build, definition, full, reconcile,
     reason::{Code, Reason},
     reconcile::Link,
     world::World,
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     conf::GroupId,
     desired::Object,
+    observe::RowCount,
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -61,9 +62,8 @@ pub(super) fn lacks<'a>(world: &World<'a>, object: &'a Object) -> Vec<&'a Target
     }
 }
 
-/// Rows of a target; `None` when they could not be counted.
-fn rows(world: &World<'_>, pod: Ordinal, target: &Target) -> Option<u64> {
-    world.pod(pod).and_then(|p| p.rows_of(target))
+fn rows(world: &World<'_>, pod: Ordinal, target: &Target) -> RowCount {
+    world.pod(pod).map_or(RowCount::NotCounted, |p| p.rows_of(target))
 }
 
 pub(super) fn judge(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Result<Newcomers, Refusal> {
@@ -78,14 +78,15 @@ pub(super) fn judge(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Result<New
     for (object, lack) in lacking.iter().filter(|(o, _)| o.pair.low().is_master()) {
         let slave = object.pair.high();
         for target in lack {
-            match (rows(world, Ordinal::MASTER, target), rows(world, slave, target)) {
-                (Some(0), Some(0)) => {}
-                (Some(_), Some(0)) => {
+            let (here, there) = (rows(world, Ordinal::MASTER, target), rows(world, slave, target));
+            match (here.is_empty(), there.is_empty()) {
+                (Some(true), Some(true)) => {}
+                (Some(false), Some(true)) => {
                     let lack = lack.iter().map(|t| (*t).clone()).collect();
                     found.copies.entry(slave).or_default().insert(object.group, lack);
                 }
-                (Some(_), Some(n)) => {
-                    taken.insert((slave, (*target).clone(), n));
+                (Some(_), Some(false)) => {
+                    taken.insert((slave, (*target).clone(), there.at_least()));
                 }
                 (None, _) => {
                     uncounted.insert((Ordinal::MASTER, (*target).clone()));
@@ -128,7 +129,7 @@ fn slave_pairs(world: &World<'_>, lacking: &[(&Object, Vec<&Target>)], found: &m
             continue;
         }
         let (low, high) = (object.pair.low(), object.pair.high());
-        let empty = lack.iter().all(|t| rows(world, low, t) == Some(0) && rows(world, high, t) == Some(0));
+        let empty = lack.iter().all(|t| [low, high].iter().all(|pod| rows(world, *pod, t).is_empty() == Some(true)));
         if !empty {
             let tables: Vec<_> = lack.iter().map(ToString::to_string).collect();
             found.put_off.insert(object.name.clone());
@@ -163,7 +164,7 @@ fn refuse_taken(taken: &BTreeSet<(Ordinal, Target, u64)>) -> Result<(), Refusal>
     let text = "aku.conf gained tables that hold rows on a slave, and whether these are the same as on pod 0, newer ones or others cannot be told; nothing was changed";
     let mut because = vec![Reason::new(Code::NewTableNotEmpty, text)];
     because.extend(taken.iter().map(|(pod, t, n)| {
-        Reason::new(Code::NewTable, format!("{t} on pod {pod} holds {}", super::full::rows_of(*n)))
+        Reason::new(Code::NewTable, format!("{t} on pod {pod} holds {}", full::rows_of(RowCount::Counted(*n))))
     }));
     let mut next: Vec<_> = taken
         .iter()

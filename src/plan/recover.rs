@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     desired::{Goal, Object},
-    observe::{Pod, Sender, Side},
+    observe::{Pod, RowCount, Sender, Side},
     topology::{Ordinal, Target},
 };
 
@@ -87,7 +87,7 @@ struct Slave {
     service: Service,
     /// It holds a position towards some pod: its copy was completed at some time (DESIGN D1).
     completed: bool,
-    /// Rows of each target, where they could be counted.
+    /// Rows of each target, or a lower bound; `None` when one of them could not even be looked at.
     rows: Option<Vec<(Target, u64)>>,
 }
 
@@ -102,7 +102,10 @@ impl Slave {
     fn of(world: &World<'_>, pod: Ordinal) -> Self {
         let closed = world.pod(pod).is_none_or(Pod::admin_mode);
         let live = |o: &Object| matches!(world.observed.side(pod, &o.name), Side::Live(_));
-        let count = |t: &Target| world.pod(pod).and_then(|p| p.rows_of(t)).map(|n| (t.clone(), n));
+        let count = |t: &Target| match world.pod(pod).map_or(RowCount::NotCounted, |p| p.rows_of(t)) {
+            RowCount::NotCounted => None,
+            n => Some((t.clone(), n.at_least())),
+        };
         Self {
             pod,
             service: if closed { Service::Closed } else { Service::Open },
@@ -152,7 +155,7 @@ fn bars(world: &World<'_>) -> Result<Vec<Reason>, Refusal> {
     if !lost.is_empty() {
         return Ok(lost);
     }
-    let holds = |pod: Ordinal| world.pod(pod).is_some_and(|p| p.rows.iter().any(|(_, n)| *n > 0));
+    let holds = |pod: Ordinal| world.pod(pod).is_some_and(|p| p.rows.iter().any(|(_, n)| n.is_empty() == Some(false)));
     let counted = world.pod(me).is_some_and(|p| !p.rows.is_empty());
     let fuller: Vec<_> = world.seen_others(me).filter(|k| holds(*k)).collect();
     if counted && !holds(me) && !fuller.is_empty() {
@@ -183,7 +186,7 @@ fn chosen<'s>(world: &World<'_>, slaves: &'s [Slave], from: Option<Ordinal>) -> 
     let why_not = |s: &Slave| match &s.rows {
         None => format!("the rows of pod {} could not be counted", s.pod),
         Some(_) if s.total() == 0 => format!("every target on pod {} is empty", s.pod),
-        Some(_) => format!("pod {} holds {}", s.pod, full::rows_of(s.total())),
+        Some(_) => format!("pod {} holds {}", s.pod, full::rows_of(RowCount::Counted(s.total()))),
     };
     let text = match from {
         Some(pod) if pod.is_master() => "pod 0 is the pod to be recovered, so it cannot be the source".to_owned(),
@@ -221,7 +224,7 @@ fn most_advanced(source: &Slave) -> String {
     format!(
         "no source was named: {service} pod {} holds the most rows ({}); of equals the smallest number is taken",
         source.pod,
-        full::rows_of(source.total())
+        full::rows_of(RowCount::Counted(source.total()))
     )
 }
 
@@ -235,7 +238,7 @@ fn creating<'a>(world: &World<'a>, source: Ordinal) -> Vec<(Ordinal, &'a Object)
 }
 
 fn rows_at_stake(world: &World<'_>, source: Ordinal) -> Vec<RowsAtStake> {
-    let count = |pod: Ordinal, target: &Target| world.pod(pod).and_then(|p| p.rows_of(target));
+    let count = |pod: Ordinal, target: &Target| world.pod(pod).map_or(RowCount::NotCounted, |p| p.rows_of(target));
     let row = |target: &Target| RowsAtStake {
         target: target.clone(),
         joiner: count(Ordinal::MASTER, target),
@@ -269,15 +272,15 @@ fn approvals(
     let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
     let from = source.pod;
     let mut all = Vec::new();
-    let deleted: u64 = rows.iter().filter_map(|r| r.joiner).sum();
-    if deleted > 0 || rows.iter().any(|r| r.joiner.is_none()) {
+    let deleted = RowCount::sum(rows.iter().map(|r| r.joiner));
+    if deleted.is_empty() != Some(true) {
         all.push(Approval {
             class: ApprovalClass::DeletesRows,
             scope: scope(Ordinal::MASTER),
             because: format!(
                 "{} on pod 0 {} deleted, and pod 0 gets those of pod {from}",
                 full::rows_of(deleted),
-                if deleted == 1 { "is" } else { "are" }
+                if deleted == RowCount::Counted(1) { "is" } else { "are" }
             ),
         });
     }
@@ -338,8 +341,8 @@ fn notes(draft: &mut Draft, slaves: &[Slave], source: &Slave) {
                 format!(
                     "pod {} holds more rows than pod {from} in some tables ({} and {} in all); compare them (`aku verify`) before you say yes",
                     other.pod,
-                    full::rows_of(other.total()),
-                    full::rows_of(source.total())
+                    full::rows_of(RowCount::Counted(other.total())),
+                    full::rows_of(RowCount::Counted(source.total()))
                 ),
             ));
         }

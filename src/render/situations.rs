@@ -14,7 +14,7 @@ use super::{
 use crate::{
     conf::Switch,
     desired::{Goal, ReplicationAddress},
-    observe::{Item, MarkerView, Mode, Replication},
+    observe::{Item, MarkerView, Mode, Replication, RowCount},
     plan::{
         Plan, Refusal, make, order, row_questions,
         testing::{Worlds, desired, ord, target},
@@ -122,7 +122,7 @@ impl Situation {
                 Some(_) => {
                     let count = |p: &&str| {
                         let (table, n) = p.split_once('=').expect("TABLE=N");
-                        (target(table), n.parse().expect("rows are a number"))
+                        (target(table), RowCount::Counted(n.parse().expect("rows are a number")))
                     };
                     w.pod_mut(pod).rows = parts[1..].iter().map(count).collect();
                     w

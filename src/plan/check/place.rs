@@ -4,7 +4,7 @@ use super::{Checker, Op, RunWhen};
 use crate::{
     desired::Goal,
     observe::Sender,
-    plan::Action,
+    plan::{Action, ApprovalClass, Decision},
     topology::{Ordinal, ReplicationName},
 };
 
@@ -35,7 +35,11 @@ impl Checker<'_> {
         let flushed = self.did(a, pod, name, |op| matches!(op, Op::Flush { .. }));
         let must = match self.desired.goal {
             Goal::End(me) => pod == me && peer_has,
-            Goal::Start(me) => pod == me && self.live(peer, name) && !gave_up,
+            // Who is not joined gets a copy of its own later, so nothing is lost that it does not receive now.
+            Goal::Start(me) => {
+                let joined = peer.is_master() || self.is_member(peer, Ordinal::MASTER);
+                pod == me && self.live(peer, name) && !gave_up && joined && !self.named_as_loss(name)
+            }
             Goal::Reconcile => {
                 if !self.fenced(a, pod) {
                     self.broken("fenced", format!("{} forgets {name} on pod {pod}, where users may be writing", a.id));
@@ -55,6 +59,13 @@ impl Checker<'_> {
         if must && !flushed {
             self.broken("unsent", format!("{} forgets what pod {pod} has not sent to pod {peer} through {name}", a.id));
         }
+    }
+
+    /// What cannot be delivered is listed, and somebody has to say yes to it by name.
+    pub(super) fn named_as_loss(&self, name: &ReplicationName) -> bool {
+        let listed =
+            matches!(&self.plan.decision, Decision::Full { unsent, .. } if unsent.iter().any(|u| u.name == *name));
+        listed && self.plan.approvals.iter().any(|a| a.class == ApprovalClass::LosesUnsent)
     }
 
     /// A definition goes only when nothing of it runs; one with a position, only after it was delivered or forgotten.
