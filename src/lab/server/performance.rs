@@ -25,13 +25,14 @@ pub(super) fn text(t: &str) -> Datum {
     Datum::from(t)
 }
 
-const VIEWS: [&str; 25] = [
+const VIEWS: [&str; 26] = [
     "V$DATABASE",
     "V$INSTANCE",
     "V$LFG",
     "V$LOCK",
     "V$LOCK_STATEMENT",
     "V$LOCK_WAIT",
+    "V$NLS_PARAMETERS",
     "V$PROPERTY",
     "V$REPEXEC",
     "V$REPGAP",
@@ -62,6 +63,7 @@ impl Core {
             "V$INSTANCE" => self.instance(),
             "V$DATABASE" => self.database(),
             "V$SESSION" => self.session_view(),
+            "V$NLS_PARAMETERS" => self.nls_parameters(),
             "V$SESSIONMGR" => self.session_manager(),
             "V$STATEMENT" => self.statements(),
             "V$TRANSACTION" => self.transactions(db),
@@ -169,6 +171,16 @@ impl Core {
                 Datum::Null,
                 Datum::Null,
             ]);
+        }
+        relation
+    }
+
+    /// The database's character sets, for each session.
+    fn nls_parameters(&self) -> Relation {
+        let mut relation =
+            Relation::new(&["SESSION_ID", "NLS_USE", "NLS_CHARACTERSET", "NLS_NCHAR_CHARACTERSET", "NLS_COMP"]);
+        for s in self.sessions.iter() {
+            relation.push(vec![int(s.id), text("UTF8"), text("UTF8"), text("UTF16"), text("BINARY")]);
         }
         relation
     }
