@@ -201,7 +201,13 @@ struct Search<'w> {
 impl<'w> Search<'w> {
     fn new(w: &'w World) -> Self {
         let others: Vec<_> = (0..w.pods.len()).filter(|p| *p != w.me).collect();
-        let counts = |k: usize| k == 0 || (w.member(k) && w.pods[k] == Pod::Open);
+        // Towards a member that is just coming back a place may be half made; a gap is certain where log was given up
+        // and where neither side has a place.
+        let gap = |k: usize| {
+            let both = [w.side(w.me, k).place, w.side(k, w.me).place];
+            both.contains(&Place::GaveUp) || both.iter().all(|p| matches!(p, Place::Missing | Place::None))
+        };
+        let counts = |k: usize| k == 0 || (w.member(k) && (w.pods[k] == Pod::Open || gap(k)));
         let whole = |k: usize| {
             let theirs = || if w.seen(k) { w.side(k, w.me).live() } else { k == 0 };
             w.side(w.me, k).live() && theirs()
@@ -339,9 +345,7 @@ impl<'w> Search<'w> {
             new.drained[i] |= pinned(i);
             new.to_source[i] |= old.drained[i];
         }
-        let fresh = |s: &State| {
-            (0..self.others.len()).all(|i| !self.receives(i) || s.sides[i][0].live())
-        };
+        let fresh = |s: &State| (0..self.others.len()).all(|i| !self.receives(i) || s.sides[i][0].live());
         new.stage = match old.stage {
             Stage::Before
                 if self.may_copy
