@@ -81,7 +81,7 @@ impl Core {
             "V$REPRECEIVER" | "V$REPRECEIVER_PARALLEL" => self.repreceiver(),
             "V$REPRECEIVER_TRANSTBL" => self.receiver_transactions(),
             "V$REPLOGBUFFER" => Relation::new(&["REP_NAME", "BUFFER_MIN_SN", "READ_SN", "BUFFER_MAX_SN"]),
-            "V$REPOFFLINE_STATUS" => Relation::new(&["REP_NAME", "STATUS", "SUCCESS_TIME"]),
+            "V$REPOFFLINE_STATUS" => self.offline_status(),
             "V$REPRECOVERY" => Relation::new(&["REP_NAME", "STATUS", "START_XSN", "XSN", "END_XSN"]),
             _ => return None,
         })
