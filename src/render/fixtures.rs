@@ -208,7 +208,11 @@ pub fn full_join() -> Plan {
     let rows = targets
         .into_iter()
         .zip(rows)
-        .map(|(target, (joiner, source))| RowsAtStake { target, joiner: RowCount::Counted(joiner), source: RowCount::Counted(source) })
+        .map(|(target, (joiner, source))| RowsAtStake {
+            target,
+            joiner: RowCount::Counted(joiner),
+            source: RowCount::Counted(source),
+        })
         .collect();
     let why = because(Code::NeverJoined, "both sides of AKU_REP_02 and AKU_REP_12 are at -1 or missing");
     let decision = Decision::Full { source: pod(0), because: vec![why], rows, unsent: Vec::new() };
