@@ -26,6 +26,8 @@ pub mod lab;
 pub mod observe;
 pub mod plan;
 pub mod preflight;
+#[cfg(test)]
+mod prove;
 pub mod render;
 pub mod review;
 pub mod status;

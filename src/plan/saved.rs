@@ -233,8 +233,8 @@ impl Risk {
             Decision::Full { rows, unsent, .. } => (rows.as_slice(), unsent.len()),
             Decision::None { .. } | Decision::CatchUp { .. } => (&[][..], 0),
         };
-        let known: u64 = rows.iter().filter_map(|r| r.joiner).sum();
-        let exact = rows.iter().all(|r| r.joiner.is_some());
+        let known: u64 = rows.iter().map(|r| r.joiner.at_least()).sum();
+        let exact = rows.iter().all(|r| r.joiner.exact().is_some());
         let count = |is: fn(&Op) -> bool| plan.actions.iter().filter(|a| is(&a.op)).count();
         Self {
             rows_deleted: known.to_string(),

@@ -197,7 +197,7 @@ fn too_many(plan: &Plan, most: Option<u64>) -> Found {
     let Some(most) = most else { return Vec::new() };
     let actions: Vec<ActionId> = truncating(plan).map(|(id, _)| id).collect();
     let Decision::Full { rows, .. } = &plan.decision else { return Vec::new() };
-    if rows.iter().any(|r| r.joiner.is_none()) {
+    if rows.iter().any(|r| r.joiner.exact().is_none()) {
         return vec![(format!("rows that would be deleted were not counted; at most {most} may be"), actions)];
     }
     let deleted = Risk::of(plan).rows_deleted;
