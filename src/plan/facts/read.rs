@@ -8,11 +8,7 @@ use super::needs::Key;
 use crate::{
     conf::GroupId,
     desired::Desired,
-<<<<<<< HEAD
     observe::{MarkerView, Observed, Pod, PodView, RowCount, Sender, Side, Table, TableName},
-=======
-    observe::{MarkerView, Observed, Pod, PodView, RowCount, Sender, Side, TableName},
->>>>>>> main
     plan::{PodState, preflight, world::World},
     topology::{Identifier, Ordinal, Position, ReplicationName},
 };
@@ -73,15 +69,7 @@ impl<'a> Reader<'a> {
             Key::Sender(name) => object(name).map_or(NO_OBJECT, |r| sender(r.sender)).to_owned(),
             Key::Definition(name) => self.definition(pod, name),
             Key::Tables(group) => self.tables(seen, *group),
-<<<<<<< HEAD
             Key::Rows(target) => rows(seen.rows_of(target)),
-=======
-            Key::Rows(target) => match seen.rows_of(target) {
-                RowCount::Counted(n) => n.to_string(),
-                RowCount::AtLeast { at_least } => format!("at least {at_least}"),
-                RowCount::NotCounted => "not counted".to_owned(),
-            },
->>>>>>> main
             Key::Foreign => self.foreign(seen),
             Key::View | Key::Standing | Key::Marker | Key::Side(_) => none(),
         }
