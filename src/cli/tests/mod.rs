@@ -3,5 +3,6 @@
 mod commands;
 mod files;
 mod front_door;
+mod judging;
 mod looks;
 mod world;
