@@ -8,6 +8,7 @@ use std::{
     fmt::Write as _,
     fs,
     io::{self, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
 };
 
@@ -144,6 +145,18 @@ pub fn seal(mut document: Value, kind: Kind) -> Value {
 /// # Errors
 /// What the system says; a path that is a symbolic link or a directory is refused.
 pub fn store(text: &str, path: &Path) -> io::Result<()> {
+    store_with_mode(text, path, 0o600)
+}
+
+/// As [`store`] for a file that everybody may read: mode 0644.
+///
+/// # Errors
+/// See [`store`].
+pub fn publish(text: &str, path: &Path) -> io::Result<()> {
+    store_with_mode(text, path, 0o644)
+}
+
+fn store_with_mode(text: &str, path: &Path, mode: u32) -> io::Result<()> {
     let refuse = |what: &str| Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("the path is {what}")));
     match fs::symlink_metadata(path) {
         Ok(there) if there.is_symlink() => return refuse("a symbolic link"),
@@ -156,6 +169,7 @@ pub fn store(text: &str, path: &Path) -> io::Result<()> {
     // tempfile creates with mode 0600; rename replaces a link instead of following it.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
+    file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|e| e.error)?;
     Ok(())

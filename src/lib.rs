@@ -10,7 +10,7 @@
 //!
 //! * [`topology`]: the nouns, correct by construction. * [`conf`]: the file. * [`db`]: sessions and statements.
 //! * [`lab`]: an embedded cluster that answers as Altibase does; it knows nothing of the planner.
-//! * [`status`], [`preflight`] and [`verify`] look without a plan: states, questions, contents.
+//! * [`status`], [`preflight`], [`verify`] and [`drift`] look without a plan: states, questions, contents, differences.
 //! * [`cli`]: the commands. * [`exit`]: the exit codes.
 
 pub mod apply;
@@ -19,6 +19,7 @@ pub mod conf;
 pub mod db;
 pub mod desired;
 pub mod document;
+pub mod drift;
 pub mod exit;
 pub mod lab;
 pub mod observe;

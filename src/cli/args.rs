@@ -13,6 +13,7 @@ use clap::{
 use super::{
     check::CheckArgs,
     demo::DemoArgs,
+    drift::DriftArgs,
     file_args::{CaptureArgs, DiffArgs, GraphArgs, SchemaArgs, ShowArgs},
     info::InfoArgs,
     lab::LabArgs,
@@ -159,6 +160,8 @@ enum Command {
     Check(CheckArgs),
     /// Compare the contents of the tables between the pods
     Verify(VerifyArgs),
+    /// Tell what differs between aku.conf and the pods; made for cron
+    Drift(DriftArgs),
     /// Show a saved plan
     Show(ShowArgs),
     /// Show the order of a saved plan as a graph
@@ -289,6 +292,8 @@ pub enum Invocation {
     Check(CheckArgs),
     /// `aku verify`
     Verify(VerifyArgs),
+    /// `aku drift`
+    Drift(DriftArgs),
     /// `aku show`
     Show(ShowArgs),
     /// `aku graph`
@@ -360,6 +365,7 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
         Command::Status(a) => ("status", Invocation::Status(a)),
         Command::Check(a) => ("check", Invocation::Check(a)),
         Command::Verify(a) => ("verify", Invocation::Verify(a)),
+        Command::Drift(a) => ("drift", Invocation::Drift(a)),
         Command::Show(a) => ("show", Invocation::Show(a)),
         Command::Graph(a) => ("graph", Invocation::Graph(a)),
         Command::Capture(a) => ("capture", Invocation::Capture(a)),
@@ -398,7 +404,7 @@ fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
             &["conf", "ordinal", "color", "width", "quiet", "verbose", "log_format"]
         }
         Invocation::Plan(_) | Invocation::Apply(_) | Invocation::Capture(_) => &GLOBALS,
-        Invocation::Status(_) | Invocation::Check(_) | Invocation::Verify(_) => &ALL_PODS,
+        Invocation::Status(_) | Invocation::Check(_) | Invocation::Verify(_) | Invocation::Drift(_) => &ALL_PODS,
         Invocation::Show(_) | Invocation::Diff(_) => &["color", "width"],
         Invocation::Explain(_) => &["width"],
         Invocation::Validate(_) => &["conf", "color", "verbose"],

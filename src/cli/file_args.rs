@@ -92,4 +92,6 @@ pub struct SchemaArgs {
 pub enum SchemaOf {
     /// Saved plans.
     Plan,
+    /// Reports of `aku drift`.
+    Drift,
 }

@@ -10,6 +10,7 @@ pub mod check;
 pub mod confpath;
 pub mod demo;
 mod diff;
+mod drift;
 mod env;
 mod explain;
 mod file_args;

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use super::{
     apply,
     args::{self, Common, Invocation, LogFormat},
-    capture, check, demo, diff, explain, info, lab, legacy, plan, schema, show, status,
+    capture, check, demo, diff, drift, explain, info, lab, legacy, plan, schema, show, status,
     stream::{Look, Streams, answer, tell},
     validate, verify,
     wiring::World,
@@ -33,6 +33,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
         Invocation::Status(a) => status::run(&a, &common, world, &look, s),
         Invocation::Check(a) => check::run(&a, &common, world, &look, s),
         Invocation::Verify(a) => verify::run(&a, &common, world, &look, s),
+        Invocation::Drift(a) => drift::run(&a, &common, world, &look, s),
         Invocation::Show(a) => show::run(&a, &look, s),
         Invocation::Graph(a) => show::graph(&a, &look, s),
         Invocation::Capture(a) => capture::run(&a, &common, world, &look, s),

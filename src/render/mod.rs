@@ -3,9 +3,11 @@
 
 mod check;
 mod diff;
+mod drift;
 mod graph;
 mod html;
 mod markdown;
+mod metrics;
 pub mod op;
 mod plan;
 mod progress;
@@ -21,9 +23,11 @@ pub mod words;
 
 pub use check::check;
 pub use diff::diff;
+pub use drift::{drift, plugin_line};
 pub use graph::{dot, mermaid};
 pub use html::html;
 pub use markdown::markdown;
+pub use metrics::{Looked, Run, metrics};
 pub use plan::{Head, Layout, Sql, approval_flags, plan};
 pub use progress::event;
 pub use report::{reached, report, state_now};

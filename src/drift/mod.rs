@@ -1,0 +1,228 @@
+//! What differs between `aku.conf` and the pods, for people and machines that look every minute. Pure: it reads what was
+//! seen, needs no clock, sends nothing, and proposes nothing that deletes or forgets.
+//!
+//! Decided here:
+//!
+//! * What is normal is no difference: a pod that was never created, one that ended in good order (both sides reset), one
+//!   that is joining right now. A joining pod is told as such; only [`Kind::JoinStuck`] makes it a difference.
+//! * Facts that move by themselves (SN, gap, counts of conflicts) appear in sentences, never in what a difference *is*:
+//!   that is kind, pod, object and fact, so it can be told new from known.
+//! * What was not seen is neither clean nor resolved ([`compare`]).
+//! * A pod that is down while its peers keep log for it is a warning, also when pod 0 ended as it should: the log disks
+//!   fill up and somebody has to know, but no row is lost.
+
+pub mod accept;
+pub mod compare;
+mod definitions;
+pub mod document;
+mod kind;
+mod servers;
+mod standing;
+mod streams;
+mod tables;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::collections::BTreeMap;
+
+pub use kind::{Kind, Severity};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+pub use standing::Standing;
+
+use crate::{
+    desired::Desired,
+    observe::{Observed, Pod, PodView, TableName, layout::Layout},
+    topology::Ordinal,
+};
+
+/// What is compared.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    /// What aku.conf says.
+    pub desired: &'a Desired,
+    /// What was seen.
+    pub observed: &'a Observed,
+    /// Columns and keys, of the pods that gave them.
+    pub layouts: &'a BTreeMap<Ordinal, BTreeMap<TableName, Layout>>,
+}
+
+impl<'a> Scope<'a> {
+    fn seen(self) -> impl Iterator<Item = (Ordinal, &'a Pod)> {
+        self.observed.pods.keys().filter_map(move |pod| Some((*pod, self.observed.pod(*pod)?)))
+    }
+}
+
+/// What a difference is, whenever it is seen. Two looks that find the same identity found the same difference.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// Where.
+    pub pod: Ordinal,
+    /// Replication or table.
+    pub object: Option<String>,
+    /// Which fact about it.
+    pub fact: String,
+    /// In which way.
+    pub kind: Kind,
+}
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Difference {
+    /// Stable code.
+    pub kind: Kind,
+    /// How bad: follows from the kind.
+    pub severity: Severity,
+    /// Where.
+    pub pod: Ordinal,
+    /// The other pod, where two have to be seen to tell.
+    pub peer: Option<Ordinal>,
+    /// Replication or table it is about.
+    pub object: Option<String>,
+    /// Which fact about it; a stable word such as `started`, `xsn` or `item SYS.T4`.
+    pub fact: String,
+    /// A few words.
+    pub headline: String,
+    /// The whole story in a sentence or two; may hold numbers that move.
+    pub text: String,
+    /// What to look at or type next. Never anything that deletes or forgets.
+    pub next: String,
+}
+
+impl Difference {
+    fn new(kind: Kind, pod: Ordinal, fact: impl Into<String>, headline: impl Into<String>) -> Self {
+        Self {
+            kind,
+            severity: kind.severity(),
+            pod,
+            peer: None,
+            object: None,
+            fact: fact.into(),
+            headline: headline.into(),
+            text: String::new(),
+            next: String::new(),
+        }
+    }
+
+    fn peer(self, peer: Ordinal) -> Self {
+        Self { peer: Some(peer), ..self }
+    }
+
+    fn object(self, object: impl ToString) -> Self {
+        Self { object: Some(object.to_string()), ..self }
+    }
+
+    fn text(self, text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..self }
+    }
+
+    fn next(self, next: impl Into<String>) -> Self {
+        Self { next: next.into(), ..self }
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity { pod: self.pod, object: self.object.clone(), fact: self.fact.clone(), kind: self.kind }
+    }
+}
+
+/// What to type for what a plan puts right.
+const RECONCILE: &str = "aku plan reconcile";
+
+fn start(pod: Ordinal) -> String {
+    format!("aku plan start --ordinal {pod}")
+}
+
+/// One pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PodState {
+    /// Which.
+    pub pod: Ordinal,
+    /// What it is.
+    pub standing: Standing,
+    /// Why, in words; may hold numbers that move.
+    pub text: String,
+}
+
+/// How much was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Checked {
+    /// Objects that aku.conf asks for, counted on both pods of each pair.
+    pub objects: usize,
+    /// Those on pods that were seen, or whose pod is known to be away.
+    pub looked_at: usize,
+    /// Those of them without any difference.
+    pub right: usize,
+}
+
+/// Everything that one look says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// Every pod of aku.conf.
+    pub pods: Vec<PodState>,
+    /// By pod, object and fact.
+    pub differences: Vec<Difference>,
+    /// What could not be looked at although its pod answered.
+    pub gaps: BTreeMap<Ordinal, String>,
+    /// Counts.
+    pub checked: Checked,
+}
+
+/// How complete a look was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Completeness {
+    /// Every pod was seen, is known to be away, or is joining.
+    Full,
+    /// A pod that may be in service could not be looked at.
+    Partial,
+    /// No pod was seen at all.
+    None,
+}
+
+impl Drift {
+    /// How complete the look was.
+    #[must_use]
+    pub fn completeness(&self) -> Completeness {
+        let unseen = self.pods.iter().any(|p| p.standing == Standing::Unseen);
+        match (self.pods.iter().any(|p| p.standing.is_seen()), unseen || !self.gaps.is_empty()) {
+            (false, _) => Completeness::None,
+            (true, true) => Completeness::Partial,
+            (true, false) => Completeness::Full,
+        }
+    }
+}
+
+/// Compares.
+#[must_use]
+pub fn examine(scope: Scope<'_>) -> Drift {
+    let pods = standing::of_all(scope);
+    let standings: BTreeMap<Ordinal, Standing> = pods.iter().map(|p| (p.pod, p.standing)).collect();
+    let mut differences = standing::differences(scope, &pods);
+    differences.extend(definitions::examine(scope, &standings));
+    differences.extend(streams::examine(scope, &standings));
+    differences.extend(servers::examine(scope, &standings));
+    differences.extend(tables::examine(scope, &standings));
+    differences.sort_by_key(Difference::identity);
+    let wanted = |p: &Ordinal| standings.get(p).is_some_and(|s| s.holds_tables());
+    let silent = scope.seen().map(|(pod, _)| pod).filter(|p| wanted(p) && !scope.layouts.contains_key(p));
+    let gaps = silent.map(|p| (p, "the columns of its tables could not be read".to_owned())).collect();
+    let checked = count(scope, &standings, &differences);
+    Drift { pods, differences, gaps, checked }
+}
+
+fn count(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>, differences: &[Difference]) -> Checked {
+    let sides = || scope.desired.objects.iter().flat_map(|o| [o.pair.low(), o.pair.high()].map(|pod| (pod, &o.name)));
+    let is_known = |pod: &Ordinal| match scope.observed.pods.get(pod) {
+        Some(PodView::Seen(_) | PodView::Absent { .. }) => true,
+        Some(PodView::Broken { .. }) => standings.get(pod) == Some(&Standing::Joining),
+        None => false,
+    };
+    let wrong = |pod: Ordinal, name: &str| {
+        differences.iter().any(|d| d.pod == pod && d.object.as_deref() == Some(name))
+    };
+    let looked_at = sides().filter(|(pod, _)| is_known(pod)).count();
+    let right = sides().filter(|(pod, name)| is_known(pod) && !wrong(*pod, name.as_str())).count();
+    Checked { objects: sides().count(), looked_at, right }
+}
