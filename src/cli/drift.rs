@@ -195,8 +195,11 @@ fn previous(args: &DriftArgs) -> Result<Option<Report>, Trouble> {
                 | document::Fault::UnknownVersion { .. }
                 | document::Fault::Edited(_) => Exit::BadData,
             };
-            Err(Trouble::new(exit, "previous", e.to_string())
-                .next(format!("a first run has no --previous; aku drift -o {} writes a {}", path.display(), DOCUMENT.noun)))
+            Err(Trouble::new(exit, "previous", e.to_string()).next(format!(
+                "a first run has no --previous; aku drift -o {} writes a {}",
+                path.display(),
+                DOCUMENT.noun
+            )))
         }
     }
 }

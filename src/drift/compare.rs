@@ -162,9 +162,7 @@ fn could_check(drift: &Drift, d: &Difference) -> bool {
     let peer = match d.peer.and_then(standing) {
         Some(Standing::Unseen | Standing::Joining | Standing::Down) => false,
         Some(Standing::NotThere) => full,
-        Some(
-            Standing::InService | Standing::Apart | Standing::Closed | Standing::Unfinished | Standing::Left,
-        )
+        Some(Standing::InService | Standing::Apart | Standing::Closed | Standing::Unfinished | Standing::Left)
         | None => true,
     };
     let of_pod = matches!(d.kind, Kind::MemberDown | Kind::JoinStuck);
@@ -175,9 +173,9 @@ fn could_check(drift: &Drift, d: &Difference) -> bool {
         Some(Standing::Joining | Standing::Down) => of_pod,
         // It left in good order: what was odd about it went with it.
         Some(Standing::NotThere) => full,
-        Some(
-            Standing::InService | Standing::Apart | Standing::Closed | Standing::Unfinished | Standing::Left,
-        ) => d.kind != Kind::TableDiffers || !drift.gaps.contains_key(&d.pod),
+        Some(Standing::InService | Standing::Apart | Standing::Closed | Standing::Unfinished | Standing::Left) => {
+            d.kind != Kind::TableDiffers || !drift.gaps.contains_key(&d.pod)
+        }
     };
     own && peer
 }

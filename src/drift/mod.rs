@@ -219,9 +219,8 @@ fn count(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>, differences:
         Some(PodView::Broken { .. }) => standings.get(pod) == Some(&Standing::Joining),
         None => false,
     };
-    let wrong = |pod: Ordinal, name: &str| {
-        differences.iter().any(|d| d.pod == pod && d.object.as_deref() == Some(name))
-    };
+    let wrong =
+        |pod: Ordinal, name: &str| differences.iter().any(|d| d.pod == pod && d.object.as_deref() == Some(name));
     let looked_at = sides().filter(|(pod, _)| is_known(pod)).count();
     let right = sides().filter(|(pod, name)| is_known(pod) && !wrong(*pod, name.as_str())).count();
     Checked { objects: sides().count(), looked_at, right }

@@ -22,21 +22,34 @@ pub(super) fn examine(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>)
         port(scope, pod, seen, &mut all);
     }
     for name in EQUAL {
-        odd(scope, |p| p.properties.get(name).map(|v| v.trim().to_owned()), |pod, has, most| {
-            let difference = Difference::new(Kind::SettingDiffers, pod, name, format!("{name} is {has}"));
-            let next = format!("set {name} alike in altibase.properties of every pod");
-            all.push(difference.text(most).next(next));
-        });
+        odd(
+            scope,
+            |p| p.properties.get(name).map(|v| v.trim().to_owned()),
+            |pod, has, most| {
+                let difference = Difference::new(Kind::SettingDiffers, pod, name, format!("{name} is {has}"));
+                let next = format!("set {name} alike in altibase.properties of every pod");
+                all.push(difference.text(most).next(next));
+            },
+        );
     }
-    odd(scope, |p| p.server.version.clone(), |pod, has, most| {
-        let difference = Difference::new(Kind::VersionSkew, pod, "version", format!("server version {has}"));
-        all.push(difference.text(format!("{most} [P002]")).next("bring all pods to one version"));
-    });
-    odd(scope, |p| p.server.replication_protocol.clone(), |pod, has, most| {
-        let difference = Difference::new(Kind::ProtocolSkew, pod, "protocol", format!("replication protocol {has}"));
-        let text = format!("{most}; servers of different protocols do not talk to each other");
-        all.push(difference.text(text).next("bring all pods to one version"));
-    });
+    odd(
+        scope,
+        |p| p.server.version.clone(),
+        |pod, has, most| {
+            let difference = Difference::new(Kind::VersionSkew, pod, "version", format!("server version {has}"));
+            all.push(difference.text(format!("{most} [P002]")).next("bring all pods to one version"));
+        },
+    );
+    odd(
+        scope,
+        |p| p.server.replication_protocol.clone(),
+        |pod, has, most| {
+            let difference =
+                Difference::new(Kind::ProtocolSkew, pod, "protocol", format!("replication protocol {has}"));
+            let text = format!("{most}; servers of different protocols do not talk to each other");
+            all.push(difference.text(text).next("bring all pods to one version"));
+        },
+    );
     same_database(scope, &mut all);
     all
 }

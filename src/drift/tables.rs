@@ -47,7 +47,9 @@ fn layouts(scope: Scope<'_>, matters: impl Fn(Ordinal) -> bool, all: &mut Vec<Di
                 pods(&[*first])
             );
             let difference = Difference::new(Kind::TableDiffers, *pod, "layout", "table of another shape");
-            all.push(difference.object(name).text(text).next(format!("make the table alike on pods {first} and {pod}")));
+            all.push(
+                difference.object(name).text(text).next(format!("make the table alike on pods {first} and {pod}")),
+            );
         }
     }
 }

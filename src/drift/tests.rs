@@ -51,8 +51,7 @@ fn three() -> Worlds {
 }
 
 fn busy(mut w: Worlds, pod: u8) -> Worlds {
-    let view =
-        PodView::Broken { address: "x".to_owned(), failure: BrokenBy::SysdbaBusy, said: "ERR-41041".to_owned() };
+    let view = PodView::Broken { address: "x".to_owned(), failure: BrokenBy::SysdbaBusy, said: "ERR-41041".to_owned() };
     w.observed.pods.insert(ord(pod), view);
     w
 }
@@ -106,7 +105,10 @@ fn what_is_normal_is_no_difference() {
         ("a pod that was never set up, no objects", sound().up(2, 1)),
         ("a join: copying", closed().edit(0, 2, |r| r.sender = Sender::Syncing)),
         ("a join: its session taken, a pin on pod 1", busy(sound().side(1, 2, 'l'), 2)),
-        ("a join: after the copy", busy(sound().side(1, 2, 'l').side(0, 2, 'l').set(0, "REPLICATION_SYNC_LOCK_TIMEOUT", 0), 2)),
+        (
+            "a join: after the copy",
+            busy(sound().side(1, 2, 'l').side(0, 2, 'l').set(0, "REPLICATION_SYNC_LOCK_TIMEOUT", 0), 2),
+        ),
         ("nothing but pod 0", Worlds::new(desired(Goal::Start(ord(0)), 1, 1)).up(0, 0)),
     ];
     let mut unrelated = sound();
@@ -145,21 +147,9 @@ fn what_is_not_normal_is_told_once() {
         ("pod 0 ended, its positions kept by design", absent(three(), 0), &["0 D100 - up"]),
         ("closed after a restart", three().set(2, "ADMIN_MODE", 1), &["2 D101 - ADMIN_MODE"]),
         ("half a join, nobody at work", closed().pair(0, 2, "LL"), &["2 D102 - joined"]),
-        (
-            "open without a pair",
-            objects(sound().up(2, 0), &[2]),
-            &["2 D104 - joined"],
-        ),
-        (
-            "cleaned and open",
-            objects(sound(), &[0, 1]).up(2, 0),
-            &["2 D104 - joined"],
-        ),
-        (
-            "pod 0 came back empty and open",
-            three().pair(0, 1, "RR").pair(0, 2, "RR"),
-            &["0 D105 - joined"],
-        ),
+        ("open without a pair", objects(sound().up(2, 0), &[2]), &["2 D104 - joined"]),
+        ("cleaned and open", objects(sound(), &[0, 1]).up(2, 0), &["2 D104 - joined"]),
+        ("pod 0 came back empty and open", three().pair(0, 1, "RR").pair(0, 2, "RR"), &["0 D105 - joined"]),
         (
             "pod 0 came back empty and closed",
             three().pair(0, 1, "RR").pair(0, 2, "RR").set(0, "ADMIN_MODE", 1),
@@ -174,13 +164,14 @@ fn what_is_not_normal_is_told_once() {
         ("somebody else's on our tables", stranger("BILLING"), &["1 D202 BILLING object"]),
         (
             "a table taken out by hand",
-            three().edit(2, 1, |r| drop(r.items.remove(&TableItem { local: target("T2"), remote: target("T2") }))),
+            three().edit(2, 1, |r| r.items.retain(|i| i.local != target("T2"))),
             &["2 D210 AKU_REP_12 item SYS.T2"],
         ),
         ("a table put in by hand", with(&|w| items(w, 2, 0, "T4")), &["2 D211 AKU_REP_02 item SYS.T4"]),
         (
             "another host and port",
-            three().edit(0, 1, |r| r.hosts = vec![crate::desired::ReplicationAddress { host: "h".to_owned(), port: 1 }]),
+            three()
+                .edit(0, 1, |r| r.hosts = vec![crate::desired::ReplicationAddress { host: "h".to_owned(), port: 1 }]),
             &["0 D212 AKU_REP_01 host", "0 D213 AKU_REP_01 port"],
         ),
         ("no host at all", three().edit(0, 1, |r| r.hosts.clear()), &["0 D212 AKU_REP_01 host"]),
@@ -211,13 +202,18 @@ fn what_is_not_normal_is_told_once() {
         ("port", three().set(0, "REPLICATION_PORT_NO", 0), &["0 D402 - REPLICATION_PORT_NO"]),
         (
             "one receiver replaces, the others do not",
-            three()
-                .set(0, "REPLICATION_INSERT_REPLACE", 0)
-                .set(1, "REPLICATION_INSERT_REPLACE", 1)
-                .set(2, "REPLICATION_INSERT_REPLACE", 0),
+            three().set(0, "REPLICATION_INSERT_REPLACE", 0).set(1, "REPLICATION_INSERT_REPLACE", 1).set(
+                2,
+                "REPLICATION_INSERT_REPLACE",
+                0,
+            ),
             &["1 D403 - REPLICATION_INSERT_REPLACE"],
         ),
-        ("a table dropped", with(&|w| drop(w.pod_mut(1).tables.remove(&TableName::of(&target("T1"))))), &["1 D500 SYS.T1 table"]),
+        (
+            "a table dropped",
+            with(&|w| drop(w.pod_mut(1).tables.remove(&TableName::of(&target("T1"))))),
+            &["1 D500 SYS.T1 table"],
+        ),
         (
             "a key dropped",
             with(&|w| w.pod_mut(1).tables.get_mut(&TableName::of(&target("T1"))).unwrap().primary_key = false),

@@ -41,4 +41,6 @@ pub mod fixtures;
 #[cfg(test)]
 pub mod golden;
 #[cfg(test)]
+mod golden_drift;
+#[cfg(test)]
 mod golden_files;
