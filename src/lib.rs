@@ -25,6 +25,8 @@ pub mod lab;
 pub mod observe;
 pub mod plan;
 pub mod preflight;
+#[cfg(test)]
+mod prove;
 pub mod render;
 pub mod status;
 pub mod topology;

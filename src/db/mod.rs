@@ -7,6 +7,7 @@ pub mod client;
 mod connector;
 pub mod endpoints;
 pub mod error;
+pub mod facts;
 pub mod lab;
 pub mod odbc;
 pub mod page;
