@@ -91,7 +91,7 @@ pub(super) fn owners(desired: &Desired) -> Vec<Identifier> {
 }
 
 /// Columns and keys of the pods that were seen; a pod that does not give them is told and left out.
-pub(super) fn columns(
+fn columns(
     scene: &Scene,
     observed: &Observed,
     look: &Look,

@@ -2,7 +2,7 @@
 //! the metrics it is asked for and nothing else.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::{
     args::{Common, Format},
-    check, look,
+    look,
     scene::Scene,
     stream::{Look, Streams, answer, fail, shown, tell},
     time,
@@ -28,7 +28,7 @@ use crate::{
         document::{DOCUMENT, Report},
     },
     exit::Exit,
-    observe::{Observed, TableName, layout::Layout},
+    observe::Observed,
     render::{self, Looked, Run, Trouble},
     topology::Ordinal,
 };
@@ -234,8 +234,7 @@ fn place(d: &drift::Difference) -> (Ordinal, Option<String>, String) {
 
 fn one(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> (Observed, Drift) {
     let observed = look::observe(scene, world, look, s);
-    let layouts: BTreeMap<Ordinal, BTreeMap<TableName, Layout>> = check::columns(scene, &observed, look, s);
-    let drift = drift::examine(Scope { desired: &scene.desired, observed: &observed, layouts: &layouts });
+    let drift = drift::examine(Scope { desired: &scene.desired, observed: &observed });
     (observed, drift)
 }
 

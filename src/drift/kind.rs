@@ -124,7 +124,7 @@ kinds! {
     PortClosed = "D402-port-closed", Critical;
     /// A server property that replication depends on is not the same on every pod.
     SettingDiffers = "D403-setting-differs", Warning;
-    /// A table that aku.conf names is not there.
+    /// A table that aku.conf names is not on a pod that has joined: what others write to it cannot be applied there.
     TableMissing = "D500-table-missing", Critical;
     /// A table cannot be replicated: no plain table, no primary key, a foreign key, or a partition is missing.
     TableUnfit = "D501-table-unfit", Critical;

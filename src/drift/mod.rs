@@ -32,7 +32,7 @@ pub use standing::Standing;
 
 use crate::{
     desired::Desired,
-    observe::{Observed, Pod, PodView, TableName, layout::Layout},
+    observe::{Observed, Pod},
     topology::Ordinal,
 };
 
@@ -43,8 +43,6 @@ pub struct Scope<'a> {
     pub desired: &'a Desired,
     /// What was seen.
     pub observed: &'a Observed,
-    /// Columns and keys, of the pods that gave them.
-    pub layouts: &'a BTreeMap<Ordinal, BTreeMap<TableName, Layout>>,
 }
 
 impl<'a> Scope<'a> {
@@ -150,7 +148,7 @@ pub struct PodState {
 pub struct Checked {
     /// Objects that aku.conf asks for, counted on both pods of each pair.
     pub objects: usize,
-    /// Those on pods that were seen, or whose pod is known to be away.
+    /// Those on pods that were seen, are joining, or need not be there.
     pub looked_at: usize,
     /// Those of them without any difference.
     pub right: usize,
@@ -205,19 +203,16 @@ pub fn examine(scope: Scope<'_>) -> Drift {
     differences.extend(servers::examine(scope, &standings));
     differences.extend(tables::examine(scope, &standings));
     differences.sort_by_key(Difference::identity);
-    let wanted = |p: &Ordinal| standings.get(p).is_some_and(|s| s.holds_tables());
-    let silent = scope.seen().map(|(pod, _)| pod).filter(|p| wanted(p) && !scope.layouts.contains_key(p));
-    let gaps = silent.map(|p| (p, "the columns of its tables could not be read".to_owned())).collect();
+    let gaps = tables::gaps(scope, &standings);
     let checked = count(scope, &standings, &differences);
     Drift { pods, differences, gaps, checked }
 }
 
 fn count(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>, differences: &[Difference]) -> Checked {
     let sides = || scope.desired.objects.iter().flat_map(|o| [o.pair.low(), o.pair.high()].map(|pod| (pod, &o.name)));
-    let is_known = |pod: &Ordinal| match scope.observed.pods.get(pod) {
-        Some(PodView::Seen(_) | PodView::Absent { .. }) => true,
-        Some(PodView::Broken { .. }) => standings.get(pod) == Some(&Standing::Joining),
-        None => false,
+    let is_known = |pod: &Ordinal| match standings.get(pod) {
+        Some(Standing::Down | Standing::Unseen) | None => false,
+        Some(standing) => standing.is_seen() || matches!(standing, Standing::NotThere | Standing::Joining),
     };
     let wrong =
         |pod: Ordinal, name: &str| differences.iter().any(|d| d.pod == pod && d.object.as_deref() == Some(name));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Difference, Kind, PodState, Scope, start};
 use crate::{
-    observe::{Pod, PodView, Sender, Side},
+    observe::{BrokenBy, Pod, PodView, Sender, Side},
     status::{State, Status, pods},
     topology::Ordinal,
 };
@@ -24,7 +24,7 @@ pub enum Standing {
     Closed,
     /// Closed, part of its pairs live, and nobody at work on it.
     Unfinished,
-    /// A start is at work on it.
+    /// A start or an end is at work on it.
     Joining,
     /// It answers and has not joined, or has left in good order.
     Left,
@@ -81,7 +81,11 @@ pub(super) fn of_all(scope: Scope<'_>) -> Vec<PodState> {
         let standing = match view {
             PodView::Absent { .. } if is_down(scope, *pod) => Standing::Down,
             PodView::Absent { .. } => Standing::NotThere,
-            PodView::Broken { .. } if state == Some(State::Joiner) => Standing::Joining,
+            PodView::Broken { failure: BrokenBy::SysdbaBusy, .. }
+                if state == Some(State::Joiner) || at_work(scope, *pod) =>
+            {
+                Standing::Joining
+            }
             PodView::Broken { .. } => Standing::Unseen,
             PodView::Seen(seen) if seen.admin_mode() => closed(scope, *pod, state),
             PodView::Seen(_) if is_apart(scope, *pod) => Standing::Apart,
@@ -101,6 +105,15 @@ fn closed(scope: Scope<'_>, pod: Ordinal, state: Option<State>) -> Standing {
         Some(State::Joiner | State::Error) => Standing::Unfinished,
         Some(State::Undefined) | None => Standing::Left,
     }
+}
+
+/// Whether a start or an end of that pod has sessions on a pod that can be looked at. Runs name themselves
+/// (`Scene::login`); commands that only look name themselves after pod 0.
+fn at_work(scope: Scope<'_>, pod: Ordinal) -> bool {
+    let of = |app: &str| {
+        app.starts_with("aku ") && ["start", "end"].iter().any(|word| app.contains(&format!(" {word} pod {pod} ")))
+    };
+    !pod.is_master() && scope.seen().any(|(_, seen)| seen.clients.iter().any(|c| of(&c.app)))
 }
 
 /// Whether a SYNC runs there.

@@ -78,15 +78,13 @@ fn in_service(scope: Scope<'_>, object: &Object, [a, b]: [End; 2], all: &mut Vec
         (Side::Live(sn), Side::Missing | Side::Reset | Side::Unknown) => all.push(half(object, b, a, sn)),
         (Side::Missing | Side::Reset | Side::Unknown, Side::Live(sn)) => all.push(half(object, a, b, sn)),
         (Side::Missing | Side::Reset | Side::Unknown, Side::Missing | Side::Reset | Side::Unknown) => {
-            let slave = if a.pod.is_master() { b } else { a };
-            let other = if a.pod.is_master() { a } else { b };
             let text = format!("nothing travels between pods {} and {}, both in service", a.pod, b.pod);
             all.push(
-                Difference::new(Kind::NotConnected, slave.pod, "xsn", "no place in the log on either side")
-                    .peer(other.pod)
+                Difference::new(Kind::NotConnected, b.pod, "xsn", "no place in the log on either side")
+                    .peer(a.pod)
                     .object(&object.name)
                     .text(text)
-                    .next(start(slave.pod)),
+                    .next(start(b.pod)),
             );
         }
     }

@@ -32,13 +32,20 @@ fn unfit(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) 
     }
 }
 
+/// The digest of a table's columns and key, where the pod has the table and gave them.
+fn layout<'a>(seen: &'a Pod, table: &TableName) -> Option<&'a str> {
+    seen.tables.get(table)?.layout.as_deref()
+}
+
+fn names(scope: Scope<'_>) -> BTreeSet<TableName> {
+    scope.desired.targets().map(TableName::of).collect()
+}
+
 /// Each pod against the lowest one that gave its columns.
 fn layouts(scope: Scope<'_>, matters: impl Fn(Ordinal) -> bool, all: &mut Vec<Difference>) {
-    let tables: BTreeSet<TableName> = scope.desired.targets().map(TableName::of).collect();
-    for table in &tables {
-        let layouts = scope.layouts.iter().filter(|(pod, _)| matters(**pod));
-        let found: Vec<(Ordinal, String)> =
-            layouts.filter_map(|(pod, of)| Some((*pod, of.get(table)?.digest()))).collect();
+    for table in names(scope) {
+        let on = scope.seen().filter(|(pod, _)| matters(*pod));
+        let found: Vec<(Ordinal, &str)> = on.filter_map(|(pod, seen)| Some((pod, layout(seen, &table)?))).collect();
         let Some((first, digest)) = found.first() else { continue };
         for (pod, _) in found.iter().filter(|(_, d)| d != digest) {
             let name = format!("{}.{}", table.user, table.table);
@@ -52,4 +59,13 @@ fn layouts(scope: Scope<'_>, matters: impl Fn(Ordinal) -> bool, all: &mut Vec<Di
             );
         }
     }
+}
+
+/// Pods that have a table and did not give its columns.
+pub(super) fn gaps(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>) -> BTreeMap<Ordinal, String> {
+    let names = names(scope);
+    let matters = |pod: &Ordinal| standings.get(pod).is_some_and(|s| s.holds_tables());
+    let silent = |seen: &Pod| names.iter().any(|t| seen.tables.contains_key(t) && layout(seen, t).is_none());
+    let on = scope.seen().filter(|(pod, seen)| matters(pod) && silent(seen));
+    on.map(|(pod, _)| (pod, "the columns of its tables could not be read".to_owned())).collect()
 }

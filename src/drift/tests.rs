@@ -1,10 +1,6 @@
 //! Worlds in one line each, and what drift says of them; then looks one after the other.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -17,9 +13,9 @@ use super::{
 };
 use crate::{
     desired::Goal,
-    observe::{BrokenBy, GiveUp, Item as TableItem, Mode, Sender, layout::Column},
+    observe::{BrokenBy, Client, GiveUp, Item as TableItem, Mode, PodView, Sender, TableName},
     plan::testing::{Worlds, desired, ord, target},
-    topology::{Identifier, Position, ReplicationName},
+    topology::{Position, ReplicationName},
 };
 
 /// Pods 0 and 1 in service, 2 and 3 not created.
@@ -62,24 +58,8 @@ fn absent(mut w: Worlds, pod: u8) -> Worlds {
     w
 }
 
-type Layouts = BTreeMap<Ordinal, BTreeMap<TableName, Layout>>;
-
-/// The same columns on every pod that answers.
-fn layouts(w: &Worlds) -> Layouts {
-    let column = |name: &str| Column {
-        name: Identifier::exact(name).unwrap(),
-        data_type: 4,
-        precision: 10,
-        scale: 0,
-        not_null: true,
-    };
-    let layout = Layout { columns: vec![column("I1")], key: vec![Identifier::exact("I1").unwrap()] };
-    let of_pod = || w.desired.targets().map(|t| (TableName::of(t), layout.clone())).collect();
-    w.observed.pods.keys().filter(|p| w.observed.pod(**p).is_some()).map(|p| (*p, of_pod())).collect()
-}
-
 fn look(w: &Worlds) -> Drift {
-    examine(Scope { desired: &w.desired, observed: &w.observed, layouts: &layouts(w) })
+    examine(Scope { desired: &w.desired, observed: &w.observed })
 }
 
 /// `pod KIND object fact`, sorted.
@@ -256,14 +236,39 @@ fn standings_of_pods() {
 
 #[test]
 fn shapes_of_tables_are_compared() {
-    let w = three();
-    let mut all = layouts(&w);
-    all.get_mut(&ord(2)).unwrap().get_mut(&TableName::of(&target("T2"))).unwrap().columns[0].precision = 5;
-    let scope = |layouts: &Layouts| examine(Scope { desired: &w.desired, observed: &w.observed, layouts });
-    assert_eq!(told(&scope(&all)), ["2 D502 SYS.T2 layout"]);
-    all.remove(&ord(1));
-    let drift = scope(&all);
-    assert_eq!((drift.completeness(), drift.gaps.len()), (Completeness::Partial, 1));
+    let shaped = |pod: u8, layout: Option<&str>| {
+        let mut w = three();
+        w.pod_mut(pod).tables.get_mut(&TableName::of(&target("T2"))).unwrap().layout = layout.map(str::to_owned);
+        w
+    };
+    assert_eq!(told(&look(&shaped(2, Some("00000000")))), ["2 D502 SYS.T2 layout"]);
+    assert_eq!(told(&look(&shaped(0, Some("00000000")))), ["1 D502 SYS.T2 layout", "2 D502 SYS.T2 layout"]);
+    let drift = look(&shaped(1, None));
+    assert_eq!((drift.completeness(), drift.gaps.len(), drift.differences.len()), (Completeness::Partial, 1, 0));
+}
+
+/// A start names itself on every pod it works on, so a pod whose only session it holds is known to be joining.
+#[test]
+fn a_run_is_known_by_its_sessions() {
+    let client = |app: &str| Client {
+        user: "SYS".to_owned(),
+        app: app.to_owned(),
+        from: "10.0.0.2".to_owned(),
+        sysdba: false,
+        sessions: 1,
+    };
+    let seen = |app: &str| {
+        let mut w = busy(sound(), 2);
+        w.pod_mut(0).clients = vec![client(app)];
+        standings(&w)[2]
+    };
+    assert_eq!(seen("aku 0.1.0 start pod 2 pid 7"), "joining");
+    assert_eq!(seen("aku 0.1.0 end pod 2 pid 7"), "joining");
+    assert_eq!(seen("aku 0.1.0 start pod 0 pid 7"), "unseen");
+    assert_eq!(seen("isql start pod 2 pid 7"), "unseen");
+    let mut frozen = sound().broken(2);
+    frozen.pod_mut(0).clients = vec![client("aku 0.1.0 start pod 2 pid 7")];
+    assert_eq!(standings(&frozen)[2], "unseen", "it does not answer at all");
 }
 
 #[test]

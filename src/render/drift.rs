@@ -25,6 +25,8 @@ const GUTTER: usize = 3;
 /// Sentences stand this far in, on narrow screens as far as the gutter.
 const INDENT: usize = 10;
 const NARROW: usize = 60;
+/// Ages end here on wide screens, so that the eye finds them.
+const WIDEST: usize = 120;
 /// Narrowest text; below it lines may be wider than asked for.
 const NARROWEST: usize = 24;
 
@@ -149,7 +151,7 @@ impl Page<'_> {
             (_, Some(gap)) => gap.clone(),
             (_, None) => return,
         };
-        let age = self.report.compared_with.map_or_else(String::new, |_| format!("; {}", self.since(entry.since)));
+        let age = if entry.since == self.report.at { String::new() } else { format!("; {}", self.since(entry.since)) };
         let line = Line::default().with(Role::Wait, "?").with(Role::Plain, "  ");
         self.wrapped(doc, line, Role::Plain, &format!("pod {}  {text}{age}", entry.state.pod), GUTTER);
     }
@@ -186,7 +188,7 @@ impl Page<'_> {
                 self.wrapped(doc, line, text, &d.headline, indent);
             } else {
                 line.push(text, &d.headline);
-                line.pad_to(self.width.saturating_sub(age.width()));
+                line.pad_to(self.width.min(WIDEST).saturating_sub(age.width()));
                 line.push(Role::Dim, age);
                 doc.line(line);
             }
@@ -211,10 +213,14 @@ fn others(doc: &mut Doc, report: &Report, width: usize) {
     let of = |standing: Standing| -> Vec<Ordinal> {
         report.view.pods.iter().filter(|e| e.state.standing == standing).map(|e| e.state.pod).collect()
     };
+    let absent = match report.view.completeness {
+        Completeness::None => "nobody answers:",
+        Completeness::Full | Completeness::Partial => "not created yet, or left in good order:",
+    };
     let groups = [
-        (Standing::Joining, Role::Start, "a start is at work on"),
+        (Standing::Joining, Role::Start, "a start or an end is at work on"),
         (Standing::Left, Role::Dim, "closed, not joined or left in good order:"),
-        (Standing::NotThere, Role::Dim, "not created yet, or left in good order:"),
+        (Standing::NotThere, Role::Dim, absent),
     ];
     for (standing, role, text) in groups {
         let there = of(standing);
@@ -250,9 +256,9 @@ fn summary(doc: &mut Doc, report: &Report, width: usize) {
             (Role::Change, format!("Drift: {}.", parts.join(", ")))
         }
         Completeness::Partial => {
-            let among = if parts.is_empty() { "no difference".to_owned() } else { parts.join(", ") };
+            let found = if parts.is_empty() { "no difference".to_owned() } else { parts.join(", ") };
             let text = format!(
-                "Drift: cannot tell. {} {} of {} objects checked, {among} among them.",
+                "Drift: cannot tell. {} {} of {} objects checked: {found}.",
                 sentence(&whom(report)),
                 c.looked_at,
                 c.objects

@@ -6,7 +6,6 @@ use std::{
     io::{self, Write},
     path::PathBuf,
     rc::Rc,
-    sync::Arc,
     time::Duration,
 };
 
@@ -20,10 +19,7 @@ use super::super::{
 };
 use crate::{
     apply::{Event, Outcome, Report},
-    db::{
-        Cancel, ConnectError, ConnectFailure, DbError, Login, Rows, Session,
-        sql::{ChangeSql, ReadSql},
-    },
+    db::{ConnectError, ConnectFailure, DbError, Login, Session},
     desired::Desired,
     exit::Exit,
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
@@ -47,21 +43,6 @@ pub(super) struct Seen {
     pub(super) applied: Vec<Job>,
 }
 
-/// A session on a server that has nothing.
-struct Empty;
-
-impl Session for Empty {
-    fn query(&mut self, _sql: &ReadSql) -> Result<Rows, DbError> {
-        Ok(Rows::default())
-    }
-    fn execute(&mut self, sql: &ChangeSql) -> Result<(), DbError> {
-        panic!("nothing may be changed: {sql}")
-    }
-    fn canceller(&self) -> Arc<dyn Cancel> {
-        unreachable!("nothing is cancelled")
-    }
-}
-
 /// A cluster that is what a test says it is.
 #[derive(Clone)]
 pub(super) struct Fake {
@@ -72,8 +53,6 @@ pub(super) struct Fake {
     pub(super) busy: usize,
     /// Attempts for which the own pod is absent.
     pub(super) absent: usize,
-    /// Whether a session to read with can be opened; it then finds no rows.
-    pub(super) reads: bool,
     /// The action that fails.
     pub(super) fails: Option<u32>,
     pub(super) seen: Rc<RefCell<Seen>>,
@@ -121,9 +100,6 @@ impl Cluster for Fake {
     }
 
     fn connect(&self, pod: Ordinal, _login: &Login) -> Result<Box<dyn Session>, ConnectError> {
-        if self.reads {
-            return Ok(Box::new(Empty));
-        }
         let error = DbError { sqlstate: "HY000".to_owned(), native: 1, message: "no rows in this world".to_owned() };
         Err(ConnectError { pod, address: "pod:20300".to_owned(), failure: ConnectFailure::Other, error })
     }
@@ -211,7 +187,7 @@ impl Lives {
         Self {
             env: Env::fixed(vars),
             host: "altibase-sts-2",
-            fake: Fake { build, first: None, busy: 0, absent: 0, reads: false, fails: None, seen },
+            fake: Fake { build, first: None, busy: 0, absent: 0, fails: None, seen },
             now: "2026-11-20T23:41:07.123456Z".parse().unwrap(),
             dir,
         }
