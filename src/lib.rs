@@ -10,7 +10,8 @@
 //!
 //! * [`topology`]: the nouns, correct by construction. * [`conf`]: the file. * [`db`]: sessions and statements.
 //! * [`lab`]: an embedded cluster that answers as Altibase does; it knows nothing of the planner.
-//! * [`status`], [`preflight`], [`verify`] and [`drift`] look without a plan: states, questions, contents, differences.
+//! * [`status`], [`preflight`] and [`verify`] look without a plan: states, questions, contents.
+//! * [`review`] judges a saved plan, [`drift`] compares the pods with the configuration; neither changes anything.
 //! * [`cli`]: the commands. * [`exit`]: the exit codes.
 
 pub mod apply;
@@ -28,6 +29,7 @@ pub mod preflight;
 #[cfg(test)]
 mod prove;
 pub mod render;
+pub mod review;
 pub mod status;
 pub mod topology;
 pub mod verify;

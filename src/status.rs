@@ -19,7 +19,7 @@ use crate::{
     conf::GroupId,
     desired::{Desired, Object},
     observe::{BrokenBy, Observed, Pod, PodView, Replication, Sender, Side},
-    topology::{Ordinal, ReplicationName},
+    topology::{Ordinal, ReplicationName, sn},
 };
 
 /// State of a pod.
@@ -212,6 +212,7 @@ pub struct Retained {
     /// The object.
     pub object: ReplicationName,
     /// It is kept from this SN on.
+    #[serde(with = "sn")]
     pub since_xsn: u64,
 }
 

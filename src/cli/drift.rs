@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use super::{
     args::{Common, Format},
     look,
+    policy::{self, PolicyArgs},
     scene::Scene,
     stream::{Look, Streams, answer, fail, shown, tell},
     time,
@@ -29,6 +30,10 @@ use crate::{
     },
     exit::Exit,
     observe::Observed,
+    plan::{
+        facts::Facts,
+        policy::{Subject, Use, judge},
+    },
     render::{self, Looked, Run, Trouble},
     topology::Ordinal,
 };
@@ -54,6 +59,9 @@ pub struct DriftArgs {
     /// Exit 3 when a difference of this kind is there, e.g. D202-foreign-object; may be repeated
     #[arg(long, value_name = "KIND")]
     pub deny: Vec<Kind>,
+    /// Levels of rules (off, warn, deny): a TOML file; exit 3 when a denied rule finds something
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     /// Differences do not count before they are this old, e.g. 15m
     #[arg(long, value_name = "TIME", value_parser = time::parse, requires = "previous")]
     pub since_ok: Option<Duration>,
@@ -75,7 +83,7 @@ pub fn run(args: &DriftArgs, common: &Common, world: &dyn World, look: &Look, s:
     let mut failed = false;
     if let Some(path) = &args.metrics {
         let text = metrics(path, world.now(), clock.elapsed(), exit, seen.as_ref());
-        failed |= !written(s, "metrics", path, document::publish(&text, path));
+        failed |= !written(s, "metrics", path, document::store_public(&text, path));
     }
     let Some(seen) = seen else {
         if args.nagios {
@@ -142,8 +150,11 @@ fn looked(
     s: &mut Streams<'_>,
     clock: Instant,
 ) -> Result<Seen, Exit> {
-    let read = || Ok::<_, Trouble>((accepts(args.accept.as_deref())?, previous(args)?));
-    let (accepts, previous) = read().map_err(|trouble| fail(s, look, &trouble))?;
+    let read = || {
+        let policy = policy::load(&PolicyArgs { file: args.policy.clone(), program: None })?;
+        Ok::<_, Trouble>((accepts(args.accept.as_deref())?, previous(args)?, policy))
+    };
+    let (accepts, previous, policy) = read().map_err(|trouble| fail(s, look, &trouble))?;
     let scene = look::open(common, world, look, s)?;
     if let Some(p) = previous.as_ref().filter(|p| p.statefulset != scene.desired.statefulset) {
         let text = format!("the report of --previous is about {}, not {}", p.statefulset, scene.desired.statefulset);
@@ -151,7 +162,9 @@ fn looked(
     }
     let (observed, drift) = settled(&scene, world, look, s);
     let deny: BTreeSet<Kind> = args.deny.iter().copied().collect();
+    let facts = Facts::of_cluster(&scene.desired, &observed);
     let rules = Rules {
+        policy: judge(&policy, Subject { facts: &facts, plan: None }, Use::default()),
         previous: previous.as_ref(),
         accepts: &accepts,
         deny: &deny,
@@ -164,7 +177,7 @@ fn looked(
         observer: scene.who.here,
         conf_digest: scene.digest.clone(),
     };
-    let report = compare(drift, setting, &rules, world.now(), clock.elapsed());
+    let report = compare(drift, setting, rules, world.now(), clock.elapsed());
     Ok(Seen { scene, observed, report })
 }
 

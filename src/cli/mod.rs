@@ -25,6 +25,9 @@ mod marker;
 mod offline;
 mod outcome;
 mod plan;
+mod policy;
+mod review;
+mod reviewed;
 mod run;
 mod scene;
 mod schema;
@@ -35,6 +38,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod time;
+mod typed;
 pub mod validate;
 pub mod verify;
 mod watch;

@@ -15,7 +15,7 @@ use super::{
     accept::{Accepts, Note, NoteState},
     document::{Accepted, Item, PodEntry, Report, View},
 };
-use crate::{exit::Exit, topology::Ordinal};
+use crate::{exit::Exit, plan::policy::Finding, topology::Ordinal};
 
 /// What a look is judged by.
 pub struct Rules<'a> {
@@ -23,6 +23,8 @@ pub struct Rules<'a> {
     pub previous: Option<&'a Report>,
     /// What nobody wants to hear of.
     pub accepts: &'a Accepts,
+    /// What the rules of the site find about what was seen.
+    pub policy: Vec<Finding>,
     /// Kinds that end in exit 3.
     pub deny: &'a BTreeSet<Kind>,
     /// Younger differences do not count yet.
@@ -46,7 +48,7 @@ pub struct Setting {
 
 /// Judges a look.
 #[must_use]
-pub fn compare(drift: Drift, setting: Setting, rules: &Rules<'_>, now: Timestamp, took: Duration) -> Report {
+pub fn compare(drift: Drift, setting: Setting, rules: Rules<'_>, now: Timestamp, took: Duration) -> Report {
     let before = Before::new(rules.previous);
     let view = view(&drift, &before, now);
     let mut found = drift.differences.clone();
@@ -98,6 +100,7 @@ pub fn compare(drift: Drift, setting: Setting, rules: &Rules<'_>, now: Timestamp
         unchecked,
         accept_notes: notes(rules.accepts, &used, drift.completeness(), now),
         checked: drift.checked,
+        policy: rules.policy,
         denied: denied.into_iter().collect(),
         exit: 0,
     };
@@ -200,7 +203,7 @@ fn notes(accepts: &Accepts, used: &BTreeSet<usize>, view: Completeness, now: Tim
 /// Denied, cannot tell, drift, clean: in this order (`plan-apply-anchors.md` 2.3). What was not seen is never clean.
 #[must_use]
 pub fn exit(report: &Report) -> Exit {
-    if !report.denied.is_empty() {
+    if report.is_denied() {
         return Exit::Refused;
     }
     match report.view.completeness {
@@ -230,7 +233,7 @@ impl Plugin {
     pub fn of(report: &Report) -> Self {
         let worst = report.counted().map(|i| i.difference.severity).max();
         match (worst, report.view.completeness) {
-            _ if !report.denied.is_empty() => Self::Critical,
+            _ if report.is_denied() => Self::Critical,
             (Some(Severity::Critical), _) => Self::Critical,
             (_, Completeness::Partial | Completeness::None) => Self::Unknown,
             (Some(Severity::Warning), Completeness::Full) => Self::Warning,

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{Checked, Completeness, Difference, Kind, PodState, accept::Note};
 use crate::{
     document::{self, Fault},
+    plan::policy::{self, Finding},
     topology::Ordinal,
 };
 
@@ -56,6 +57,8 @@ pub struct Report {
     pub accept_notes: Vec<Note>,
     /// How many objects were looked at.
     pub checked: Checked,
+    /// What the rules find (`aku explain P007`).
+    pub policy: Vec<Finding>,
     /// Kinds of --deny that were found.
     pub denied: Vec<Kind>,
     /// The exit code: 0 clean, 2 drift, 3 denied, 7 cannot tell.
@@ -109,6 +112,12 @@ pub struct Accepted {
 }
 
 impl Report {
+    /// Whether a rule or --deny says no.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        !self.denied.is_empty() || policy::denied(&self.policy).next().is_some()
+    }
+
     /// Differences that count.
     pub fn counted(&self) -> impl Iterator<Item = &Item> {
         self.new.iter().chain(&self.known)

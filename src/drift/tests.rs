@@ -14,7 +14,11 @@ use super::{
 use crate::{
     desired::Goal,
     observe::{BrokenBy, Client, GiveUp, Item as TableItem, Mode, PodView, Sender, TableName},
-    plan::testing::{Worlds, desired, ord, target},
+    plan::{
+        facts::Facts,
+        policy::{Policy, Subject, Use, judge, parse},
+        testing::{Worlds, desired, ord, target},
+    },
     topology::{Position, ReplicationName},
 };
 
@@ -306,18 +310,21 @@ const JOIN_LIMIT: Duration = Duration::from_secs(7200);
 
 struct Judge {
     accepts: Accepts,
+    policy: Policy,
     deny: BTreeSet<Kind>,
     since_ok: Option<Duration>,
 }
 
 impl Judge {
     fn plain() -> Self {
-        Self { accepts: Accepts::default(), deny: BTreeSet::new(), since_ok: None }
+        Self { accepts: Accepts::default(), policy: Policy::default(), deny: BTreeSet::new(), since_ok: None }
     }
 
     fn judge(&self, w: &Worlds, previous: Option<&Report>, at: i64) -> Report {
+        let facts = Facts::of_cluster(&w.desired, &w.observed);
         let rules = Rules {
             previous,
+            policy: judge(&self.policy, Subject { facts: &facts, plan: None }, Use::default()),
             accepts: &self.accepts,
             deny: &self.deny,
             since_ok: self.since_ok,
@@ -329,7 +336,7 @@ impl Judge {
             observer: Some(ord(0)),
             conf_digest: format!("sha256:{}", "0".repeat(64)),
         };
-        compare(look(w), setting, &rules, t(at), Duration::from_millis(40))
+        compare(look(w), setting, rules, t(at), Duration::from_millis(40))
     }
 }
 
@@ -397,6 +404,16 @@ fn accepted_settling_and_denied() {
     assert_eq!(j.judge(&three(), None, 0).exit, 0);
     assert_eq!(j.judge(&three().side(1, 2, 'l').broken(3), None, 0).exit, 3);
     assert_eq!(j.judge(&three().side(1, 2, 'R').broken(3), None, 0).exit, 7);
+}
+
+#[test]
+fn a_rule_of_the_site_denies() {
+    let word = "P007";
+    let policy = parse(&format!("[levels]\n{word} = \"deny\"\n")).unwrap();
+    let j = Judge { policy, ..Judge::plain() };
+    assert_eq!(j.judge(&three(), None, 0).exit, 0);
+    let down = j.judge(&absent(three(), 2), None, 0);
+    assert_eq!((down.exit, Plugin::of(&down)), (3, Plugin::Critical), "{:?}", down.policy);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr;
 
 use super::{
+    policy::finding,
     style::{Doc, Line, Role, visible},
     words::{counted, duration, sentence, wrap},
 };
@@ -16,6 +17,7 @@ use crate::{
         compare::Plugin,
         document::{Item, PodEntry, Report},
     },
+    plan::policy::denied,
     status::pods,
     topology::Ordinal,
 };
@@ -74,6 +76,7 @@ pub fn drift(report: &Report, width: usize) -> Doc {
         };
         paragraph(&mut doc, Role::Change, &format!("{text}: {} ({})", note.what, note.reason), width);
     }
+    denied(&report.policy).for_each(|f| finding(&mut doc, f, width));
     doc.gap();
     summary(&mut doc, report, width);
     doc
@@ -270,7 +273,8 @@ fn summary(doc: &mut Doc, report: &Report, width: usize) {
             (Role::Wait, format!("Drift: cannot tell. No pod was seen.{more}"))
         }
     };
-    let denied: Vec<_> = report.denied.iter().map(|k| k.word()).collect();
+    let rules = denied(&report.policy).map(|f| &*f.code);
+    let denied: Vec<_> = report.denied.iter().map(|k| k.word()).chain(rules).collect();
     let denied = if denied.is_empty() { String::new() } else { format!(" Denied: {}.", denied.join(", ")) };
     let fix = fixes(report);
     let fix = if fix.is_empty() { String::new() } else { format!(" Fix: {}.", fix.join("; ")) };
