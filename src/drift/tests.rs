@@ -210,7 +210,7 @@ fn what_is_not_normal_is_told_once() {
                 w.pod_mut(2).server.replication_protocol = Some("7.4.1".to_owned());
                 w.pod_mut(1).server.replication_protocol = Some("7.4.7".to_owned());
             }),
-            &["2 D600 - version", "2 D601 - protocol"],
+            &["2 D601 - protocol", "2 D600 - version"],
         ),
         (
             "one server behind two names",
