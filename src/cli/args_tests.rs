@@ -126,7 +126,7 @@ fn subcommands() {
         "lab status",
         "status --watch --format json --connect-timeout 1s",
         "check --conf x --width 80",
-        "verify --only table:SYS.T1 --only SYS.T2 --parallel 4 --flush --format json",
+        "verify --only table:SYS.T1 --only SYS.T2 --parallel 4 --no-flush --format json",
     ];
     for line in right {
         if let Err(e) = read(line) {

@@ -151,7 +151,7 @@ fn looked(
     clock: Instant,
 ) -> Result<Seen, Exit> {
     let read = || {
-        let policy = policy::load(&PolicyArgs { file: args.policy.clone(), program: None })?;
+        let policy = policy::load(&PolicyArgs { policy: args.policy.clone(), policy_cmd: None })?;
         Ok::<_, Trouble>((accepts(args.accept.as_deref())?, previous(args)?, policy))
     };
     let (accepts, previous, policy) = read().map_err(|trouble| fail(s, look, &trouble))?;

@@ -4,5 +4,6 @@ mod commands;
 mod drift;
 mod files;
 mod front_door;
+mod judging;
 mod looks;
 mod world;
