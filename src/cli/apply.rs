@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use clap::ValueEnum as _;
-
 use super::{
-    args::{ApplyArgs, Common, What},
+    args::{ApplyArgs, Common},
     gate::{self, Ask, Said, Yes},
+    goal_args::Wish,
     outcome,
-    plan::{Made, apply_command, talk},
+    plan::{Made, apply_command, placed, talk},
     policy, reviewed,
-    scene::{Scene, goal, refused},
+    scene::{Scene, refused},
     show::unreadable,
     stream::{Look, Patient, Streams, fail, shown, tell},
     typed,
@@ -31,8 +30,9 @@ use crate::{
 
 /// Runs it.
 pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
-    let result = match word(args) {
-        Some(what) => fresh(what, args, common, world, look, s),
+    let wish = args.wish().expect("the command line was checked when it was read");
+    let result = match wish {
+        Some(wish) => fresh(wish, args, common, world, look, s),
         None => reviewed(Path::new(&args.what), args, common, world, look, s),
     };
     match result {
@@ -41,20 +41,16 @@ pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s:
     }
 }
 
-fn word(args: &ApplyArgs) -> Option<What> {
-    args.what.to_str().and_then(|text| What::from_str(text, true).ok())
-}
-
 fn fresh(
-    what: What,
+    wish: Wish,
     args: &ApplyArgs,
     common: &Common,
     world: &dyn World,
     look: &Look,
     s: &mut Streams<'_>,
 ) -> Result<Exit, Trouble> {
-    let scene = open(common, |pod| goal(what, pod), world, look, s)?;
-    if what == What::Start {
+    let scene = open(&placed(wish, common), |pod| wish.goal(pod), world, look, s)?;
+    if let Goal::Start(_) = scene.desired.goal {
         scene.check_address(world, &mut |text| talk(look, s, text))?;
     }
     let (plan, observed) = plan(&scene, world, look, s)?;

@@ -50,3 +50,5 @@ pub mod golden;
 mod golden_drift;
 #[cfg(test)]
 mod golden_files;
+#[cfg(test)]
+mod situations;
