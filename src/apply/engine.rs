@@ -17,7 +17,7 @@ use std::{
 use super::{
     codes::Code,
     context::Context,
-    control::{self, Control},
+    control::{self, Control, Wish},
     event::{ActionError, Event, Outcome, Report},
     ops,
     schedule::{Admit, Schedule, Trace},
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     db::Login,
-    plan::{self, Action, ActionId, Decision, Op, Plan},
+    plan::{self, Action, ActionId, Decision, Op, Plan, RunWhen},
     topology::Ordinal,
 };
 
@@ -52,7 +52,7 @@ pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn F
     let mut engine = Engine {
         plan,
         shared: Arc::new(shared(plan, context)),
-        stop: stop.clone(),
+        wish: Wish::new(context, stop.clone()),
         schedule: Schedule::new(&plan.actions),
         running: BTreeMap::new(),
         outcomes: BTreeMap::new(),
@@ -61,6 +61,7 @@ pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn F
         on_event,
         signals_told: 0,
         aborted: None,
+        too_late: None,
     };
     let began = context.clock.now();
     engine.tell(&Event::RunStart);
@@ -127,7 +128,7 @@ struct Running {
 struct Engine<'a> {
     plan: &'a Plan,
     shared: Arc<Shared>,
-    stop: StopFlag,
+    wish: Wish,
     schedule: Schedule,
     running: BTreeMap<ActionId, Running>,
     outcomes: BTreeMap<ActionId, Outcome>,
@@ -136,6 +137,8 @@ struct Engine<'a> {
     on_event: &'a mut dyn FnMut(&Event),
     signals_told: usize,
     aborted: Option<Instant>,
+    /// What was not begun because the deadline is too near.
+    too_late: Option<String>,
 }
 
 impl Engine<'_> {
@@ -148,17 +151,11 @@ impl Engine<'_> {
     }
 
     fn level(&self) -> StopLevel {
-        control::level(&self.stop, self.shared.context.deadline, self.now())
+        self.wish.level()
     }
 
     fn why_stopped(&self) -> Option<String> {
-        let signals = self.stop.raised_by();
-        let late = self.shared.context.deadline.is_some_and(|d| self.now() >= d);
-        match (signals.is_empty(), late) {
-            (false, _) => Some(signals.join(", ")),
-            (true, true) => Some("the deadline passed".to_owned()),
-            (true, false) => None,
-        }
+        self.wish.why().or_else(|| self.too_late.clone())
     }
 
     fn admit(&self) -> Admit {
@@ -168,7 +165,7 @@ impl Engine<'_> {
         };
         match self.level() {
             StopLevel::Go => Admit::All,
-            StopLevel::Finish => Admit::PutBack(why()),
+            StopLevel::Finish | StopLevel::Hurry => Admit::PutBack(why()),
             StopLevel::Abort => Admit::Nothing(why()),
         }
     }
@@ -200,7 +197,7 @@ impl Engine<'_> {
     }
 
     fn tell_signals(&mut self) {
-        let raised = self.stop.raised_by();
+        let raised = self.wish.stop.raised_by();
         for name in raised.iter().skip(self.signals_told) {
             self.tell(&Event::Signal { name });
         }
@@ -226,10 +223,25 @@ impl Engine<'_> {
             let Some(action) = self.plan.action(id) else { continue };
             let takes_lane = ops::needs_session(&action.op);
             let used = self.running.values().filter(|r| r.takes_lane && r.pod == action.pod).count();
-            if !takes_lane || used < self.shared.sessions.lanes(action.pod) {
+            if let Some(why) = self.cannot_finish(action) {
+                let outcome = Outcome::NotRun { because_of: None, why };
+                self.schedule.end(id, &outcome, Trace::None);
+                self.record(vec![(id, outcome)]);
+            } else if !takes_lane || used < self.shared.sessions.lanes(action.pod) {
                 self.begin(action, takes_lane);
             }
         }
+    }
+
+    /// Why an action cannot be over before the deadline, where its shortest time is known.
+    fn cannot_finish(&mut self, action: &Action) -> Option<String> {
+        let (Op::Delay { seconds }, RunWhen::Normal) = (&action.op, &action.run) else { return None };
+        let left = self.shared.context.deadline?.saturating_duration_since(self.now());
+        if Duration::from_secs(*seconds) <= left {
+            return None;
+        }
+        self.too_late = Some(format!("the deadline is {} s away", left.as_secs()));
+        Some(format!("not begun, because it takes {seconds} s and the deadline is {} s away", left.as_secs()))
     }
 
     fn begin(&mut self, action: &Action, takes_lane: bool) {
@@ -250,12 +262,7 @@ impl Engine<'_> {
         };
         self.running.insert(id, running);
         self.tell(&Event::ActionStart { id });
-        let control = Control {
-            stop: self.stop.clone(),
-            deadline: self.shared.context.deadline,
-            clock: Arc::clone(&self.shared.context.clock),
-            yields_at,
-        };
+        let control = Control { wish: self.wish.clone(), yields_at };
         let (shared, send, owned) = (Arc::clone(&self.shared), self.send.clone(), action.clone());
         let spawned = thread::Builder::new().name(format!("action {id}")).spawn(move || {
             let mut work = Work::new(&shared, &owned, control, &slot, &send);

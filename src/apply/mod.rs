@@ -27,7 +27,7 @@ mod work;
 mod worker;
 
 pub use clock::{Clock, SystemClock};
-pub use context::{Context, Limits, Marker, Retry};
+pub use context::{Context, Limits, Marker, Retry, Witness};
 pub use engine::run;
 pub use event::{ActionError, Event, Outcome, Report};
 pub use stop::{StopFlag, StopLevel};

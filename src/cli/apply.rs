@@ -1,6 +1,10 @@
 //! `aku apply`: plans anew, or takes a reviewed plan that still holds; asks; carries it out; reports.
 
-use std::path::Path;
+use std::{
+    io::{self, Write},
+    path::Path,
+    sync::Arc,
+};
 
 use clap::ValueEnum as _;
 
@@ -9,6 +13,8 @@ use super::{
     gate::{self, Ask, Said, Yes},
     outcome,
     plan::{apply_command, talk},
+    run_args::{Door, RunOptions},
+    running::{Ended, Running},
     scene::{Scene, goal, refused},
     show::unreadable,
     stale,
@@ -19,6 +25,8 @@ use super::{
 use crate::{
     desired::Goal,
     exit::Exit,
+    journal::recorder::EventsTo,
+    lock::Held,
     observe::Observed,
     plan::{Plan, saved::Saved},
     render::{self, Head, Layout, Sql, Trouble},
@@ -26,20 +34,44 @@ use crate::{
 
 /// Runs it.
 pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
-    let result = match word(args) {
-        Some(what) => fresh(what, args, common, world, look, s),
-        None => reviewed(Path::new(&args.what), args, common, world, look, s),
+    let options = match RunOptions::new(&args.run, world.env(), Door::Person) {
+        Ok(options) => options,
+        Err(trouble) => return fail(s, look, &trouble),
     };
-    match result {
-        Ok(exit) => exit,
-        Err(trouble) => fail(s, look, &trouble),
+    let mut nothing = io::sink();
+    let events_only = options.events == Some(EventsTo::Stdout);
+    let out: &mut dyn Write = if events_only { &mut nothing } else { &mut *s.out };
+    let s = &mut Streams { out, err: &mut *s.err, input: &mut *s.input, terminal: s.terminal };
+    let command = format!("aku apply {}", args.what.display());
+    let mut running = match Running::begin(&command, options, "", world) {
+        Ok(running) => running,
+        Err(trouble) => return fail(s, look, &trouble),
+    };
+    if let Some(text) = running.no_journal() {
+        talk(look, s, &format!("warning: {text}"));
     }
+    let mut patient = Patient::default();
+    let result = match word(args) {
+        Some(what) => fresh(what, args, common, world, look, s, &mut running, &mut patient),
+        None => reviewed(Path::new(&args.what), args, common, world, look, s, &mut running, &mut patient),
+    };
+    let ended = result.unwrap_or_else(|trouble| {
+        running.trouble(&trouble);
+        Ended::at_once(fail(s, look, &trouble))
+    });
+    let ended = Ended { exit: patient.exit(s, ended.exit), ..ended };
+    let (exit, wrong) = running.finish(&ended);
+    if let Some(text) = wrong {
+        tell(s, &format!("{text}\n"));
+    }
+    exit
 }
 
 fn word(args: &ApplyArgs) -> Option<What> {
     args.what.to_str().and_then(|text| What::from_str(text, true).ok())
 }
 
+#[expect(clippy::too_many_arguments, reason = "a run is made of all of these")]
 fn fresh(
     what: What,
     args: &ApplyArgs,
@@ -47,16 +79,21 @@ fn fresh(
     world: &dyn World,
     look: &Look,
     s: &mut Streams<'_>,
-) -> Result<Exit, Trouble> {
-    let scene = open(common, |pod| goal(what, pod), world, look, s)?;
+    running: &mut Running,
+    patient: &mut Patient,
+) -> Result<Ended, Trouble> {
+    let scene = open(common, |pod| goal(what, pod), world, look, s, running)?;
     if what == What::Start {
         scene.check_address(world, &mut |text| talk(look, s, text))?;
     }
+    let again = format!("aku apply {}", scene.desired.goal.word());
+    let lock = running.lock(&scene, &again, &mut |text| talk(look, s, text))?;
     let (plan, observed) = plan(&scene, world, look, s)?;
     let command = apply_command(&plan, common);
-    go(&plan, &observed, &scene, &command, args, world, look, s)
+    go(&plan, &observed, &scene, lock, &command, args, world, look, s, running, patient)
 }
 
+#[expect(clippy::too_many_arguments, reason = "a run is made of all of these")]
 fn reviewed(
     path: &Path,
     args: &ApplyArgs,
@@ -64,7 +101,9 @@ fn reviewed(
     world: &dyn World,
     look: &Look,
     s: &mut Streams<'_>,
-) -> Result<Exit, Trouble> {
+    running: &mut Running,
+    patient: &mut Patient,
+) -> Result<Ended, Trouble> {
     if common.ordinal.is_some() {
         return Err(Trouble::new(Exit::Usage, "usage", "--ordinal has no meaning with a saved plan: it names its pod"));
     }
@@ -80,15 +119,18 @@ fn reviewed(
     }
     let common = Common { ordinal: Some(saved.plan.goal.pod()), ..common.clone() };
     let goal: Goal = saved.plan.goal;
-    let scene = open(&common, |_| goal, world, look, s)?;
+    let scene = open(&common, |_| goal, world, look, s, running)?;
     if scene.digest != saved.conf_digest {
         return Err(old("aku.conf means something else than when this plan was made".to_owned())
             .fact("then", saved.conf_digest.clone())
             .fact("now", scene.digest.clone()));
     }
+    let command = format!("aku apply {}", path.display());
+    // Whether the plan still holds is looked at under the lock.
+    let lock = running.lock(&scene, &command, &mut |text| talk(look, s, text))?;
     let (now, observed) = plan(&scene, world, look, s)?;
     if now.is_empty() {
-        return Ok(nothing_to_do(&now, &scene, world, look, s));
+        return Ok(nothing_to_do(&now, &scene, world, look, s, patient));
     }
     let differences = stale::differences(&saved.plan, &now);
     if let Some(first) = differences.first() {
@@ -96,8 +138,7 @@ fn reviewed(
         let trouble = old(text).fact("differs", first.to_string());
         return Err(differences.iter().skip(1).fold(trouble, |t, d| t.fact("", d.to_string())));
     }
-    let command = format!("aku apply {}", path.display());
-    go(&now, &observed, &scene, &command, args, world, look, s)
+    go(&now, &observed, &scene, lock, &command, args, world, look, s, running, patient)
 }
 
 fn open(
@@ -106,11 +147,14 @@ fn open(
     world: &dyn World,
     look: &Look,
     s: &mut Streams<'_>,
+    running: &Running,
 ) -> Result<Scene, Trouble> {
     let mut warnings = String::new();
     let scene = Scene::open(world, common, goal, &mut |w| warnings.push_str(w));
     talk(look, s, warnings.trim_end());
-    scene
+    let mut scene = scene?;
+    scene.run = Some(running.run().clone());
+    Ok(scene)
 }
 
 fn plan(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<(Plan, Observed), Trouble> {
@@ -121,10 +165,16 @@ fn plan(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> R
     }
 }
 
-fn nothing_to_do(plan: &Plan, scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
-    let mut patient = Patient::default();
+fn nothing_to_do(
+    plan: &Plan,
+    scene: &Scene,
+    world: &dyn World,
+    look: &Look,
+    s: &mut Streams<'_>,
+    patient: &mut Patient,
+) -> Ended {
     patient.write(s, &plan_text(plan, scene, world, look, Sql::Hidden));
-    patient.exit(s, Exit::Ok)
+    Ended::at_once(Exit::Ok)
 }
 
 fn plan_text(plan: &Plan, scene: &Scene, world: &dyn World, look: &Look, sql: Sql) -> String {
@@ -137,25 +187,35 @@ fn go(
     plan: &Plan,
     observed: &Observed,
     scene: &Scene,
+    lock: Arc<Held>,
     command: &str,
     args: &ApplyArgs,
     world: &dyn World,
     look: &Look,
     s: &mut Streams<'_>,
-) -> Result<Exit, Trouble> {
-    if plan.is_empty() {
-        return Ok(nothing_to_do(plan, scene, world, look, s));
+    running: &mut Running,
+    patient: &mut Patient,
+) -> Result<Ended, Trouble> {
+    if let Some(text) = running.planned(plan) {
+        talk(look, s, &text);
     }
-    let mut patient = Patient::default();
+    if plan.is_empty() {
+        return Ok(nothing_to_do(plan, scene, world, look, s, patient));
+    }
     let sql = if args.sql { Sql::Shown } else { Sql::Hidden };
     patient.write(s, &plan_text(plan, scene, world, look, sql));
     gate::pass(plan, &said(args, world, s), command, s)?;
     patient.write(s, "\n");
-    let job = scene.job(world, observed, args.deadline);
+    let job = scene.job(world, observed, running, lock);
+    running.acts();
     let show = if s.terminal.err { Show::Bars(Bars::new(plan)) } else { Show::Lines(&mut *s.err) };
     let now = || world.now();
     let mut watch = Watch::new(plan, look, show, &now);
-    let report = scene.cluster.apply(plan, &job, &mut |event| watch.event(event));
+    let report = scene.cluster.apply(plan, &job, &mut |event| {
+        // First what lasts, then what is shown.
+        running.event(plan, event);
+        watch.event(event);
+    });
     let exit = outcome::exit(plan, &report, &watch.signals);
     let again = scene_again(scene, command);
     let text = render::report(plan, &report, &again, exit, look.width);
@@ -164,7 +224,11 @@ fn go(
     } else {
         tell(s, &text.text(look.err));
     }
-    Ok(patient.exit(s, exit))
+    if let Some(text) = running.no_journal() {
+        talk(look, s, &format!("warning: {text}"));
+    }
+    let resume = (exit != Exit::Ok).then_some(again);
+    Ok(Ended { exit, report: Some(report), resume })
 }
 
 /// What goes on after a run that did not get to its end: never the saved plan, which fits no more.

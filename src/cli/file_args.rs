@@ -92,4 +92,6 @@ pub struct SchemaArgs {
 pub enum SchemaOf {
     /// Saved plans.
     Plan,
+    /// Lines of `--events` and of journals.
+    Event,
 }

@@ -1,13 +1,13 @@
 //! Asks all pods at once, so that k unreachable pods cost one connect timeout, not k.
 
-use std::{collections::BTreeMap, sync::mpsc, thread};
+use std::collections::BTreeMap;
 
 use super::{
     model::{BrokenBy, MarkerView, Observed, Pod, PodView},
     parse,
 };
 use crate::{
-    db::{self, ConnectError, Connector, DbError, Login, Privilege, Session, error::native, sql::ReadSql},
+    db::{self, ConnectError, Connector, DbError, Login, Privilege, Session, each_pod, error::native, sql::ReadSql},
     desired::Desired,
     topology::{Identifier, Ordinal, Target},
 };
@@ -77,21 +77,6 @@ fn count(session: &mut dyn Session, targets: &[Target]) -> Result<Vec<(Target, u
         }
     }
     Ok(counts)
-}
-
-fn each_pod<T: Send>(pods: impl Iterator<Item = Ordinal>, ask: impl Fn(Ordinal) -> T + Sync) -> BTreeMap<Ordinal, T> {
-    let (send, receive) = mpsc::channel();
-    thread::scope(|scope| {
-        for pod in pods {
-            let (send, ask) = (send.clone(), &ask);
-            scope.spawn(move || {
-                // The receiver lives until the scope ends, so this cannot fail.
-                let _ = send.send((pod, ask(pod)));
-            });
-        }
-        drop(send);
-        receive.iter().collect()
-    })
 }
 
 fn owners(desired: &Desired) -> Vec<Identifier> {

@@ -177,7 +177,7 @@ struct FakeSession {
 impl Drop for FakeSession {
     fn drop(&mut self) {
         if let Some(pod) = self.cluster.world().pods.get_mut(&self.pod) {
-            pod.sessions.remove(&self.id);
+            pod.end_session(self.id);
         }
     }
 }
@@ -193,7 +193,7 @@ impl FakeSession {
 
     fn lose<T>(&self) -> Result<T, DbError> {
         if let Some(pod) = self.cluster.world().pods.get_mut(&self.pod) {
-            pod.sessions.remove(&self.id);
+            pod.end_session(self.id);
         }
         Err(lost())
     }

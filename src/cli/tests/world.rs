@@ -18,10 +18,14 @@ use super::super::{
     wiring::{Cluster, Job, Way, World},
 };
 use crate::{
-    apply::{Event, Outcome, Report},
+    apply::{
+        Event, Outcome, Report,
+        signals::{LastWords, Listening},
+    },
     db::{ConnectError, ConnectFailure, DbError, Login, Session},
     desired::Desired,
     exit::Exit,
+    lock::{Held, Waiting, Wanted},
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
     plan::{Plan, testing::Worlds},
     render::{
@@ -53,6 +57,8 @@ pub(super) struct Fake {
     pub(super) absent: usize,
     /// The action that fails.
     pub(super) fails: Option<u32>,
+    /// Another run that has the lock.
+    pub(super) locked: Option<Waiting>,
     pub(super) seen: Rc<RefCell<Seen>>,
 }
 
@@ -101,6 +107,13 @@ impl Cluster for Fake {
         Err(ConnectError { pod, address: "pod:20300".to_owned(), failure: ConnectFailure::Other, error })
     }
 
+    fn lock(&self, _wanted: &Wanted, _tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Waiting> {
+        match &self.locked {
+            None => Ok(Held::nothing()),
+            Some(waiting) => Err(waiting.clone()),
+        }
+    }
+
     fn apply(&self, plan: &Plan, job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report {
         self.seen.borrow_mut().applied.push(job.clone());
         let report = match self.fails {
@@ -143,6 +156,9 @@ impl World for Lives {
     fn zone(&self) -> TimeZone {
         TimeZone::UTC
     }
+    fn listen(&self, _last: LastWords) -> Listening {
+        Listening::deaf()
+    }
     fn sleep(&self, time: Duration) {
         self.fake.seen.borrow_mut().slept.push(time);
     }
@@ -184,7 +200,7 @@ impl Lives {
         Self {
             env: Env::fixed(vars),
             host: "altibase-sts-2",
-            fake: Fake { build, busy: 0, absent: 0, fails: None, seen },
+            fake: Fake { build, busy: 0, absent: 0, fails: None, locked: None, seen },
             now: "2026-11-20T23:41:07.123456Z".parse().unwrap(),
             dir,
         }
@@ -221,7 +237,9 @@ impl Lives {
             let text = std::fs::read_to_string(entry.path()).unwrap();
             assert!(entry.file_name() == "aku.conf" || !text.contains(PASSWORD), "{:?}", entry.path());
         }
-        assert!(!format!("{:?}", self.fake.seen.borrow().applied).contains(PASSWORD));
+        for job in &self.fake.seen.borrow().applied {
+            assert!(!format!("{:?} {:?} {:?}", job.login, job.marker, job.lock).contains(PASSWORD));
+        }
     }
 
     pub(super) fn applied(&self) -> usize {
