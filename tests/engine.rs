@@ -348,7 +348,7 @@ fn control_c_in_every_phase() {
     check_events(&stage.dir().join("asked"), 8);
     assert_eq!([0, 1, 2].map(|n| stage.state(n)), before);
     // While actions run: in good order.
-    slow(&stage, 2, 60);
+    slow(&stage, 2, 300);
     let mut terminal = Terminal::new(&stage, 2, &format!("apply start {YES}"), "acting");
     terminal.until("of 3");
     assert!(wait_until(PATIENCE, || intended(&stage, "ALTER SYSTEM SET REPLICATION_DDL_ENABLE = 1")));

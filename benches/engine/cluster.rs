@@ -102,6 +102,7 @@ pub fn figures() -> Vec<Figure> {
     let program = PodProgram::aku(PathBuf::from(env!("CARGO_BIN_EXE_aku")));
     let mut options = LabOptions::new(temp.path().join("lab"), ServerCount::new(6).unwrap(), program);
     options.groups = 4;
+    options.properties.insert("REPLICATION_ALLOW_DUPLICATE_HOSTS".to_owned(), 1);
     let lab = Lab::up(options).unwrap();
     let pod = |n| Ordinal::new(n).unwrap();
     let start = |n: u8| {

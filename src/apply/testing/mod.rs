@@ -3,6 +3,7 @@
 
 mod answers;
 mod changes;
+pub(crate) mod lab;
 mod world;
 
 use std::{

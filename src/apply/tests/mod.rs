@@ -4,6 +4,7 @@
 mod dag;
 mod define;
 mod fence;
+mod matrix;
 mod rows;
 mod stop;
 mod streams;
