@@ -20,6 +20,7 @@ use super::{
     control::{self, Control, Wish},
     event::{ActionError, Event, Outcome, Report},
     ops,
+    pool::Pool,
     schedule::{Admit, Schedule, Trace},
     sessions::Sessions,
     slot::Slot,
@@ -62,6 +63,7 @@ pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn F
         signals_told: 0,
         aborted: None,
         too_late: None,
+        pool: Pool::default(),
     };
     let began = context.clock.now();
     engine.tell(&Event::RunStart);
@@ -139,6 +141,7 @@ struct Engine<'a> {
     aborted: Option<Instant>,
     /// What was not begun because the deadline is too near.
     too_late: Option<String>,
+    pool: Pool,
 }
 
 impl Engine<'_> {
@@ -264,7 +267,7 @@ impl Engine<'_> {
         self.tell(&Event::ActionStart { id });
         let control = Control { wish: self.wish.clone(), yields_at };
         let (shared, send, owned) = (Arc::clone(&self.shared), self.send.clone(), action.clone());
-        let spawned = thread::Builder::new().name(format!("action {id}")).spawn(move || {
+        let spawned = self.pool.run(move || {
             let mut work = Work::new(&shared, &owned, control, &slot, &send);
             let outcome = worker::carry_out(&mut work);
             let trace = if work.memory.sent { Trace::Some } else { Trace::None };

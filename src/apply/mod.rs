@@ -12,6 +12,7 @@ mod engine;
 mod event;
 mod look;
 mod ops;
+mod pool;
 pub mod retry;
 mod schedule;
 mod sessions;
@@ -19,7 +20,7 @@ pub mod signals;
 mod slot;
 mod stop;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod trouble;

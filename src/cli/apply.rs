@@ -19,8 +19,8 @@ use super::{
     show::unreadable,
     stale,
     stream::{Look, Patient, Streams, fail, shown, tell},
-    watch::{Bars, Show, Watch},
-    wiring::World,
+    watch::{BAR_PACE, Bars, Show, Watch},
+    wiring::{Job, World},
 };
 use crate::{
     desired::Goal,
@@ -206,7 +206,8 @@ fn go(
     patient.write(s, &plan_text(plan, scene, world, look, sql));
     gate::pass(plan, &said(args, world, s), command, s)?;
     patient.write(s, "\n");
-    let job = scene.job(world, observed, running, lock);
+    let progress = s.terminal.err.then_some(BAR_PACE);
+    let job = Job { progress, ..scene.job(world, observed, running, lock) };
     running.acts();
     let show = if s.terminal.err { Show::Bars(Bars::new(plan)) } else { Show::Lines(&mut *s.err) };
     let now = || world.now();

@@ -314,8 +314,8 @@ pub enum Invocation {
     Lab(LabArgs),
     /// `aku demo`
     Demo(DemoArgs),
-    /// `aku -p`
-    Legacy(What),
+    /// `aku -p`, and the word that was typed when it is not the documented one.
+    Legacy(What, Option<String>),
 }
 
 /// Reads a command line.
@@ -334,7 +334,11 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Invocation, Co
         (Some(_), Some(_), _) => return Err(conflict("-p/--pod cannot be used with a subcommand".to_owned())),
         (Some(_), None, true) => return Err(conflict("-i/--info cannot be used with a subcommand".to_owned())),
         (Some(command), None, false) => of_command(command, &cli.common),
-        (None, Some(what), _) => ("-p/--pod", Invocation::Legacy(what)),
+        (None, Some(what), _) => {
+            let typed = matches.get_raw("pod").and_then(|mut raw| Some(raw.next()?.to_string_lossy().to_lowercase()));
+            let documented = what.to_possible_value().is_none_or(|v| typed.as_deref() == Some(v.get_name()));
+            ("-p/--pod", Invocation::Legacy(what, typed.filter(|_| !documented)))
+        }
         (None, None, _) => {
             let (conf, show_secrets) = (cli.common.conf.clone(), cli.legacy.show_secrets);
             ("-i/--info", Invocation::Info(InfoArgs { conf, show_secrets }))
@@ -426,7 +430,7 @@ fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
         Invocation::Validate(_) => &["conf", "color", "verbose"],
         Invocation::Info(_) => &["conf", "color"],
         Invocation::Lab(_) | Invocation::Demo(_) | Invocation::Graph(_) | Invocation::Schema(_) => &[],
-        Invocation::Legacy(_) => {
+        Invocation::Legacy(..) => {
             &["conf", "endpoints", "odbc_driver", "ordinal", "connect_timeout", "verbose", "log_format"]
         }
     };

@@ -33,8 +33,8 @@ use crate::{
 /// Columns of messages inside log lines: wide, because a log line is long anyway.
 const WIDTH: usize = 160;
 
-/// Runs it.
-pub fn run(what: What, common: &Common, world: &dyn World, s: &mut Streams<'_>) -> Exit {
+/// Runs it. `typed` is the word that was typed when it is not the documented one.
+pub fn run(what: What, typed: Option<&str>, common: &Common, world: &dyn World, s: &mut Streams<'_>) -> Exit {
     let (option, function) = match what {
         What::Start => ("START", "akuRunStart"),
         What::End => ("END", "akuRunEnd"),
@@ -48,6 +48,9 @@ pub fn run(what: What, common: &Common, world: &dyn World, s: &mut Streams<'_>) 
     let mut log = Log::new(world, function, s);
     log.bare(&format!("AKU started with {option} option."));
     let command = format!("aku -p {}", option.to_lowercase());
+    if let Some(typed) = typed {
+        log.write(Level::Warn, About::default(), &format!("-p {typed} means -p {}", option.to_lowercase()));
+    }
     let running = options.and_then(|options| Running::begin(&command, options, FAILED, world));
     let exit = match running {
         Ok(running) => recorded(what, common, world, &mut log, running),

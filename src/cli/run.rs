@@ -50,7 +50,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
                 Exit::Internal
             }
         },
-        Invocation::Legacy(what) => legacy::run(what, &common, world, s),
+        Invocation::Legacy(what, typed) => legacy::run(what, typed.as_deref(), &common, world, s),
     }
 }
 

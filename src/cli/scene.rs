@@ -223,6 +223,7 @@ impl Scene {
             retry_delay: self.conf.query_retry_delay,
             deadline: running.left(),
             grace: running.grace(),
+            progress: None,
             lock,
             witness: Some(running.recorder()),
             stop: running.stop(),

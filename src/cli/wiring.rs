@@ -108,6 +108,8 @@ pub struct Job {
     pub deadline: Option<Duration>,
     /// `--grace`
     pub grace: Duration,
+    /// Longest silence of an action that goes on; `None` leaves it to the engine.
+    pub progress: Option<Duration>,
     /// The lock.
     pub lock: Arc<Held>,
     /// Who is told of statements before they are sent.
@@ -215,6 +217,7 @@ impl Cluster for Pods {
     fn apply(&self, plan: &Plan, job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report {
         let clock = SystemClock;
         let connector: Arc<Lending> = Arc::clone(&self.connector);
+        let limits = Limits::for_query_timeout(job.query_timeout);
         let seed = RandomState::new().hash_one(std::process::id());
         let context = Context {
             connector,
@@ -225,7 +228,7 @@ impl Cluster for Pods {
             lock: Some(Arc::clone(&job.lock)),
             witness: job.witness.clone(),
             clock: Arc::new(clock),
-            limits: Limits { grace: job.grace, ..Limits::for_query_timeout(job.query_timeout) },
+            limits: Limits { grace: job.grace, progress: job.progress.unwrap_or(limits.progress), ..limits },
         };
         apply::run(plan, &context, &job.stop, on_event)
     }

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(super) use world::{FakePod, Object, World};
+pub(crate) use world::{FakePod, Object, World};
 
 use crate::{
     apply::Clock,
@@ -62,7 +62,7 @@ pub(super) struct Rule {
 
 /// Time that flows as usual and jumps when somebody sleeps.
 #[derive(Default)]
-pub(super) struct TestClock {
+pub(crate) struct TestClock {
     ahead_us: AtomicU64,
 }
 
@@ -79,7 +79,7 @@ impl Clock for TestClock {
 
 /// The cluster, shared by its sessions and the test.
 #[derive(Default)]
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     world: Mutex<World>,
     rules: Mutex<VecDeque<Rule>>,
     pub clock: Arc<TestClock>,
@@ -127,7 +127,7 @@ fn lost() -> DbError {
 }
 
 /// Opens scripted sessions.
-pub(super) struct FakeConnector(pub Arc<Cluster>);
+pub(crate) struct FakeConnector(pub Arc<Cluster>);
 
 impl Connector for FakeConnector {
     fn connect(&self, pod: Ordinal, login: &Login) -> Result<Box<dyn Session>, ConnectError> {

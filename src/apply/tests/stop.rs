@@ -3,6 +3,8 @@
 use super::*;
 use crate::{
     apply::{StopLevel, testing::Then},
+    db::lending::Lending,
+    lock::{self, LockId, Wanted},
     plan::{Expect, Until},
 };
 
@@ -207,6 +209,35 @@ fn a_statement_that_outlasts_the_grace_is_cancelled_and_what_puts_back_runs() {
     let run = stage.run(vec![set(1, 0, &[]), start(2, &[1]), back]);
     assert_eq!(run.words(), ["done", "failed E106", "done"]);
     assert!(stage.cluster.clock.now() >= began + Duration::from_secs(3));
+}
+
+#[test]
+fn a_lost_lock_begins_nothing_but_what_puts_back() {
+    let mut stage = Stage::new(2);
+    let connector = Arc::new(FakeConnector(Arc::clone(&stage.cluster)));
+    let app = "aku lock 20261121T121044Z-1f3a9c start pod 1 pid 7 on here".parse().unwrap();
+    let wanted = Wanted {
+        id: LockId::of("a", "b"),
+        pods: vec![pod(0), pod(1)],
+        own: pod(1),
+        app,
+        connect_timeout: Duration::from_secs(1),
+        patience: Duration::ZERO,
+    };
+    let held = Arc::new(lock::acquire(&Arc::new(Lending::new(connector)), &wanted, &mut |_| {}).unwrap());
+    stage.context.lock = Some(Arc::clone(&held));
+    let session = held.session(pod(0)).unwrap();
+    let lose = move |world: &mut World, round| {
+        if round == 1 {
+            world.pod(0).end_session(session);
+        }
+        held.lost().is_some()
+    };
+    stage.cluster.rule(1, "ALTER REPLICATION R_01 START", Then::Until(Box::new(lose)));
+    let back = when(set(3, 30, &[2]), RunWhen::Always { armed_by: ActionId(1) });
+    let run = stage.run(vec![set(1, 0, &[]), start(2, &[1]), back, start(4, &[2])]);
+    assert_eq!(run.words(), ["done", "done", "done", "not run"]);
+    assert!(run.report.stopped.unwrap().contains("the lock on pod 0 was lost"));
 }
 
 #[test]
