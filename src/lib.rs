@@ -28,6 +28,8 @@ pub mod lock;
 pub mod observe;
 pub mod plan;
 pub mod preflight;
+#[cfg(test)]
+mod prove;
 pub mod render;
 pub mod run_id;
 pub mod status;

@@ -84,7 +84,7 @@ pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn F
     report
 }
 
-fn shared(plan: &Plan, context: &Context) -> Shared {
+pub(super) fn shared(plan: &Plan, context: &Context) -> Shared {
     let flush = |op: &Op| match op {
         Op::Flush { wait_s, .. } | Op::CheckContents { wait_s, .. } => Some(Duration::from_secs(u64::from(*wait_s))),
         _ => None,
@@ -102,7 +102,7 @@ fn shared(plan: &Plan, context: &Context) -> Shared {
     }
     let fenced: BTreeSet<Ordinal> = plan.actions.iter().filter(|a| a.op == Op::Fence).map(|a| a.pod).collect();
     let planned = match &plan.decision {
-        Decision::Full { rows, .. } => rows.iter().filter_map(|r| Some((r.target.clone(), r.source?))).collect(),
+        Decision::Full { rows, .. } => rows.iter().map(|r| (r.target.clone(), r.source.at_least())).collect(),
         Decision::None { .. } | Decision::CatchUp { .. } => Vec::new(),
     };
     let sessions = Arc::new(Sessions::new(context.clone(), login, fenced));

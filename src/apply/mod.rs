@@ -17,6 +17,8 @@ pub mod retry;
 mod schedule;
 mod sessions;
 pub mod signals;
+#[cfg(test)]
+pub(crate) mod single;
 mod slot;
 mod stop;
 #[cfg(test)]

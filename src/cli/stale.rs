@@ -4,8 +4,9 @@
 //! clients write, so they may differ, with one exception: more rows to delete than the reviewer saw is another plan.
 
 use crate::{
+    observe::RowCount,
     plan::{Action, Decision, Op, Plan},
-    render::{op, words::count},
+    render::{op, words::rows_in_all},
 };
 
 /// One way in which two plans differ.
@@ -22,9 +23,9 @@ pub enum Difference {
         /// The table or partition.
         target: String,
         /// Then.
-        then: Option<u64>,
+        then: RowCount,
         /// Now.
-        now: Option<u64>,
+        now: RowCount,
     },
 }
 
@@ -98,9 +99,10 @@ fn more_rows(then: &Plan, now: &Plan) -> Vec<Difference> {
         .filter_map(|n| {
             let o = old.iter().find(|o| o.target == n.target)?;
             let more = match (o.joiner, n.joiner) {
-                (Some(o), Some(n)) => n > o,
-                (Some(_), None) => true,
-                (None, _) => false,
+                (RowCount::Counted(o), RowCount::Counted(n)) => n > o,
+                (RowCount::Counted(_), RowCount::AtLeast { .. } | RowCount::NotCounted) => true,
+                // Somebody said yes to a number without an upper bound.
+                (RowCount::AtLeast { .. } | RowCount::NotCounted, _) => false,
             };
             more.then(|| Difference::MoreRows { target: n.target.to_string(), then: o.joiner, now: n.joiner })
         })
@@ -109,7 +111,7 @@ fn more_rows(then: &Plan, now: &Plan) -> Vec<Difference> {
 
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let rows = |n: &Option<u64>| n.map_or_else(|| "an unknown number of rows".to_owned(), |n| count(n, "row"));
+        let rows = |n: &RowCount| rows_in_all(*n).unwrap_or_else(|| "an unknown number of rows".to_owned());
         match self {
             Self::Gone(line) => write!(f, "- {line}"),
             Self::New(line) => write!(f, "+ {line}"),
@@ -144,8 +146,8 @@ mod tests {
             }
         }
         if let Decision::Full { rows, .. } = &mut now.decision {
-            rows[0].joiner = Some(511);
-            rows[0].source = Some(1);
+            rows[0].joiner = RowCount::Counted(511);
+            rows[0].source = RowCount::Counted(1);
         }
         assert_eq!(differences(&then, &now), []);
     }
@@ -179,7 +181,7 @@ mod tests {
             (
                 |p| {
                     if let Decision::Full { rows, .. } = &mut p.decision {
-                        rows[1].joiner = Some(1000);
+                        rows[1].joiner = RowCount::Counted(1000);
                     }
                 },
                 "~ TRUNCATE SYS.T2 would delete 1,000 rows, not 0 rows as planned",

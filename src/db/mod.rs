@@ -8,6 +8,7 @@ mod connector;
 mod each;
 pub mod endpoints;
 pub mod error;
+pub mod facts;
 pub mod lab;
 pub mod lending;
 pub mod odbc;

@@ -5,18 +5,24 @@
 
 use std::fmt;
 
-use super::page::Page;
+use super::{facts::Facts, page::Page};
 use crate::topology::{Identifier, ReplicationName, Target};
 
 /// A statement that only reads. Its text is its `Display`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadSql {
+    /// Several questions at once, see [`Facts`].
+    Facts(Facts),
     /// Server properties that matter to us: NAME, VALUE1.
     Properties,
     /// One row: PRODUCT_VERSION, REPL_PROTOCOL_VERSION, STARTUP_TIME_SEC, DB_NAME, DB_SIGNATURE.
     Server,
     /// SYS_REPLICATIONS_.
     Replications,
+    /// SYS_REPLICATIONS_ with its SYS_REPL_HOSTS_, one row for each host; HOST_IP is NULL for an object without hosts.
+    Definitions,
+    /// As [`Self::Definitions`] with whatever columns an older server has.
+    DefinitionsOfOld,
     /// SYS_REPL_HOSTS_.
     Hosts,
     /// SYS_REPL_ITEMS_.
@@ -42,8 +48,11 @@ pub enum ReadSql {
     KeyColumns(Vec<Identifier>),
     /// Rows of a table in the order of its primary key.
     Page(Box<Page>),
-    /// V$SESSION: ID, TRANS_ID, DB_USERNAME, SYSDBA_FLAG, CLIENT_APP_INFO, COMM_NAME.
+    /// V$SESSION: ID, TRANS_ID, DB_USERNAME, SYSDBA_FLAG, CLIENT_APP_INFO, COMM_NAME, and OWN: the number of the session
+    /// that asks.
     Sessions,
+    /// NLS_CHARACTERSET, NLS_NCHAR_CHARACTERSET of the database.
+    CharacterSets,
     /// Number of this session.
     SessionId,
     /// USER_LOCK_REQUEST: 0 got it, 4 had it already, 1 somebody else has it (`measured.md` 4). Belongs to the session
@@ -55,6 +64,9 @@ pub enum ReadSql {
     OpenWriters,
     /// Row counts, one row per target in order: N (index from 0), ROWS_NOW.
     CountRows(Vec<Target>),
+    /// Whether there are rows, one row per target in order: N (index from 0), ROWS_NOW 0 or 1. Does not read on after the
+    /// first.
+    AnyRows(Vec<Target>),
     /// One property: VALUE1.
     Property(&'static str),
     /// State of one replication: IS_STARTED, XSN, GIVE_UP_TIME.
@@ -156,7 +168,7 @@ fn list(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     names.into_iter().map(|n| literal(n.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-fn users(names: &[Identifier]) -> String {
+pub(super) fn users(names: &[Identifier]) -> String {
     list(names.iter().map(Identifier::as_str))
 }
 
@@ -167,15 +179,34 @@ fn database_name(name: &Identifier) -> String {
     if plain { name.as_str().to_owned() } else { name.to_string() }
 }
 
-fn count(index: usize, target: &Target) -> String {
+fn from(target: &Target) -> String {
     let table = target.table_sql();
-    let from = target.partition.as_ref().map_or_else(|| table.clone(), |p| format!("{table} PARTITION ({p})"));
-    format!("SELECT {index} AS N, COUNT(*) AS ROWS_NOW FROM {from}")
+    target.partition.as_ref().map_or_else(|| table.clone(), |p| format!("{table} PARTITION ({p})"))
 }
+
+fn count(index: usize, target: &Target) -> String {
+    format!("SELECT {index} AS N, COUNT(*) AS ROWS_NOW FROM {}", from(target))
+}
+
+fn any(index: usize, target: &Target) -> String {
+    format!("SELECT {index} AS N, COUNT(*) AS ROWS_NOW FROM (SELECT 1 AS X FROM {} LIMIT 1)", from(target))
+}
+
+const OF_REPLICATIONS: &str = "FROM SYSTEM_.SYS_REPLICATIONS_ R \
+     LEFT OUTER JOIN SYSTEM_.SYS_REPL_HOSTS_ H ON R.REPLICATION_NAME = H.REPLICATION_NAME \
+     ORDER BY R.REPLICATION_NAME, H.HOST_NO";
 
 impl fmt::Display for ReadSql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Facts(facts) => f.write_str(&facts.sql()),
+            Self::Definitions => write!(
+                f,
+                "SELECT R.REPLICATION_NAME, R.IS_STARTED, R.XSN, R.ITEM_COUNT, R.HOST_COUNT, R.CONFLICT_RESOLUTION, \
+                 R.REPL_MODE, R.ROLE, R.OPTIONS, R.GIVE_UP_TIME, R.GIVE_UP_XSN, R.PARALLEL_APPLIER_COUNT, H.HOST_NO, \
+                 H.HOST_IP, H.PORT_NO {OF_REPLICATIONS}"
+            ),
+            Self::DefinitionsOfOld => write!(f, "SELECT R.*, H.HOST_NO, H.HOST_IP, H.PORT_NO {OF_REPLICATIONS}"),
             Self::Properties => write!(f, "SELECT NAME, VALUE1 FROM V$PROPERTY WHERE NAME IN ({})", list(PROPERTIES)),
             Self::Server => f.write_str(
                 "SELECT V.PRODUCT_VERSION, V.REPL_PROTOCOL_VERSION, I.STARTUP_TIME_SEC, D.DB_NAME, D.DB_SIGNATURE \
@@ -249,7 +280,11 @@ impl fmt::Display for ReadSql {
             ),
             Self::Page(page) => page.fmt(f),
             Self::Sessions => f.write_str(
-                "SELECT ID, TRANS_ID, DB_USERNAME, SYSDBA_FLAG, CLIENT_APP_INFO, COMM_NAME FROM V$SESSION ORDER BY ID",
+                "SELECT ID, TRANS_ID, DB_USERNAME, SYSDBA_FLAG, CLIENT_APP_INFO, COMM_NAME, SESSION_ID() AS OWN \
+                 FROM V$SESSION ORDER BY ID",
+            ),
+            Self::CharacterSets => f.write_str(
+                "SELECT NLS_CHARACTERSET, NLS_NCHAR_CHARACTERSET FROM V$NLS_PARAMETERS WHERE SESSION_ID = SESSION_ID()",
             ),
             Self::SessionId => f.write_str("SELECT SESSION_ID() FROM DUAL"),
             Self::LockRequest(id) => write!(f, "SELECT USER_LOCK_REQUEST({id}) FROM DUAL"),
@@ -262,6 +297,10 @@ impl fmt::Display for ReadSql {
             Self::OpenWriters => f.write_str("SELECT ID FROM V$TRANSACTION WHERE UPDATE_STATUS = 1"),
             Self::CountRows(targets) => {
                 let parts: Vec<_> = targets.iter().enumerate().map(|(i, t)| count(i, t)).collect();
+                f.write_str(&parts.join(" UNION ALL "))
+            }
+            Self::AnyRows(targets) => {
+                let parts: Vec<_> = targets.iter().enumerate().map(|(i, t)| any(i, t)).collect();
                 f.write_str(&parts.join(" UNION ALL "))
             }
             Self::Property(name) => write!(f, "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = {}", literal(name)),

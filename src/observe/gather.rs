@@ -1,13 +1,20 @@
 //! Asks all pods at once, so that k unreachable pods cost one connect timeout, not k.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use super::{
+    RowCount, layout,
     model::{BrokenBy, MarkerView, Observed, Pod, PodView},
     parse,
 };
 use crate::{
-    db::{self, ConnectError, Connector, DbError, Login, Privilege, Session, each_pod, error::native, sql::ReadSql},
+    db::{
+        self, ConnectError, Connector, DbError, Login, Privilege, Rows, Session, Value, each_pod, error::native, facts::Facts,
+        sql::ReadSql,
+    },
     desired::Desired,
     topology::{Identifier, Ordinal, Target},
 };
@@ -23,12 +30,16 @@ pub struct Gathering {
 
 /// Looks at every pod of the configuration.
 pub fn observe(connector: &dyn Connector, desired: &Desired, how: &Gathering) -> Observed {
-    let owners = owners(desired);
-    let views = each_pod(desired.pods.keys().copied(), |pod| match db::connect_sys(connector, pod, &how.login) {
-        Ok((mut session, privilege)) => view(&mut *session, privilege, &owners),
-        Err(e) => unseen(e),
-    });
+    let views = each_pod(desired.pods.keys().copied(), |pod| look(connector, pod, desired, how));
     Observed { pods: views, marker: how.marker.clone() }
+}
+
+/// Looks at one pod.
+pub fn look(connector: &dyn Connector, pod: Ordinal, desired: &Desired, how: &Gathering) -> PodView {
+    match db::connect_sys(connector, pod, &how.login) {
+        Ok((mut session, privilege)) => view(&mut *session, privilege, &owners(desired)),
+        Err(e) => unseen(e),
+    }
 }
 
 /// Counts the rows of targets on several pods at once and notes them in `observed`.
@@ -41,42 +52,87 @@ pub fn count_rows(
     how: &Gathering,
 ) {
     let wanted: BTreeMap<Ordinal, &Vec<Target>> = wanted.iter().map(|(pod, targets)| (*pod, targets)).collect();
-    let answers = each_pod(wanted.keys().copied(), |pod| {
-        let targets = wanted[&pod];
-        let (mut session, _) = db::connect_sys(connector, pod, &how.login)?;
-        count(&mut *session, targets).map_err(|error| ConnectError {
-            pod,
-            address: String::new(),
-            failure: db::ConnectFailure::Other,
-            error,
-        })
-    });
+    let answers = each_pod(wanted.keys().copied(), |pod| count_on(connector, pod, wanted[&pod], how));
     for (pod, answer) in answers {
-        match (answer, observed.pods.get_mut(&pod)) {
-            (Ok(rows), Some(PodView::Seen(seen))) => seen.rows = rows,
-            (Err(e), Some(slot)) => *slot = unseen(e),
-            (Ok(_), Some(PodView::Absent { .. } | PodView::Broken { .. }) | None) | (Err(_), None) => {}
-        }
+        note_counts(observed, pod, answer);
     }
 }
 
+/// Looks whether targets hold rows, and counts for [`COUNT_LIMIT`] how many.
+///
+/// # Errors
+/// No session, or a query failed otherwise than by taking too long.
+pub fn count_on(
+    connector: &dyn Connector,
+    pod: Ordinal,
+    targets: &[Target],
+    how: &Gathering,
+) -> Result<Vec<(Target, RowCount)>, ConnectError> {
+    // The server ends what takes longer: a session bound, because a pod in ADMIN_MODE has room for one session only.
+    let login = Login { query_timeout: Some(COUNT_LIMIT), ..how.login.clone() };
+    let (mut session, _) = db::connect_sys(connector, pod, &login)?;
+    let failed = |error| ConnectError { pod, address: String::new(), failure: db::ConnectFailure::Other, error };
+    count(&mut *session, targets).map_err(failed)
+}
+
+/// Puts what [`count_on`] found where it belongs.
+pub fn note_counts(observed: &mut Observed, pod: Ordinal, answer: Result<Vec<(Target, RowCount)>, ConnectError>) {
+    match (answer, observed.pods.get_mut(&pod)) {
+        (Ok(rows), Some(PodView::Seen(seen))) => seen.rows = rows,
+        (Err(e), Some(slot)) => *slot = unseen(e),
+        (Ok(_), Some(PodView::Absent { .. } | PodView::Broken { .. }) | None) | (Err(_), None) => {}
+    }
+}
+
+/// How long rows of a pod are counted, and the bound of each query meanwhile.
+const COUNT_LIMIT: Duration = Duration::from_secs(2);
 /// One query for up to this many targets.
 const BATCH: usize = 100;
 
-fn count(session: &mut dyn Session, targets: &[Target]) -> Result<Vec<(Target, u64)>, DbError> {
-    let mut counts = Vec::with_capacity(targets.len());
+pub(super) fn count(session: &mut dyn Session, targets: &[Target]) -> Result<Vec<(Target, RowCount)>, DbError> {
+    let mut counts: Vec<(Target, RowCount)> = Vec::with_capacity(targets.len());
     for batch in targets.chunks(BATCH) {
-        let rows = session.query(&ReadSql::CountRows(batch.to_vec()))?;
-        for row in rows.iter() {
-            let index = row.int("N").and_then(|n| usize::try_from(n).ok());
-            let target = index.and_then(|i| batch.get(i));
-            let n = row.int("ROWS_NOW").and_then(|n| u64::try_from(n).ok());
-            if let (Some(target), Some(n)) = (target, n) {
-                counts.push((target.clone(), n));
+        match numbers(session, batch, &ReadSql::AnyRows(batch.to_vec()))? {
+            Some(any) => {
+                let of = |n| if n == 0 { RowCount::Counted(0) } else { RowCount::AtLeast { at_least: n } };
+                counts.extend(batch.iter().cloned().zip(any.into_iter().map(of)));
             }
+            // Even the first row takes long to find somewhere; which table it is does not matter.
+            None => counts.extend(batch.iter().cloned().map(|t| (t, RowCount::NotCounted))),
+        }
+    }
+    let began = Instant::now();
+    let mut open: Vec<&mut (Target, RowCount)> =
+        counts.iter_mut().filter(|(_, n)| matches!(n, RowCount::AtLeast { .. })).collect();
+    for batch in open.chunks_mut(BATCH) {
+        if began.elapsed() >= COUNT_LIMIT {
+            break;
+        }
+        let targets: Vec<Target> = batch.iter().map(|(t, _)| t.clone()).collect();
+        let Some(found) = numbers(session, &targets, &ReadSql::CountRows(targets.clone()))? else { break };
+        for (slot, n) in batch.iter_mut().zip(found) {
+            slot.1 = RowCount::Counted(n);
         }
     }
     Ok(counts)
+}
+
+/// One number for each target in order; `None` when it took too long.
+fn numbers(session: &mut dyn Session, targets: &[Target], sql: &ReadSql) -> Result<Option<Vec<u64>>, DbError> {
+    let rows = match session.query(sql) {
+        Ok(rows) => rows,
+        Err(e) if [native::QUERY_TIMEOUT, native::CANCELLED].contains(&e.native) => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    let of = |index: usize| {
+        let row = rows.iter().find(|row| row.int("N").and_then(|n| usize::try_from(n).ok()) == Some(index));
+        row.and_then(|row| row.int("ROWS_NOW")).and_then(|n| u64::try_from(n).ok())
+    };
+    (0..targets.len()).map(of).collect::<Option<Vec<_>>>().map(Some).ok_or_else(|| DbError {
+        sqlstate: "HY000".to_owned(),
+        native: 0,
+        message: "a count came back without a number".to_owned(),
+    })
 }
 
 fn owners(desired: &Desired) -> Vec<Identifier> {
@@ -101,39 +157,111 @@ fn view(session: &mut dyn Session, privilege: Privilege, owners: &[Identifier]) 
     )
 }
 
-/// Everything about one pod over an open session.
+/// Everything about one pod over an open session, in at most eight queries however many tables there are.
 ///
 /// # Errors
-/// A query failed; a missing view or column of an older server is not a failure.
+/// A query failed; a view or column that an older server does not have is not a failure.
 pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, owners: &[Identifier]) -> Result<Pod, DbError> {
-    let mut ask = |sql: ReadSql| match session.query(&sql) {
-        Ok(rows) => Ok(rows),
-        Err(e) if [native::NO_TABLE, native::NO_COLUMN].contains(&e.native) => Ok(db::Rows::default()),
-        Err(e) => Err(e),
-    };
-    let server = parse::server(&ask(ReadSql::Server)?);
-    let properties = parse::properties(&ask(ReadSql::Properties)?);
+    let server = parse::server(&optional(session, &ReadSql::Server)?);
+    let properties = parse::properties(&optional(session, &ReadSql::Properties)?);
+    let clients = parse::clients(&optional(session, &ReadSql::Sessions)?);
     // The views before the catalog: a sender that starts in between is then seen as IS_STARTED without a row, never as
     // a row without its object.
-    let (senders, receivers, gaps) = (ask(ReadSql::Senders)?, ask(ReadSql::Receivers)?, ask(ReadSql::Gaps)?);
-    let (replications, hosts, items) = (ask(ReadSql::Replications)?, ask(ReadSql::Hosts)?, ask(ReadSql::Items)?);
-    let tables = ask(ReadSql::Tables(owners.to_vec()))?;
-    let constraints = ask(ReadSql::Constraints(owners.to_vec()))?;
-    let partitions = ask(ReadSql::Partitions(owners.to_vec()))?;
+    let [senders, receivers, gaps] = at_once(
+        session,
+        &Facts::Streams,
+        [ReadSql::Senders, ReadSql::Receivers, ReadSql::Gaps],
+        optional,
+    )?;
+    let definitions = match session.query(&ReadSql::Definitions) {
+        Err(e) if e.native == native::NO_COLUMN => session.query(&ReadSql::DefinitionsOfOld)?,
+        other => other?,
+    };
+    let items = session.query(&ReadSql::Items)?;
+    let of = || owners.to_vec();
+    let [tables, constraints, partitions] = at_once(
+        session,
+        &Facts::Tables(of()),
+        [ReadSql::Tables(of()), ReadSql::Constraints(of()), ReadSql::Partitions(of())],
+        |session, sql| session.query(sql),
+    )?;
+    let (columns, keys) = columns(session, owners)?;
     let catalog = parse::Catalog {
-        replications: &replications,
-        hosts: &hosts,
+        replications: &definitions,
+        hosts: &definitions,
         items: &items,
         senders: &senders,
         receivers: &receivers,
         gaps: &gaps,
     };
+    let mut tables = parse::tables(&tables, &constraints, &partitions);
+    for (name, layout) in layout::parse(&columns, &keys) {
+        if let Some(table) = tables.get_mut(&name) {
+            table.layout = Some(layout.digest());
+            table.key = layout.key;
+        }
+    }
     Ok(Pod {
         privilege,
         server,
         properties,
         replications: parse::replications(&catalog),
-        tables: parse::tables(&tables, &constraints, &partitions),
+        tables,
         rows: Vec::new(),
+        clients,
     })
+}
+
+/// Columns and primary key columns of all tables of these owners, each in their order.
+pub(super) fn columns(session: &mut dyn Session, owners: &[Identifier]) -> Result<(Rows, Rows), DbError> {
+    let of = || owners.to_vec();
+    let parts = [ReadSql::Columns(of()), ReadSql::KeyColumns(of())];
+    let [mut columns, mut keys] =
+        at_once(session, &Facts::Columns(of()), parts, |session, sql| session.query(sql))?;
+    for rows in [&mut columns, &mut keys] {
+        if let Some(at) = rows.columns.iter().position(|c| c == "ORDER_NO") {
+            rows.rows.sort_by_key(|cells| match cells.get(at) {
+                Some(Value::Int(n)) => *n,
+                Some(Value::Text(t)) => t.trim().parse().unwrap_or(0),
+                Some(Value::Null) | None => 0,
+            });
+        }
+    }
+    Ok((columns, keys))
+}
+
+type Ask = fn(&mut dyn Session, &ReadSql) -> Result<Rows, DbError>;
+
+/// Several questions in one query; one by one where a server does not take them together, e.g. because it lacks one of
+/// the views.
+fn at_once<const N: usize>(
+    session: &mut dyn Session,
+    facts: &Facts,
+    parts: [ReadSql; N],
+    ask: Ask,
+) -> Result<[Rows; N], DbError> {
+    match session.query(&ReadSql::Facts(facts.clone())) {
+        Ok(rows) => {
+            let mut answers = facts.split(&rows).into_iter();
+            Ok(std::array::from_fn(|_| answers.next().unwrap_or_default()))
+        }
+        Err(e) if e.lost_session() => Err(e),
+        Err(e) => {
+            tracing::debug!("asked one by one: {e}");
+            let mut answers = Vec::with_capacity(N);
+            for sql in &parts {
+                answers.push(ask(session, sql)?);
+            }
+            let mut answers = answers.into_iter();
+            Ok(std::array::from_fn(|_| answers.next().unwrap_or_default()))
+        }
+    }
+}
+
+/// What an older server does not have is absent.
+fn optional(session: &mut dyn Session, sql: &ReadSql) -> Result<Rows, DbError> {
+    match session.query(sql) {
+        Err(e) if [native::NO_TABLE, native::NO_COLUMN].contains(&e.native) => Ok(Rows::default()),
+        other => other,
+    }
 }

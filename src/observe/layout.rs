@@ -10,7 +10,6 @@ use crate::{
     db::{
         DbError, Row, Rows, Session,
         page::{KeyColumn, KeyKind},
-        sql::ReadSql,
     },
     topology::Identifier,
 };
@@ -104,12 +103,11 @@ impl Layout {
 /// # Errors
 /// A query failed.
 pub fn layouts(session: &mut dyn Session, owners: &[Identifier]) -> Result<BTreeMap<TableName, Layout>, DbError> {
-    let columns = session.query(&ReadSql::Columns(owners.to_vec()))?;
-    let keys = session.query(&ReadSql::KeyColumns(owners.to_vec()))?;
+    let (columns, keys) = super::gather::columns(session, owners)?;
     Ok(parse(&columns, &keys))
 }
 
-fn parse(columns: &Rows, keys: &Rows) -> BTreeMap<TableName, Layout> {
+pub(super) fn parse(columns: &Rows, keys: &Rows) -> BTreeMap<TableName, Layout> {
     let name = |row: Row<'_>, column| Identifier::exact(row.text(column)?).ok();
     let table = |row| Some(TableName { user: name(row, "USER_NAME")?, table: name(row, "TABLE_NAME")? });
     let mut all: BTreeMap<TableName, Layout> = BTreeMap::new();

@@ -8,10 +8,14 @@ mod gather;
 pub mod layout;
 mod model;
 mod parse;
+mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use capture::Capture;
-pub use gather::{Gathering, count_rows, observe, observe_pod};
+pub use gather::{Gathering, count_on, count_rows, look, note_counts, observe, observe_pod};
 pub use model::{
-    BrokenBy, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server, Side,
+    BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server, Side,
     Table, TableName,
 };
+pub use rows::RowCount;

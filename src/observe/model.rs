@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::RowCount;
 use crate::{
     db::{ConnectFailure, Privilege},
     desired::ReplicationAddress,
@@ -102,7 +103,25 @@ pub struct Pod {
     pub tables: BTreeMap<TableName, Table>,
     /// Row counts, where they were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rows: Vec<(Target, u64)>,
+    pub rows: Vec<(Target, RowCount)>,
+    /// Who else is connected, sessions of one kind together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<Client>,
+}
+
+/// Sessions of other clients that look the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Client {
+    /// DB_USERNAME
+    pub user: String,
+    /// CLIENT_APP_INFO; empty when the client does not say.
+    pub app: String,
+    /// Where from: COMM_NAME without the port.
+    pub from: String,
+    /// Whether it holds the only SYSDBA session.
+    pub sysdba: bool,
+    /// How many there are, 1 or more.
+    pub sessions: usize,
 }
 
 /// Owner and name of a table.
@@ -251,6 +270,13 @@ pub struct Table {
     pub foreign_key: bool,
     /// Its partitions; empty when it is not partitioned.
     pub partitions: BTreeSet<Identifier>,
+    /// Digest of columns and primary key ([`Layout::digest`](super::layout::Layout::digest)); `None` when the columns
+    /// could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<String>,
+    /// Columns of the primary key, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<Identifier>,
 }
 
 /// One side of a pair: what pod `a` holds towards pod `b` (DESIGN D1).
@@ -315,8 +341,8 @@ impl Pod {
 
     /// Rows of a target, where they were counted.
     #[must_use]
-    pub fn rows_of(&self, target: &Target) -> Option<u64> {
-        self.rows.iter().find(|(t, _)| t == target).map(|(_, n)| *n)
+    pub fn rows_of(&self, target: &Target) -> RowCount {
+        self.rows.iter().find(|(t, _)| t == target).map_or(RowCount::NotCounted, |(_, n)| *n)
     }
 }
 

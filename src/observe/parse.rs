@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table, TableName};
+use super::model::{Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table, TableName};
 use crate::{
     db::{Row, Rows},
     desired::ReplicationAddress,
@@ -146,4 +146,18 @@ pub(super) fn tables(tables: &Rows, constraints: &Rows, partitions: &Rows) -> BT
         }
     }
     all
+}
+
+/// Everybody but the session that asked; the server's own threads have no user.
+pub(super) fn clients(rows: &Rows) -> Vec<Client> {
+    let mut kinds: BTreeMap<(String, String, String, bool), usize> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.int("ID") != row.int("OWN")) {
+        let Some(user) = row.text("DB_USERNAME") else { continue };
+        let from = row.text("COMM_NAME").unwrap_or_default();
+        let from = from.rsplit_once(':').map_or(from.as_str(), |(host, _port)| host).to_owned();
+        let app = row.text("CLIENT_APP_INFO").unwrap_or_default();
+        *kinds.entry((user, app, from, row.int("SYSDBA_FLAG") == Some(1))).or_default() += 1;
+    }
+    let client = |((user, app, from, sysdba), sessions)| Client { user, app, from, sysdba, sessions };
+    kinds.into_iter().map(client).collect()
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Plan,
+    ApprovalClass, Decision, Plan,
     action::{Action, ActionId, Expect, Op, RunWhen},
 };
 use crate::{
@@ -247,7 +247,7 @@ impl Checker<'_> {
             if to_source && self.live(joiner, &o.name) && !gave_up && deliverable {
                 let flushed = self
                     .has_before(a, |b| b.pod == joiner && matches!(&b.op, Op::Flush { name, .. } if *name == o.name));
-                if !flushed {
+                if !flushed && !self.named_as_loss(&o.name) {
                     self.broken(
                         "salvage",
                         format!("{} deletes rows that {} on pod {joiner} has not sent", a.id, o.name),
@@ -292,7 +292,8 @@ impl Checker<'_> {
         let flushed = self.has_before(a, |b| b.pod == me && matches!(&b.op, Op::Flush { name: n, .. } if n == name));
         let must = match self.desired.goal {
             Goal::End(_) => peer_has.is_some(),
-            Goal::Start(_) => peer_live && !gave_up,
+            // Who is not joined gets a copy of its own later, so nothing is lost that it does not receive now.
+            Goal::Start(_) => peer_live && !gave_up && self.joined_with_source(peer) && !self.named_as_loss(name),
             Goal::Clean(_) => false,
         };
         if must && !flushed {
@@ -301,6 +302,18 @@ impl Checker<'_> {
         if me.is_master() && matches!(self.desired.goal, Goal::End(_) | Goal::Start(_)) {
             self.broken("pod-0", format!("{} resets {name} on pod 0", a.id));
         }
+    }
+
+    /// What cannot be delivered is listed, and somebody has to say yes to it by name.
+    fn named_as_loss(&self, name: &ReplicationName) -> bool {
+        let listed =
+            matches!(&self.plan.decision, Decision::Full { unsent, .. } if unsent.iter().any(|u| u.name == *name));
+        listed && self.plan.approvals.iter().any(|a| a.class == ApprovalClass::LosesUnsent)
+    }
+
+    fn joined_with_source(&self, pod: Ordinal) -> bool {
+        let source = Ordinal::MASTER;
+        self.names_between(pod, source).iter().all(|n| self.live(pod, n) && self.live(source, n))
     }
 
     /// START on -1 begins "now": right only for a joiner whose copy was just proved.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Action, ActionId, Decision, Plan, Reason, RunWhen};
+use crate::observe::RowCount;
 
 /// What an action is, whatever its number.
 pub type Key = String;
@@ -137,7 +138,11 @@ fn decision(d: &Decision) -> String {
 }
 
 fn rows(d: &Decision) -> String {
-    let shown = |n: Option<u64>| n.map_or_else(|| "not counted".to_owned(), |n| n.to_string());
+    let shown = |n: RowCount| match n {
+        RowCount::Counted(n) => n.to_string(),
+        RowCount::AtLeast { at_least } => format!("at least {at_least}"),
+        RowCount::NotCounted => "not counted".to_owned(),
+    };
     match d {
         Decision::None { .. } | Decision::CatchUp { .. } => String::new(),
         Decision::Full { rows, .. } => {

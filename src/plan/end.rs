@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
-    let mut end = End { world, me, build: Builder::default(), notes: world.notes(me) };
+    let mut end = End { world, me, build: Builder::default(), notes: world.notes(me), source_forgotten: Vec::new() };
     let (fenced, pairs) = end.begin();
     for k in pairs {
         end.leave(k, fenced);
@@ -41,6 +41,8 @@ struct End<'a> {
     me: Ordinal,
     build: Builder,
     notes: Vec<Reason>,
+    /// RESETs towards pod 0, which all others wait for.
+    source_forgotten: Vec<ActionId>,
 }
 
 impl End<'_> {
@@ -50,6 +52,15 @@ impl End<'_> {
         !self.me.is_master()
             && self.world.desired.reset_at_end == Switch::On
             && self.world.desired.flush_at_end == Switch::On
+            && !self.keeps_source()
+    }
+
+    /// A position towards a pod 0 that is not there is kept, and then all are: whoever is live with pod 0 counts as
+    /// complete when it comes back, so it must not have forgotten anybody else.
+    fn keeps_source(&self) -> bool {
+        let source = Ordinal::MASTER;
+        let live = |o: &Object| matches!(self.world.observed.side(self.me, &o.name), Side::Live(_) | Side::GaveUp);
+        self.world.pod(source).is_none() && self.world.desired.objects_between(self.me, source).any(live)
     }
 
     fn objects(&self, k: Ordinal) -> Vec<Object> {
@@ -103,7 +114,18 @@ impl End<'_> {
             }
             let stopped =
                 Waits::on(mine, "RESET needs a stopped sender").and(flushed, "unsent rows are never forgotten");
+            let stopped = if k.is_master() {
+                stopped
+            } else {
+                stopped.and(
+                    self.source_forgotten.iter().copied(),
+                    "pod 0 is forgotten first: who is live with it counts as complete",
+                )
+            };
             let mine = self.reset(me, k, &object, stopped);
+            if k.is_master() {
+                self.source_forgotten.extend(mine);
+            }
             let stopped = Waits::on(theirs, "RESET needs a stopped sender")
                 .and(mine, "the leaving pod forgets first: a kill in between means a new copy, never a gap")
                 .and(flushed, "only a pair whose flush returned is reset");

@@ -1,18 +1,21 @@
 //! The full join: a slave's targets are emptied and copied anew from pod 0, pinned so that nothing that other pods
 //! commit meanwhile is missed. Order and reasons: DESIGN D1, D15, D16; measured in `measured.md` 1.
 
+use std::collections::BTreeSet;
+
 use super::{
     Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
     build::Waits,
     catch_up,
     join::Join,
+    preflight,
     reason::{Code, Reason},
     start::{Draft, no_source},
     world::World,
 };
 use crate::{
     desired::Object,
-    observe::{Mode, Side},
+    observe::{Mode, RowCount, Side},
     topology::{Ordinal, Target},
 };
 
@@ -125,7 +128,7 @@ pub(super) fn plan(
 }
 
 fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
-    let count = |pod: Ordinal, target: &Target| world.pod(pod).and_then(|p| p.rows_of(target));
+    let count = |pod: Ordinal, target: &Target| world.pod(pod).map_or(RowCount::NotCounted, |p| p.rows_of(target));
     world
         .desired
         .targets()
@@ -137,43 +140,63 @@ fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
         .collect()
 }
 
-/// Sides of the joiner that cannot deliver what they hold, while it holds rows at all.
+/// Sides of the joiner that cannot deliver what they hold.
 fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
-    let holds_rows = world.pod(me).is_some_and(|p| p.rows.is_empty() || p.rows.iter().any(|(_, n)| *n > 0));
-    if !holds_rows {
-        return Vec::new();
-    }
     let lost = |(k, o): (Ordinal, &Object)| {
         let sides = world.sides(me, k, o);
         let undelivered = match (sides.mine, sides.theirs) {
             (Side::GaveUp, _) => true,
-            // The peer has no object to receive into.
-            (Side::Live(_), Side::Missing) => world.is_member(k),
             (Side::Live(_), Side::Unknown) => world.is_down(k, me),
-            (Side::Live(_), Side::Reset | Side::Live(_) | Side::GaveUp)
-            | (Side::Missing | Side::Reset | Side::Unknown, _) => false,
+            (Side::Live(_), Side::Missing | Side::Reset | Side::Live(_) | Side::GaveUp) => {
+                world.is_member(k) && !deliverable(world, me, k, o)
+            }
+            (Side::Missing | Side::Reset | Side::Unknown, _) => false,
         };
         undelivered.then(|| Unsent { name: o.name.clone(), peer: k, side: sides.mine })
     };
     world.desired.objects_of(me).filter_map(lost).collect()
 }
 
+/// Whether a sender of `me` can get through to member `k`: it knows the right address, and the two definitions go
+/// together (ERR-6100D otherwise). Where `k` has none, it is created first.
+pub(super) fn deliverable(world: &World<'_>, me: Ordinal, k: Ordinal, object: &Object) -> bool {
+    let Some(mine) = world.replication(me, object) else { return false };
+    match world.replication(k, object) {
+        None => preflight::difference(world, me, k, object).is_none(),
+        Some(theirs) => {
+            let mirrored: BTreeSet<_> = theirs.items.iter().map(|i| (&i.remote, &i.local)).collect();
+            mine.hosts.contains(&world.desired.pods[&k])
+                && mine.mode == theirs.mode
+                && mine.items.iter().map(|i| (&i.local, &i.remote)).collect::<BTreeSet<_>>() == mirrored
+        }
+    }
+}
+
 fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
     let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
     let mut all = Vec::new();
-    let joiner: u64 = rows.iter().filter_map(|r| r.joiner).sum();
-    if joiner > 0 || rows.iter().any(|r| r.joiner.is_none()) {
+    let counted = RowCount::sum(rows.iter().map(|r| r.joiner).filter(|n| *n != RowCount::NotCounted));
+    let joiner = match (counted.at_least(), rows.iter().any(|r| r.joiner == RowCount::NotCounted)) {
+        (_, false) => counted,
+        (0, true) => RowCount::NotCounted,
+        (at_least, true) => RowCount::AtLeast { at_least },
+    };
+    if rows.iter().any(|r| r.joiner.is_empty() != Some(true)) {
         all.push(Approval {
             class: ApprovalClass::DeletesRows,
             scope: scope(me),
             because: format!(
                 "{} on pod {me} {} deleted and copied anew from pod 0",
                 rows_of(joiner),
-                if joiner == 1 { "is" } else { "are" }
+                if joiner == RowCount::Counted(1) { "is" } else { "are" }
             ),
         });
     }
-    if joiner > 0 && rows.iter().all(|r| r.source.unwrap_or(0) == 0) {
+    let source_rows = RowCount::sum(rows.iter().map(|r| r.source));
+    let maybe_empty = rows.iter().all(|r| r.source.is_empty() != Some(false));
+    if (joiner.at_least() > 0 && maybe_empty)
+        || (joiner == RowCount::NotCounted && source_rows == RowCount::Counted(0))
+    {
         all.push(Approval {
             class: ApprovalClass::EmptySource,
             scope: scope(me),
@@ -190,18 +213,29 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
             because: format!("pod {down} is down and may hold rows that pod {me} will not get from anybody"),
         });
     }
-    if unsent.iter().any(|u| u.side == Side::GaveUp) {
-        all.push(Approval {
-            class: ApprovalClass::LosesUnsent,
-            scope: scope(me),
-            because: format!("pod {me} gave up log that it had not sent; what it holds beyond pod 0 is deleted"),
-        });
-    }
+    let because = if unsent.iter().any(|u| u.side == Side::GaveUp) {
+        Some(format!("pod {me} gave up log that it had not sent; what it holds beyond pod 0 is deleted"))
+    } else {
+        // A pod that is not there is approved as a member down.
+        let stuck = unsent.iter().filter(|u| world.pod(u.peer).is_some());
+        let stuck: Vec<_> = stuck.map(|u| format!("{} to pod {}", u.name, u.peer)).collect();
+        (!stuck.is_empty()).then(|| {
+            format!(
+                "what pod {me} has not sent through {} cannot be sent, because the definitions do not go together; it is deleted",
+                stuck.join(", ")
+            )
+        })
+    };
+    all.extend(because.map(|because| Approval { class: ApprovalClass::LosesUnsent, scope: scope(me), because }));
     all.sort();
     all.dedup();
     all
 }
 
-fn rows_of(n: u64) -> String {
-    format!("{n} row{}", if n == 1 { "" } else { "s" })
+fn rows_of(n: RowCount) -> String {
+    match n {
+        RowCount::Counted(n) => format!("{n} row{}", if n == 1 { "" } else { "s" }),
+        RowCount::AtLeast { at_least } => format!("at least {at_least} rows"),
+        RowCount::NotCounted => "an unknown number of rows".to_owned(),
+    }
 }

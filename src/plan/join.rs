@@ -4,14 +4,14 @@ use super::{
     RowsAtStake,
     action::{ActionId, Expect, Op, RunWhen, Until},
     build::{Waits, why},
-    preflight,
+    full, preflight,
     reason::{Code, Reason},
     start::Draft,
     world::World,
 };
 use crate::{
     desired::Object,
-    observe::{Sender, Side},
+    observe::{RowCount, Sender, Side},
     topology::{Ordinal, ReplicationName},
 };
 
@@ -44,9 +44,13 @@ impl Join<'_, '_> {
         for k in self.receivers_of_salvage() {
             for object in self.objects(k) {
                 let sides = self.world.sides(self.me, k, &object);
-                let (Side::Live(_), Side::Reset | Side::Live(_) | Side::GaveUp) = (sides.mine, sides.theirs) else {
+                let (Side::Live(_), Side::Missing | Side::Reset | Side::Live(_) | Side::GaveUp) = (sides.mine, sides.theirs)
+                else {
                     continue;
                 };
+                if !full::deliverable(self.world, self.me, k, &object) {
+                    continue;
+                }
                 let sender = self.world.replication(self.me, &object).map_or(Sender::None, |r| r.sender);
                 let text = format!(
                     "what pod {} committed and pod {k} does not have yet is delivered before it would be deleted",
@@ -82,10 +86,12 @@ impl Join<'_, '_> {
     /// (2) Both sides of every pair of the joiner: STOP, then RESET; its own side first.
     pub fn forget(&mut self, salvaged: &Salvaged) -> Vec<ActionId> {
         let mut done = Vec::new();
-        for k in self.world.seen_others(self.me).collect::<Vec<_>>() {
+        let others: Vec<_> = self.world.desired.pods.keys().copied().filter(|k| *k != self.me).collect();
+        for k in others {
             for object in self.objects(k) {
                 let flushed = salvaged.iter().find(|(name, _)| *name == object.name).map(|(_, id)| *id);
                 let mine = self.forget_side(self.me, k, &object, flushed);
+                // A pod that is not there keeps its side; its own start sees that the two disagree.
                 let theirs = self.forget_side(k, self.me, &object, mine);
                 done.extend(mine);
                 done.extend(theirs);
@@ -287,8 +293,8 @@ impl Join<'_, '_> {
         let mut synced = Vec::new();
         for object in self.objects(source) {
             let group = &self.world.desired.groups[&object.group];
-            let counted: Option<u64> =
-                rows.iter().filter(|r| group.targets.contains(&r.target)).map(|r| r.source).sum();
+            let mine = rows.iter().filter(|r| group.targets.contains(&r.target));
+            let counted = RowCount::sum(mine.map(|r| r.source)).exact();
             let op = Op::Sync { name: object.name.clone(), peer: me, parallel: group.sync_parallel, rows: counted };
             let waits = Waits::on(emptied.iter().copied(), "sync needs empty tables").and(off, "without the lock");
             synced.push(self.draft.build.add(

@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     desired::Goal,
-    observe::Side,
+    observe::{RowCount, Side},
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -130,15 +130,15 @@ pub enum Decision {
     },
 }
 
-/// Rows of one target in a full transfer. `None` = not counted.
+/// Rows of one target in a full transfer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RowsAtStake {
     /// The table or partition.
     pub target: Target,
     /// Rows that will be deleted on the joiner.
-    pub joiner: Option<u64>,
+    pub joiner: RowCount,
     /// Rows of the surviving copy.
-    pub source: Option<u64>,
+    pub source: RowCount,
 }
 
 /// A side of the joiner that cannot deliver what it holds.

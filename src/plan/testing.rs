@@ -1,6 +1,6 @@
 //! Worlds in a few words, for the planner's tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::{
     conf::{GroupId, Switch},
@@ -67,7 +67,7 @@ impl Worlds {
 
     /// A pod that answers, with all tables and no objects.
     pub fn up(mut self, pod: u8, admin: i64) -> Self {
-        let table = Table { is_table: true, primary_key: true, foreign_key: false, partitions: BTreeSet::new() };
+        let table = Table { is_table: true, primary_key: true, ..Table::default() };
         let properties = [
             ("ADMIN_MODE", admin),
             ("REPLICATION_PORT_NO", 20301),
@@ -87,6 +87,7 @@ impl Worlds {
             replications: BTreeMap::new(),
             tables: self.desired.targets().map(|t| (TableName::of(t), table.clone())).collect(),
             rows: Vec::new(),
+            clients: Vec::new(),
         };
         self.observed.pods.insert(ord(pod), PodView::Seen(Box::new(seen)));
         self
@@ -116,7 +117,7 @@ impl Worlds {
 
     pub fn rows(mut self, pod: u8, n: u64) -> Self {
         let targets: Vec<_> = self.desired.targets().cloned().collect();
-        self.pod_mut(pod).rows = targets.into_iter().map(|t| (t, n)).collect();
+        self.pod_mut(pod).rows = targets.into_iter().map(|t| (t, n.into())).collect();
         self
     }
 

@@ -9,7 +9,7 @@ use crate::{
     conf::{Config, GroupConf, Switch},
     db::DbError,
     desired::Goal,
-    observe::Side,
+    observe::{RowCount, Side},
     plan::{
         Action, ActionId, After, Approval, ApprovalClass, Code, Decision, Expect, Op, Plan, PodLine, PodState, Reason,
         RowsAtStake, RunWhen, Unsent, Until,
@@ -195,7 +195,7 @@ pub fn full_join() -> Plan {
     let rows = targets
         .into_iter()
         .zip(rows)
-        .map(|(target, (joiner, source))| RowsAtStake { target, joiner: Some(joiner), source: Some(source) })
+        .map(|(target, (joiner, source))| RowsAtStake { target, joiner: RowCount::Counted(joiner), source: RowCount::Counted(source) })
         .collect();
     let why = because(Code::NeverJoined, "both sides of AKU_REP_02 and AKU_REP_12 are at -1 or missing");
     let decision = Decision::Full { source: pod(0), because: vec![why], rows, unsent: Vec::new() };
@@ -219,7 +219,7 @@ pub fn full_join_with_losses() -> Plan {
     plan.pods[1] = line(1, PodState::Broken, "another SYSDBA session holds the only slot (ERR-41041)");
     if let Decision::Full { unsent, rows, .. } = &mut plan.decision {
         unsent.push(Unsent { name: name("AKU_REP_23"), peer: pod(3), side: Side::Live(859_070_110) });
-        rows[1].joiner = None;
+        rows[1].joiner = RowCount::NotCounted;
     }
     plan.notes.push(because(Code::MemberDown, "pod 3 is down: what it has not sent yet reaches pod 0 but not pod 2"));
     plan.approvals.extend([ApprovalClass::MemberDown, ApprovalClass::LosesUnsent].map(|class| Approval {

@@ -10,9 +10,10 @@ use super::{
     plan::{approval_flags, destroys, is_undo, rows_at_stake},
     style::visible,
     svg::svg,
-    words::{count, counted, ids, number, sentence},
+    words::{counted, ids, rows_in_all, rows_now, sentence},
 };
 use crate::{
+    observe::RowCount,
     plan::{Action, ActionId, Decision, Op, Plan, PodState, Reason, direct, saved::Saved},
     topology::Ordinal,
 };
@@ -103,8 +104,8 @@ pub(super) fn verdict(plan: &Plan) -> String {
         Decision::None { .. } => String::new(),
         Decision::CatchUp { .. } => "; catch-up, no row is deleted".to_owned(),
         Decision::Full { source, rows, unsent, .. } => {
-            let deleted = rows.iter().map(|r| r.joiner).sum::<Option<u64>>();
-            let deleted = deleted.map_or_else(|| "rows not counted".to_owned(), |n| count(n, "row") + " deleted");
+            let deleted = rows_in_all(RowCount::sum(rows.iter().map(|r| r.joiner)));
+            let deleted = deleted.map_or_else(|| "rows not counted".to_owned(), |rows| rows + " deleted");
             let lost = if unsent.is_empty() { "" } else { ", UNSENT ROWS ARE LOST" };
             format!("; full copy from pod {source}, {} emptied ({deleted}){lost}", counted(rows.len(), "target"))
         }
@@ -128,13 +129,12 @@ fn destructive(out: &mut String, plan: &Plan) {
         out.push_str("<div class=\"wide\"><table>\n<tr><th></th><th>statement</th><th>pod</th><th>rows now</th>");
         out.push_str("<th>surviving copy</th><th>its rows</th></tr>\n");
     }
-    let shown = |n: Option<u64>| n.map_or_else(|| "not counted".to_owned(), number);
     for a in &all {
         let sql = a.op.statements().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let (rows, copy, its) = match &a.op {
             Op::Truncate { target, source } => {
                 let r = rows_at_stake(plan, target);
-                (shown(r.and_then(|r| r.joiner)), format!("pod {source}"), shown(r.and_then(|r| r.source)))
+                (rows_now(r.map(|r| r.joiner)), format!("pod {source}"), rows_now(r.map(|r| r.source)))
             }
             _ => (String::new(), String::new(), String::new()),
         };

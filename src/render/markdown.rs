@@ -9,7 +9,7 @@ use super::{
     op,
     plan::{approval_flags, destroys, is_undo, rows_at_stake},
     style::visible,
-    words::{counted, number, sentence},
+    words::{counted, rows_in_all, rows_now, sentence},
 };
 use crate::{
     plan::{Action, Decision, Effect, Op, Plan, saved::Saved},
@@ -98,13 +98,12 @@ fn destructive(out: &mut String, plan: &Plan, level: Level) {
         return;
     }
     out.push_str("| | what | pod | rows now | surviving copy |\n|---|---|---|--:|---|\n");
-    let shown = |n: Option<u64>| n.map_or_else(|| "not counted".to_owned(), number);
     for a in all.iter().take(most) {
         let (what, rows, copy) = match &a.op {
             Op::Truncate { target, source } => {
                 let r = rows_at_stake(plan, target);
-                let its = r.and_then(|r| r.source).map(|n| format!(", {} rows", number(n))).unwrap_or_default();
-                (format!("TRUNCATE {target}"), shown(r.and_then(|r| r.joiner)), format!("pod {source}{its}"))
+                let its = r.and_then(|r| rows_in_all(r.source)).map(|rows| format!(", {rows}")).unwrap_or_default();
+                (format!("TRUNCATE {target}"), rows_now(r.map(|r| r.joiner)), format!("pod {source}{its}"))
             }
             other => (op::short(other), String::new(), String::new()),
         };

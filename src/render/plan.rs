@@ -10,9 +10,10 @@ use super::{
     op,
     row::{self, Row},
     style::{Doc, Line, Role},
-    words::{count, counted, ids, ids_within, number, sentence, wrap},
+    words::{counted, ids, ids_within, number, rows_in_all, rows_now, sentence, wrap},
 };
 use crate::{
+    observe::RowCount,
     plan::{
         Action, ActionId, Decision, Effect, Op, Plan, PodState, Reason, RowsAtStake, RunWhen, critical_path, direct,
     },
@@ -199,7 +200,6 @@ fn deleted_rows(doc: &mut Doc, plan: &Plan, pod: Ordinal, actions: &[&Action], l
         return;
     }
     loud(doc, format!("DELETES ROWS on pod {pod}"));
-    let shown = |n: Option<u64>| n.map_or_else(|| "not counted".to_owned(), number);
     let mut rows = vec![["", "", "rows now", "surviving copy", "its rows"].map(str::to_owned)];
     for a in actions {
         if let Op::Truncate { target, source } = &a.op {
@@ -207,9 +207,9 @@ fn deleted_rows(doc: &mut Doc, plan: &Plan, pod: Ordinal, actions: &[&Action], l
             rows.push([
                 a.id.to_string(),
                 format!("TRUNCATE {target}"),
-                shown(at_stake.and_then(|r| r.joiner)),
+                rows_now(at_stake.map(|r| r.joiner)),
                 format!("pod {source}"),
-                shown(at_stake.and_then(|r| r.source)),
+                rows_now(at_stake.map(|r| r.source)),
             ]);
         }
     }
@@ -263,8 +263,8 @@ fn why(doc: &mut Doc, plan: &Plan, width: usize) {
             (format!("Catch-up: no row of pod {pod} is deleted, the senders deliver what is missing."), because)
         }
         Decision::Full { source, because, rows, .. } => {
-            let copied = rows.iter().map(|r| r.source).sum::<Option<u64>>();
-            let copied = copied.map(|n| count(n, "row") + " in ").unwrap_or_default();
+            let copied = rows_in_all(RowCount::sum(rows.iter().map(|r| r.source)));
+            let copied = copied.map(|rows| rows + " in ").unwrap_or_default();
             (format!("Full copy from pod {source}: {copied}{}.", counted(rows.len(), "target")), because)
         }
     };
@@ -459,8 +459,8 @@ fn summary(doc: &mut Doc, plan: &Plan, width: usize) {
 
 fn rows_behind(plan: &Plan, kind: &str) -> String {
     let Decision::Full { rows, .. } = &plan.decision else { return String::new() };
-    let sum = |of: fn(&RowsAtStake) -> Option<u64>| rows.iter().map(of).sum::<Option<u64>>();
-    let said = |n: Option<u64>, what| n.map(|n| format!(" ({} {what})", count(n, "row"))).unwrap_or_default();
+    let sum = |of: fn(&RowsAtStake) -> RowCount| rows_in_all(RowCount::sum(rows.iter().map(of)));
+    let said = |rows: Option<String>, what| rows.map(|rows| format!(" ({rows} {what})")).unwrap_or_default();
     match kind {
         "TRUNCATE" => said(sum(|r| r.joiner), "deleted"),
         "sync" => said(sum(|r| r.source), "copied"),

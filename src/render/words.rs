@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::plan::ActionId;
+use crate::{observe::RowCount, plan::ActionId};
 
 /// `1,204,332`
 #[must_use]
@@ -24,6 +24,26 @@ pub fn number(n: u64) -> String {
 #[must_use]
 pub fn count(n: u64, one: &str) -> String {
     format!("{} {one}{}", number(n), if n == 1 { "" } else { "s" })
+}
+
+/// Rows of one table, for a column of numbers.
+#[must_use]
+pub fn rows_now(n: Option<RowCount>) -> String {
+    match n {
+        Some(RowCount::Counted(n)) => number(n),
+        Some(RowCount::AtLeast { at_least }) => format!("at least {}", number(at_least)),
+        Some(RowCount::NotCounted) | None => "not counted".to_owned(),
+    }
+}
+
+/// `5,020 rows`, `at least 5,020 rows`; `None` when nobody knows.
+#[must_use]
+pub fn rows_in_all(n: RowCount) -> Option<String> {
+    match n {
+        RowCount::Counted(n) => Some(count(n, "row")),
+        RowCount::AtLeast { at_least } => Some(format!("at least {}", count(at_least, "row"))),
+        RowCount::NotCounted => None,
+    }
 }
 
 /// As [`count`], for lengths.

@@ -100,7 +100,12 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
             };
             rows(&["N", "ROWS_NOW"], targets.iter().enumerate().map(count).collect::<Result<_, DbError>>()?)
         }
-        ReadSql::Properties
+        ReadSql::Facts(_)
+        | ReadSql::Properties
+        | ReadSql::Definitions
+        | ReadSql::DefinitionsOfOld
+        | ReadSql::CharacterSets
+        | ReadSql::AnyRows(_)
         | ReadSql::Replications
         | ReadSql::Tables(_)
         | ReadSql::Constraints(_)

@@ -28,10 +28,10 @@ use crate::{
 };
 
 /// Changes the world in each round, and says when it was enough.
-pub(super) type Enough = Box<dyn FnMut(&mut World, u32) -> bool + Send>;
+pub(crate) type Enough = Box<dyn FnMut(&mut World, u32) -> bool + Send>;
 
 /// What happens to a statement that a rule matches.
-pub(super) enum Then {
+pub(crate) enum Then {
     /// Refused with that native code, nothing done.
     Refuse(i32),
     /// The link goes down before the server sees it.
@@ -53,7 +53,7 @@ pub(super) enum Then {
 }
 
 /// A rule: the next statement on `pod` whose text starts with `text`, after `skip` others.
-pub(super) struct Rule {
+pub(crate) struct Rule {
     pub pod: u8,
     pub text: &'static str,
     pub skip: u32,

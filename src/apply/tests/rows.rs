@@ -54,15 +54,15 @@ fn an_unfit_source_stops_the_truncate() {
 fn a_source_that_lost_its_rows_since_the_plan_stops_the_truncate() {
     let stage = stage();
     stage.cluster.world().pod(0).rows.insert(target("T1"), 0);
-    let rows = |source| vec![RowsAtStake { target: target("T1"), joiner: Some(4), source }];
+    let rows = |source: u64| vec![RowsAtStake { target: target("T1"), joiner: 4.into(), source: source.into() }];
     let full = |source| {
         let decision = Decision::Full { source: pod(0), because: Vec::new(), rows: rows(source), unsent: Vec::new() };
         Plan { decision, ..plan(vec![act(1, 1, truncate(), &[])]) }
     };
-    assert_eq!(stage.run_plan(&full(Some(10)), |_| {}).word(1), "failed E145");
+    assert_eq!(stage.run_plan(&full(10), |_| {}).word(1), "failed E145");
     assert_eq!(stage.changes(), Vec::<String>::new());
     // Empty when planned: the plan was approved as such.
-    assert_eq!(stage.run_plan(&full(Some(0)), |_| {}).word(1), "done: 4 rows deleted, 0 on pod 0");
+    assert_eq!(stage.run_plan(&full(0), |_| {}).word(1), "done: 4 rows deleted, 0 on pod 0");
 }
 
 #[test]

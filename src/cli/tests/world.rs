@@ -86,8 +86,8 @@ impl Cluster for Fake {
     fn count(&self, observed: &mut Observed, wanted: &[(Ordinal, Vec<Target>)], _how: &Gathering) {
         for (pod, targets) in wanted {
             if let Some(PodView::Seen(p)) = observed.pods.get_mut(pod) {
-                let n = if pod.is_master() { 1_204_332 } else { 512 };
-                p.rows = targets.iter().map(|t| (t.clone(), n)).collect();
+                let n: u64 = if pod.is_master() { 1_204_332 } else { 512 };
+                p.rows = targets.iter().map(|t| (t.clone(), n.into())).collect();
             }
         }
     }

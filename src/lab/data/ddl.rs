@@ -131,7 +131,7 @@ impl Database {
     pub fn drop_table(&mut self, table: TableId) -> Result<(), Stop> {
         self.alone(table)?;
         if self.children(table).any(|(child, _)| child != table) {
-            return Err(SqlError::has_children().into());
+            return Err(SqlError::depended_on().into());
         }
         self.keep_snapshots(table);
         let entry = self.tables.remove(&table).expect("the table exists");
@@ -156,7 +156,7 @@ impl Database {
         self.alone(table)?;
         let referenced: Vec<TableId> = self.children(table).map(|(child, _)| child).filter(|c| *c != table).collect();
         if referenced.iter().any(|child| self.count(None, *child) > 0) {
-            return Err(SqlError::has_children().into());
+            return Err(SqlError::depended_on().into());
         }
         self.keep_snapshots(table);
         let mut definition = Table::clone(&self.entry(table).table);

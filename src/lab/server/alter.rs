@@ -38,8 +38,8 @@ impl Server {
             A::SetGapless(switch) => self.set_option(id, name, option::GAPLESS, *switch),
             A::SetGrouping(switch) => self.set_option(id, name, option::GROUPING, *switch),
             A::SetDdlReplicate(switch) => self.set_option(id, name, option::DDL_REPLICATE, *switch),
-            A::SetOffline(_) => self.set_option(id, name, option::OFFLINE, Switch::Enable),
-            A::UnsetOffline => self.set_option(id, name, option::OFFLINE, Switch::Disable),
+            A::SetOffline(paths) => self.set_offline(id, name, paths, Switch::Enable),
+            A::UnsetOffline => self.set_offline(id, name, &[], Switch::Disable),
             A::SetParallel(parallel) => self.set_parallel(id, name, *parallel),
             A::Start(start) => self.start(id, name, *start),
             A::QuickStart => self.quick_start(id, name),
@@ -258,6 +258,7 @@ impl Server {
         let set = object.options & bit != 0;
         let eager = object.mode == EAGER;
         let recovery = object.options & option::RECOVERY != 0;
+        let recovered = object.items.iter().any(|i| self.core.recovers(i.table));
         self.enabled()?;
         self.options_changeable(name)?;
         let refusal = match (bit, switch, set) {
@@ -271,6 +272,7 @@ impl Server {
             (option::GROUPING, Switch::Disable, false) => Some(errors::grouping_unset()),
             (option::GAPLESS, Switch::Enable, false) if eager => Some(errors::gapless_eager()),
             (option::GROUPING, Switch::Enable, false) if eager => Some(errors::grouping_eager()),
+            (option::RECOVERY, Switch::Enable, false) if recovered => Some(errors::recovers_already()),
             (option::OFFLINE, Switch::Enable, false) if eager => Some(errors::offline_eager()),
             (option::OFFLINE, Switch::Enable, false) if recovery => Some(errors::offline_recovery()),
             (_, Switch::Enable | Switch::Disable, _) => None,
@@ -286,6 +288,15 @@ impl Server {
             Switch::Disable => o.options &= !bit,
         });
         Ok(Flow::done())
+    }
+
+    /// The option and its directories.
+    fn set_offline(&mut self, id: SessionId, name: &str, paths: &[String], to: Switch) -> Result<Flow, SqlError> {
+        let flow = self.set_option(id, name, option::OFFLINE, to)?;
+        if let Flow::Answer(_) = flow {
+            self.core.objects.change(&mut self.db, name, |o| o.offline = paths.to_vec());
+        }
+        Ok(flow)
     }
 
     fn set_parallel(&mut self, id: SessionId, name: &str, parallel: ParallelOption) -> Result<Flow, SqlError> {

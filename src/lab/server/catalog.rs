@@ -6,10 +6,10 @@ use super::{
     Core,
     host::date,
     items::method_number,
-    object::{Replication, Unit},
+    object::{Replication, UNIX_DOMAIN, Unit, option},
 };
 use crate::lab::{
-    data::{Database, IndexKind, Table},
+    data::{Database, IndexKind, Table, TableId},
     sql::exec::Relation,
     value::Datum,
 };
@@ -70,7 +70,7 @@ impl Core {
     /// The catalog table of that name.
     pub(super) fn catalog_table(&self, db: &Database, name: &str) -> Option<Relation> {
         Some(match name {
-            "SYS_REPLICATIONS_" => self.replications(db),
+            "SYS_REPLICATIONS_" => self.replications(),
             "SYS_REPL_HOSTS_" => self.hosts(),
             "SYS_REPL_ITEMS_" => self.items(db),
             "SYS_USERS_" | "DBA_USERS_" => users(db),
@@ -90,7 +90,7 @@ impl Core {
                 "REPLICATED_BEGIN_SN",
                 "REPLICATED_COMMIT_SN",
             ]),
-            "SYS_REPL_OFFLINE_DIR_" => Relation::new(&["REPLICATION_NAME", "LFG_ID", "PATH"]),
+            "SYS_REPL_OFFLINE_DIR_" => self.offline_directories(),
             _ => return None,
         })
     }
@@ -100,23 +100,19 @@ impl Core {
         if self.is_2018() { &columns[..old] } else { columns }
     }
 
-    fn replications(&self, db: &Database) -> Relation {
+    fn replications(&self) -> Relation {
         let columns = self.since(&REPLICATIONS, 18);
         let mut relation = Relation::new(columns);
         for o in self.objects.iter() {
-            let mut row = self.replication_row(db, o);
+            let mut row = self.replication_row(o);
             row.truncate(columns.len());
             relation.push(row);
         }
         relation
     }
 
-    fn replication_row(&self, db: &Database, o: &Replication) -> Vec<Datum> {
-        let remote = super::object::AppliedMark::load(db, &o.name).sn;
-        let remote_xsn = match (self.is_2018(), remote) {
-            (false, _) | (true, 0) => Datum::Int(-1),
-            (true, sn) => int(sn),
-        };
+    fn replication_row(&self, o: &Replication) -> Vec<Datum> {
+        let remote_xsn = if self.is_2018() { int(o.remote_xsn) } else { Datum::Int(-1) };
         vec![
             text(&o.name),
             int(o.last_host),
@@ -147,7 +143,8 @@ impl Core {
         let mut relation = Relation::new(columns);
         let all = self.objects.iter().flat_map(|o| o.hosts.iter().map(move |h| (o, h)));
         for (o, h) in all {
-            let mut row = vec![int(h.number), text(&o.name), text(&h.host), int(h.port), text("TCP"), text("N/A")];
+            let connection = if h.host == UNIX_DOMAIN { UNIX_DOMAIN } else { "TCP" };
+            let mut row = vec![int(h.number), text(&o.name), text(&h.host), int(h.port), text(connection), text("N/A")];
             row.truncate(columns.len());
             relation.push(row);
         }
@@ -181,6 +178,21 @@ impl Core {
             }
         }
         relation
+    }
+
+    fn offline_directories(&self) -> Relation {
+        let mut relation = Relation::new(&["REPLICATION_NAME", "LFG_ID", "PATH"]);
+        for o in self.objects.iter() {
+            for (group, path) in o.offline.iter().enumerate() {
+                relation.push(vec![text(&o.name), int(group), text(path)]);
+            }
+        }
+        relation
+    }
+
+    /// Whether a table is recovered through replication.
+    pub(super) fn recovers(&self, table: TableId) -> bool {
+        self.objects.iter().any(|o| o.options & option::RECOVERY != 0 && o.items.iter().any(|i| i.table == table))
     }
 
     fn old_items(&self, db: &Database) -> Relation {
@@ -224,7 +236,7 @@ impl Core {
                 text(&t.name),
                 text("T"),
                 int(counts.get(&(t.id, None)).copied().unwrap_or(0)),
-                Datum::Int(0),
+                int(i64::from(self.recovers(t.id))),
                 Datum::Int(0),
                 Datum::Int(2),
                 text("SYS_TBS_MEM_DATA"),
@@ -270,7 +282,7 @@ impl Core {
                     Datum::Int(2),
                     text("W"),
                     int(counts.get(&(t.id, Some(p.id))).copied().unwrap_or(0)),
-                    Datum::Int(0),
+                    int(i64::from(self.recovers(t.id))),
                 ]);
             }
         }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::{
     Server, errors,
     execute::Flow,
-    object::{self, CONSISTENT, EAGER, HostRow, LAZY, NOWAIT, Replication, option},
+    object::{self, CONSISTENT, EAGER, HostRow, LAZY, NOWAIT, Replication, UNIX_DOMAIN, option},
     sessions::SessionId,
 };
 use crate::lab::{
@@ -118,7 +118,11 @@ impl Server {
             return Err(SqlError::syntax_because(""));
         }
         for pair in &def.items {
-            object.items.extend(self.new_items(pair)?);
+            let items = self.new_items(pair)?;
+            if object.options & option::RECOVERY != 0 && items.iter().any(|i| self.core.recovers(i.table)) {
+                return Err(errors::recovers_already());
+            }
+            object.items.extend(items);
         }
         if self.core.properties.get("REPLICATION_PORT_NO") == 0 {
             return Err(errors::disabled());
@@ -143,13 +147,20 @@ impl Server {
         if repeats(&object) {
             return Err(SqlError::duplicate_key());
         }
+        let now = self.db.advance_sn().0;
+        for item in &mut object.items {
+            item.invalid_max_sn = now;
+        }
         for (host, port) in def.hosts.iter().zip(ports) {
             let number = object::next_host_number(&mut self.db);
             object.hosts.push(HostRow { number, host: host.host.clone(), port: *port });
         }
+        if def.hosts.is_empty() {
+            let number = object::next_host_number(&mut self.db);
+            object.hosts.push(HostRow { number, host: UNIX_DOMAIN.to_owned(), port: 0 });
+        }
         object.last_host = object.hosts.first().map_or(0, |h| h.number);
         self.core.objects.put(&mut self.db, object);
-        self.db.advance_sn();
         self.note_replicated();
         Ok(Flow::done())
     }
@@ -175,10 +186,10 @@ impl Server {
                     }
                     object.peer_name.clone_from(peer);
                 }
+                ReplicationOption::Offline(paths) => object.offline.clone_from(paths),
                 ReplicationOption::Recovery
                 | ReplicationOption::Gapless
                 | ReplicationOption::Grouping
-                | ReplicationOption::Offline(_)
                 | ReplicationOption::DdlReplicate
                 | ReplicationOption::V6Protocol
                 | ReplicationOption::MetaLogging => {}

@@ -149,10 +149,7 @@ impl Server {
             Some(p) => Some(table.partition(p).ok_or_else(SqlError::no_partition)?.id),
             None => None,
         };
-        let (table, owner) = (table.id, table.owner.clone());
-        if owner != user && self.only_sys(id).is_err() {
-            return Err(errors::no_permission().into());
-        }
+        let table = table.id;
         let recovery = |o: &&super::object::Replication| {
             o.options & option::RECOVERY != 0 && o.items.iter().any(|i| i.table == table)
         };

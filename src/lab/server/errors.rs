@@ -106,6 +106,9 @@ pub(crate) fn has_reference(user: &str, table: &str) -> SqlError {
 pub(crate) fn no_primary_key(user: &str, table: &str) -> SqlError {
     rp(0x113, format!("A replicated table must have a primary key. ({user}.{table})"))
 }
+pub(crate) fn recovers_already() -> SqlError {
+    rp(0x114, "A table can recover only one replication.")
+}
 pub(crate) fn add_with_recovery() -> SqlError {
     rp(0x119, "An ADD TABLE statement is not allowed in recovery support replication.")
 }
@@ -270,6 +273,12 @@ pub(crate) fn no_permission() -> SqlError {
 }
 pub(crate) fn needs_privilege(privilege: &str) -> SqlError {
     SqlError::new("42000", 201_137, format!("The user must have {privilege} privilege(s) to execute this statement."))
+}
+pub(crate) fn has_privilege(user: &str, number: i64) -> SqlError {
+    SqlError::new("HY000", 201_222, format!("{user} already has privileges (Privilege ID = {number})."))
+}
+pub(crate) fn no_user_or_role() -> SqlError {
+    SqlError::new("HY000", 201_732, "User or role not found.")
 }
 pub(crate) fn admin_mode_change() -> SqlError {
     SqlError::new(

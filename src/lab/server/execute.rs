@@ -72,7 +72,9 @@ impl Server {
     }
 
     fn start_statement(&mut self, id: SessionId, sql: &str) {
-        let statement = match sql::parse(sql) {
+        let grammar = self.core.grammar();
+        let known = |statement: Statement| statement.known_since(grammar).map(|()| statement);
+        let statement = match sql::parse(sql).and_then(known) {
             Ok(statement) => statement,
             Err(error) => return self.finish(id, errors::response(&error)),
         };
@@ -134,6 +136,7 @@ impl Server {
 
     fn perform(&mut self, id: SessionId, statement: &Statement) -> Result<Flow, SqlError> {
         use Statement as S;
+        self.check_privileges(id, statement)?;
         match statement {
             S::Query(query) => self.query(id, statement, query),
             S::Insert(_) | S::Update(_) | S::Delete(_) => self.change(id, statement),
@@ -158,7 +161,7 @@ impl Server {
             }
             S::AlterSystem { property, value } => self.alter_system(id, property, value),
             S::AlterSession { property, value } => self.alter_session(id, property, value),
-            S::Checkpoint => self.alter_system_checkpoint(id),
+            S::Checkpoint => Ok(self.alter_system_checkpoint()),
             S::CloseSession { database, which } => self.close_sessions(id, database, which),
             S::CreateReplication(def) => self.create_replication(id, def),
             S::DropReplication(name) => self.drop_replication(id, name),

@@ -69,7 +69,7 @@ impl Server {
         local.clone_into(&mut sender.local);
         peer.clone_into(&mut sender.peer);
         sender.phase = Phase::Greeting { until };
-        let hello = Hello { protocol, signature, sync: sender.sync.is_some(), meta };
+        let hello = Hello { protocol, signature, sync: sender.sync.is_some(), restart: sender.restart, meta };
         self.core.send(link, &Message::Hello(Box::new(hello)));
     }
 

@@ -62,6 +62,8 @@ pub(crate) struct Hello {
     pub(crate) signature: String,
     /// A copy of rows comes first.
     pub(crate) sync: bool,
+    /// SN that it reads from.
+    pub(crate) restart: u64,
     /// What it sends, and how its tables look.
     pub(crate) meta: Meta,
 }
@@ -197,6 +199,7 @@ impl Message {
                 put_text(o, &hello.protocol);
                 put_text(o, &hello.signature);
                 o.push(u8::from(hello.sync));
+                put_u64(o, hello.restart);
                 put_bytes(o, &hello.meta.encode());
             }
             Self::Welcome { applied } => {
@@ -268,8 +271,9 @@ impl Message {
             1 => {
                 let (protocol, signature) = (take_string(b)?, take_string(b)?);
                 let sync = take_u8(b)? != 0;
+                let restart = take_u64(b)?;
                 let meta = Meta::decode(take_bytes(b)?)?;
-                Self::Hello(Box::new(Hello { protocol, signature, sync, meta }))
+                Self::Hello(Box::new(Hello { protocol, signature, sync, restart, meta }))
             }
             2 => Self::Welcome { applied: take_u64(b)? },
             3 => Self::Differs(take_string(b)?),

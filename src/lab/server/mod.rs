@@ -14,6 +14,7 @@ mod ddl;
 mod errors;
 mod execute;
 mod flush;
+mod grants;
 mod handshake;
 mod host;
 mod items;
@@ -47,7 +48,7 @@ use self::{
 use super::{
     data::Database,
     io::{Engine, Input, LinkId, Micros, Output},
-    sql::SqlError,
+    sql::{SqlError, statement::Since},
     store::Store,
 };
 
@@ -255,6 +256,14 @@ impl Core {
         match self.config.generation {
             Generation::V2018 => true,
             Generation::V7_2 => false,
+        }
+    }
+
+    /// Which words this build knows.
+    fn grammar(&self) -> Since {
+        match self.config.generation {
+            Generation::V2018 => Since::Always,
+            Generation::V7_2 => Since::V72,
         }
     }
 

@@ -22,6 +22,8 @@ pub(crate) const NOWAIT: i64 = 10;
 pub(crate) const CONSISTENT: i64 = 12;
 /// FOR ANALYSIS in ROLE.
 pub(crate) const ANALYSIS: i64 = 1;
+/// HOST_IP and CONN_TYPE of a replication that is read over a socket file.
+pub(crate) const UNIX_DOMAIN: &str = "UNIX_DOMAIN";
 
 /// Bits of OPTIONS.
 pub(crate) mod option {
@@ -83,6 +85,10 @@ pub(crate) struct Replication {
     pub(crate) remote_fault: Option<Micros>,
     pub(crate) give_up: Option<(Micros, u64)>,
     pub(crate) last_host: u64,
+    /// REMOTE_XSN as the 2018 build keeps it: how far the peer's sender was when it last ended or finished a copy.
+    pub(crate) remote_xsn: u64,
+    /// Directories of the OFFLINE option.
+    pub(crate) offline: Vec<String>,
     pub(crate) hosts: Vec<HostRow>,
     pub(crate) items: Vec<Item>,
 }
@@ -133,6 +139,9 @@ impl Replication {
             put_text(o, &host.host);
             put_u64(o, u64::from(host.port));
         }
+        put_u64(o, self.remote_xsn);
+        put_u64(o, self.offline.len() as u64);
+        self.offline.iter().for_each(|path| put_text(o, path));
         out
     }
 
@@ -156,6 +165,9 @@ impl Replication {
             Some(HostRow { number, host, port: u16::try_from(take_u64(b)?).ok()? })
         };
         let hosts = (0..count).map(|_| host(b)).collect::<Option<_>>()?;
+        let remote_xsn = take_u64(b)?;
+        let count = take_u64(b)?;
+        let offline = (0..count).map(|_| take_string(b)).collect::<Option<_>>()?;
         let name = name.to_owned();
         let items = Vec::new();
         Some(Self {
@@ -172,6 +184,8 @@ impl Replication {
             remote_fault,
             give_up,
             last_host,
+            remote_xsn,
+            offline,
             hosts,
             items,
         })
@@ -295,9 +309,9 @@ impl Objects {
     }
 }
 
-/// The next HOST_NO.
+/// The next HOST_NO; the first one is 2 (transcripts `*_01_lifecycle`).
 pub(crate) fn next_host_number(db: &mut Database) -> u64 {
-    let last = db.meta(HOST_NUMBER).and_then(|mut b| take_u64(&mut b)).unwrap_or(0);
+    let last = db.meta(HOST_NUMBER).and_then(|mut b| take_u64(&mut b)).unwrap_or(1);
     let mut bytes = Vec::new();
     put_u64(&mut bytes, last + 1);
     db.put_meta(HOST_NUMBER, bytes);
@@ -333,6 +347,8 @@ mod tests {
             xsn: Some(7),
             mode: EAGER,
             give_up: Some((5, 6)),
+            remote_xsn: 11,
+            offline: vec!["/logs".to_owned()],
             hosts: vec![HostRow { number: 3, host: "10.0.0.1".to_owned(), port: 20_301 }],
             items: vec![Item {
                 table: TableId(1),

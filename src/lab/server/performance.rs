@@ -25,13 +25,14 @@ pub(super) fn text(t: &str) -> Datum {
     Datum::from(t)
 }
 
-const VIEWS: [&str; 25] = [
+const VIEWS: [&str; 26] = [
     "V$DATABASE",
     "V$INSTANCE",
     "V$LFG",
     "V$LOCK",
     "V$LOCK_STATEMENT",
     "V$LOCK_WAIT",
+    "V$NLS_PARAMETERS",
     "V$PROPERTY",
     "V$REPEXEC",
     "V$REPGAP",
@@ -62,6 +63,7 @@ impl Core {
             "V$INSTANCE" => self.instance(),
             "V$DATABASE" => self.database(),
             "V$SESSION" => self.session_view(),
+            "V$NLS_PARAMETERS" => self.nls_parameters(),
             "V$SESSIONMGR" => self.session_manager(),
             "V$STATEMENT" => self.statements(),
             "V$TRANSACTION" => self.transactions(db),
@@ -79,7 +81,7 @@ impl Core {
             "V$REPRECEIVER" | "V$REPRECEIVER_PARALLEL" => self.repreceiver(),
             "V$REPRECEIVER_TRANSTBL" => self.receiver_transactions(),
             "V$REPLOGBUFFER" => Relation::new(&["REP_NAME", "BUFFER_MIN_SN", "READ_SN", "BUFFER_MAX_SN"]),
-            "V$REPOFFLINE_STATUS" => Relation::new(&["REP_NAME", "STATUS", "SUCCESS_TIME"]),
+            "V$REPOFFLINE_STATUS" => self.offline_status(),
             "V$REPRECOVERY" => Relation::new(&["REP_NAME", "STATUS", "START_XSN", "XSN", "END_XSN"]),
             _ => return None,
         })
@@ -169,6 +171,16 @@ impl Core {
                 Datum::Null,
                 Datum::Null,
             ]);
+        }
+        relation
+    }
+
+    /// The database's character sets, for each session.
+    fn nls_parameters(&self) -> Relation {
+        let mut relation =
+            Relation::new(&["SESSION_ID", "NLS_USE", "NLS_CHARACTERSET", "NLS_NCHAR_CHARACTERSET", "NLS_COMP"]);
+        for s in self.sessions.iter() {
+            relation.push(vec![int(s.id), text("UTF8"), text("UTF8"), text("UTF16"), text("BINARY")]);
         }
         relation
     }

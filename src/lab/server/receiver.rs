@@ -140,7 +140,7 @@ impl Server {
                 work: VecDeque::new(),
                 blocked_until: None,
                 retry: false,
-                apply_xsn: i64::try_from(applied).unwrap_or(i64::MAX),
+                apply_xsn: i64::try_from(applied.max(hello.restart)).unwrap_or(i64::MAX),
                 applied,
                 inserts: Counter::default(),
                 updates: Counter::default(),
@@ -279,6 +279,14 @@ impl Server {
         }
     }
 
+    /// The catalog of the 2018 build remembers how far the peer's sender was.
+    fn note_remote_xsn(&mut self, name: &str, receiver: &Receiver) {
+        let reached = u64::try_from(receiver.apply_xsn).unwrap_or(0);
+        if self.core.is_2018() {
+            self.core.objects.change(&mut self.db, name, |o| o.remote_xsn = reached);
+        }
+    }
+
     fn work(&mut self, name: &str, receiver: &mut Receiver, work: Work) -> Progress {
         match work {
             Work::Changes { batch, done } => self.apply_batch(name, receiver, batch, done),
@@ -291,11 +299,15 @@ impl Server {
                 self.end_item(receiver);
                 let failed = receiver.intake.failed;
                 receiver.refused_copy = failed;
+                if !failed {
+                    self.note_remote_xsn(name, receiver);
+                }
                 receiver.intake = Intake::default();
                 self.core.send(receiver.link, &Message::SyncResult { failed });
                 Progress::Done
             }
             Work::Stop => {
+                self.note_remote_xsn(name, receiver);
                 self.core.send(receiver.link, &Message::Stopped);
                 Progress::Ended
             }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Core,
-    object::{EAGER, NOWAIT},
+    object::{EAGER, NOWAIT, option},
     performance::{int, text},
     sender::{EagerState, Phase, Sender},
 };
@@ -28,6 +28,15 @@ impl Core {
     fn visible_senders(&self) -> impl Iterator<Item = &Sender> {
         let enabled = self.properties.get("REPLICATION_PORT_NO") != 0;
         self.senders.values().filter(move |s| enabled && s.status_visible())
+    }
+
+    /// A row for each replication with the OFFLINE option, started or not.
+    pub(super) fn offline_status(&self) -> Relation {
+        let mut relation = Relation::new(&["REP_NAME", "STATUS", "SUCCESS_TIME"]);
+        for o in self.objects.iter().filter(|o| o.options & option::OFFLINE != 0) {
+            relation.push(vec![text(&o.name), Datum::Int(0), Datum::Int(0)]);
+        }
+        relation
     }
 
     pub(super) fn executor(&self) -> Relation {

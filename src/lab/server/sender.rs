@@ -218,7 +218,7 @@ impl Sender {
             open: BTreeMap::new(),
             unacked: VecDeque::new(),
             skip: BTreeSet::new(),
-            commit_xsn: 0,
+            commit_xsn: restart,
             read_count: 0,
             send_count: 0,
             seen: 0,

@@ -1,8 +1,6 @@
-//! Users: CREATE, ALTER, DROP, GRANT, REVOKE.
-//!
-//! It decides who may do that; privileges are accepted and not kept, because the lab has one table owner in practice.
+//! Users: CREATE, ALTER, DROP. Who may do that, and GRANT and REVOKE, is decided in `grants`.
 
-use super::{Server, errors, execute::Flow, sessions::SessionId};
+use super::{Server, errors, execute::Flow, grants, sessions::SessionId};
 use crate::lab::{
     data::Stop,
     sql::{SqlError, Statement},
@@ -10,25 +8,15 @@ use crate::lab::{
 
 impl Server {
     pub(super) fn user_statement(&mut self, id: SessionId, statement: &Statement) -> Result<Flow, SqlError> {
-        let own = self.core.sessions.get(id).map(|s| s.user.clone()).unwrap_or_default();
-        let sys = self.only_sys(id).is_ok();
-        let need = |privilege: &str| if sys { Ok(()) } else { Err(errors::needs_privilege(privilege)) };
         match statement {
             Statement::CreateUser { name, password } => {
-                need("CREATE_USER")?;
                 self.db.create_user(name, password)?;
+                grants::grant_defaults(&mut self.db, name);
             }
-            Statement::AlterUser { name, password } => {
-                if *name != own {
-                    need("ALTER_USER")?;
-                }
-                self.db.alter_user(name, password)?;
-            }
-            Statement::DropUser { name, cascade } => {
-                need("DROP_USER")?;
-                self.drop_user(name, *cascade)?;
-            }
-            _ if !sys => return Err(errors::no_permission()),
+            Statement::AlterUser { name, password } => self.db.alter_user(name, password)?,
+            Statement::DropUser { name, cascade } => self.drop_user(name, *cascade)?,
+            Statement::Grant(what) => return self.grant(id, what),
+            Statement::Revoke(what) => return self.revoke(id, what),
             _ => {}
         }
         Ok(Flow::done())
@@ -44,7 +32,10 @@ impl Server {
             return Err(errors::ddl_never());
         }
         match self.db.drop_user(name) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                grants::forget(&mut self.db, name);
+                Ok(())
+            }
             Err(Stop::Error(error)) => Err(error),
             Err(Stop::Blocked(_) | Stop::Wait) => Err(SqlError::lock_timeout()),
         }

@@ -144,6 +144,12 @@ impl Sim {
         self.clients[client.0].inbox.pop_front()
     }
 
+    /// Whether [`Sim::take`] would find an answer.
+    #[must_use]
+    pub fn has_answer(&self, client: ClientId) -> bool {
+        !self.clients[client.0].inbox.is_empty()
+    }
+
     /// Runs the simulation until the next answer is there.
     pub fn wait(&mut self, client: ClientId) -> Response {
         self.run_until(PATIENCE, |sim| !sim.clients[client.0].inbox.is_empty());

@@ -17,6 +17,7 @@ pub use net::{Rng, Rules};
 pub use player::SimPlayer;
 
 use crate::lab::{
+    data::Database,
     io::{ConnId, DialFailure, Engine, Input, LinkId, Micros, Output},
     server::{PodConfig, Server},
     store::MemoryStore,
@@ -186,6 +187,12 @@ impl Sim {
     #[must_use]
     pub fn is_up(&self, pod: usize) -> bool {
         self.pods[pod].engine.is_some()
+    }
+
+    /// What a running pod holds; nothing happens by looking.
+    #[must_use]
+    pub fn database(&self, pod: usize) -> Option<&Database> {
+        self.pods[pod].engine.as_ref().map(Server::database)
     }
 
     /// Ends one cut; held messages arrive.

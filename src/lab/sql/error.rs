@@ -95,22 +95,22 @@ impl SqlError {
         Self::new("HY000", 200_765, "Duplicate user or role names. The user name already exists in the database.")
     }
 
-    /// CREATE TABLE of an existing name.
+    /// 31022: CREATE TABLE of an existing name.
     #[must_use]
     pub fn table_exists() -> Self {
-        Self::new("42S01", 200_737, "Duplicate object names. The object name already exists in the database.")
+        Self::new("42S01", 200_738, "The name is already used by an existing object.")
     }
 
-    /// No such partition of the table.
+    /// 3125B: no such partition of the table.
     #[must_use]
     pub fn no_partition() -> Self {
-        Self::new("HY000", 201_267, "Partition not found. ")
+        Self::new("HY000", 201_307, "The table partition does not exist. ")
     }
 
-    /// No such index.
+    /// 31014: no such index.
     #[must_use]
     pub fn no_index() -> Self {
-        Self::new("42S12", 200_738, "Index not found ")
+        Self::new("42S12", 200_724, "Index not found")
     }
 
     /// No such function, or called with the wrong number of arguments.
@@ -131,16 +131,22 @@ impl SqlError {
         Self::new("23000", 200_820, "Unable to insert (or update) NULL into NOT NULL column.")
     }
 
+    /// 3102A: DDL on a table that a foreign key refers to.
+    #[must_use]
+    pub fn depended_on() -> Self {
+        Self::new("HY000", 200_746, "A foreign key constraint depends on the table or column.")
+    }
+
     /// A row of a child table without its parent row.
     #[must_use]
     pub fn no_parent() -> Self {
         Self::new("23000", 200_822, "The foreign key value does not match any parent key.")
     }
 
-    /// A parent row, or a parent table, that child rows refer to.
+    /// A parent row that child rows refer to.
     #[must_use]
     pub fn has_children() -> Self {
-        Self::new("23000", 200_823, "The row or table is referenced by a foreign key.")
+        Self::new("23000", 200_823, "The row is referenced by a foreign key.")
     }
 
     /// 31055: UPDATE of a primary key column of a replicated table.
@@ -207,10 +213,10 @@ impl SqlError {
         Self::new("42000", 200_801, "The expression is not a GROUP BY expression. ")
     }
 
-    /// A column name twice in one table.
+    /// 31023: a column name twice in one table.
     #[must_use]
     pub fn duplicate_column() -> Self {
-        Self::new("42S21", 200_739, "Duplicate column name ")
+        Self::new("42S21", 200_739, "Duplicate column name : ")
     }
 
     /// A column that a key or an index needs.

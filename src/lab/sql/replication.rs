@@ -262,8 +262,29 @@ fn flush(c: &mut Cursor<'_>) -> Result<Flush, SqlError> {
     Ok(Flush { until, wait_s })
 }
 
+/// Options that came with 7.2.
+fn is_new(option: &ReplicationOption) -> bool {
+    use ReplicationOption as O;
+    match option {
+        O::DdlReplicate | O::V6Protocol | O::MetaLogging => true,
+        O::Recovery | O::Gapless | O::Grouping | O::Offline(_) | O::Parallel(_) | O::Local(_) => false,
+    }
+}
+
 impl Statement {
-    /// Which builds know these words: an older one answers 31001.
+    /// What a build answers that does not know these words yet: 31001, and 312B1 when the only new word is an option.
+    ///
+    /// # Errors
+    /// See above; never for a build that knows everything.
+    pub fn known_since(&self, build: Since) -> Result<(), SqlError> {
+        match self {
+            _ if self.since() <= build => Ok(()),
+            Self::CreateReplication(create) if create.options.iter().any(is_new) => Err(SqlError::unknown_option()),
+            _ => Err(SqlError::syntax_because("")),
+        }
+    }
+
+    /// Which builds know these words.
     #[must_use]
     pub fn since(&self) -> Since {
         let newer = match self {
@@ -272,10 +293,7 @@ impl Statement {
                     || create.purpose == Some(Purpose::AnalysisPropagation)
                     || create.items.is_empty()
                     || create.hosts.iter().any(|h| h.using.is_some())
-                    || create.options.iter().any(|o| {
-                        use ReplicationOption::{DdlReplicate, MetaLogging, V6Protocol};
-                        matches!(o, DdlReplicate | V6Protocol | MetaLogging)
-                    })
+                    || create.options.iter().any(is_new)
             }
             Self::AlterReplication { action, .. } => match &**action {
                 Action::AddHost(host) | Action::DropHost(host) | Action::SetHost(host) => host.using.is_some(),

@@ -51,7 +51,7 @@ fn first_start_of_a_slave_is_a_full_join() {
     );
     let Decision::Full { because, rows, .. } = &plan.decision else { panic!("{:?}", plan.decision) };
     assert_eq!(codes(because), [Code::NeverJoined]);
-    assert_eq!(rows[0].source, Some(10));
+    assert_eq!(rows[0].source, 10.into());
     assert_eq!(plan.approvals, [], "no rows are deleted, so nothing needs approval");
 }
 

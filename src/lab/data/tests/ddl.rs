@@ -100,10 +100,10 @@ fn names() {
     let (c, u) = (["C".to_owned()], ["U".to_owned()]);
     assert_eq!(code(db.create_index(t, "X", &c, IndexKind::UniqueIndex)), 69_720);
     db.create_index(t, "X", &c, IndexKind::Plain).unwrap();
-    assert_eq!(code(db.create_index(t, "X", &u, IndexKind::Plain)), 200_737);
+    assert_eq!(code(db.create_index(t, "X", &u, IndexKind::Plain)), 200_738);
     assert_eq!(db.table_of_index("SYS", "X").map(|t| t.id), Some(t));
     db.drop_index("SYS", "X").unwrap();
-    assert_eq!(code(db.drop_index("SYS", "X")), 200_738);
+    assert_eq!(code(db.drop_index("SYS", "X")), 200_724);
     db.drop_table(t).unwrap();
     assert!(db.find_table_by_id(t).is_none());
 }

@@ -162,8 +162,8 @@ fn foreign_keys() {
     assert_eq!(code(db.delete(a, t, &key(1))), 200_823);
     db.delete(a, t, &key(2)).unwrap();
     db.commit(a);
-    assert_eq!(code(db.truncate(t, None)), 200_823);
-    assert_eq!(code(db.drop_table(t)), 200_823);
+    assert_eq!(code(db.truncate(t, None)), 200_746);
+    assert_eq!(code(db.drop_table(t)), 200_746);
     db.drop_table(child).unwrap();
     db.drop_table(t).unwrap();
 }

@@ -3,6 +3,7 @@
 use super::{BOTH, TABLE, native, ok, pods};
 use crate::{
     db::{
+        facts::Facts,
         sql::{ChangeSql, FlushUntil, ReadSql},
         wire::Response,
     },
@@ -31,7 +32,16 @@ fn reads() -> Vec<ReadSql> {
         ReadSql::SyncProgress,
         ReadSql::Tables(sys.clone()),
         ReadSql::Constraints(sys.clone()),
-        ReadSql::Partitions(sys),
+        ReadSql::Partitions(sys.clone()),
+        ReadSql::Columns(sys.clone()),
+        ReadSql::KeyColumns(sys.clone()),
+        ReadSql::Facts(Facts::Streams),
+        ReadSql::Facts(Facts::Tables(sys.clone())),
+        ReadSql::Facts(Facts::Columns(sys)),
+        ReadSql::Definitions,
+        ReadSql::DefinitionsOfOld,
+        ReadSql::CharacterSets,
+        ReadSql::AnyRows(vec![target("T1", None), target("T2", Some("P1")), target("T2", None)]),
         ReadSql::Sessions,
         ReadSql::SessionId,
         ReadSql::OpenWriters,

@@ -1,0 +1,89 @@
+//! The same life, stopped after each of its statements in turn: killed, or asked to stop. The next run converges.
+
+use std::collections::BTreeSet;
+
+use super::{
+    life::{Ended, Life, Shape},
+    stage::Cut,
+};
+use crate::{conf::Switch, lab::server::Generation};
+
+fn begin(generation: Generation, reset_at_end: Switch) -> Life {
+    let shape = Shape {
+        generation,
+        pods: 3,
+        groups: 2,
+        tables: 2,
+        flush_at_end: Switch::On,
+        reset_at_end,
+        flush_at_start: Switch::On,
+    };
+    let mut life = Life::new(7, shape);
+    for p in 0..2 {
+        let ended = life.start(p, Cut::Never);
+        assert!(matches!(ended, Ended::Done), "{}", life.told(&format!("{ended:?}")));
+        life.write(p);
+    }
+    life.stale_rows(2);
+    life
+}
+
+/// Plays `scene` with a cut after 1, 2, 3 .. statements, until it runs to its end; how many that were.
+fn every(scene: fn(Cut) -> (Life, Ended), cut: fn(u64) -> Cut) -> u64 {
+    for n in 1..200 {
+        let (mut life, ended) = scene(cut(n));
+        let over = matches!(ended, Ended::Done | Ended::Nothing);
+        assert!(matches!(ended, Ended::Done | Ended::Nothing | Ended::Incomplete(_)), "{n} {}", life.told(""));
+        let reached = life.settle(&BTreeSet::new());
+        assert_eq!(reached.len(), 3, "{}", life.told(&format!("cut {n}: some pod was refused")));
+        if over {
+            return n;
+        }
+    }
+    panic!("it never runs to its end")
+}
+
+fn join(cut: Cut) -> (Life, Ended) {
+    let mut life = begin(Generation::V7_2, Switch::On);
+    let ended = life.start(2, cut);
+    (life, ended)
+}
+
+fn leave(cut: Cut) -> (Life, Ended) {
+    let mut life = begin(Generation::V2018, Switch::On);
+    assert!(matches!(life.start(2, Cut::Never), Ended::Done), "{}", life.told(""));
+    life.write(2);
+    let ended = life.end(2, cut);
+    life.kill(2);
+    (life, ended)
+}
+
+fn come_back(cut: Cut) -> (Life, Ended) {
+    let mut life = begin(Generation::V7_2, Switch::Off);
+    assert!(matches!(life.start(2, Cut::Never), Ended::Done), "{}", life.told(""));
+    life.write(2);
+    life.stage.lock().pump(50_000);
+    life.kill(2);
+    life.stage.lock().pump(50_000);
+    life.boot(2);
+    let ended = life.start(2, cut);
+    (life, ended)
+}
+
+#[test]
+fn a_join_can_be_stopped_anywhere() {
+    assert!(every(join, Cut::Kill) > 20);
+    assert!(every(join, Cut::Signal) > 20);
+}
+
+#[test]
+fn an_end_can_be_stopped_anywhere() {
+    assert!(every(leave, Cut::Kill) > 10);
+    assert!(every(leave, Cut::Signal) > 10);
+}
+
+#[test]
+fn a_return_can_be_stopped_anywhere() {
+    assert!(every(come_back, Cut::Kill) > 4);
+    assert!(every(come_back, Cut::Signal) > 4);
+}

@@ -1,0 +1,482 @@
+//! What happens to a cluster: runs of ours, writers, kills, lost volumes, meddling by hand; and what must hold when it is
+//! left alone again.
+//!
+//! Rows *in doubt* are not expected anywhere: those of which no client was told whether they were committed, and those
+//! that were nowhere else when their only volume was wiped, their objects were cleaned away, or somebody's hand forgot a
+//! position. Everything else that a writer was told is committed must be on every member in the end.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::{
+    stage::{Cut, Stage},
+    writer::{Place, Style, Writer},
+};
+use crate::{
+    apply::{Context, Limits, Outcome, Report, Retry, single},
+    conf::{GroupId, Switch},
+    db::{Login, Privilege, wire::Response},
+    desired::{Desired, Goal},
+    lab::{
+        server::Generation,
+        sim::{ClientId, Rng},
+    },
+    observe::{self, Gathering, MarkerView, Observed},
+    plan::{self, Approval, ApprovalClass, Plan, Refusal, RefusalKind, testing},
+    topology::Target,
+};
+
+/// What a life begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub generation: Generation,
+    pub pods: u8,
+    pub groups: u8,
+    pub tables: usize,
+    pub flush_at_end: Switch,
+    pub reset_at_end: Switch,
+    pub flush_at_start: Switch,
+}
+
+/// How a run of ours ended.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// There was nothing to do.
+    Nothing,
+    /// Everything was done.
+    Done,
+    /// It was begun and not finished: which actions, in words.
+    Incomplete(String),
+    /// The planner refused.
+    Refused(Refusal),
+    /// It needs a yes that this test never gives.
+    Unapproved(Vec<Approval>),
+}
+
+pub struct Life {
+    pub stage: Stage,
+    pub shape: Shape,
+    pub rng: Rng,
+    /// Pods whose start finished, and that did not end, lose their volume or get cleaned since.
+    pub joined: BTreeSet<usize>,
+    /// Pods that joined with the volume that they have.
+    copies: BTreeSet<usize>,
+    pub doubt: BTreeSet<Place>,
+    /// Members whose objects somebody touched by hand since: nobody writes there before they were started again.
+    touched: BTreeSet<usize>,
+    /// Pod 0 lost its volume. It may come up empty while nobody who knows better is there, and a new cluster begins; what
+    /// the old one promised is then on the pods that refuse to join it, and no longer expected of members.
+    new_line: bool,
+    slots: Vec<ClientId>,
+    number: i64,
+}
+
+fn pod(p: usize) -> crate::topology::Ordinal {
+    testing::ord(u8::try_from(p).expect("a few pods"))
+}
+
+impl Life {
+    pub fn new(seed: u64, shape: Shape) -> Self {
+        let stage = Stage::new(seed, shape.generation, usize::from(shape.pods), shape.tables);
+        let life = Self {
+            stage,
+            shape,
+            rng: Rng::new(seed ^ 0x5eed),
+            joined: BTreeSet::new(),
+            copies: BTreeSet::new(),
+            doubt: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            new_line: false,
+            slots: Vec::new(),
+            number: 0,
+        };
+        for p in 0..life.pods() {
+            life.create_tables(p);
+        }
+        let mut inner = life.stage.lock();
+        for t in 1..=shape.tables {
+            for key in 1..=4 {
+                inner.by_hand(0, &format!("INSERT INTO T{t} VALUES ({key}, 'heirloom')"));
+                inner.heirlooms.insert((t, key), "heirloom".to_owned());
+            }
+        }
+        inner.log.clear();
+        drop(inner);
+        life
+    }
+
+    pub fn pods(&self) -> usize {
+        usize::from(self.shape.pods)
+    }
+
+    pub fn create_tables(&self, p: usize) {
+        let mut inner = self.stage.lock();
+        for t in 1..=self.shape.tables {
+            inner.by_hand(p, &format!("CREATE TABLE T{t} (I1 INTEGER PRIMARY KEY, C2 VARCHAR(20))"));
+        }
+    }
+
+    /// Rows that nobody else has, on a pod that is not a member.
+    pub fn stale_rows(&self, p: usize) {
+        let mut inner = self.stage.lock();
+        for t in 1..=self.shape.tables {
+            let key = 900_000_000 + p;
+            inner.by_hand(p, &format!("INSERT INTO T{t} VALUES ({key}, 'stale')"));
+            inner.by_hand(p, &format!("INSERT INTO T{t} VALUES (1, 'other')"));
+        }
+    }
+
+    pub fn desired(&self, goal: Goal) -> Desired {
+        let mut desired = testing::desired(goal, self.shape.pods, self.shape.groups);
+        for (GroupId(g), group) in &mut desired.groups {
+            let mine = (1..=self.shape.tables).filter(|t| (t - 1) % usize::from(self.shape.groups) == usize::from(*g));
+            group.targets = mine.map(|t| testing::target(&format!("T{t}"))).collect::<Vec<Target>>();
+        }
+        desired.flush_timeout_at_start = 10;
+        desired.flush_at_start = self.shape.flush_at_start;
+        desired.flush_at_end = self.shape.flush_at_end;
+        desired.reset_at_end = self.shape.reset_at_end;
+        desired
+    }
+
+    fn login() -> Login {
+        Login {
+            privilege: Privilege::Normal,
+            connect_timeout: Duration::from_secs(3),
+            query_timeout: Some(Duration::from_secs(60)),
+            silence_timeout: None,
+            app_info: "aku".to_owned(),
+        }
+    }
+
+    /// A look at every pod, with the counts that the plan hangs on.
+    pub fn observe(&self, desired: &Desired) -> Observed {
+        let connector = self.stage.connector();
+        let how = Gathering { login: Self::login(), marker: MarkerView::Elsewhere };
+        let views = desired.pods.keys().map(|p| (*p, observe::look(&*connector, *p, desired, &how)));
+        let mut observed = Observed { pods: views.collect(), marker: MarkerView::Elsewhere };
+        for (p, targets) in plan::row_questions(desired, &observed) {
+            let counts = observe::count_on(&*connector, p, &targets, &how);
+            observe::note_counts(&mut observed, p, counts);
+        }
+        observed
+    }
+
+    pub fn plan(&self, goal: Goal) -> Result<Plan, Refusal> {
+        let desired = self.desired(goal);
+        let made = plan::make(&desired, &self.observe(&desired));
+        // Sessions of the look are closed a moment later.
+        self.stage.lock().pump(2_000);
+        made
+    }
+
+    /// Looks, plans, applies.
+    pub fn run(&mut self, goal: Goal, cut: Cut) -> Ended {
+        self.stage.say(format!("=== {} {} ({cut:?})", goal.word(), goal.pod()));
+        let ended = self.try_run(goal, cut);
+        let text = match &ended {
+            Ended::Refused(r) => {
+                assert_ne!(r.kind, RefusalKind::OurBug, "{}", self.told(&format!("{r:#?}")));
+                format!("refused: {}", r.because[0].text)
+            }
+            Ended::Incomplete(which) => format!("incomplete:{which}"),
+            Ended::Unapproved(which) => format!("not approved: {which:?}"),
+            Ended::Nothing => "nothing to do".to_owned(),
+            Ended::Done => "done".to_owned(),
+        };
+        self.stage.say(text);
+        let broken = self.stage.lock().broken.clone();
+        assert!(broken.is_empty(), "{}", self.told(&broken.join("\n")));
+        ended
+    }
+
+    fn try_run(&mut self, goal: Goal, cut: Cut) -> Ended {
+        let plan = match self.plan(goal) {
+            Err(refusal) => return Ended::Refused(refusal),
+            Ok(plan) if plan.is_empty() => return Ended::Nothing,
+            Ok(plan) => plan,
+        };
+        let given = |a: &&Approval| {
+            !matches!(a.class, ApprovalClass::DeletesRows | ApprovalClass::RemovesDefinition)
+        };
+        let open: Vec<_> = plan.approvals.iter().filter(given).cloned().collect();
+        if !open.is_empty() {
+            return Ended::Unapproved(open);
+        }
+        let context = Context {
+            connector: self.stage.connector(),
+            login: Self::login(),
+            retry: Retry { count: 1, delay: Duration::from_millis(100), seed: 1 },
+            deadline: None,
+            marker: None,
+            lock: None,
+            witness: None,
+            clock: self.stage.clock(),
+            limits: Limits::default(),
+        };
+        let stop = self.stage.begin(cut);
+        let rng = &mut self.rng;
+        let mut pick = |n: usize| usize::try_from(rng.below(n as u64)).unwrap_or(0);
+        let report = single::run(&plan, &context, &stop, &mut pick);
+        self.stage.end();
+        if report.complete() { Ended::Done } else { Ended::Incomplete(self.what_failed(&plan, &report)) }
+    }
+
+    fn what_failed(&self, plan: &Plan, report: &Report) -> String {
+        let mut text = String::new();
+        for (id, outcome) in &report.outcomes {
+            if let Outcome::Failed(e) | Outcome::Unknown(e) = outcome {
+                let op = plan.action(*id).map(|a| format!("{:?}", a.op)).unwrap_or_default();
+                text.push_str(&format!("\n  {id} {op}: {} {} {:?}", e.code, e.meaning, e.error));
+                assert_ne!(e.code, "E100", "{}", self.told(&text));
+            }
+        }
+        text
+    }
+
+    /// A start; a pod whose start finished is a member, and gets a writer now and then.
+    pub fn start(&mut self, p: usize, cut: Cut) -> Ended {
+        let ended = self.run(Goal::Start(pod(p)), cut);
+        if matches!(ended, Ended::Done | Ended::Nothing) && self.stage.lock().sim.is_up(p) {
+            self.joined.insert(p);
+            self.copies.insert(p);
+            self.touched.remove(&p);
+        }
+        ended
+    }
+
+    /// A writer on a member.
+    pub fn write(&mut self, p: usize) {
+        if self.touched.contains(&p) {
+            return;
+        }
+        self.number += 1;
+        let style = if self.rng.percent(50) { Style::Autocommit } else { Style::Transactions };
+        let tables = self.shape.tables;
+        let mut inner = self.stage.lock();
+        if let Some(writer) = Writer::new(&mut inner.sim, p, self.number, tables, style) {
+            inner.say(format!("writer {} on {p} ({style:?})", self.number));
+            inner.writers.push(writer);
+        }
+    }
+
+    /// Nobody writes on that pod any more.
+    pub fn still(&mut self, p: usize) {
+        let mut inner = self.stage.lock();
+        for writer in inner.writers.iter_mut().filter(|w| w.pod == p) {
+            writer.rest();
+        }
+        inner.pump(1_000_000);
+        let inner = &mut *inner;
+        for writer in inner.writers.iter_mut().filter(|w| w.pod == p && w.alive) {
+            writer.close(&mut inner.sim);
+        }
+        inner.pump(1_000);
+    }
+
+    pub fn end(&mut self, p: usize, cut: Cut) -> Ended {
+        let ended = self.run(Goal::End(pod(p)), cut);
+        if !matches!(ended, Ended::Nothing | Ended::Refused(_)) {
+            self.joined.remove(&p);
+        }
+        ended
+    }
+
+    pub fn clean(&mut self, p: usize, cut: Cut) -> Ended {
+        // Without pod 0 nobody is joined with anybody: the others' positions towards it go too, and what they write from
+        // then on is theirs alone until a new cluster is made.
+        let concerned: Vec<_> = if p == 0 { (0..self.pods()).collect() } else { vec![p] };
+        for k in &concerned {
+            self.still(*k);
+        }
+        let ended = self.run(Goal::Clean(pod(p)), cut);
+        for k in concerned {
+            self.forgotten(k);
+            self.touched.insert(k);
+        }
+        self.joined.remove(&p);
+        ended
+    }
+
+    /// What only `p` has will not reach the others any more: rows that were written there and are not the same on every
+    /// other copy.
+    pub fn forgotten(&mut self, p: usize) {
+        let mut inner = self.stage.lock();
+        let mine = inner.contents(p);
+        let others: Vec<_> = self.copies.iter().filter(|k| **k != p).map(|k| inner.contents(*k)).collect();
+        let places: BTreeSet<Place> = inner.writers.iter().filter(|w| w.pod == p).flat_map(|w| &w.touched).copied().collect();
+        for place in places {
+            if others.is_empty() || others.iter().any(|held| held.get(&place) != mine.get(&place)) {
+                self.doubt.insert(place);
+            }
+        }
+    }
+
+    pub fn kill(&mut self, p: usize) {
+        self.stage.say(format!("--- pod {p} is killed"));
+        self.stage.lock().kill(p);
+        self.stage.lock().pump(1_000);
+    }
+
+    pub fn boot(&mut self, p: usize) {
+        self.stage.say(format!("--- pod {p} boots"));
+        let mut inner = self.stage.lock();
+        inner.sim.start(p).expect("a pod starts");
+        inner.pump(20_000);
+    }
+
+    pub fn wipe(&mut self, p: usize) {
+        self.stage.say(format!("--- pod {p} loses its volume"));
+        // Whatever was on its way from it arrives or not.
+        self.forgotten(p);
+        self.joined.remove(&p);
+        self.copies.remove(&p);
+        self.new_line |= p == 0;
+        self.stage.lock().wipe(p);
+        self.stage.lock().pump(1_000);
+    }
+
+    /// Somebody else's SYSDBA session, which keeps us out of a closed pod.
+    pub fn occupy(&mut self, p: usize) {
+        let sysdba = [("UID", "SYS"), ("PWD", "manager"), ("PRIVILEGE", "SYSDBA")];
+        let taken = self.stage.lock().sim.connect(p, &sysdba);
+        self.slots.extend(taken.ok());
+        self.stage.say(format!("--- a DBA's session on pod {p}"));
+    }
+
+    pub fn release(&mut self) {
+        let mut inner = self.stage.lock();
+        for client in self.slots.drain(..) {
+            inner.sim.close(client);
+        }
+        inner.pump(1_000);
+    }
+
+    /// Somebody's hand at an object of pod `p` towards `k`.
+    pub fn meddle(&mut self, p: usize, k: usize) {
+        self.still(p);
+        self.forgotten(p);
+        self.touched.insert(p);
+        let desired = self.desired(Goal::Start(pod(p)));
+        let objects: Vec<_> = desired.objects_between(pod(p), pod(k)).cloned().collect();
+        let object = &objects[usize::try_from(self.rng.below(objects.len() as u64)).unwrap_or(0)];
+        let name = &object.name;
+        let choice = self.rng.below(6);
+        let mut inner = self.stage.lock();
+        inner.by_hand(p, &format!("ALTER REPLICATION {name} STOP"));
+        match choice {
+            0 => {}
+            1 | 2 => drop(inner.by_hand(p, &format!("ALTER REPLICATION {name} RESET"))),
+            3 => drop(inner.by_hand(p, &format!("DROP REPLICATION {name}"))),
+            4 => {
+                inner.by_hand(p, &format!("DROP REPLICATION {name}"));
+                let item = &desired.groups[&object.group].targets[0];
+                let port = 20301 + self.rng.below(2) * 98;
+                inner.by_hand(p, &format!("CREATE REPLICATION {name} WITH '10.0.0.{k}', {port} FROM {item} TO {item}"));
+            }
+            _ => {
+                let sql = "CREATE REPLICATION SOMEBODYS WITH '10.0.0.99', 20301 FROM SYS.T1 TO SYS.T1";
+                inner.by_hand(p, sql);
+            }
+        }
+    }
+
+    /// Left alone: every pod that can be there is there, writers rest, starts are repeated until they say that there is
+    /// nothing to do or refuse. Then what was promised must hold. The pods that were compared.
+    pub fn settle(&mut self, absent: &BTreeSet<usize>) -> BTreeSet<usize> {
+        self.release();
+        self.stage.lock().sim.rules.clear();
+        for p in 0..self.pods() {
+            let up = self.stage.lock().sim.is_up(p);
+            if absent.contains(&p) {
+                self.still(p);
+                self.forgotten(p);
+                if up {
+                    self.kill(p);
+                }
+            } else if !up {
+                self.boot(p);
+                self.create_tables(p);
+            }
+        }
+        let mut last: BTreeMap<usize, Ended> = BTreeMap::new();
+        for _ in 0..4 {
+            for p in (0..self.pods()).filter(|p| !absent.contains(p)) {
+                let ended = self.start(p, Cut::Never);
+                let in_service = |e: &Ended| matches!(e, Ended::Refused(r) if r.because.iter().any(|b| b.code == plan::Code::NotAdminMode));
+                if in_service(&ended) {
+                    // What the refusal says: close it to users, then start again. A restart does that.
+                    self.still(p);
+                    self.kill(p);
+                    self.boot(p);
+                }
+                last.insert(p, ended);
+            }
+            if last.values().all(|e| matches!(e, Ended::Nothing)) {
+                break;
+            }
+            self.stage.lock().pump(3_000_000);
+        }
+        let mut reached = BTreeSet::new();
+        for (p, ended) in &last {
+            match ended {
+                Ended::Nothing => drop(reached.insert(*p)),
+                Ended::Refused(_) | Ended::Unapproved(_) => {}
+                Ended::Done | Ended::Incomplete(_) => {
+                    panic!("{}", self.told(&format!("the start of pod {p} comes to no end: {ended:?}")));
+                }
+            }
+        }
+        self.compare(&reached);
+        reached
+    }
+
+    fn compare(&mut self, members: &BTreeSet<usize>) {
+        for p in 0..self.pods() {
+            self.still(p);
+        }
+        self.stage.lock().pump(2_000_000);
+        let desired = self.desired(Goal::Start(pod(0)));
+        for p in members {
+            for (k, object) in desired.objects_of(pod(*p)) {
+                if members.contains(&usize::from(k.get())) {
+                    let sql = format!("ALTER REPLICATION {} FLUSH ALL WAIT 60", object.name);
+                    let answer = self.stage.lock().by_hand(*p, &sql);
+                    assert!(matches!(answer, Response::Done { .. }), "{}", self.told(&format!("{sql}: {answer:?}")));
+                }
+            }
+        }
+        let mut inner = self.stage.lock();
+        let mut wanted = inner.heirlooms.clone();
+        let mut doubt = self.doubt.clone();
+        for w in &inner.writers {
+            doubt.extend(&w.doubt);
+            wanted.extend(w.rows.clone());
+        }
+        if let (true, Some(first)) = (self.new_line, members.first()) {
+            wanted = inner.contents(*first);
+        }
+        let mut found = Vec::new();
+        for p in members {
+            let held = inner.contents(*p);
+            for (place, value) in wanted.iter().filter(|(place, _)| !doubt.contains(place)) {
+                if held.get(place) != Some(value) {
+                    found.push(format!("pod {p} has {:?} at {place:?}, promised was {value}", held.get(place)));
+                }
+            }
+            let extra = held.keys().filter(|place| !wanted.contains_key(place) && !doubt.contains(place));
+            found.extend(extra.map(|place| format!("pod {p} has {place:?}, which nobody promised")));
+        }
+        drop(inner);
+        assert!(found.is_empty(), "{}", self.told(&found.join("\n")));
+    }
+
+    /// The whole story, for a failure.
+    pub fn told(&self, what: &str) -> String {
+        let inner = self.stage.lock();
+        format!("{what}\n\n{:?}\njoined {:?}\n{}", self.shape, self.joined, inner.log.join("\n"))
+    }
+}
+

@@ -1,0 +1,140 @@
+//! Random lives. Every case: a random configuration, a random history with runs of ours that are killed, stopped or meet
+//! dying pods after a random statement, then peace; see [`Life::settle`] for what must hold.
+
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering as Atomic},
+};
+
+use super::{
+    life::{Life, Shape},
+    play,
+    stage::Cut,
+};
+use crate::{
+    conf::Switch,
+    lab::{server::Generation, sim::Rng},
+};
+
+fn below(rng: &mut Rng, n: usize) -> usize {
+    usize::try_from(rng.below(n as u64)).unwrap_or(0)
+}
+
+fn switch(rng: &mut Rng, on: u64) -> Switch {
+    if rng.percent(on) { Switch::On } else { Switch::Off }
+}
+
+fn shape(rng: &mut Rng) -> Shape {
+    let pods = [1, 2, 2, 3, 3, 3, 4][below(rng, 7)];
+    let groups = [1, 1, 2][below(rng, 3)];
+    Shape {
+        generation: if rng.percent(50) { Generation::V2018 } else { Generation::V7_2 },
+        pods,
+        groups,
+        tables: usize::from(groups) + below(rng, 4 - usize::from(groups)),
+        flush_at_end: switch(rng, 85),
+        reset_at_end: switch(rng, 70),
+        flush_at_start: switch(rng, 90),
+    }
+}
+
+fn cut(life: &mut Life) -> Cut {
+    let at = 1 + life.rng.below(45);
+    let pods = life.pods();
+    let pod = below(&mut life.rng, pods);
+    match life.rng.below(10) {
+        0..3 => Cut::Kill(at),
+        3..5 => Cut::Signal(at),
+        5 => Cut::PodDies(at, pod),
+        _ => Cut::Never,
+    }
+}
+
+fn event(life: &mut Life) {
+    let pods = life.pods();
+    let p = below(&mut life.rng, pods);
+    let up = life.stage.lock().sim.is_up(p);
+    match life.rng.below(20) {
+        _ if !up => {
+            life.boot(p);
+            // The job that makes the tables does not always run.
+            if life.rng.percent(90) {
+                life.create_tables(p);
+            }
+        }
+        0..8 => {
+            let cut = cut(life);
+            life.start(p, cut);
+        }
+        8..10 => {
+            let cut = cut(life);
+            life.end(p, cut);
+            if life.rng.percent(60) {
+                life.kill(p);
+            }
+        }
+        10 => {
+            let cut = cut(life);
+            life.clean(p, cut);
+        }
+        11..13 => life.kill(p),
+        13..15 => {
+            life.kill(p);
+            life.boot(p);
+        }
+        15 => life.wipe(p),
+        16..18 if pods > 1 => {
+            let k = (p + 1 + below(&mut life.rng, pods - 1)) % pods;
+            life.meddle(p, k);
+        }
+        18 => life.occupy(p),
+        _ => life.release(),
+    }
+    for p in life.joined.clone() {
+        let free = life.stage.lock().writers.iter().all(|w| w.pod != p || !w.alive);
+        if free && life.rng.percent(40) {
+            life.write(p);
+        }
+    }
+    let pause = life.rng.below(60_000);
+    life.stage.lock().pump(pause);
+}
+
+/// Pods that took part, and pods that reached the goal.
+static TRIED: AtomicUsize = AtomicUsize::new(0);
+static REACHED: AtomicUsize = AtomicUsize::new(0);
+
+fn case(seed: u64) {
+    let mut rng = Rng::new(seed.wrapping_mul(0x9e37_79b9) + 1);
+    let mut life = Life::new(seed, shape(&mut rng));
+    for p in 1..life.pods() {
+        if rng.percent(20) {
+            life.stale_rows(p);
+        }
+    }
+    // Most lives begin as they should; the rest meet half a cluster.
+    for p in 0..life.pods() {
+        if rng.percent(80) {
+            let cut = if rng.percent(15) { cut(&mut life) } else { Cut::Never };
+            life.start(p, cut);
+        }
+    }
+    for _ in 0..1 + rng.below(6) {
+        event(&mut life);
+    }
+    let absent: BTreeSet<_> = (1..life.pods()).filter(|_| rng.percent(10)).collect();
+    let reached = life.settle(&absent);
+    TRIED.fetch_add(life.pods() - absent.len(), Atomic::AcqRel);
+    REACHED.fetch_add(reached.len(), Atomic::AcqRel);
+    if std::env::var_os("AKU_SEED").is_some() {
+        eprintln!("{}", life.told(&format!("seed {seed}: reached {reached:?}")));
+    }
+}
+
+#[test]
+fn runs_reach_their_goal_or_refuse_and_lose_nothing() {
+    play("random", 300, case);
+    let (tried, reached) = (TRIED.load(Atomic::Acquire), REACHED.load(Atomic::Acquire));
+    eprintln!("{reached} of {tried} pods reached the goal");
+    assert!(tried < 100 || reached * 2 > tried, "most lives end in a refusal: this test proves little");
+}
