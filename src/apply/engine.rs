@@ -52,6 +52,7 @@ pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn F
     let (send, receive) = mpsc::channel();
     let mut engine = Engine {
         plan,
+        actions: plan.actions.iter().map(|a| (a.id, a)).collect(),
         shared: Arc::new(shared(plan, context)),
         wish: Wish::new(context, stop.clone()),
         schedule: Schedule::new(&plan.actions),
@@ -129,6 +130,7 @@ struct Running {
 
 struct Engine<'a> {
     plan: &'a Plan,
+    actions: BTreeMap<ActionId, &'a Action>,
     shared: Arc<Shared>,
     wish: Wish,
     schedule: Schedule,
@@ -183,7 +185,7 @@ impl Engine<'_> {
             let admit = self.admit();
             let settled = self.schedule.settle(&admit);
             self.record(settled);
-            self.begin_ready(&admit);
+            self.begin_ready();
             if self.running.is_empty() {
                 if self.schedule.waiting() {
                     let given_up = self.schedule.give_up("the actions wait for each other in a circle");
@@ -221,9 +223,9 @@ impl Engine<'_> {
         }
     }
 
-    fn begin_ready(&mut self, admit: &Admit) {
-        for id in self.schedule.ready(admit) {
-            let Some(action) = self.plan.action(id) else { continue };
+    fn begin_ready(&mut self) {
+        for id in self.schedule.ready() {
+            let Some(action) = self.actions.get(&id).copied() else { continue };
             let takes_lane = ops::needs_session(&action.op);
             let used = self.running.values().filter(|r| r.takes_lane && r.pod == action.pod).count();
             if let Some(why) = self.cannot_finish(action) {
@@ -344,7 +346,7 @@ impl Engine<'_> {
 
     /// Nobody waits for it any more. Its thread and its session are left alone.
     fn abandon(&mut self, id: ActionId) {
-        let Some(action) = self.plan.action(id) else { return };
+        let Some(action) = self.actions.get(&id).copied() else { return };
         let doing = self.running.get(&id).map(|r| r.slot.report().0).unwrap_or_default();
         let outcome = Outcome::Unknown(finding(action, Code::Abandoned, doing));
         self.shared.sessions.abandon(id);

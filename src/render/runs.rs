@@ -161,3 +161,85 @@ fn four(doc: &mut Doc, run: &Run, width: usize) {
         fact(doc, "next", "aku plan    (looks at the pods: they decide, not this journal)", width);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        apply::{Event, Outcome},
+        events::{DbFault, Line, StatementOutcome},
+        exit::Exit,
+        plan::Plan,
+        render::{Colour, fixtures},
+    };
+
+    fn journal(id: &str, whats: Vec<What>) -> Run {
+        let id: crate::run_id::RunId = id.parse().unwrap();
+        let lines = whats.into_iter().enumerate().map(|(i, what)| Line {
+            seq: i as u64 + 1,
+            ts: format!("2026-11-21T12:10:{:02}.000000Z", 44 + i.min(15)),
+            run_id: id.to_string(),
+            what,
+        });
+        Run { lines: lines.collect(), id: id.clone(), unreadable: 0 }
+    }
+
+    fn began(plan: &Plan) -> Vec<What> {
+        let mut whats = vec![What::RunStart {
+            v: 1,
+            aku: "0.1.0".to_owned(),
+            pid: 4711,
+            host: "altibase-sts-2".to_owned(),
+            command: "aku -p start".to_owned(),
+        }];
+        whats.extend(What::of_plan(plan));
+        whats
+    }
+
+    fn ended(plan: &Plan, id: u32, outcome: Outcome) -> Option<What> {
+        What::of_event(plan, &Event::ActionEnd { id: ActionId(id), outcome }, 0)
+    }
+
+    /// A run that was killed while a TRUNCATE was under way.
+    fn killed() -> Run {
+        let plan = fixtures::full_join();
+        let mut whats = began(&plan);
+        let took = std::time::Duration::from_millis(4);
+        whats.extend(ended(&plan, 1, Outcome::Done { took, said: None }));
+        whats.extend(ended(&plan, 2, Outcome::Already));
+        let action = &plan.actions[8];
+        whats.push(What::ActionStart { id: action.id, ordinal: action.pod, what: crate::render::op::short(&action.op) });
+        let sql = "TRUNCATE TABLE SYS.T1".to_owned();
+        whats.push(What::Intent { statement: 1, id: action.id, ordinal: action.pod, sql });
+        journal("20261121T121044Z-1f3a9c", whats)
+    }
+
+    /// A run whose SYNC failed.
+    fn failed() -> Run {
+        let plan = fixtures::full_join();
+        let report = fixtures::broken_report(&plan, 13);
+        let mut whats = began(&plan);
+        let error = DbFault { sqlstate: "HY000".to_owned(), native: 397_325, message: "handshake".to_owned() };
+        let sync = plan.actions[13].id;
+        let intent = |n, sql: &str| What::Intent { statement: n, id: sync, ordinal: plan.actions[13].pod, sql: sql.to_owned() };
+        whats.push(intent(1, "ALTER REPLICATION AKU_REP_02 SYNC PARALLEL 1"));
+        whats.push(What::StatementEnd { statement: 1, outcome: StatementOutcome::Failed, error: Some(error.clone()) });
+        whats.push(What::ActionRetry { id: sync, attempt: 1, delay_ms: 900, error });
+        for (id, outcome) in &report.outcomes {
+            whats.extend(What::of_event(&plan, &Event::ActionEnd { id: *id, outcome: outcome.clone() }, 0));
+        }
+        whats.push(What::end(Exit::Partial, Some(&report), Some("aku -p start".to_owned())));
+        journal("20261121T110000Z-00ff00", whats)
+    }
+
+    #[test]
+    fn journals_for_people() {
+        let nothing = journal("20261120T000000Z-abcdef", vec![began(&fixtures::end()).remove(0), What::end(Exit::Ok, None, None)]);
+        fixtures::settings().bind(|| {
+            insta::assert_snapshot!("runs-list", runs(&[killed(), failed(), nothing], 5).text(Colour::Plain));
+            insta::assert_snapshot!("runs-show-killed", run(&killed(), 100).text(Colour::Plain));
+            insta::assert_snapshot!("runs-show-failed", run(&failed(), 100).text(Colour::Plain));
+        });
+        assert_eq!(runs(&[], 0).text(Colour::Plain), "No runs.\n");
+    }
+}

@@ -135,7 +135,8 @@ impl Clock for LabCluster {
     }
 
     fn sleep(&self, d: Duration) {
-        self.sim().run_for(u64::try_from(d.as_micros()).unwrap_or(u64::MAX));
+        // Never nothing: a loop that waits for the end of a microsecond would wait for ever.
+        self.sim().run_for(u64::try_from(d.as_micros()).unwrap_or(u64::MAX).max(1));
         thread::yield_now();
     }
 }
@@ -191,6 +192,8 @@ impl Connector for LabConnector {
         if login.privilege == Privilege::Sysdba {
             options.push(("PRIVILEGE", "SYSDBA"));
         }
+        let bound = login.query_timeout.map(|t| t.as_secs().to_string());
+        options.extend(bound.as_deref().map(|seconds| ("QUERY_TIMEOUT", seconds)));
         match sim.connect(usize::from(pod.get()), &options) {
             Ok(client) => {
                 whole(&self.0.open).push(client);

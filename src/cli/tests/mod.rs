@@ -4,4 +4,5 @@ mod commands;
 mod files;
 mod front_door;
 mod looks;
+mod runs;
 mod world;

@@ -218,7 +218,18 @@ impl Lives {
         self.run_into(line, None, "", Terminal::default())
     }
 
+    /// Without looking for the password in files: there are directories.
+    pub(super) fn run_without_look(&self, line: &str) -> Came {
+        self.came(line, None, "", Terminal::default())
+    }
+
     pub(super) fn run_into(&self, line: &str, broken: Option<io::ErrorKind>, typed: &str, terminal: Terminal) -> Came {
+        let came = self.came(line, broken, typed, terminal);
+        self.look_for_the_password(&came);
+        came
+    }
+
+    fn came(&self, line: &str, broken: Option<io::ErrorKind>, typed: &str, terminal: Terminal) -> Came {
         let dir = self.dir.path().display().to_string();
         let args = std::iter::once("aku".to_owned()).chain(line.split_whitespace().map(|w| w.replace('@', &dir)));
         let (mut out, mut err) = (Sink(Vec::new(), broken), Sink(Vec::new(), None));
@@ -226,9 +237,7 @@ impl Lives {
         let mut s = Streams { out: &mut out, err: &mut err, input: &mut input, terminal };
         let exit = run(args.map(OsString::from), self, &mut s);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&dir, "@");
-        let came = Came { exit, out: text(out.0), err: text(err.0) };
-        self.look_for_the_password(&came);
-        came
+        Came { exit, out: text(out.0), err: text(err.0) }
     }
 
     pub(super) fn look_for_the_password(&self, came: &Came) {
