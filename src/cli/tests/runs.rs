@@ -73,7 +73,7 @@ fn hooks_take_their_flags_from_variables() {
     assert!(show.out.contains("plan       start pod 2 of altibase-sts"), "{}", show.out);
     let wrong = [("AKU_CLI_DEADLINE", "50".to_owned())];
     with(&mut world, &wrong);
-    let came = world.run("-p start");
+    let came = world.run_without_look("-p start");
     assert_eq!(came.exit, Exit::Usage);
     assert!(came.out.contains("AKU_CLI_DEADLINE is \"50\""), "{}", came.out);
 }
