@@ -12,6 +12,7 @@
 //! * [`lab`]: an embedded cluster that answers as Altibase does; it knows nothing of the planner.
 //! * [`status`], [`preflight`] and [`verify`] look without a plan: states, questions, contents.
 //! * [`lock`]: one run at a time. * [`events`] and [`journal`]: what a run tells programs, and what it leaves behind.
+//! * [`review`] judges a saved plan, [`drift`] compares the pods with the configuration; neither changes anything.
 //! * [`cli`]: the commands. * [`exit`]: the exit codes.
 
 pub mod apply;
@@ -20,6 +21,7 @@ pub mod conf;
 pub mod db;
 pub mod desired;
 pub mod document;
+pub mod drift;
 pub mod events;
 pub mod exit;
 pub mod journal;
@@ -31,6 +33,7 @@ pub mod preflight;
 #[cfg(test)]
 mod prove;
 pub mod render;
+pub mod review;
 pub mod run_id;
 pub mod status;
 pub mod topology;

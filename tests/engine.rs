@@ -23,7 +23,9 @@ use aku::{
 };
 use life::{Dice, PATIENCE, Run, Stage, Style, TABLES, Writer, cases, converge, fill, pod, started};
 
-const YES: &str = "--yes --approve deletes-rows";
+fn yes(on: u8) -> String {
+    format!("--yes --approve deletes-rows=altibase-sts/{on}")
+}
 
 /// With a journal and events in files of their own.
 fn recorded(stage: &Stage, on: u8, args: &str, name: &str) -> Command {
@@ -117,13 +119,13 @@ fn a_second_run_is_told_who_is_at_it() {
     slow(&stage, 1, 200);
     let first = piped(recorded(&stage, 1, "-p start", "first"));
     assert!(wait_until(PATIENCE, || intended(&stage, "")));
-    let run = stage.aku(2, &format!("apply start {YES}"));
+    let run = stage.aku(2, &format!("apply start {}", yes(2)));
     assert_eq!(run.code, Some(6), "{}{}", run.out, run.err);
     let id = lines(&stage.dir().join("first"))[0].run_id.clone();
     for words in ["error[locked]", "the start of pod 1", &id, &format!("pid {}", first.id()), "--lock-timeout", "exit 6"] {
         assert!(run.err.contains(words), "{words} not in\n{}", run.err);
     }
-    let patient = recorded(&stage, 2, &format!("apply start {YES} --lock-timeout 1m"), "second").output().unwrap();
+    let patient = recorded(&stage, 2, &format!("apply start {} --lock-timeout 1m", yes(2)), "second").output().unwrap();
     let patient = Run::from(patient);
     assert_eq!(patient.code, Some(0), "{}{}", patient.out, patient.err);
     assert!(patient.err.contains("waiting for the start of pod 1"), "{}", patient.err);
@@ -162,14 +164,14 @@ fn events_are_whole_however_a_run_ends() {
     let stage = started(1, 2);
     fill(&stage, 0, 10);
     let table = [
-        (1, format!("apply start {YES} --conf none.conf"), 66),
+        (1, format!("apply start {} --conf none.conf", yes(1)), 66),
         (1, "apply start --no-input".to_owned(), 3),
-        (1, format!("apply start {YES}"), 0),
-        (1, format!("apply start {YES}"), 0),
+        (1, format!("apply start {}", yes(1)), 0),
+        (1, format!("apply start {}", yes(1)), 0),
         (1, "-p start".to_owned(), 3),
         (1, "-p end".to_owned(), 0),
         (1, "apply none.json --yes".to_owned(), 66),
-        (1, format!("apply start {YES} --deadline 1ms"), 8),
+        (1, format!("apply start {} --deadline 1ms", yes(1)), 8),
     ];
     for (i, (on, args, code)) in table.iter().enumerate() {
         let name = format!("events-{i}");
@@ -179,7 +181,7 @@ fn events_are_whole_however_a_run_ends() {
         assert_eq!(events.iter().any(|l| matches!(l.what, What::Diagnostic { .. })), ![0, 8].contains(code), "{args}");
     }
     // On standard output, and nothing else there.
-    let run = stage.ok(1, &format!("apply start {YES} --events -"));
+    let run = stage.ok(1, &format!("apply start {} --events -", yes(1)));
     let path = stage.dir().join("stdout");
     fs::write(&path, &run.out).unwrap();
     check_events(&path, 0);
@@ -349,8 +351,8 @@ fn control_c_in_every_phase() {
     assert_eq!([0, 1, 2].map(|n| stage.state(n)), before);
     // While actions run: in good order.
     slow(&stage, 2, 300);
-    let mut terminal = Terminal::new(&stage, 2, &format!("apply start {YES}"), "acting");
-    terminal.until("of 3");
+    let mut terminal = Terminal::new(&stage, 2, &format!("apply start {}", yes(2)), "acting");
+    terminal.until("^C stops");
     assert!(wait_until(PATIENCE, || intended(&stage, "ALTER SYSTEM SET REPLICATION_DDL_ENABLE = 1")));
     terminal.interrupt();
     let (code, seen) = terminal.end();
@@ -362,7 +364,7 @@ fn control_c_in_every_phase() {
     assert_eq!(stage.select(2, ddl), [[Cell::Text("0".to_owned())]], "{seen}");
     // Twice, while a server does not answer at all.
     stage.lab.fault(pod(0), None, Fault::Latency { from: Party::Clients, millis: 4000 }).unwrap();
-    let mut terminal = Terminal::new(&stage, 2, &format!("apply start {YES} --connect-timeout 30s"), "twice");
+    let mut terminal = Terminal::new(&stage, 2, &format!("apply start {} --connect-timeout 30s", yes(2)), "twice");
     let twice = stage.dir().join("twice");
     assert!(wait_until(Duration::from_secs(120), || {
         fs::read_to_string(&twice).is_ok_and(|t| t.contains("\"action_start\""))
