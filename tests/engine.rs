@@ -122,7 +122,9 @@ fn a_second_run_is_told_who_is_at_it() {
     let run = stage.aku(2, &format!("apply start {}", yes(2)));
     assert_eq!(run.code, Some(6), "{}{}", run.out, run.err);
     let id = lines(&stage.dir().join("first"))[0].run_id.clone();
-    for words in ["error[locked]", "the start of pod 1", &id, &format!("pid {}", first.id()), "--lock-timeout", "exit 6"] {
+    for words in
+        ["error[locked]", "the start of pod 1", &id, &format!("pid {}", first.id()), "--lock-timeout", "exit 6"]
+    {
         assert!(run.err.contains(words), "{words} not in\n{}", run.err);
     }
     let patient = recorded(&stage, 2, &format!("apply start {} --lock-timeout 1m", yes(2)), "second").output().unwrap();
@@ -186,7 +188,8 @@ fn events_are_whole_however_a_run_ends() {
     fs::write(&path, &run.out).unwrap();
     check_events(&path, 0);
     let run = stage.aku(1, "apply end --yes --events fd:1");
-    fs::write(&path, run.out.lines().filter(|l| l.starts_with("{\"seq\"")).fold(String::new(), |t, l| t + l + "\n")).unwrap();
+    fs::write(&path, run.out.lines().filter(|l| l.starts_with("{\"seq\"")).fold(String::new(), |t, l| t + l + "\n"))
+        .unwrap();
     check_events(&path, 0);
     let list = Run::from(recorded(&stage, 1, "runs list", "x").output().unwrap());
     assert_eq!(list.out.lines().count(), table.len(), "{}", list.out);
@@ -253,10 +256,34 @@ fn what_cannot_be_written_stops_no_statement() {
     let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
     type Spoil<'a> = Box<dyn Fn(&mut Command) + 'a>;
     let table: [(&str, i32, Spoil); 4] = [
-        ("standard output is full", 74, Box::new(|c| { c.stdout(full()); })),
-        ("standard error is full", 0, Box::new(|c| { c.stderr(full()); })),
-        ("the events are full", 74, Box::new(|c| { c.env("AKU_CLI_EVENTS", "/dev/full"); })),
-        ("there is no place for the journal", 0, Box::new(|c| { c.env("AKU_STATE_DIR", "/proc/nowhere"); })),
+        (
+            "standard output is full",
+            74,
+            Box::new(|c| {
+                c.stdout(full());
+            }),
+        ),
+        (
+            "standard error is full",
+            0,
+            Box::new(|c| {
+                c.stderr(full());
+            }),
+        ),
+        (
+            "the events are full",
+            74,
+            Box::new(|c| {
+                c.env("AKU_CLI_EVENTS", "/dev/full");
+            }),
+        ),
+        (
+            "there is no place for the journal",
+            0,
+            Box::new(|c| {
+                c.env("AKU_STATE_DIR", "/proc/nowhere");
+            }),
+        ),
     ];
     for (what, code, spoil) in table {
         for args in ["-p start", "-p end"] {

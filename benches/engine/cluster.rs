@@ -135,7 +135,8 @@ pub fn figures() -> Vec<Figure> {
     let serial: f64 = ran().map(|s| s.took).sum();
     let path = ideal(&steps, pod(5));
     let syncs: Vec<&Step> = ran().filter(|s| s.what.starts_with("sync")).collect();
-    let span = syncs.iter().map(|s| s.ended).fold(0.0, f64::max) - syncs.iter().map(|s| s.began).fold(f64::MAX, f64::min);
+    let span =
+        syncs.iter().map(|s| s.ended).fold(0.0, f64::max) - syncs.iter().map(|s| s.began).fold(f64::MAX, f64::min);
     let one_by_one: f64 = syncs.iter().map(|s| s.took).sum();
     println!(
         "start of pod 5 of 6, 4 groups: {} actions, wall {wall:.3} s, path {path:.3} s, serial {serial:.3} s, {} SYNCs",
@@ -143,7 +144,12 @@ pub fn figures() -> Vec<Figure> {
         syncs.len()
     );
     vec![
-        Figure { what: "start of pod 5 of 6: wall / critical path", got: wall / path, bound: 1.15, sense: Sense::AtMost },
+        Figure {
+            what: "start of pod 5 of 6: wall / critical path",
+            got: wall / path,
+            bound: 1.15,
+            sense: Sense::AtMost,
+        },
         Figure {
             what: "the same, one action after another / wall",
             got: serial / wall,

@@ -70,13 +70,7 @@ pub fn run(what: What, typed: Option<&str>, common: &Common, world: &dyn World, 
 /// The documented last line of a run that did not reach its goal.
 const FAILED: &str = "AKU failed to run.\n";
 
-fn recorded(
-    what: What,
-    common: &Common,
-    world: &dyn World,
-    log: &mut Log<'_, '_, '_>,
-    mut running: Running,
-) -> Exit {
+fn recorded(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_, '_>, mut running: Running) -> Exit {
     if let Some(text) = running.no_journal() {
         log.write(Level::Warn, About::default(), &text);
     }

@@ -79,8 +79,7 @@ fn log_to_stderr(common: &Common) {
         1 => tracing::Level::DEBUG,
         _ => tracing::Level::TRACE,
     };
-    let log =
-        tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).with_ansi(false);
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).with_ansi(false);
     let _ = match common.log_format {
         Some(LogFormat::Json) => log.json().try_init(),
         Some(LogFormat::Text) | None => log.try_init(),

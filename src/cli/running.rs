@@ -67,7 +67,12 @@ impl Running {
     ///
     /// # Errors
     /// The events cannot be written where they were asked for (exit 74).
-    pub fn begin(command: &str, options: RunOptions, goodbye: &'static str, world: &dyn World) -> Result<Self, Trouble> {
+    pub fn begin(
+        command: &str,
+        options: RunOptions,
+        goodbye: &'static str,
+        world: &dyn World,
+    ) -> Result<Self, Trouble> {
         let host = world.hostname().to_string_lossy().into_owned();
         let env = world.env();
         let state = journal::dir(
@@ -83,7 +88,8 @@ impl Running {
             now: jiff::Timestamp::now,
         };
         let recorder = Recorder::open(opening).map_err(|e| {
-            Trouble::new(Exit::Output, "output", format!("the events cannot be written: {e}")).fact("changed", "nothing")
+            Trouble::new(Exit::Output, "output", format!("the events cannot be written: {e}"))
+                .fact("changed", "nothing")
         })?;
         let recorder = Arc::new(recorder);
         let listening = world.listen(last_words(&recorder, goodbye));
@@ -205,7 +211,8 @@ impl Running {
         if words.is_empty() {
             return None;
         }
-        let head = format!("Run {last} ended in the middle of {}; the pods show:", words::counted(open.len(), "statement"));
+        let head =
+            format!("Run {last} ended in the middle of {}; the pods show:", words::counted(open.len(), "statement"));
         Some(format!("{head}\n{}", words.join("\n")))
     }
 
@@ -235,7 +242,10 @@ impl Running {
         match self.recorder.end(last) {
             Some(e) => {
                 let exit = if ended.exit == Exit::Ok { Exit::Output } else { ended.exit };
-                (exit, Some(format!("error[output]: the events could not all be written: {e}; the pods are not affected")))
+                (
+                    exit,
+                    Some(format!("error[output]: the events could not all be written: {e}; the pods are not affected")),
+                )
             }
             None => (ended.exit, None),
         }
@@ -291,7 +301,8 @@ fn waiting_words(waiting: &Waiting, patience: Duration) -> String {
 }
 
 fn locked(waiting: &Waiting, again: &str) -> Trouble {
-    let what = waiting.holder.as_ref().map(|h| format!(": the {} of pod {}", h.app.goal, h.app.pod)).unwrap_or_default();
+    let what =
+        waiting.holder.as_ref().map(|h| format!(": the {} of pod {}", h.app.goal, h.app.pod)).unwrap_or_default();
     let mut trouble = Trouble::new(Exit::Locked, "locked", format!("another run works on these pods{what}"));
     if let Some(h) = &waiting.holder {
         let since = h.app.run.began().map(|at| at.to_string()).unwrap_or_default();

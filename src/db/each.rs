@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::mpsc, thread};
 use crate::topology::Ordinal;
 
 /// Asks each pod on a thread of its own and waits for all of them.
-pub fn each_pod<T: Send>(pods: impl Iterator<Item = Ordinal>, ask: impl Fn(Ordinal) -> T + Sync) -> BTreeMap<Ordinal, T> {
+pub fn each_pod<T: Send>(
+    pods: impl Iterator<Item = Ordinal>,
+    ask: impl Fn(Ordinal) -> T + Sync,
+) -> BTreeMap<Ordinal, T> {
     let (send, receive) = mpsc::channel();
     thread::scope(|scope| {
         for pod in pods {

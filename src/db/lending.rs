@@ -91,7 +91,14 @@ impl Lending {
             Ok(session) => {
                 let silence = wanted.silence_timeout;
                 let canceller = session.canceller();
-                Ok(Box::new(Lent { shelf: Arc::clone(&self.shelf), pod, session: Some(session), canceller, silence, lost: false }))
+                Ok(Box::new(Lent {
+                    shelf: Arc::clone(&self.shelf),
+                    pod,
+                    session: Some(session),
+                    canceller,
+                    silence,
+                    lost: false,
+                }))
             }
             Err(e) => {
                 if let Some(entry) = shelf(&self.shelf).get_mut(&pod) {

@@ -92,13 +92,14 @@ impl What {
     }
 
     fn of_outcome(id: ActionId, outcome: &Outcome) -> Self {
-        let end = |outcome, took: Option<Duration>, said: Option<&String>, error: Option<&ActionError>| Self::ActionEnd {
-            id,
-            outcome,
-            took_us: took.map(|t| u64::try_from(t.as_micros()).unwrap_or(u64::MAX)),
-            said: said.cloned(),
-            error: error.map(ActionFault::from),
-        };
+        let end =
+            |outcome, took: Option<Duration>, said: Option<&String>, error: Option<&ActionError>| Self::ActionEnd {
+                id,
+                outcome,
+                took_us: took.map(|t| u64::try_from(t.as_micros()).unwrap_or(u64::MAX)),
+                said: said.cloned(),
+                error: error.map(ActionFault::from),
+            };
         match outcome {
             Outcome::Done { took, said } => end(ActionOutcome::Done, Some(*took), said.as_ref(), None),
             Outcome::Already => end(ActionOutcome::Already, None, None, None),

@@ -47,9 +47,10 @@ impl FromStr for EventsTo {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.strip_prefix("fd:") {
-            Some(number) => {
-                number.parse().map(Self::Descriptor).map_err(|_| "write fd:N with the number of a descriptor".to_owned())
-            }
+            Some(number) => number
+                .parse()
+                .map(Self::Descriptor)
+                .map_err(|_| "write fd:N with the number of a descriptor".to_owned()),
             None if text == "-" => Ok(Self::Stdout),
             None if text.is_empty() => Err("write FILE, - or fd:N".to_owned()),
             None => Ok(Self::File(PathBuf::from(text))),
@@ -175,7 +176,8 @@ impl Recorder {
     /// Why there is no journal, or why it is incomplete.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        let incomplete = || self.journal.as_ref().and_then(|j| Some(format!("{}: {}", j.path().display(), j.failed()?)));
+        let incomplete =
+            || self.journal.as_ref().and_then(|j| Some(format!("{}: {}", j.path().display(), j.failed()?)));
         self.no_journal.clone().or_else(incomplete)
     }
 

@@ -95,11 +95,7 @@ const PACE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// Another run has it for longer than `patience`.
-pub fn acquire(
-    lending: &Arc<Lending>,
-    wanted: &Wanted,
-    tell: &mut dyn FnMut(&Waiting),
-) -> Result<Held, Waiting> {
+pub fn acquire(lending: &Arc<Lending>, wanted: &Wanted, tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Waiting> {
     let normal = login(wanted, Privilege::Normal);
     let mut links = each_pod(wanted.pods.iter().copied(), |pod| lending.connect(pod, &normal));
     let mut held = Held::new(Arc::clone(lending), wanted.id);

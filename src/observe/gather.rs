@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     db::{
-        self, ConnectError, Connector, DbError, Login, Privilege, Rows, Session, Value, each_pod, error::native, facts::Facts,
-        sql::ReadSql,
+        self, ConnectError, Connector, DbError, Login, Privilege, Rows, Session, Value, each_pod, error::native,
+        facts::Facts, sql::ReadSql,
     },
     desired::Desired,
     topology::{Identifier, Ordinal, Target},

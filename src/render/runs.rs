@@ -208,7 +208,11 @@ mod tests {
         whats.extend(ended(&plan, 1, Outcome::Done { took, said: None }));
         whats.extend(ended(&plan, 2, Outcome::Already));
         let action = &plan.actions[8];
-        whats.push(What::ActionStart { id: action.id, ordinal: action.pod, what: crate::render::op::short(&action.op) });
+        whats.push(What::ActionStart {
+            id: action.id,
+            ordinal: action.pod,
+            what: crate::render::op::short(&action.op),
+        });
         let sql = "TRUNCATE TABLE SYS.T1".to_owned();
         whats.push(What::Intent { statement: 1, id: action.id, ordinal: action.pod, sql });
         journal("20261121T121044Z-1f3a9c", whats)
@@ -221,7 +225,8 @@ mod tests {
         let mut whats = began(&plan);
         let error = DbFault { sqlstate: "HY000".to_owned(), native: 397_325, message: "handshake".to_owned() };
         let sync = plan.actions[13].id;
-        let intent = |n, sql: &str| What::Intent { statement: n, id: sync, ordinal: plan.actions[13].pod, sql: sql.to_owned() };
+        let intent =
+            |n, sql: &str| What::Intent { statement: n, id: sync, ordinal: plan.actions[13].pod, sql: sql.to_owned() };
         whats.push(intent(1, "ALTER REPLICATION AKU_REP_02 SYNC PARALLEL 1"));
         whats.push(What::StatementEnd { statement: 1, outcome: StatementOutcome::Failed, error: Some(error.clone()) });
         whats.push(What::ActionRetry { id: sync, attempt: 1, delay_ms: 900, error });
@@ -234,7 +239,10 @@ mod tests {
 
     #[test]
     fn journals_for_people() {
-        let nothing = journal("20261120T000000Z-abcdef", vec![began(&fixtures::end()).remove(0), What::end(Exit::Ok, None, None)]);
+        let nothing = journal(
+            "20261120T000000Z-abcdef",
+            vec![began(&fixtures::end()).remove(0), What::end(Exit::Ok, None, None)],
+        );
         fixtures::settings().bind(|| {
             insta::assert_snapshot!("runs-list", runs(&[killed(), failed(), nothing], 5).text(Colour::Plain));
             insta::assert_snapshot!("runs-show-killed", run(&killed(), 100).text(Colour::Plain));

@@ -83,7 +83,8 @@ impl Life {
         let mut sim = self.cluster.sim();
         let options = [("UID", "SYS"), ("PWD", "manager"), ("PRIVILEGE", "SYSDBA")];
         let on = usize::from(on);
-        let client = sim.connect_sys(on).or_else(|_| sim.connect(on, &options)).unwrap_or_else(|e| panic!("{on}: {e:?}"));
+        let client =
+            sim.connect_sys(on).or_else(|_| sim.connect(on, &options)).unwrap_or_else(|e| panic!("{on}: {e:?}"));
         let answer = sim.execute(client, text);
         sim.close(client);
         sim.run_for(1000);
@@ -394,7 +395,8 @@ fn each_action_twice_is_each_action_once() {
             .filter(|(_, o)| matches!(o, super::Outcome::Failed(_) | super::Outcome::Unknown(_)))
             .collect();
         // A SYNC that is sent again finds a side that is not reset, a pin an older position: refused, nothing harmed.
-        let fine = |o: &super::Outcome| matches!(o, super::Outcome::Failed(e) if ["E112", "E117", "E123"].contains(&e.code));
+        let fine =
+            |o: &super::Outcome| matches!(o, super::Outcome::Failed(e) if ["E112", "E117", "E123"].contains(&e.code));
         assert!(bad.values().all(|o| fine(o)), "{}: {bad:#?}", case.name);
         life.revive();
         life.reach(case.goal);
