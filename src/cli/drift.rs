@@ -133,7 +133,7 @@ fn looked(
 }
 
 fn files(args: &DriftArgs, look: &Look, s: &mut Streams<'_>) -> Result<Files, Trouble> {
-    let policy = policy::load(&policy::PolicyArgs { file: args.policy.clone(), program: None })?;
+    let policy = policy::load(&policy::PolicyArgs { policy: args.policy.clone(), policy_cmd: None })?;
     let accepts = match &args.accept {
         None => Vec::new(),
         Some(path) => accepts(path)?,

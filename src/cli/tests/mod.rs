@@ -3,6 +3,7 @@
 mod commands;
 mod files;
 mod front_door;
+mod judging;
 mod looks;
 mod runs;
 mod world;
