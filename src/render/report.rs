@@ -273,5 +273,11 @@ fn after_end(plan: &Plan, report: &Report, pod: Ordinal) -> String {
     } else {
         String::new()
     };
-    format!("No row was deleted. {users}{log}")
+    // One side that was reset is enough: the transfer is decided for all groups together (DESIGN D1).
+    let next = match (reached(plan, report), resets().any(|a| maybe_done(report, a.id))) {
+        (true, _) => String::new(),
+        (false, false) => format!(" The next start of pod {pod} catches up from the log."),
+        (false, true) => format!(" The next start of pod {pod} copies everything anew."),
+    };
+    format!("No row was deleted. {users}{log}{next}")
 }
