@@ -183,7 +183,7 @@ impl Engine<'_> {
             let admit = self.admit();
             let settled = self.schedule.settle(&admit);
             self.record(settled);
-            self.begin_ready(&admit);
+            self.begin_ready();
             if self.running.is_empty() {
                 if self.schedule.waiting() {
                     let given_up = self.schedule.give_up("the actions wait for each other in a circle");
@@ -221,15 +221,23 @@ impl Engine<'_> {
         }
     }
 
-    fn begin_ready(&mut self, admit: &Admit) {
-        for id in self.schedule.ready(admit) {
+    fn begin_ready(&mut self) {
+        let mut free: BTreeMap<Ordinal, usize> = BTreeMap::new();
+        for id in self.schedule.ready() {
             let Some(action) = self.plan.action(id) else { continue };
             let takes_lane = ops::needs_session(&action.op);
-            let used = self.running.values().filter(|r| r.takes_lane && r.pod == action.pod).count();
-            if !takes_lane || used < self.shared.sessions.lanes(action.pod) {
-                self.begin(action, takes_lane);
+            if takes_lane {
+                let free = free.entry(action.pod).or_insert_with(|| self.free_lanes(action.pod));
+                let Some(left) = free.checked_sub(1) else { continue };
+                *free = left;
             }
+            self.begin(action, takes_lane);
         }
+    }
+
+    fn free_lanes(&self, pod: Ordinal) -> usize {
+        let used = self.running.values().filter(|r| r.takes_lane && r.pod == pod).count();
+        self.shared.sessions.lanes(pod).saturating_sub(used)
     }
 
     fn begin(&mut self, action: &Action, takes_lane: bool) {
