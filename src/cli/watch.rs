@@ -1,7 +1,7 @@
 //! Shows a run while it goes on: lines in a log, bars on a terminal. Remembers the signals, because they decide the
 //! exit code. Never stops a run.
 
-use std::{collections::BTreeMap, io::Write};
+use std::{collections::BTreeMap, io::Write, time::Duration};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
@@ -23,6 +23,9 @@ pub enum Show<'a> {
     Bars(Bars),
 }
 
+/// How often bars are drawn while nothing happens.
+const REDRAW: Duration = Duration::from_millis(200);
+
 /// Bars on standard error.
 pub struct Bars {
     all: MultiProgress,
@@ -38,6 +41,8 @@ impl Bars {
         let total = all.add(ProgressBar::new(plan.actions.len() as u64));
         total.set_style(style("total   {pos} of {len} actions   {elapsed_precise}   {msg}"));
         total.set_message("^C stops in good order, twice aborts");
+        // Otherwise what was last is drawn only when the next thing happens, and a wait looks dead.
+        total.enable_steady_tick(REDRAW);
         Self { all, total, running: BTreeMap::new() }
     }
 
