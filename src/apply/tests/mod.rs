@@ -5,6 +5,7 @@ mod dag;
 mod define;
 mod fence;
 mod rows;
+mod steps;
 mod stop;
 mod streams;
 mod sync;
