@@ -42,12 +42,13 @@ pub fn of(plan: &Plan, took: &Durations, lanes: impl Fn(Ordinal) -> u32) -> Boun
     let pods: BTreeSet<Ordinal> = plan.actions.iter().map(|a| a.pod).collect();
     let on_pods = pods.into_iter().map(|pod| {
         let here: Vec<_> = plan.actions.iter().filter(|a| a.pod == pod).map(|a| a.id).collect();
+        // None of them: nothing is said.
         let bound = |head: Duration, tail: Duration| {
-            let those = here.iter().filter(|id| heads[id] >= head && tails[id] >= tail);
-            head + those.map(took).sum::<Duration>() / lanes(pod) + tail
+            let those: Vec<_> = here.iter().filter(|id| heads[id] >= head && tails[id] >= tail).map(took).collect();
+            (!those.is_empty()).then(|| head + those.iter().sum::<Duration>() / lanes(pod) + tail)
         };
         let pairs = here.iter().flat_map(|a| here.iter().map(move |b| (a, b)));
-        pairs.map(|(a, b)| bound(heads[a], tails[b])).max().unwrap_or_default()
+        pairs.filter_map(|(a, b)| bound(heads[a], tails[b])).max().unwrap_or_default()
     });
     let lanes = on_pods.max().unwrap_or_default().max(chain);
     Bound { chain, lanes }

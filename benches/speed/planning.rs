@@ -1,7 +1,7 @@
 //! What a plan costs when the facts are in memory, and as a whole process that reads them from a file. No network.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs,
     net::Ipv4Addr,
     path::{Path, PathBuf},
@@ -120,7 +120,7 @@ fn seen(desired: &Desired, pod: Ordinal, joiner: Ordinal) -> Pod {
         ("REPLICATION_DDL_ENABLE", 0),
         ("REPLICATION_SYNC_LOCK_TIMEOUT", 30),
     ];
-    let table = observe::Table { is_table: true, primary_key: true, foreign_key: false, partitions: BTreeSet::new() };
+    let table = observe::Table { is_table: true, primary_key: true, ..observe::Table::default() };
     let live = |(peer, object): (Ordinal, &aku::desired::Object)| {
         let items = desired.groups[&object.group].targets.iter();
         let replication = Replication {
@@ -151,7 +151,8 @@ fn seen(desired: &Desired, pod: Ordinal, joiner: Ordinal) -> Pod {
         properties: properties.map(|(name, value)| (name.to_owned(), value.to_string())).into(),
         replications: joined.map(live).collect(),
         tables: desired.targets().map(|t| (TableName::of(t), table.clone())).collect(),
-        rows: desired.targets().map(|t| (t.clone(), if pod == joiner { 0 } else { 1000 })).collect(),
+        rows: desired.targets().map(|t| (t.clone(), if pod == joiner { 0 } else { 1000 }.into())).collect(),
+        clients: Vec::new(),
     }
 }
 

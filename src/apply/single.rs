@@ -39,7 +39,7 @@ pub(crate) fn run(
             StopLevel::Abort => Admit::Nothing(why()),
         };
         outcomes.extend(schedule.settle(&admit));
-        let ready = schedule.ready(&admit);
+        let ready = schedule.ready();
         let Some(action) = ready.get(pick(ready.len())).and_then(|id| plan.action(*id)) else { break };
         schedule.begin(action.id);
         let slot = Arc::new(Slot::default());
