@@ -1,13 +1,14 @@
 //! Files with a digest: how a plan or a capture is written and how it is known that nobody edited it.
 //!
 //! The digest is SHA-256 over the compact form with sorted keys (RFC 8785 for the values that occur: objects, arrays,
-//! strings, integers, booleans) without the digest itself, so white space may be changed and nothing else. A file is
+//! strings, integers, booleans) without the digest itself and the signatures over it, so white space may be changed and nothing else. A file is
 //! written with mode 0600, whole or not at all, and never through a symbolic link.
 
 use std::{
     fmt::Write as _,
     fs,
     io::{self, Write as _},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
 };
 
@@ -144,6 +145,18 @@ pub fn seal(mut document: Value, kind: Kind) -> Value {
 /// # Errors
 /// What the system says; a path that is a symbolic link or a directory is refused.
 pub fn store(text: &str, path: &Path) -> io::Result<()> {
+    store_as(text, path, 0o600)
+}
+
+/// As [`store`], with mode 0644: for a file that another user reads, such as metrics.
+///
+/// # Errors
+/// As [`store`].
+pub fn store_public(text: &str, path: &Path) -> io::Result<()> {
+    store_as(text, path, 0o644)
+}
+
+fn store_as(text: &str, path: &Path, mode: u32) -> io::Result<()> {
     let refuse = |what: &str| Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("the path is {what}")));
     match fs::symlink_metadata(path) {
         Ok(there) if there.is_symlink() => return refuse("a symbolic link"),
@@ -156,17 +169,19 @@ pub fn store(text: &str, path: &Path) -> io::Result<()> {
     // tempfile creates with mode 0600; rename replaces a link instead of following it.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
+    file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|e| e.error)?;
     Ok(())
 }
 
-/// Digest of a document without its own digest, `sha256:` and 64 hexadecimal digits.
+/// Digest of a document without its own digest and signatures, `sha256:` and 64 hexadecimal digits.
 #[must_use]
 pub fn digest(document: &Value) -> String {
     let mut bare = document.clone();
     if let Some(fields) = bare.as_object_mut() {
         fields.remove("digest");
+        fields.remove("signatures");
     }
     sha256(&canonical(&bare))
 }

@@ -11,6 +11,7 @@
 //! * [`topology`]: the nouns, correct by construction. * [`conf`]: the file. * [`db`]: sessions and statements.
 //! * [`lab`]: an embedded cluster that answers as Altibase does; it knows nothing of the planner.
 //! * [`status`], [`preflight`] and [`verify`] look without a plan: states, questions, contents.
+//! * [`review`] judges a saved plan, [`drift`] compares the pods with the configuration; neither changes anything.
 //! * [`cli`]: the commands. * [`exit`]: the exit codes.
 
 pub mod apply;
@@ -19,6 +20,7 @@ pub mod conf;
 pub mod db;
 pub mod desired;
 pub mod document;
+pub mod drift;
 pub mod exit;
 pub mod lab;
 pub mod observe;
@@ -27,6 +29,7 @@ pub mod preflight;
 #[cfg(test)]
 mod prove;
 pub mod render;
+pub mod review;
 pub mod status;
 pub mod topology;
 pub mod verify;

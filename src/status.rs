@@ -7,7 +7,7 @@
 //! | DONOR | a sender on it has STATUS 6: it copies its tables to another pod |
 //! | JOINED | its copy is complete (every pair with an open pod is live on both sides), it is closed to users |
 //! | SYNCED | open to users, and both senders of every pair with another open pod run |
-//! | ERROR | it cannot be looked at; or it is open and a pair with another open pod does not run; or a peer gave up log it needs |
+//! | ERROR | it cannot be looked at; or it is open and a pair with another open pod does not run, unless that one fails with more pods than this; or a peer gave up log it needs |
 //!
 //! Pods that do not answer are nobody's error: what is kept for them is listed as retained log.
 
@@ -19,7 +19,7 @@ use crate::{
     conf::GroupId,
     desired::{Desired, Object},
     observe::{BrokenBy, Observed, Pod, PodView, Replication, Sender, Side},
-    topology::{Ordinal, ReplicationName},
+    topology::{Ordinal, ReplicationName, sn},
 };
 
 /// State of a pod.
@@ -94,6 +94,8 @@ pub enum Link {
     Runs,
     /// Both sides live, a sender does not run.
     Stands,
+    /// It does not run, and the other pod is the one with more such pairs: that one is in error.
+    Theirs,
     /// Some sides live.
     Half,
     /// The peer gave up log that this pod needs.
@@ -139,13 +141,14 @@ pub fn state(facts: &Facts) -> (State, String) {
             if !apart.is_empty() {
                 return (State::Error, format!("is open, and does not replicate with {}, also open", pods(&apart)));
             }
-            let runs = with(&[Link::Runs]);
+            let (runs, theirs) = (with(&[Link::Runs]), with(&[Link::Theirs]));
             let why = if runs.is_empty() {
                 "no other open pod answers".to_owned()
             } else {
                 format!("replicates with {}", pods(&runs))
             };
-            (State::Synced, why)
+            let less = if theirs.is_empty() { String::new() } else { format!(", not with {}", pods(&theirs)) };
+            (State::Synced, why + &less)
         }
         Door::Closed => {
             let towards: Vec<Link> =
@@ -212,6 +215,7 @@ pub struct Retained {
     /// The object.
     pub object: ReplicationName,
     /// It is kept from this SN on.
+    #[serde(with = "sn")]
     pub since_xsn: u64,
 }
 
@@ -289,7 +293,7 @@ fn of_pod(desired: &Desired, observed: &Observed, pod: Ordinal, view: &PodView) 
             return PodStatus { state: State::Error, users: None, why };
         }
     };
-    let (state, why) = state(&facts(desired, observed, pod, seen));
+    let (state, why) = state(&facts(desired, observed, pod, seen).judged(|k| failing(desired, observed, k)));
     PodStatus { state, users: Some(door(seen)), why }
 }
 
@@ -322,6 +326,34 @@ fn facts(desired: &Desired, observed: &Observed, me: Ordinal, seen: &Pod) -> Fac
     facts
 }
 
+impl Facts {
+    /// A pair that does not run has two pods, and often one culprit: the one that fails with more open pods. With as
+    /// many on both sides nobody can tell, and both are in error.
+    fn judged(mut self, failing: impl Fn(Ordinal) -> usize) -> Self {
+        let mine = self.open.values().filter(|l| l.fails()).count();
+        for (pod, link) in &mut self.open {
+            if link.fails() && failing(*pod) > mine {
+                *link = Link::Theirs;
+            }
+        }
+        self
+    }
+}
+
+impl Link {
+    fn fails(self) -> bool {
+        match self {
+            Self::Stands | Self::Half | Self::Nothing => true,
+            Self::Runs | Self::Theirs | Self::Lost => false,
+        }
+    }
+}
+
+/// Open pods with which that open pod does not replicate as it should.
+fn failing(desired: &Desired, observed: &Observed, pod: Ordinal) -> usize {
+    observed.pod(pod).map_or(0, |seen| facts(desired, observed, pod, seen).open.values().filter(|l| l.fails()).count())
+}
+
 fn link(observed: &Observed, me: Ordinal, other: Ordinal, object: &Object) -> Link {
     let runs = |pod| observed.replication(pod, &object.name).is_some_and(|r| r.sender == Sender::Running);
     match (observed.side(me, &object.name), observed.side(other, &object.name)) {
@@ -341,6 +373,7 @@ fn both(a: Link, b: Link) -> Link {
         (Link::Runs | Link::Stands, Link::Runs | Link::Stands) => Link::Stands,
         (Link::Nothing, Link::Nothing) => Link::Nothing,
         (Link::Half | Link::Nothing, _) | (_, Link::Half | Link::Nothing) => Link::Half,
+        (Link::Theirs, _) | (_, Link::Theirs) => Link::Theirs,
     }
 }
 
@@ -380,6 +413,21 @@ mod tests {
     fn facts(door: Door, copying: Copying, open: &[Link], closed: &[Link]) -> Facts {
         let links = |from: u8, l: &[Link]| (from..).zip(l).map(|(n, l)| (ord(n), *l)).collect();
         Facts { door, copying, open: links(1, open), closed: links(10, closed) }
+    }
+
+    #[test]
+    fn the_pod_that_fails_with_most_is_the_one_in_error() {
+        let goal = Goal::Start(ord(0));
+        let base = || Worlds::new(desired(goal, 3, 1)).up(0, 0).up(1, 0).up(2, 0).pair(0, 1, "LL");
+        let states =
+            |w: &Worlds| Status::of(&w.desired, &w.observed).pods.into_values().map(|p| p.state).collect::<Vec<_>>();
+        let alone = base().pair(0, 2, "TL").pair(1, 2, "TT");
+        assert_eq!(states(&alone), [State::Synced, State::Synced, State::Error]);
+        let status = Status::of(&alone.desired, &alone.observed);
+        assert_eq!(status.pods[&ord(0)].why, "replicates with pod 1, not with pod 2");
+        // One pair of three: nobody can tell which of the two it is.
+        let tie = base().pair(0, 2, "LL").pair(1, 2, "TL");
+        assert_eq!(states(&tie), [State::Synced, State::Error, State::Error]);
     }
 
     #[test]

@@ -20,12 +20,7 @@ use super::{
 use crate::plan::Plan;
 
 /// Carries out a plan. `pick` is given how many actions may begin and says which does.
-pub(crate) fn run(
-    plan: &Plan,
-    context: &Context,
-    stop: &StopFlag,
-    pick: &mut dyn FnMut(usize) -> usize,
-) -> Report {
+pub(crate) fn run(plan: &Plan, context: &Context, stop: &StopFlag, pick: &mut dyn FnMut(usize) -> usize) -> Report {
     let shared = Arc::new(engine::shared(plan, context));
     let mut schedule = Schedule::new(&plan.actions);
     let (send, _heard_by_nobody) = mpsc::channel();

@@ -8,11 +8,12 @@ use super::{
     args::{ApplyArgs, Common, What},
     gate::{self, Ask, Said, Yes},
     outcome,
-    plan::{apply_command, talk},
+    plan::{Made, apply_command, talk},
+    policy, reviewed,
     scene::{Scene, goal, refused},
     show::unreadable,
-    stale,
     stream::{Look, Patient, Streams, fail, shown, tell},
+    typed,
     watch::{Bars, Show, Watch},
     wiring::World,
 };
@@ -20,7 +21,11 @@ use crate::{
     desired::Goal,
     exit::Exit,
     observe::Observed,
-    plan::{Plan, saved::Saved},
+    plan::{
+        Plan,
+        policy::{Review, Use},
+        saved::Saved,
+    },
     render::{self, Head, Layout, Sql, Trouble},
 };
 
@@ -53,7 +58,9 @@ fn fresh(
         scene.check_address(world, &mut |text| talk(look, s, text))?;
     }
     let (plan, observed) = plan(&scene, world, look, s)?;
-    let command = apply_command(&plan, common);
+    let now = apply_command(&plan, common);
+    let review = if world.env().var("CI").is_some() { Review::Impossible } else { Review::Possible };
+    let command = Command { again: now.clone(), now, review };
     go(&plan, &observed, &scene, &command, args, world, look, s)
 }
 
@@ -69,35 +76,38 @@ fn reviewed(
         return Err(Trouble::new(Exit::Usage, "usage", "--ordinal has no meaning with a saved plan: it names its pod"));
     }
     let saved = Saved::load(path).map_err(|e| unreadable(path, &e))?;
-    let again = format!("aku plan {} --ordinal {}", saved.plan.goal.word(), saved.plan.goal.pod());
-    let old = |text: String| {
-        Trouble::new(Exit::Stale, "stale", text)
-            .fact("changed", "nothing")
-            .next(format!("{again} -o {}", path.display()))
-    };
-    if saved.expired(world.now()) {
-        return Err(old(format!("this plan was to be applied before {}", saved.expires_at)));
-    }
-    let common = Common { ordinal: Some(saved.plan.goal.pod()), ..common.clone() };
     let goal: Goal = saved.plan.goal;
+    let typed = typed::flags(common);
+    let common = Common { ordinal: Some(goal.pod()), ..common.clone() };
+    reviewed::before_looking(&saved, path, &common, world.now())?;
     let scene = open(&common, |_| goal, world, look, s)?;
-    if scene.digest != saved.conf_digest {
-        return Err(old("aku.conf means something else than when this plan was made".to_owned())
-            .fact("then", saved.conf_digest.clone())
-            .fact("now", scene.digest.clone()));
+    reviewed::same_conf(&saved, &scene, path, &common)?;
+    let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
+    let planned = scene.plan(world, &mut observed);
+    if let Ok(now) = &planned
+        && now.is_empty()
+    {
+        return Ok(nothing_to_do(now, &scene, world, look, s));
     }
-    let (now, observed) = plan(&scene, world, look, s)?;
-    if now.is_empty() {
-        return Ok(nothing_to_do(&now, &scene, world, look, s));
-    }
-    let differences = stale::differences(&saved.plan, &now);
-    if let Some(first) = differences.first() {
-        let text = "this plan was made for a different situation; nothing was changed".to_owned();
-        let trouble = old(text).fact("differs", first.to_string());
-        return Err(differences.iter().skip(1).fold(trouble, |t, d| t.fact("", d.to_string())));
-    }
-    let command = format!("aku apply {}", path.display());
+    reviewed::same_facts(&saved, &scene, &observed, path, &common)?;
+    let now = planned.map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
+    reviewed::same_plan(&saved, &now, path, &common)?;
+    let command = Command {
+        now: format!("aku apply {}{typed}", typed::shell(path)),
+        again: apply_command(&now, &common),
+        review: Review::Possible,
+    };
     go(&now, &observed, &scene, &command, args, world, look, s)
+}
+
+/// What was typed, for messages.
+struct Command {
+    /// This command.
+    now: String,
+    /// What goes on after a run that did not get to its end: never the saved plan, which fits no more.
+    again: String,
+    /// Whether somebody could look at the plan.
+    review: Review,
 }
 
 fn open(
@@ -137,7 +147,7 @@ fn go(
     plan: &Plan,
     observed: &Observed,
     scene: &Scene,
-    command: &str,
+    command: &Command,
     args: &ApplyArgs,
     world: &dyn World,
     look: &Look,
@@ -146,10 +156,16 @@ fn go(
     if plan.is_empty() {
         return Ok(nothing_to_do(plan, scene, world, look, s));
     }
+    let rules = policy::load(&args.policy)?;
+    let made = Made::of(plan.clone(), scene, observed, world.now());
+    let how = Use { deadline: args.deadline, review: command.review };
+    let saved = Saved::new(made.plan, made.facts, made.origin);
+    let found = policy::judge(&args.policy, &rules, &saved, how)?;
     let mut patient = Patient::default();
     let sql = if args.sql { Sql::Shown } else { Sql::Hidden };
     patient.write(s, &plan_text(plan, scene, world, look, sql));
-    gate::pass(plan, &said(args, world, s), command, s)?;
+    policy::pass(&found, look, s)?;
+    gate::pass(plan, &said(args, world, s), &command.now, s)?;
     patient.write(s, "\n");
     let job = scene.job(world, observed, args.deadline);
     let show = if s.terminal.err { Show::Bars(Bars::new(plan)) } else { Show::Lines(&mut *s.err) };
@@ -157,8 +173,7 @@ fn go(
     let mut watch = Watch::new(plan, look, show, &now);
     let report = scene.cluster.apply(plan, &job, &mut |event| watch.event(event));
     let exit = outcome::exit(plan, &report, &watch.signals);
-    let again = scene_again(scene, command);
-    let text = render::report(plan, &report, &again, exit, look.width);
+    let text = render::report(plan, &report, &command.again, exit, look.width);
     if exit == Exit::Ok {
         patient.write(s, &shown(&text, look));
     } else {
@@ -167,18 +182,15 @@ fn go(
     Ok(patient.exit(s, exit))
 }
 
-/// What goes on after a run that did not get to its end: never the saved plan, which fits no more.
-fn scene_again(scene: &Scene, command: &str) -> String {
-    let what = scene.desired.goal.word();
-    let by_word = format!("aku apply {what}");
-    if command.starts_with(&by_word) { command.to_owned() } else { format!("{by_word} --ordinal {}", scene.who.pod) }
+/// Whether a person may be asked.
+fn person(args: &ApplyArgs, world: &dyn World, s: &Streams<'_>) -> bool {
+    s.terminal.input && s.terminal.err && !args.no_input && world.env().var("CI").is_none()
 }
 
 fn said(args: &ApplyArgs, world: &dyn World, s: &Streams<'_>) -> Said {
-    let person = s.terminal.input && s.terminal.err && !args.no_input && world.env().var("CI").is_none();
     Said {
         yes: if args.yes { Yes::Given } else { Yes::NotGiven },
         approve: args.approve.clone(),
-        ask: if person { Ask::Person } else { Ask::Nobody },
+        ask: if person(args, world, s) { Ask::Person } else { Ask::Nobody },
     }
 }

@@ -13,9 +13,11 @@ use clap::{
 use super::{
     check::CheckArgs,
     demo::DemoArgs,
-    file_args::{CaptureArgs, DiffArgs, GraphArgs, SchemaArgs, ShowArgs},
+    drift::DriftArgs,
+    file_args::{CaptureArgs, DiffArgs, GraphArgs, ReviewArgs, SchemaArgs, ShowArgs},
     info::InfoArgs,
     lab::LabArgs,
+    policy::PolicyArgs,
     status::StatusArgs,
     time,
     validate::ValidateArgs,
@@ -159,6 +161,10 @@ enum Command {
     Check(CheckArgs),
     /// Compare the contents of the tables between the pods
     Verify(VerifyArgs),
+    /// Compare the pods with aku.conf, for cron; changes nothing
+    Drift(DriftArgs),
+    /// Judge a saved plan: digest, format, expiry, policy
+    Review(ReviewArgs),
     /// Show a saved plan
     Show(ShowArgs),
     /// Show the order of a saved plan as a graph
@@ -211,6 +217,8 @@ pub struct PlanArgs {
     /// Show every statement
     #[arg(long, conflicts_with = "format")]
     pub sql: bool,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// Forms of output.
@@ -233,7 +241,7 @@ pub struct ApplyArgs {
     #[arg(long)]
     pub yes: bool,
     /// Say yes to a class of loss by name, e.g. deletes-rows=altibase-sts/2; may be repeated
-    #[arg(long, value_name = "CLASS[=SCOPE]", value_parser = Approve::parse)]
+    #[arg(long, value_name = "CLASS=SCOPE", value_parser = Approve::parse)]
     pub approve: Vec<Approve>,
     /// Stop in good order after this time, e.g. 90s
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
@@ -244,6 +252,8 @@ pub struct ApplyArgs {
     /// Show every statement
     #[arg(long)]
     pub sql: bool,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
 }
 
 /// One `--approve`.
@@ -251,21 +261,21 @@ pub struct ApplyArgs {
 pub struct Approve {
     /// The word of an `ApprovalClass`.
     pub class: String,
-    /// `<statefulset>/<ordinal>`; `None` covers any.
-    pub scope: Option<String>,
+    /// `<statefulset>/<ordinal>`: a loss is approved where it happens, never everywhere.
+    pub scope: String,
 }
 
 impl Approve {
     fn parse(text: &str) -> Result<Self, String> {
-        let (class, scope) = text.split_once('=').map_or((text, None), |(c, s)| (c, Some(s.to_owned())));
+        let (class, scope) = text.split_once('=').unwrap_or((text, ""));
         let known = super::gate::CLASSES.map(crate::plan::ApprovalClass::word);
         if !known.contains(&class) {
             return Err(format!("no such class; known are {}", known.join(", ")));
         }
-        if scope.as_deref() == Some("") {
-            return Err("the scope is empty; write e.g. altibase-sts/2".to_owned());
+        if scope.is_empty() {
+            return Err(format!("the scope is missing; write it in full, e.g. {class}=altibase-sts/2"));
         }
-        Ok(Self { class: class.to_owned(), scope })
+        Ok(Self { class: class.to_owned(), scope: scope.to_owned() })
     }
 }
 
@@ -289,6 +299,10 @@ pub enum Invocation {
     Check(CheckArgs),
     /// `aku verify`
     Verify(VerifyArgs),
+    /// `aku drift`
+    Drift(DriftArgs),
+    /// `aku review`
+    Review(ReviewArgs),
     /// `aku show`
     Show(ShowArgs),
     /// `aku graph`
@@ -360,6 +374,8 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
         Command::Status(a) => ("status", Invocation::Status(a)),
         Command::Check(a) => ("check", Invocation::Check(a)),
         Command::Verify(a) => ("verify", Invocation::Verify(a)),
+        Command::Drift(a) => ("drift", Invocation::Drift(a)),
+        Command::Review(a) => ("review", Invocation::Review(a)),
         Command::Show(a) => ("show", Invocation::Show(a)),
         Command::Graph(a) => ("graph", Invocation::Graph(a)),
         Command::Capture(a) => ("capture", Invocation::Capture(a)),
@@ -398,8 +414,9 @@ fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
             &["conf", "ordinal", "color", "width", "quiet", "verbose", "log_format"]
         }
         Invocation::Plan(_) | Invocation::Apply(_) | Invocation::Capture(_) => &GLOBALS,
-        Invocation::Status(_) | Invocation::Check(_) | Invocation::Verify(_) => &ALL_PODS,
-        Invocation::Show(_) | Invocation::Diff(_) => &["color", "width"],
+        Invocation::Status(_) | Invocation::Check(_) | Invocation::Verify(_) | Invocation::Drift(_) => &ALL_PODS,
+        Invocation::Diff(DiffArgs { live: true, .. }) => &ALL_PODS,
+        Invocation::Show(_) | Invocation::Diff(_) | Invocation::Review(_) => &["color", "width"],
         Invocation::Explain(_) => &["width"],
         Invocation::Validate(_) => &["conf", "color", "verbose"],
         Invocation::Info(_) => &["conf", "color"],

@@ -71,6 +71,7 @@ fn flags_that_would_be_ignored_are_errors() {
         "plan --yes",
         "apply --approve everything",
         "apply --approve deletes-rows=",
+        "apply --approve deletes-rows",
         "apply --deadline 5",
         "lab status --ordinal 1",
         "status --ordinal 1",
@@ -108,7 +109,7 @@ fn subcommands() {
         "plan --conf x --verbose --log-format json --connect-timeout 500ms",
         "apply",
         "apply end --yes --deadline 90s",
-        "apply p.json --yes --approve deletes-rows=altibase-sts/2 --approve member-down",
+        "apply p.json --yes --approve deletes-rows=altibase-sts/2 --approve member-down=altibase-sts/3",
         "show p.json --format json",
         "capture -o x.json --ordinal 2",
         "plan end --from x.json --conf y --ordinal 2 -o z.json",
@@ -125,7 +126,7 @@ fn subcommands() {
         "lab status",
         "status --watch --format json --connect-timeout 1s",
         "check --conf x --width 80",
-        "verify --only table:SYS.T1 --only SYS.T2 --parallel 4 --flush --format json",
+        "verify --only table:SYS.T1 --only SYS.T2 --parallel 4 --no-flush --format json",
     ];
     for line in right {
         if let Err(e) = read(line) {

@@ -1,14 +1,17 @@
-//! `aku diff A B` and `aku plan --against FILE`: whether two plans say the same. Reads files only.
+//! `aku diff A B`, `aku diff A --live` and `aku plan --against FILE`: whether two plans say the same. Changes nothing.
 
 use std::path::Path;
 
 use serde_json::json;
 
 use super::{
-    args::Format,
+    args::{Common, Format},
     file_args::DiffArgs,
+    plan::{Made, talk},
+    scene::{Scene, refused},
     show::unreadable,
     stream::{Look, Streams, answer, fail, shown},
+    wiring::World,
 };
 use crate::{
     exit::Exit,
@@ -16,32 +19,58 @@ use crate::{
         diff::{Change, diff},
         saved::Saved,
     },
-    render,
+    render::{self, Trouble},
 };
 
 /// Runs `aku diff`.
-pub fn run(args: &DiffArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
-    let load = |path: &Path| Saved::load(path).map_err(|e| unreadable(path, &e));
-    let (then, now) = match load(&args.then).and_then(|then| Ok((then, load(&args.now)?))) {
-        Ok(both) => both,
-        Err(trouble) => return fail(s, look, &trouble),
-    };
-    let changes = diff(&then.plan, &now.plan);
-    let names = (args.then.display().to_string(), args.now.display().to_string());
-    let text = match args.format {
-        Format::Human => shown(&render::diff(&changes, (&names.0, &names.1)), look),
-        Format::Json => {
-            let document = json!({
-                "format_version": "1.0",
-                "kind": "aku.diff",
-                "then": then.digest(),
-                "now": now.digest(),
-                "changes": changes,
-            });
-            format!("{document:#}\n")
+pub fn run(args: &DiffArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+    match compared(args, common, world, look, s) {
+        Ok((then, now, name)) => {
+            let changes = diff(&then.plan, &now.plan);
+            let names = (args.then.display().to_string(), name);
+            let text = match args.format {
+                Format::Human => shown(&render::diff(&changes, (&names.0, &names.1)), look),
+                Format::Json => {
+                    let document = json!({
+                        "format_version": "1.0",
+                        "kind": "aku.diff",
+                        "then": then.digest(),
+                        "now": now.digest(),
+                        "changes": changes,
+                    });
+                    format!("{document:#}\n")
+                }
+            };
+            said(&text, &changes, s)
         }
-    };
-    said(&text, &changes, s)
+        Err(trouble) => fail(s, look, &trouble),
+    }
+}
+
+/// Both plans, and what the second one is called.
+fn compared(
+    args: &DiffArgs,
+    common: &Common,
+    world: &dyn World,
+    look: &Look,
+    s: &mut Streams<'_>,
+) -> Result<(Saved, Saved, String), Trouble> {
+    let load = |path: &Path| Saved::load(path).map_err(|e| unreadable(path, &e));
+    let then = load(&args.then)?;
+    if let Some(now) = &args.now {
+        let name = now.display().to_string();
+        return Ok((then, load(now)?, name));
+    }
+    let goal = then.plan.goal;
+    let common = Common { ordinal: Some(goal.pod()), ..common.clone() };
+    let mut warnings = String::new();
+    let scene = Scene::open(world, &common, |_| goal, &mut |w| warnings.push_str(w));
+    talk(look, s, warnings.trim_end());
+    let scene = scene?;
+    let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
+    let plan = scene.plan(world, &mut observed).map_err(|r| refused(&r, &observed, scene.who.pod))?;
+    let made = Made::of(plan, &scene, &observed, world.now());
+    Ok((then, Saved::new(made.plan, made.facts, made.origin), "the plan made now".to_owned()))
 }
 
 /// Compares the plan that was just made with a saved one.

@@ -7,8 +7,9 @@ use super::{
 use crate::{
     apply::codes,
     exit::Exit,
-    plan::Code,
+    plan::{Code, policy::Rule},
     render::{Trouble, words::wrap},
+    review::Check,
 };
 
 /// A code with its kind and its story.
@@ -18,7 +19,7 @@ struct Entry {
     story: &'static str,
 }
 
-/// Every code there is: of plans first, then of runs.
+/// Every code there is: of plans, of runs, of rules, of files.
 fn entries() -> impl Iterator<Item = Entry> {
     let of_plans = Code::ALL.iter().map(|c| Entry { word: c.word(), kind: kind(c.word()), story: c.story() });
     let of_runs = codes::Code::ALL.iter().map(|c| Entry {
@@ -26,7 +27,14 @@ fn entries() -> impl Iterator<Item = Entry> {
         kind: "what went wrong in an action",
         story: c.story(),
     });
-    of_plans.chain(of_runs)
+    let of_rules = Rule::ALL.iter().map(|r| Entry {
+        word: r.word(),
+        kind: "a rule; its level is set by --policy FILE",
+        story: r.story(),
+    });
+    let of_files =
+        Check::ALL.iter().map(|c| Entry { word: c.word(), kind: "what is checked of a saved plan", story: c.story() });
+    of_plans.chain(of_runs).chain(of_rules).chain(of_files)
 }
 
 fn kind(word: &str) -> &'static str {

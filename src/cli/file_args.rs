@@ -1,10 +1,10 @@
-//! The flags of the commands that are about files: show, graph, capture, diff, schema.
+//! The flags of the commands that are about files: show, review, graph, capture, diff, schema.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-use super::args::Format;
+use super::{args::Format, policy::PolicyArgs, time};
 
 /// Flags of `aku show`.
 #[derive(Args, Clone, Debug)]
@@ -35,6 +35,33 @@ pub enum ShowFormat {
     Mermaid,
     /// One page without network and script.
     Html,
+}
+
+/// Flags of `aku review`.
+#[derive(Args, Clone, Debug)]
+pub struct ReviewArgs {
+    /// A file saved by `aku plan -o`
+    pub file: PathBuf,
+    /// Form of the findings on standard output
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ReviewFormat,
+    /// The deadline that the plan will be applied with
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub deadline: Option<Duration>,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+/// Forms of findings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReviewFormat {
+    /// Text for people.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+    /// SARIF 2.1.0, which code hosts show beside a file.
+    Sarif,
 }
 
 /// Flags of `aku graph`.
@@ -72,8 +99,11 @@ pub struct DiffArgs {
     #[arg(value_name = "THEN")]
     pub then: PathBuf,
     /// Another one
-    #[arg(value_name = "NOW")]
-    pub now: PathBuf,
+    #[arg(value_name = "NOW", required_unless_present = "live", conflicts_with = "live")]
+    pub now: Option<PathBuf>,
+    /// Compare with the plan that would be made of the pods now
+    #[arg(long)]
+    pub live: bool,
     /// Form of the differences on standard output
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -92,4 +122,6 @@ pub struct SchemaArgs {
 pub enum SchemaOf {
     /// Saved plans.
     Plan,
+    /// Reports of `aku drift --format json`.
+    Drift,
 }

@@ -52,9 +52,7 @@ pub enum Ask {
 /// Approvals that the command line does not cover.
 #[must_use]
 pub fn open<'a>(plan: &'a Plan, approve: &[Approve]) -> Vec<&'a Approval> {
-    let covers = |a: &Approve, needed: &Approval| {
-        a.class == needed.class.word() && a.scope.as_ref().is_none_or(|s| *s == needed.scope)
-    };
+    let covers = |a: &Approve, needed: &Approval| a.class == needed.class.word() && a.scope == needed.scope;
     plan.approvals.iter().filter(|needed| !approve.iter().any(|a| covers(a, needed))).collect()
 }
 
@@ -112,11 +110,11 @@ fn missing(plan: &Plan, open: &[&Approval], command: &str, said: &Said) -> Troub
     }
     for a in &said.approve {
         let known = plan.approvals.iter().find(|p| p.class.word() == a.class);
-        if let (Some(known), Some(scope)) = (known, &a.scope)
-            && *scope != known.scope
+        if let Some(known) = known
+            && a.scope != known.scope
         {
-            trouble =
-                trouble.fact("note", format!("--approve {}={scope} names another pod than {}", a.class, known.scope));
+            let text = format!("--approve {}={} names another pod than {}", a.class, a.scope, known.scope);
+            trouble = trouble.fact("note", text);
         }
     }
     let mut words = vec![command.to_owned(), "--yes".to_owned()];
@@ -129,8 +127,8 @@ mod tests {
     use super::*;
     use crate::{cli::stream::Terminal, render::fixtures};
 
-    fn approve(class: ApprovalClass, scope: Option<&str>) -> Approve {
-        Approve { class: class.word().to_owned(), scope: scope.map(str::to_owned) }
+    fn approve(class: ApprovalClass, scope: &str) -> Approve {
+        Approve { class: class.word().to_owned(), scope: scope.to_owned() }
     }
 
     fn tried(plan: &Plan, said: &Said, typed: &str) -> (Result<(), Trouble>, String) {
@@ -144,16 +142,15 @@ mod tests {
     #[test]
     fn without_a_person_everything_must_be_said() {
         use ApprovalClass::{DeletesRows, MemberDown};
-        let scope = Some("altibase-sts/2");
+        let scope = "altibase-sts/2";
         let table = [
-            (Yes::Given, vec![approve(DeletesRows, None)], true),
             (Yes::Given, vec![approve(DeletesRows, scope)], true),
-            (Yes::Given, vec![approve(DeletesRows, Some("altibase-sts/1")), approve(DeletesRows, scope)], true),
-            (Yes::NotGiven, vec![approve(DeletesRows, None)], false),
+            (Yes::Given, vec![approve(DeletesRows, "altibase-sts/1"), approve(DeletesRows, scope)], true),
+            (Yes::NotGiven, vec![approve(DeletesRows, scope)], false),
             (Yes::Given, vec![], false),
-            (Yes::Given, vec![approve(MemberDown, None)], false),
-            (Yes::Given, vec![approve(DeletesRows, Some("altibase-sts/1"))], false),
-            (Yes::Given, vec![approve(DeletesRows, Some("altibase-sts/22"))], false),
+            (Yes::Given, vec![approve(MemberDown, scope)], false),
+            (Yes::Given, vec![approve(DeletesRows, "altibase-sts/1")], false),
+            (Yes::Given, vec![approve(DeletesRows, "altibase-sts/22")], false),
         ];
         for (yes, approve, passes) in table {
             let said = Said { yes, approve, ask: Ask::Nobody };
@@ -190,7 +187,7 @@ mod tests {
     fn every_loss_needs_its_own_yes() {
         let plan = fixtures::full_join_with_losses();
         let said = |n: usize| {
-            let approve = plan.approvals.iter().take(n).map(|a| approve(a.class, None)).collect();
+            let approve = plan.approvals.iter().take(n).map(|a| approve(a.class, &a.scope)).collect();
             Said { yes: Yes::Given, approve, ask: Ask::Nobody }
         };
         for n in 0..plan.approvals.len() {

@@ -134,7 +134,7 @@ fn refusal(code: Code, text: String) -> Trouble {
 
 /// What a hook approves by itself.
 fn hook_approves(what: What, scope: &str) -> Vec<Approve> {
-    let own = |class: ApprovalClass| Approve { class: class.word().to_owned(), scope: Some(scope.to_owned()) };
+    let own = |class: ApprovalClass| Approve { class: class.word().to_owned(), scope: scope.to_owned() };
     match what {
         What::Start => vec![own(ApprovalClass::DeletesRows)],
         What::Clean => vec![own(ApprovalClass::RemovesDefinition)],

@@ -14,7 +14,11 @@ use crate::{
     desired::{Desired, ReplicationAddress},
     exit::Exit,
     observe::Capture,
-    plan::{self, Refusal, saved},
+    plan::{
+        self, Refusal,
+        facts::Facts,
+        saved::{self, Origin},
+    },
     render::Trouble,
     topology::Ordinal,
 };
@@ -41,7 +45,16 @@ pub(super) fn made(
     let observed = capture.observed_for(pod);
     match plan::make(&desired, &observed) {
         // The time is that of the facts: a plan from old facts is as old as they are.
-        Ok(plan) => Ok(Made { plan, here: capture.here, digest: capture.conf_digest, at: capture.created_at }),
+        Ok(plan) => {
+            let facts = Facts::of(&plan, &desired, &observed);
+            let origin = Origin {
+                observer: capture.here,
+                service: desired.service.clone(),
+                conf_digest: capture.conf_digest,
+                at: capture.created_at,
+            };
+            Ok(Made { plan, facts, origin })
+        }
         Err(refusal) => {
             let trouble = refused(&refusal, &observed, pod);
             Err(Nothing::Refused(Box::new((refusal, trouble))))

@@ -9,15 +9,22 @@ use super::{
     args::{Common, Format, PlanArgs},
     diff,
     offline::{self, Nothing},
+    policy,
     scene::{Scene, goal, refused},
     stream::{Look, Streams, Talk, answer, fail, shown, tell},
+    typed,
     wiring::World,
 };
 use crate::{
     exit::Exit,
-    plan::{Plan, Refusal, saved::Saved},
+    observe::Observed,
+    plan::{
+        Plan, Refusal,
+        facts::Facts,
+        policy::Use,
+        saved::{Origin, Saved},
+    },
     render::{self, Head, Layout, Sql, Trouble},
-    topology::Ordinal,
 };
 
 /// Runs it.
@@ -43,7 +50,11 @@ fn planned(
         },
     };
     let exit = if args.exit_code && !made.plan.is_empty() { Exit::Changes } else { Exit::Ok };
-    let saved = Saved::new(made.plan, made.here, made.digest, made.at);
+    let saved = Saved::new(made.plan, made.facts, made.origin);
+    let rules = policy::load(&args.policy).map_err(|t| fail(s, look, &t))?;
+    let found = policy::judge(&args.policy, &rules, &saved, Use::default()).map_err(|t| fail(s, look, &t))?;
+    let denied = policy::refusal(&found);
+    let saved = saved.judged(found);
     if let Some(path) = &args.output {
         store(&saved, path, look, s)?;
     }
@@ -51,7 +62,10 @@ fn planned(
         return Ok(diff::against(&saved, path, look, s));
     }
     let apply = match &args.output {
-        Some(path) => format!("aku apply {}", path.display()),
+        Some(path) => {
+            let common = Common { ordinal: None, ..common.clone() };
+            format!("aku apply {}{}", typed::shell(path), typed::flags(&common))
+        }
         None => apply_command(&saved.plan, common),
     };
     let text = match args.format {
@@ -59,39 +73,58 @@ fn planned(
         Format::Human => {
             let head = Head {
                 command: "aku plan",
-                at: made.at,
-                here: made.here,
+                at: saved.created_at,
+                here: saved.observer,
                 conf: &saved.conf_digest,
                 apply: Some(&apply),
             };
             let sql = if args.sql { Sql::Shown } else { Sql::Hidden };
-            shown(&render::plan(&saved.plan, &head, Layout { width: look.width, sql }), look)
+            let mut doc = render::plan(&saved.plan, &head, Layout { width: look.width, sql });
+            let rules = render::policy(&saved.policy, look.width);
+            if !rules.lines().is_empty() {
+                doc.gap();
+                doc.append(rules);
+            }
+            shown(&doc, look)
         }
     };
-    match answer(s, &text) {
+    match (answer(s, &text), denied) {
+        (Err(other), _) if other != Exit::Ok => Err(other),
+        (_, Some(trouble)) => Err(fail(s, look, &trouble)),
         // The reader went away: what was found is still the answer.
-        Ok(()) | Err(Exit::Ok) => Ok(exit),
-        Err(other) => Err(other),
+        (Ok(()) | Err(_), None) => Ok(exit),
     }
 }
 
-/// A plan with where its facts come from.
+/// A plan with what it was made from.
 pub(super) struct Made {
     /// The plan.
     pub(super) plan: Plan,
-    /// The pod that looked.
-    pub(super) here: Option<Ordinal>,
-    /// Of the configuration.
-    pub(super) digest: String,
-    /// When the facts were seen.
-    pub(super) at: Timestamp,
+    /// What it rests on.
+    pub(super) facts: Facts,
+    /// Where and when.
+    pub(super) origin: Origin,
+}
+
+impl Made {
+    /// A plan of a scene, made now.
+    pub(super) fn of(plan: Plan, scene: &Scene, observed: &Observed, at: Timestamp) -> Self {
+        let facts = Facts::of(&plan, &scene.desired, observed);
+        let origin = Origin {
+            observer: scene.who.here,
+            service: scene.desired.service.clone(),
+            conf_digest: scene.digest.clone(),
+            at,
+        };
+        Self { plan, facts, origin }
+    }
 }
 
 fn live(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<Made, Exit> {
     let scene = open(args, common, world, look, s)?;
     let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
     match scene.plan(world, &mut observed) {
-        Ok(plan) => Ok(Made { plan, here: scene.who.here, digest: scene.digest.clone(), at: world.now() }),
+        Ok(plan) => Ok(Made::of(plan, &scene, &observed, world.now())),
         Err(refusal) => {
             let trouble = refused(&refusal, &observed, scene.who.pod);
             Err(no_plan(args, &refusal, &trouble, look, s)?)
@@ -142,19 +175,7 @@ fn store(saved: &Saved, path: &Path, look: &Look, s: &mut Streams<'_>) -> Result
 
 /// The command that applies a plan made by these flags.
 pub(super) fn apply_command(plan: &Plan, common: &Common) -> String {
-    let mut words = vec![format!("aku apply {}", plan.goal.word())];
-    let mut path = |flag: &str, value: &Option<std::path::PathBuf>| {
-        if let Some(v) = value {
-            words.push(format!("{flag} {}", v.display()));
-        }
-    };
-    path("--conf", &common.conf);
-    path("--endpoints", &common.endpoints);
-    path("--odbc-driver", &common.odbc_driver);
-    if let Some(pod) = common.ordinal {
-        words.push(format!("--ordinal {pod}"));
-    }
-    words.join(" ")
+    format!("aku apply {}{}", plan.goal.word(), typed::flags(common))
 }
 
 fn refusal_json(refusal: &Refusal, exit: Exit) -> String {

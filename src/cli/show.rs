@@ -4,29 +4,52 @@ use std::path::Path;
 
 use super::{
     file_args::{GraphArgs, GraphFormat, ShowArgs, ShowFormat},
-    stream::{Look, Streams, answer, fail, shown},
+    stream::{Look, Streams, answer, fail, shown, tell},
+    typed::shell,
 };
 use crate::{
     document::Fault,
     exit::Exit,
-    plan::saved::{ReadError, Saved},
-    render::{self, Head, Layout, Sql, Trouble},
+    plan::saved::{Misfit, ReadError, Reading, Saved},
+    render::{self, Head, Layout, Line, Sql, Trouble},
 };
 
 /// Runs it.
 pub fn run(args: &ShowArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
-    let saved = match Saved::load(&args.file) {
-        Ok(saved) => saved,
-        Err(e) => return fail(s, look, &unreadable(&args.file, &e)),
+    let reading = match Reading::load(&args.file) {
+        Ok(reading) => reading,
+        Err(e) => return fail(s, look, &unreadable(&args.file, &e.into())),
     };
-    let text = match args.format {
+    for misfit in &reading.misfits {
+        tell(s, &format!("warning: this release does not apply the plan: {misfit}\n"));
+    }
+    let usable = reading.misfits.iter().all(|m| matches!(m, Misfit::OtherPlanner { .. } | Misfit::MustUnderstand(_)));
+    let text = match (reading.saved, args.format) {
+        (Some(saved), format) if usable => known(&saved, format, args, look),
+        (_, ShowFormat::Json) => format!("{:#}\n", reading.document),
+        (_, ShowFormat::Human) => shown(&render::foreign_plan(&reading.document, look.width), look),
+        (_, ShowFormat::Md | ShowFormat::Dot | ShowFormat::Mermaid | ShowFormat::Html) => {
+            let misfit = reading.misfits.into_iter().next().unwrap_or(Misfit::OtherSums("the plan"));
+            let trouble = unreadable(&args.file, &misfit.into());
+            return fail(s, look, &trouble.next("aku show FILE    (human and json forms show what is there)"));
+        }
+    };
+    match answer(s, &text) {
+        Ok(()) => Exit::Ok,
+        Err(exit) => exit,
+    }
+}
+
+fn known(saved: &Saved, format: ShowFormat, args: &ShowArgs, look: &Look) -> String {
+    let file = shell(&args.file);
+    match format {
         ShowFormat::Json => saved.text(),
-        ShowFormat::Md => render::markdown(&saved, &args.file.display().to_string()),
+        ShowFormat::Md => render::markdown(saved, &file),
         ShowFormat::Dot => render::dot(&saved.plan),
         ShowFormat::Mermaid => render::mermaid(&saved.plan),
-        ShowFormat::Html => render::html(&saved, &args.file.display().to_string()),
+        ShowFormat::Html => render::html(saved, &file),
         ShowFormat::Human => {
-            let apply = format!("aku apply {}", args.file.display());
+            let apply = format!("aku apply {file}");
             let head = Head {
                 command: "aku show",
                 at: saved.created_at,
@@ -35,18 +58,17 @@ pub fn run(args: &ShowArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
                 apply: Some(&apply),
             };
             let sql = if args.sql { Sql::Shown } else { Sql::Hidden };
-            let plan = shown(&render::plan(&saved.plan, &head, Layout { width: look.width, sql }), look);
-            format!(
-                "{plan}\nMade by aku {}, to be applied before {}.\n{}\n",
-                saved.producer,
-                saved.expires_at,
-                saved.digest()
-            )
+            let mut doc = render::plan(&saved.plan, &head, Layout { width: look.width, sql });
+            doc.gap();
+            doc.append(render::policy(&saved.policy, look.width));
+            doc.gap();
+            doc.line(Line::plain(format!(
+                "Plan {}, made by aku {}, to be applied before {}.",
+                saved.plan_id, saved.producer, saved.expires_at
+            )));
+            doc.line(Line::plain(saved.digest()));
+            shown(&doc, look)
         }
-    };
-    match answer(s, &text) {
-        Ok(()) => Exit::Ok,
-        Err(exit) => exit,
     }
 }
 
@@ -70,7 +92,7 @@ pub fn graph(args: &GraphArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
 pub(super) fn unreadable(file: &Path, e: &ReadError) -> Trouble {
     let (exit, code) = match e {
         ReadError::File(fault) => fault_code(fault),
-        ReadError::OtherStatements(_) => (Exit::BadData, "plan-release"),
+        ReadError::Misfit(_) => (Exit::BadData, "plan-release"),
     };
     Trouble::new(exit, code, e.to_string())
         .fact("file", file.display().to_string())

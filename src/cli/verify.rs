@@ -57,9 +57,9 @@ pub struct VerifyArgs {
     /// Targets that are compared at once
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub parallel: u8,
-    /// FLUSH the replications between the pods before rows that differ are read again
+    /// Do not FLUSH the replications between the pods before rows that differ are read again
     #[arg(long)]
-    pub flush: bool,
+    pub no_flush: bool,
     /// Form of the answer on standard output
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -120,7 +120,7 @@ fn verified(
 }
 
 fn settle(args: &VerifyArgs) -> Settle {
-    if args.flush { Settle::Flush } else { Settle::Pause }
+    if args.no_flush { Settle::Pause } else { Settle::Flush }
 }
 
 /// The targets that were asked for, each with its group.

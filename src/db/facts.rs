@@ -153,9 +153,15 @@ impl Facts {
     #[must_use]
     pub fn split(&self, rows: &Rows) -> Vec<Rows> {
         let one = |part: Part| {
-            let name = |prefix: char| move |(i, (name, _)): (usize, &(&'static str, _))| (*name, format!("{prefix}{}", i + 1));
-            let columns: Vec<(&str, String)> =
-                part.texts.iter().enumerate().map(name('T')).chain(part.numbers.iter().enumerate().map(name('N'))).collect();
+            let name =
+                |prefix: char| move |(i, (name, _)): (usize, &(&'static str, _))| (*name, format!("{prefix}{}", i + 1));
+            let columns: Vec<(&str, String)> = part
+                .texts
+                .iter()
+                .enumerate()
+                .map(name('T'))
+                .chain(part.numbers.iter().enumerate().map(name('N')))
+                .collect();
             let kind = part.kind.to_string();
             let mine = rows.iter().filter(|row| row.text("KIND").as_deref() == Some(&kind));
             Rows {

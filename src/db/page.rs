@@ -7,7 +7,10 @@ use std::fmt;
 use super::Value;
 use crate::topology::{Identifier, Target};
 
-/// A column of a primary key.
+/// How points in time are written: sorts as it reads, and leaves nothing out.
+const TIME: &str = "'YYYY-MM-DD HH24:MI:SS.SSSSSS'";
+
+/// A column that is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyColumn {
     /// Its name.
@@ -23,6 +26,9 @@ pub enum KeyKind {
     Number,
     /// In quotes.
     Text,
+    /// A DATE, which is a point in time down to the microsecond. Every session would write it in a format of its own,
+    /// most of them without the time of day.
+    Time,
 }
 
 /// Which rows.
@@ -47,7 +53,7 @@ pub struct Page {
     /// Primary key, in its order.
     pub key: Vec<KeyColumn>,
     /// The other columns.
-    pub rest: Vec<Identifier>,
+    pub rest: Vec<KeyColumn>,
     /// Which rows.
     pub range: Range,
     /// At most this many.
@@ -60,8 +66,16 @@ fn literal(kind: KeyKind, value: &Value) -> String {
         (_, Value::Null) => "NULL".to_owned(),
         (KeyKind::Number, Value::Int(n)) => n.to_string(),
         (KeyKind::Number, Value::Text(t)) if digits(t) => t.clone(),
+        (KeyKind::Time, Value::Text(t)) => format!("TO_DATE('{}', {TIME})", t.replace('\'', "''")),
         (KeyKind::Number | KeyKind::Text, Value::Text(t)) => format!("'{}'", t.replace('\'', "''")),
-        (KeyKind::Text, Value::Int(n)) => format!("'{n}'"),
+        (KeyKind::Text | KeyKind::Time, Value::Int(n)) => format!("'{n}'"),
+    }
+}
+
+fn read(column: &KeyColumn) -> String {
+    match column.kind {
+        KeyKind::Number | KeyKind::Text => column.name.to_string(),
+        KeyKind::Time => format!("TO_CHAR({}, {TIME})", column.name),
     }
 }
 
@@ -98,7 +112,7 @@ impl Page {
 impl fmt::Display for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key: Vec<_> = self.key.iter().map(|c| c.name.to_string()).collect();
-        let columns: Vec<_> = key.iter().cloned().chain(self.rest.iter().map(ToString::to_string)).collect();
+        let columns: Vec<_> = self.key.iter().chain(&self.rest).map(read).collect();
         write!(f, "SELECT {} FROM {}", columns.join(", "), self.target.table_sql())?;
         if let Some(p) = &self.target.partition {
             write!(f, " PARTITION ({p})")?;
@@ -122,7 +136,7 @@ mod tests {
         let page = |range| Page {
             target: Target { user: name("SYS"), table: name("T1"), partition: Some(name("P1")) },
             key: vec![column("A", KeyKind::Number), column("low b", KeyKind::Text)],
-            rest: vec![name("C")],
+            rest: vec![column("C", KeyKind::Text)],
             range,
             limit: 10,
         };
@@ -140,6 +154,20 @@ mod tests {
         for (range, want) in table {
             assert_eq!(page(range).to_string(), format!("{head}{want}{tail}"));
         }
+        let at = Value::Text("2026-11-21 10:00:00.000001".to_owned());
+        let times = Page {
+            key: vec![column("D", KeyKind::Time)],
+            rest: vec![column("E", KeyKind::Time)],
+            ..page(Range::Exactly(vec![at]))
+        };
+        let format = "'YYYY-MM-DD HH24:MI:SS.SSSSSS'";
+        assert_eq!(
+            times.to_string(),
+            format!(
+                "SELECT TO_CHAR(D, {format}), TO_CHAR(E, {format}) FROM SYS.T1 PARTITION (P1) \
+                 WHERE D = TO_DATE('2026-11-21 10:00:00.000001', {format}) ORDER BY D LIMIT 10"
+            )
+        );
         assert_eq!(literal(KeyKind::Number, &Value::Text("-1.5".to_owned())), "-1.5");
         assert_eq!(literal(KeyKind::Number, &Value::Text("1; DROP".to_owned())), "'1; DROP'");
     }

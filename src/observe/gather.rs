@@ -184,12 +184,8 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, owners: &[Id
     let clients = parse::clients(&optional(session, &ReadSql::Sessions)?);
     // The views before the catalog: a sender that starts in between is then seen as IS_STARTED without a row, never as
     // a row without its object.
-    let [senders, receivers, gaps] = at_once(
-        session,
-        &Facts::Streams,
-        [ReadSql::Senders, ReadSql::Receivers, ReadSql::Gaps],
-        optional,
-    )?;
+    let [senders, receivers, gaps] =
+        at_once(session, &Facts::Streams, [ReadSql::Senders, ReadSql::Receivers, ReadSql::Gaps], optional)?;
     let definitions = match session.query(&ReadSql::Definitions) {
         Err(e) if e.native == native::NO_COLUMN => session.query(&ReadSql::DefinitionsOfOld)?,
         other => other?,
@@ -233,8 +229,7 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, owners: &[Id
 pub(super) fn columns(session: &mut dyn Session, owners: &[Identifier]) -> Result<(Rows, Rows), DbError> {
     let of = || owners.to_vec();
     let parts = [ReadSql::Columns(of()), ReadSql::KeyColumns(of())];
-    let [mut columns, mut keys] =
-        at_once(session, &Facts::Columns(of()), parts, |session, sql| session.query(sql))?;
+    let [mut columns, mut keys] = at_once(session, &Facts::Columns(of()), parts, |session, sql| session.query(sql))?;
     for rows in [&mut columns, &mut keys] {
         if let Some(at) = rows.columns.iter().position(|c| c == "ORDER_NO") {
             rows.rows.sort_by_key(|cells| match cells.get(at) {

@@ -1,7 +1,10 @@
 //! Columns and primary keys of tables, as comparing them between pods needs them. Decides only whether a key can be
 //! paged by.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -29,6 +32,36 @@ pub struct Column {
     pub not_null: bool,
 }
 
+impl Column {
+    /// As in a CREATE TABLE; types without a name here by their number.
+    fn words(&self) -> String {
+        let name = match self.data_type {
+            1 => "CHAR",
+            12 => "VARCHAR",
+            -8 => "NCHAR",
+            -9 => "NVARCHAR",
+            2 | 3 | 10_002 => "NUMERIC",
+            4 => "INTEGER",
+            5 => "SMALLINT",
+            -5 => "BIGINT",
+            6 => "FLOAT",
+            7 => "REAL",
+            8 => "DOUBLE",
+            DATE => "DATE",
+            30 => "BLOB",
+            40 => "CLOB",
+            _ => "",
+        };
+        let name = if name.is_empty() { format!("type {}", self.data_type) } else { name.to_owned() };
+        let size = match (self.precision, self.scale) {
+            (0, _) => String::new(),
+            (p, 0) => format!("({p})"),
+            (p, s) => format!("({p}, {s})"),
+        };
+        format!("{name}{size}{}", if self.not_null { " NOT NULL" } else { "" })
+    }
+}
+
 /// Columns and primary key of one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
@@ -38,6 +71,8 @@ pub struct Layout {
     pub key: Vec<Identifier>,
 }
 
+/// DATA_TYPE of DATE.
+const DATE: i64 = 9;
 /// DATA_TYPE of BLOB and CLOB.
 const LOBS: [i64; 2] = [30, 40];
 
@@ -59,7 +94,8 @@ impl Layout {
         })
     }
 
-    /// The key, when rows can be found by it: all its columns are exact numbers or text.
+    /// The key, when rows can be found by it: all its columns are exact numbers, text or points in time. A DOUBLE or REAL
+    /// has no text that finds it again exactly.
     ///
     /// # Errors
     /// Why not, as the end of a sentence.
@@ -75,6 +111,7 @@ impl Layout {
                 let kind = match column.map(|c| c.data_type) {
                     Some(1 | 12) => KeyKind::Text,
                     Some(2 | 3 | 4 | 5 | -5 | 10_002) => KeyKind::Number,
+                    Some(DATE) => KeyKind::Time,
                     Some(_) | None => {
                         return Err(format!("has {name} in its primary key, by which rows cannot be found exactly"));
                     }
@@ -86,9 +123,34 @@ impl Layout {
 
     /// Columns outside the key whose contents can be compared; large objects cannot.
     #[must_use]
-    pub fn comparable(&self) -> Vec<Identifier> {
+    pub fn comparable(&self) -> Vec<KeyColumn> {
         let rest = self.columns.iter().filter(|c| !self.key.contains(&c.name) && !LOBS.contains(&c.data_type));
-        rest.map(|c| c.name.clone()).collect()
+        let kind = |c: &Column| if c.data_type == DATE { KeyKind::Time } else { KeyKind::Text };
+        rest.map(|c| KeyColumn { name: c.name.clone(), kind: kind(c) }).collect()
+    }
+
+    /// What is not the same in another layout, in a few words each: `V: VARCHAR(20) / VARCHAR(30)`.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let find = |layout: &Self, name: &Identifier| layout.columns.iter().find(|c| c.name == *name).cloned();
+        let mut names: Vec<&Identifier> = self.columns.iter().chain(&other.columns).map(|c| &c.name).collect();
+        let mut met = BTreeSet::new();
+        names.retain(|n| met.insert(*n));
+        let of = |c: Option<Column>| c.map_or_else(|| "missing".to_owned(), |c| c.words());
+        let mut found: Vec<String> = names
+            .into_iter()
+            .map(|name| (name, find(self, name), find(other, name)))
+            .filter(|(_, here, there)| here != there)
+            .map(|(name, here, there)| format!("{name}: {} / {}", of(here), of(there)))
+            .collect();
+        let list = |key: &[Identifier]| key.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        if self.key != other.key {
+            found.push(format!("primary key: ({}) / ({})", list(&self.key), list(&other.key)));
+        }
+        if found.is_empty() && self.columns != other.columns {
+            found.push("the order of the columns".to_owned());
+        }
+        found
     }
 
     /// Columns that are not compared.
@@ -143,20 +205,33 @@ mod tests {
     #[test]
     fn keys_lobs_and_digests() {
         let head = "USER_NAME TABLE_NAME COLUMN_NAME DATA_TYPE PRECISION SCALE IS_NULLABLE";
-        let columns =
-            ["SYS T1 ID 4 0 0 F", "SYS T1 V 12 20 0 T", "SYS T1 L 40 0 0 T", "SYS T2 D 9 0 0 F", "SYS T3 A 4 0 0 T"];
-        let keys = rows("USER_NAME TABLE_NAME COLUMN_NAME", &["SYS T1 ID", "SYS T2 D"]);
+        let columns = [
+            "SYS T1 ID 4 0 0 F",
+            "SYS T1 V 12 20 0 T",
+            "SYS T1 L 40 0 0 T",
+            "SYS T2 D 9 0 0 F",
+            "SYS T3 A 4 0 0 T",
+            "SYS T4 F 8 0 0 F",
+        ];
+        let keys = rows("USER_NAME TABLE_NAME COLUMN_NAME", &["SYS T1 ID", "SYS T2 D", "SYS T4 F"]);
         let of = |columns: &[&str]| parse(&rows(head, columns), &keys);
         let all: Vec<Layout> = of(&columns).into_values().collect();
         let names = |list: Vec<Identifier>| list.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(names(all[0].comparable()), ["V"]);
+        assert_eq!(names(all[0].comparable().into_iter().map(|c| c.name).collect()), ["V"]);
         assert_eq!(names(all[0].large_objects()), ["L"]);
         assert_eq!(all[0].paging_key().unwrap()[0].kind, KeyKind::Number);
-        assert!(all[1].paging_key().unwrap_err().contains("D in its primary key"));
+        assert_eq!(all[1].paging_key().unwrap()[0].kind, KeyKind::Time);
+        assert!(all[3].paging_key().unwrap_err().contains("F in its primary key"));
         assert!(all[2].paging_key().unwrap_err().contains("no primary key"));
         let wider = ["SYS T1 ID 4 0 0 F", "SYS T1 V 12 30 0 T", "SYS T1 L 40 0 0 T"];
         let wider: Vec<Layout> = of(&wider).into_values().collect();
         assert_ne!(all[0].digest(), wider[0].digest());
         assert_eq!(all[0].digest().len(), 8);
+        assert_eq!(all[0].differences(&wider[0]), ["V: VARCHAR(20) / VARCHAR(30)"]);
+        assert_eq!(all[0].differences(&all[0].clone()), Vec::<String>::new());
+        let other =
+            ["ID: INTEGER NOT NULL / missing", "V: VARCHAR(20) / missing", "L: CLOB / missing", "A: missing / INTEGER"];
+        assert_eq!(all[0].differences(&all[2])[..4], other);
+        assert_eq!(all[0].differences(&all[2])[4], "primary key: (ID) / ()");
     }
 }

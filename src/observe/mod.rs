@@ -15,7 +15,7 @@ mod tests;
 pub use capture::Capture;
 pub use gather::{Gathering, count_on, count_rows, look, note_counts, observe, observe_pod};
 pub use model::{
-    BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server, Side,
-    Table, TableName,
+    BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server,
+    Side, Table, TableName,
 };
 pub use rows::RowCount;

@@ -9,7 +9,7 @@ use super::RowCount;
 use crate::{
     db::{ConnectFailure, Privilege},
     desired::ReplicationAddress,
-    topology::{Identifier, Ordinal, Position, ReplicationName, Target},
+    topology::{Identifier, Ordinal, Position, ReplicationName, Target, sn},
 };
 
 /// Everything that was seen, at about one moment.
@@ -288,7 +288,11 @@ pub enum Side {
     /// XSN -1.
     Reset,
     /// XSN live.
-    Live(u64),
+    Live(
+        #[serde(with = "sn")]
+        #[schemars(with = "String")]
+        u64,
+    ),
     /// The server gave up unsent log: what the peer holds is incomplete.
     GaveUp,
     /// The pod was not seen.

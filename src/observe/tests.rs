@@ -88,9 +88,8 @@ fn cluster(generation: Generation, tables: usize) -> (Sim, ClientId) {
                    (PARTITION PA VALUES LESS THAN (9), PARTITION PB VALUES DEFAULT)";
         ok(&mut sim, *client, sql);
         let peer = 1 - pod;
-        let sql = format!(
-            "CREATE REPLICATION R01 WITH '10.0.0.{peer}', 20301 FROM SYS.T1 TO SYS.T1, FROM SYS.T2 TO SYS.T2"
-        );
+        let sql =
+            format!("CREATE REPLICATION R01 WITH '10.0.0.{peer}', 20301 FROM SYS.T1 TO SYS.T1, FROM SYS.T2 TO SYS.T2");
         ok(&mut sim, *client, &sql);
         ok(&mut sim, *client, "CREATE REPLICATION EMPTY1 WITH '10.0.0.9', 20301 FROM SYS.T1 TO SYS.T1");
     }

@@ -204,7 +204,7 @@ impl Checker<'_> {
             .keys()
             .copied()
             .filter(|k| *k != joiner && *k != source && self.observed.pod(*k).is_some())
-            .filter(|k| self.names_between(*k, source).iter().all(|n| self.live(*k, n) && self.live(source, n)))
+            .filter(|k| self.joined_with_source(*k))
             .collect();
         for k in members {
             for name in self.names_between(k, joiner) {
@@ -313,7 +313,11 @@ impl Checker<'_> {
 
     fn joined_with_source(&self, pod: Ordinal) -> bool {
         let source = Ordinal::MASTER;
-        self.names_between(pod, source).iter().all(|n| self.live(pod, n) && self.live(source, n))
+        // A side that gave up log has a position, and a gap before it.
+        let whole = |at: Ordinal, n: &ReplicationName| {
+            self.live(at, n) && self.observed.replication(at, n).is_some_and(|r| r.gave_up.is_none())
+        };
+        self.names_between(pod, source).iter().all(|n| whole(pod, n) && whole(source, n))
     }
 
     /// START on -1 begins "now": right only for a joiner whose copy was just proved.

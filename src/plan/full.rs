@@ -194,8 +194,7 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
     }
     let source_rows = RowCount::sum(rows.iter().map(|r| r.source));
     let maybe_empty = rows.iter().all(|r| r.source.is_empty() != Some(false));
-    if (joiner.at_least() > 0 && maybe_empty)
-        || (joiner == RowCount::NotCounted && source_rows == RowCount::Counted(0))
+    if (joiner.at_least() > 0 && maybe_empty) || (joiner == RowCount::NotCounted && source_rows == RowCount::Counted(0))
     {
         all.push(Approval {
             class: ApprovalClass::EmptySource,

@@ -44,7 +44,8 @@ impl Join<'_, '_> {
         for k in self.receivers_of_salvage() {
             for object in self.objects(k) {
                 let sides = self.world.sides(self.me, k, &object);
-                let (Side::Live(_), Side::Missing | Side::Reset | Side::Live(_) | Side::GaveUp) = (sides.mine, sides.theirs)
+                let (Side::Live(_), Side::Missing | Side::Reset | Side::Live(_) | Side::GaveUp) =
+                    (sides.mine, sides.theirs)
                 else {
                     continue;
                 };

@@ -3,42 +3,73 @@
 //! The document is JSON with a digest ([`document`]). It holds the SQL of every action for reviewers, and never a secret: neither the plan nor the digest of
 //! the configuration knows the password. Time is passed in.
 
-use std::{io, path::Path};
+mod id;
+mod read;
+
+use std::{collections::BTreeMap, io, path::Path};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Plan;
+use super::{Decision, Op, Plan, PodState, facts::Facts, policy::Finding};
 use crate::{
     conf::{Config, Switch},
     document::{self, Fault},
     topology::Ordinal,
 };
 
+pub use read::{Misfit, Reading};
+
 /// Major and minor: a reader takes any minor of the major it knows.
 pub const FORMAT_VERSION: &str = "1.0";
 /// The word that tells our files from others.
 pub const KIND: &str = "aku.plan";
+/// Grows whenever the planner would make another plan of the same facts, or would ask for other facts. A plan of another
+/// revision is shown and never applied.
+pub const PLANNER_REV: u32 = 1;
 /// How long a saved plan may be applied.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
-const DOCUMENT: document::Kind = document::Kind { word: KIND, noun: "plan", version: FORMAT_VERSION };
+pub(crate) const DOCUMENT: document::Kind = document::Kind { word: KIND, noun: "plan", version: FORMAT_VERSION };
 
-/// A plan with where and when it was made.
+/// Where and from what a plan was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The pod it was made on, if it was made on one.
+    pub observer: Option<Ordinal>,
+    /// AKU_SVC_NAME
+    pub service: String,
+    /// See [`conf_digest`].
+    pub conf_digest: String,
+    /// When the facts were seen.
+    pub at: Timestamp,
+}
+
+/// A plan with where and when it was made, and the facts it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saved {
+    /// Differs between any two plans: 26 letters and digits, the first ten from the time.
+    pub plan_id: String,
     /// When it was made, whole seconds.
     pub created_at: Timestamp,
     /// After this it is not applied any more.
     pub expires_at: Timestamp,
     /// Version of the program that made it.
     pub producer: String,
+    /// See [`PLANNER_REV`].
+    pub planner_rev: u32,
     /// The pod it was made on, if it was made on one.
     pub observer: Option<Ordinal>,
+    /// AKU_SVC_NAME
+    pub service: String,
     /// See [`conf_digest`].
     pub conf_digest: String,
     /// The plan.
     pub plan: Plan,
+    /// What it rests on.
+    pub facts: Facts,
+    /// What the rules said when it was made.
+    pub policy: Vec<Finding>,
 }
 
 /// Why a file is no plan that can be used.
@@ -47,24 +78,37 @@ pub enum ReadError {
     /// It is no plan, or not as it was made.
     #[error(transparent)]
     File(#[from] Fault),
-    /// Another release would send other statements than the reviewer read.
-    #[error("the statements in the plan are not what this release would send for {0}")]
-    OtherStatements(String),
+    /// It is a plan, and this release must not apply it.
+    #[error(transparent)]
+    Misfit(#[from] Misfit),
 }
 
 impl Saved {
-    /// A plan made at `now`.
+    /// A plan made from `facts`.
     #[must_use]
-    pub fn new(plan: Plan, observer: Option<Ordinal>, conf_digest: String, now: Timestamp) -> Self {
-        let created_at = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        Self {
+    pub fn new(plan: Plan, facts: Facts, origin: Origin) -> Self {
+        let created_at = Timestamp::from_second(origin.at.as_second()).unwrap_or(origin.at);
+        let mut saved = Self {
+            plan_id: String::new(),
             created_at,
             expires_at: created_at.saturating_add(LIFETIME).unwrap_or(created_at),
             producer: env!("CARGO_PKG_VERSION").to_owned(),
-            observer,
-            conf_digest,
+            planner_rev: PLANNER_REV,
+            observer: origin.observer,
+            service: origin.service,
+            conf_digest: origin.conf_digest,
             plan,
-        }
+            facts,
+            policy: Vec::new(),
+        };
+        saved.plan_id = id::plan_id(created_at, &saved.digest());
+        saved
+    }
+
+    /// With what the rules say about it.
+    #[must_use]
+    pub fn judged(self, policy: Vec<Finding>) -> Self {
+        Self { policy, ..self }
     }
 
     /// Whether it is too old to be applied.
@@ -73,16 +117,33 @@ impl Saved {
         now >= self.expires_at
     }
 
+    /// SHA-256 over the facts that its actions hang on.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let facts: Vec<Value> = self.facts.footprint().map(|f| json!([f.pod, f.key, f.value])).collect();
+        document::digest(&facts.into())
+    }
+
     /// The document with its digest.
     #[must_use]
     pub fn document(&self) -> Value {
         let document = json!({
+            "must_understand": [],
+            "plan_id": self.plan_id,
             "created_at": self.created_at.to_string(),
             "expires_at": self.expires_at.to_string(),
-            "producer": { "aku": self.producer },
+            "producer": { "aku": self.producer, "planner_rev": self.planner_rev },
+            "target": { "statefulset": self.plan.statefulset, "service": self.service },
             "observer": { "ordinal": self.observer },
             "conf_digest": self.conf_digest,
-            "plan": plan_value(&self.plan),
+            "view": { "completeness": completeness(&self.plan) },
+            "facts": self.facts.all,
+            "plan": plan_value(&self.plan, &self.facts),
+            "policy": self.policy,
+            "risk": Risk::of(&self.plan),
+            "summary": summary(&self.plan),
+            "fingerprint": self.fingerprint(),
+            "signatures": [],
         });
         document::seal(document, DOCUMENT)
     }
@@ -99,26 +160,15 @@ impl Saved {
         self.document()["digest"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Reads a document.
+    /// Reads a document that may be applied.
     ///
     /// # Errors
     /// See [`ReadError`].
     pub fn parse(text: &str) -> Result<Self, ReadError> {
-        let document = document::parse(text, DOCUMENT)?;
-        let shape = |e: serde_json::Error| Fault::Malformed { noun: DOCUMENT.noun, said: e.to_string() };
-        let body: Body = serde_json::from_value(document.clone()).map_err(shape)?;
-        same_statements(&document, &body.plan)?;
-        Ok(Self {
-            created_at: body.created_at,
-            expires_at: body.expires_at,
-            producer: body.producer.aku,
-            observer: body.observer.ordinal,
-            conf_digest: body.conf_digest,
-            plan: body.plan,
-        })
+        Ok(Reading::parse(text)?.strict()?)
     }
 
-    /// Reads a file.
+    /// Reads a file that may be applied.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -135,54 +185,85 @@ impl Saved {
     }
 }
 
-#[derive(Deserialize)]
-struct Body {
-    created_at: Timestamp,
-    expires_at: Timestamp,
-    producer: Producer,
-    observer: Observer,
-    conf_digest: String,
-    plan: Plan,
+/// `full`, or `partial` when a pod could not be looked at.
+fn completeness(plan: &Plan) -> &'static str {
+    if plan.pods.iter().any(|p| p.state == PodState::Broken) { "partial" } else { "full" }
 }
 
-#[derive(Deserialize)]
-struct Producer {
-    aku: String,
+/// How many actions of each kind, by the word of their operation.
+pub(crate) fn summary(plan: &Plan) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for a in &plan.actions {
+        let op = to_value(&a.op);
+        *counts.entry(op["op"].as_str().unwrap_or_default().to_owned()).or_insert(0) += 1;
+    }
+    counts
 }
 
-#[derive(Deserialize)]
-struct Observer {
-    ordinal: Option<Ordinal>,
+/// What a plan can cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct Risk {
+    /// Rows that are deleted on the joining pod; text, because it may exceed what JSON readers keep.
+    pub rows_deleted: String,
+    /// Whether every row was counted.
+    pub rows_deleted_is: Exactness,
+    /// Tables and partitions that are emptied.
+    pub targets_emptied: usize,
+    /// Definitions that are removed.
+    pub definitions_removed: usize,
+    /// Sides whose unsent rows cannot be delivered any more.
+    pub sides_lost: usize,
 }
 
-/// The plan, each action with its effect and its statements.
-fn plan_value(plan: &Plan) -> Value {
+/// Whether a number is the whole truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exactness {
+    /// Yes.
+    Exact,
+    /// Something was not counted.
+    AtLeast,
+}
+
+impl Risk {
+    /// Of a plan.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let (rows, lost) = match &plan.decision {
+            Decision::Full { rows, unsent, .. } => (rows.as_slice(), unsent.len()),
+            Decision::None { .. } | Decision::CatchUp { .. } => (&[][..], 0),
+        };
+        let known: u64 = rows.iter().map(|r| r.joiner.at_least()).sum();
+        let exact = rows.iter().all(|r| r.joiner.exact().is_some());
+        let count = |is: fn(&Op) -> bool| plan.actions.iter().filter(|a| is(&a.op)).count();
+        Self {
+            rows_deleted: known.to_string(),
+            rows_deleted_is: if exact { Exactness::Exact } else { Exactness::AtLeast },
+            targets_emptied: count(|op| matches!(op, Op::Truncate { .. })),
+            definitions_removed: count(|op| matches!(op, Op::DropReplication { .. })),
+            sides_lost: lost,
+        }
+    }
+}
+
+/// The plan, each action with its effect, its statements and its facts.
+fn plan_value(plan: &Plan, facts: &Facts) -> Value {
     let mut value = to_value(plan);
     if let Some(actions) = value.get_mut("actions").and_then(Value::as_array_mut) {
         for (shown, action) in actions.iter_mut().zip(&plan.actions) {
+            let uses = facts.uses.get(&action.id).cloned().unwrap_or_default();
             shown["effect"] = to_value(action.op.effect());
             shown["sql"] = action.op.statements().iter().map(ToString::to_string).collect();
+            shown["because"]["facts"] = to_value(uses.because);
+            shown["pre"] = to_value(uses.pre);
+            shown["post"] = to_value(uses.post);
         }
     }
     value
 }
 
-fn to_value(of: impl Serialize) -> Value {
+pub(crate) fn to_value(of: impl Serialize) -> Value {
     serde_json::to_value(of).expect("plans have text keys and no floating point")
-}
-
-fn same_statements(document: &Value, plan: &Plan) -> Result<(), ReadError> {
-    let empty = Vec::new();
-    let shown = document["plan"]["actions"].as_array().unwrap_or(&empty);
-    let own = plan_value(plan);
-    let own = own["actions"].as_array().unwrap_or(&empty);
-    for (i, action) in plan.actions.iter().enumerate() {
-        let field = |list: &[Value]| list.get(i).map(|a| a["sql"].clone());
-        if field(shown) != field(own) {
-            return Err(ReadError::OtherStatements(action.id.to_string()));
-        }
-    }
-    Ok(())
 }
 
 /// Digest of what a configuration means, without the password: comments, order of keys and spelling do not matter.
@@ -250,13 +331,13 @@ mod tests {
     }
 
     fn saved() -> Saved {
-        Saved::new(fixtures::full_join(), Some(fixtures::pod(2)), "sha256:00".to_owned(), now())
+        fixtures::saved(fixtures::full_join())
     }
 
     #[test]
     fn what_is_written_is_read_again() {
         for plan in [fixtures::full_join_with_losses(), fixtures::end(), fixtures::clean(), fixtures::empty()] {
-            let saved = Saved::new(plan, None, "sha256:00".to_owned(), now());
+            let saved = fixtures::saved(plan);
             assert_eq!(Saved::parse(&saved.text()).unwrap(), saved);
         }
         assert_eq!(saved().created_at.to_string(), "2026-11-20T23:41:07Z");
@@ -267,7 +348,7 @@ mod tests {
 
     #[test]
     fn golden_document() {
-        let saved = Saved::new(fixtures::clean(), Some(fixtures::pod(2)), "sha256:00".to_owned(), now());
+        let saved = fixtures::saved(fixtures::clean());
         fixtures::settings().bind(|| insta::assert_snapshot!("saved-clean", saved.text()));
     }
 
@@ -313,7 +394,7 @@ mod tests {
             read(with("format_version", "2.0".into())),
             Err(ReadError::File(Fault::UnknownVersion { .. }))
         ));
-        assert!(matches!(read(sql), Err(ReadError::OtherStatements(a)) if a == "A9"));
+        assert!(matches!(read(sql), Err(ReadError::Misfit(Misfit::OtherStatements(a))) if a == "A9"));
         assert!(read(with("later_addition", 1.into())).is_ok());
         assert!(read(with("format_version", "1.7".into())).is_ok());
     }

@@ -1,10 +1,17 @@
 //! The JSON Schema of a saved plan, made from the types, so that it cannot differ from what is written.
 
+use std::{collections::BTreeMap, sync::OnceLock};
+
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Effect, Plan};
+use super::{
+    Effect, Op, Plan,
+    facts::{Fact, FactId, Post},
+    policy::Finding,
+    saved::Risk,
+};
 use crate::topology::Ordinal;
 
 /// A plan saved by `aku plan -o`. Readers ignore fields they do not know.
@@ -17,6 +24,11 @@ struct Document {
     /// Tells plans from other files.
     #[schemars(regex(pattern = r"^aku\.plan$"))]
     kind: String,
+    /// What a reader must know about before it applies the plan; empty in this version.
+    must_understand: Vec<String>,
+    /// Differs between any two plans.
+    #[schemars(regex(pattern = r"^[0-9A-Z]{26}$"))]
+    plan_id: String,
     /// When the facts were seen.
     #[schemars(extend("format" = "date-time"))]
     created_at: String,
@@ -30,7 +42,24 @@ struct Document {
     /// What aku.conf meant, without the password.
     #[schemars(regex(pattern = r"^sha256:"))]
     conf_digest: String,
-    /// SHA-256 of the document without this field, RFC 8785.
+    /// What it is for.
+    target: Target,
+    /// How much was seen.
+    view: View,
+    /// What the plan rests on, and what a reviewer may want to know; actions name them in `pre` and `because.facts`.
+    facts: Vec<Fact>,
+    /// What the rules said when it was made.
+    policy: Vec<Finding>,
+    /// What it can cost.
+    risk: Risk,
+    /// How many actions of each kind.
+    summary: BTreeMap<String, usize>,
+    /// SHA-256 over pod, key and value of the facts that actions name and that do not move by themselves.
+    #[schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$"))]
+    fingerprint: String,
+    /// Not part of the digest; for other tools. This program neither makes nor checks them.
+    signatures: Vec<Value>,
+    /// SHA-256 of the document without this field and `signatures`, RFC 8785.
     #[schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$"))]
     digest: String,
     /// The plan.
@@ -41,6 +70,23 @@ struct Document {
 struct Producer {
     /// Version of the program.
     aku: String,
+    /// A plan of another revision is shown and never applied.
+    planner_rev: u32,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct Target {
+    /// AKU_STS_NAME
+    statefulset: String,
+    /// AKU_SVC_NAME
+    service: String,
+}
+
+#[derive(JsonSchema, Serialize)]
+struct View {
+    /// `partial` when a pod could not be looked at.
+    #[schemars(regex(pattern = r"^(full|partial)$"))]
+    completeness: String,
 }
 
 #[derive(JsonSchema, Serialize)]
@@ -55,11 +101,26 @@ pub fn text() -> String {
     format!("{:#}\n", schema())
 }
 
-fn schema() -> Value {
+/// The words of every operation.
+#[must_use]
+pub fn operations() -> &'static [String] {
+    static WORDS: OnceLock<Vec<String>> = OnceLock::new();
+    WORDS.get_or_init(|| {
+        let schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Op>();
+        let variants = schema.to_value()["oneOf"].as_array().cloned().unwrap_or_default();
+        variants.iter().filter_map(|v| v["properties"]["op"]["const"].as_str().map(str::to_owned)).collect()
+    })
+}
+
+/// The schema, draft 2020-12.
+#[must_use]
+pub fn schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let effect = generator.subschema_for::<Effect>();
+    let ids = generator.subschema_for::<Vec<FactId>>().to_value();
+    let posts = generator.subschema_for::<Vec<Post>>().to_value();
     let mut schema = generator.into_root_schema_for::<Document>().to_value();
-    // A saved action also tells its effect and its statements, which follow from the rest.
+    // A saved action also tells its effect, its statements and its facts, which follow from the rest.
     let action = &mut schema["$defs"]["Action"];
     action["properties"]["effect"] = effect.to_value();
     action["properties"]["sql"] = json!({
@@ -67,8 +128,16 @@ fn schema() -> Value {
         "type": "array",
         "items": { "type": "string" },
     });
+    let because = action["properties"]["because"].take();
+    action["properties"]["because"] = json!({
+        "allOf": [because],
+        "properties": { "facts": { "description": "What it was decided from.", "allOf": [ids] } },
+        "required": ["facts"],
+    });
+    action["properties"]["pre"] = json!({ "description": "What must hold before it runs.", "allOf": [ids] });
+    action["properties"]["post"] = json!({ "description": "What holds after it.", "allOf": [posts] });
     if let Some(required) = action["required"].as_array_mut() {
-        required.extend(["effect", "sql"].map(Value::from));
+        required.extend(["effect", "sql", "pre", "post"].map(Value::from));
     }
     schema
 }
@@ -76,7 +145,7 @@ fn schema() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{plan::saved::Saved, render::fixtures};
+    use crate::render::fixtures;
 
     #[test]
     fn the_kept_schema_is_that_of_the_types() {
@@ -96,9 +165,7 @@ mod tests {
             fixtures::clean(),
             fixtures::empty(),
         ];
-        let conf = format!("sha256:{}", "0".repeat(64));
-        let now = "2026-11-20T23:41:07Z".parse().unwrap();
-        let made = fixtures.map(|plan| Saved::new(plan, None, conf.clone(), now).document());
+        let made = fixtures.map(|plan| fixtures::saved(plan).document());
         let kept = ["first-start", "end", "catch-up"].map(|name| {
             let path = format!("{}/plans/{name}.json", env!("CARGO_MANIFEST_DIR"));
             serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()

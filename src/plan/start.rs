@@ -150,13 +150,16 @@ pub(super) fn road(world: &World<'_>, me: Ordinal) -> Road {
     let mut because = Vec::new();
     for (k, object) in world.desired.objects_of(me) {
         let is_source = k == source;
-        // A counterpart counts only if it is itself joined; the source counts whenever it is seen.
-        if !(is_source || world.is_joined(k)) {
-            continue;
-        }
         let sides = world.sides(me, k, object);
         let name = &object.name;
         let none = |s| matches!(s, Side::Missing | Side::Reset);
+        // A counterpart counts only if it is itself joined; the source counts whenever it is seen. A member that is just
+        // coming back counts where it is certain that changes were missed: log was given up, or neither has a place.
+        let missed =
+            sides.mine == Side::GaveUp || sides.theirs == Side::GaveUp || (none(sides.mine) && none(sides.theirs));
+        if !(is_source || world.is_joined(k) || (world.is_member(k) && missed)) {
+            continue;
+        }
         let reason = match (sides.mine, sides.theirs) {
             (Side::Live(_), Side::Live(_)) => continue,
             (Side::Live(_), Side::Unknown) if is_source => continue,

@@ -22,6 +22,7 @@ pub(super) fn examine(scope: Scope<'_>) -> Vec<Finding> {
         ddl_switch,
         sync_lock,
         transactions,
+        charsets,
         signatures,
         definitions,
         strangers,
@@ -174,6 +175,18 @@ fn transactions(scope: Scope<'_>) -> Vec<Finding> {
     let fix = "set one TRANSACTION_TABLE_SIZE in altibase.properties of all pods and restart the servers";
     let size = |p: &Pod| p.property("TRANSACTION_TABLE_SIZE").map(|v| v.to_string());
     equal(scope, "TRANSACTION_TABLE_SIZE", Level::Fail, size, fix)
+}
+
+/// Rows travel as bytes: they mean the same only in one character set.
+fn charsets(scope: Scope<'_>) -> Vec<Finding> {
+    let mut answers = Answers::to("character sets");
+    let groups = by_value(scope.charsets.iter().map(|(pod, set)| (*pod, set.clone())));
+    if groups.len() > 1 {
+        let fix = "create the databases of all pods with one character set and one national character set";
+        answers.add(Level::Fail, Vec::new(), told(&groups), fix);
+    }
+    let same = groups.keys().next().map_or_else(|| "the servers do not say".to_owned(), |v| format!("{v} everywhere"));
+    answers.or_pass(same)
 }
 
 /// Two pods with one signature have one database between them, e.g. a volume that was copied.

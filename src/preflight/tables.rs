@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Answers, Finding, Level, Scope, by_value, told};
+use super::{Answers, Finding, Level, Scope, by_value};
 use crate::{
     observe::{Pod, Table, TableName},
     topology::{Ordinal, Target},
@@ -69,12 +69,20 @@ fn layouts(scope: Scope<'_>) -> Vec<Finding> {
     tables.dedup();
     for table in &tables {
         let digests = scope.layouts.iter().filter_map(|(pod, all)| Some((*pod, all.get(table)?.digest())));
-        let groups = by_value(digests);
-        if groups.len() > 1 {
+        let groups: Vec<Vec<Ordinal>> = by_value(digests).into_values().collect();
+        let of = |pod: &Ordinal| scope.layouts.get(pod).and_then(|all| all.get(table));
+        // Everybody against the pod with the lowest number: that is the one rows are copied from.
+        let Some(first) = groups.iter().find(|g| g.contains(groups.iter().flatten().min().unwrap_or(&g[0]))) else {
+            continue;
+        };
+        for others in groups.iter().filter(|g| *g != first) {
+            let (Some(a), Some(b)) = (of(&first[0]), of(&others[0])) else { continue };
+            let what = a.differences(b).join("; ");
+            let (here, there) = (crate::status::pods(first), crate::status::pods(others));
             answers.add(
                 Level::Fail,
                 Vec::new(),
-                format!("{}.{}: layout {}", table.user, table.table, told(&groups)),
+                format!("{}.{} differs between {here} and {there}: {what}", table.user, table.table),
                 fix,
             );
         }

@@ -24,7 +24,8 @@ fn asked(w: &Worlds, precisions: &[i64]) -> Vec<Finding> {
     let tables = |p| BTreeMap::from([(TableName::of(&target("T1")), layout(p))]);
     let layouts = (0u8..).zip(precisions).map(|(n, p)| (ord(n), tables(*p))).collect();
     let conf = config();
-    examine(Scope { conf: &conf, desired: &w.desired, observed: &w.observed, layouts: &layouts })
+    let charsets = w.observed.pods.keys().map(|p| (*p, "UTF8, UTF16".to_owned())).collect();
+    examine(Scope { conf: &conf, desired: &w.desired, observed: &w.observed, layouts: &layouts, charsets: &charsets })
 }
 
 fn world(groups: u8) -> Worlds {

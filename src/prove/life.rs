@@ -198,9 +198,7 @@ impl Life {
             Ok(plan) if plan.is_empty() => return Ended::Nothing,
             Ok(plan) => plan,
         };
-        let given = |a: &&Approval| {
-            !matches!(a.class, ApprovalClass::DeletesRows | ApprovalClass::RemovesDefinition)
-        };
+        let given = |a: &&Approval| !matches!(a.class, ApprovalClass::DeletesRows | ApprovalClass::RemovesDefinition);
         let open: Vec<_> = plan.approvals.iter().filter(given).cloned().collect();
         if !open.is_empty() {
             return Ended::Unapproved(open);
@@ -304,7 +302,8 @@ impl Life {
         let mut inner = self.stage.lock();
         let mine = inner.contents(p);
         let others: Vec<_> = self.copies.iter().filter(|k| **k != p).map(|k| inner.contents(*k)).collect();
-        let places: BTreeSet<Place> = inner.writers.iter().filter(|w| w.pod == p).flat_map(|w| &w.touched).copied().collect();
+        let places: BTreeSet<Place> =
+            inner.writers.iter().filter(|w| w.pod == p).flat_map(|w| &w.touched).copied().collect();
         for place in places {
             if others.is_empty() || others.iter().any(|held| held.get(&place) != mine.get(&place)) {
                 self.doubt.insert(place);
@@ -477,4 +476,3 @@ impl Life {
         format!("{what}\n\n{:?}\njoined {:?}\n{}", self.shape, self.joined, inner.log.join("\n"))
     }
 }
-

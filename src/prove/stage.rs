@@ -125,8 +125,7 @@ impl Stage {
             broken: Vec::new(),
             log: Vec::new(),
         }));
-        let clock =
-            StageClock { base: Instant::now(), at: AtomicU64::new(0), began, inner: Arc::downgrade(&inner) };
+        let clock = StageClock { base: Instant::now(), at: AtomicU64::new(0), began, inner: Arc::downgrade(&inner) };
         Self { inner, clock: Arc::new(clock) }
     }
 
@@ -363,7 +362,9 @@ impl Session for StageSession {
         let text = sql.to_string();
         let answer = inner.execute(self.client, &text);
         match &answer {
-            Response::Error { native, message, .. } => inner.say(format!("pod {}: {text}: {native} {message}", self.pod)),
+            Response::Error { native, message, .. } => {
+                inner.say(format!("pod {}: {text}: {native} {message}", self.pod))
+            }
             _ => inner.say(format!("pod {}: {text}", self.pod)),
         }
         inner.changed(&text);

@@ -69,7 +69,9 @@ mod tests {
         spoilt.pod_mut(2).tables.clear();
         let shown = |w: &Worlds, width| {
             let (conf, layouts) = (config(), BTreeMap::new());
-            let scope = Scope { conf: &conf, desired: &w.desired, observed: &w.observed, layouts: &layouts };
+            let charsets = BTreeMap::from([(ord(0), "UTF8, national UTF16".to_owned())]);
+            let (desired, observed) = (&w.desired, &w.observed);
+            let scope = Scope { conf: &conf, desired, observed, layouts: &layouts, charsets: &charsets };
             text(&check(&examine(scope), "altibase-sts", width))
         };
         settings().bind(|| {

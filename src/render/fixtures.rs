@@ -13,6 +13,8 @@ use crate::{
     plan::{
         Action, ActionId, After, Approval, ApprovalClass, Code, Decision, Expect, Op, Plan, PodLine, PodState, Reason,
         RowsAtStake, RunWhen, Unsent, Until,
+        facts::Facts,
+        saved::{Origin, Saved},
     },
     topology::{Identifier, Ordinal, ReplicationName, ServerCount, Target},
 };
@@ -44,6 +46,17 @@ pub fn config() -> Config {
             targets: vec![target("T1"), target("T2")],
         }],
     }
+}
+
+/// A plan as it is saved, made on pod 2, without facts: these plans were made of nothing.
+pub fn saved(plan: Plan) -> Saved {
+    let origin = Origin {
+        observer: Some(pod(2)),
+        service: "altibase-svc".to_owned(),
+        conf_digest: "sha256:9f2c41aa0000".to_owned(),
+        at: "2026-11-20T23:41:07.123Z".parse().unwrap(),
+    };
+    Saved::new(plan, Facts::default(), origin)
 }
 
 /// Golden outputs lie in the top-level `snapshots/`, without module names.
@@ -195,7 +208,11 @@ pub fn full_join() -> Plan {
     let rows = targets
         .into_iter()
         .zip(rows)
-        .map(|(target, (joiner, source))| RowsAtStake { target, joiner: RowCount::Counted(joiner), source: RowCount::Counted(source) })
+        .map(|(target, (joiner, source))| RowsAtStake {
+            target,
+            joiner: RowCount::Counted(joiner),
+            source: RowCount::Counted(source),
+        })
         .collect();
     let why = because(Code::NeverJoined, "both sides of AKU_REP_02 and AKU_REP_12 are at -1 or missing");
     let decision = Decision::Full { source: pod(0), because: vec![why], rows, unsent: Vec::new() };

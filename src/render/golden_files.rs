@@ -2,18 +2,13 @@
 
 use super::{
     dot,
-    fixtures::{self, settings},
-    golden::at,
+    fixtures::{self, saved, settings},
     html, markdown, mermaid,
 };
 use crate::{
-    plan::{Plan, diff::diff, saved::Saved},
+    plan::{Plan, diff::diff},
     render::{Colour, fixtures::PASSWORD},
 };
-
-fn saved(plan: Plan) -> Saved {
-    Saved::new(plan, Some(fixtures::pod(2)), "sha256:9f2c41aa0000".to_owned(), at())
-}
 
 /// As many tables as nobody looks at.
 fn huge() -> Plan {

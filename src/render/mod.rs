@@ -3,13 +3,17 @@
 
 mod check;
 mod diff;
+mod drift;
+mod foreign;
 mod graph;
 mod html;
 mod markdown;
 pub mod op;
 mod plan;
+mod policy;
 mod progress;
 mod report;
+mod review;
 mod row;
 mod status;
 mod style;
@@ -21,12 +25,16 @@ pub mod words;
 
 pub use check::check;
 pub use diff::diff;
+pub use drift::{Nagios, drift, nagios, nagios_status};
+pub use foreign::foreign_plan;
 pub use graph::{dot, mermaid};
 pub use html::html;
 pub use markdown::markdown;
 pub use plan::{Head, Layout, Sql, approval_flags, plan};
+pub use policy::policy;
 pub use progress::event;
 pub use report::{reached, report, state_now};
+pub use review::review;
 pub use status::status;
 pub use style::{Colour, Doc, Line, Role};
 pub use trouble::{Trouble, trouble};

@@ -6,6 +6,7 @@
 mod ident;
 mod ordinal;
 mod position;
+pub mod sn;
 
 pub use ident::{IdentError, Identifier, ReplicationName, Target};
 pub use ordinal::{Ordinal, OrdinalError, Pair, ServerCount};

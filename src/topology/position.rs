@@ -11,7 +11,7 @@ pub enum Position {
     /// -1: no restart point; the next START begins "now" and the server keeps no log for it.
     Reset,
     /// The server keeps its log from this SN on.
-    Live(u64),
+    Live(#[serde(with = "super::sn")] u64),
 }
 
 impl Position {

@@ -51,7 +51,7 @@ fn a_reader_who_leaves_and_a_full_disk() {
     assert_eq!(world.run_into("plan", full, "", none).exit, Exit::Output);
     assert_eq!(world.run_into("--help", full, "", none).exit, Exit::Output);
     assert_eq!(world.applied(), 0);
-    let yes = "apply --yes --approve deletes-rows";
+    let yes = "apply --yes --approve deletes-rows=altibase-sts/2";
     assert_eq!(world.run_into(yes, gone, "", none).exit, Exit::Ok);
     assert_eq!(world.run_into(yes, full, "", none).exit, Exit::Output);
     assert_eq!(world.run_into("-p start", full, "", none).exit, Exit::Output);
@@ -72,7 +72,12 @@ fn json_is_one_document() {
 #[test]
 fn apply_asks_first() {
     let world = Lives::new(fresh);
-    for line in ["apply", "apply --yes", "apply --approve deletes-rows", "apply --yes --approve deletes-rows=x/2"] {
+    for line in [
+        "apply",
+        "apply --yes",
+        "apply --approve deletes-rows=altibase-sts/2",
+        "apply --yes --approve deletes-rows=x/2",
+    ] {
         let came = world.run(line);
         assert_eq!(came.exit, Exit::Refused, "{line}: {came:#?}");
         assert!(came.err.contains("aku apply start --yes --approve deletes-rows=altibase-sts/2"), "{came:#?}");
@@ -95,7 +100,7 @@ fn apply_asks_first() {
 #[test]
 fn apply_reports() {
     let mut world = Lives::new(fresh);
-    let line = "apply --yes --approve deletes-rows";
+    let line = "apply --yes --approve deletes-rows=altibase-sts/2";
     let well = world.run(line);
     assert!(well.out.contains("Apply complete") && well.err.contains(" done "), "{well:#?}");
     assert_eq!(world.run(&format!("{line} --quiet")).err, "");
@@ -118,7 +123,7 @@ fn saved_plans() {
     let came = world.run("plan -o @/p.json");
     assert_eq!(came.exit, Exit::Ok);
     assert!(came.err.contains("saved to @/p.json") && came.out.contains("aku apply @/p.json --yes"), "{came:#?}");
-    let apply = "apply @/p.json --yes --approve deletes-rows";
+    let apply = "apply @/p.json --yes --approve deletes-rows=altibase-sts/2";
     assert_eq!((world.run(apply).exit, world.applied()), (Exit::Ok, 1));
     let shown = world.run("show @/p.json");
     assert!(shown.out.contains("digest") || shown.out.contains("sha256:"), "{shown:#?}");
@@ -170,7 +175,7 @@ fn a_busy_slot_is_looked_at_again() {
 
 #[test]
 fn own_address_is_checked_before_a_start() {
-    for line in ["apply start --yes --approve deletes-rows", "-p start"] {
+    for line in ["apply start --yes --approve deletes-rows=altibase-sts/2", "-p start"] {
         let mut world = Lives::new(fresh);
         world.fake.absent = 3;
         assert_eq!(world.run(line).exit, Exit::Ok, "{line}");

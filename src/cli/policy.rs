@@ -1,0 +1,143 @@
+//! `--policy FILE` and `--policy-cmd CMD`: the levels of a site, and a program that may say no. Holds no rule itself.
+//!
+//! Whatever goes wrong with the program counts as no: a plan is not applied because its judge could not be asked.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::stream::{Look, Streams, Talk, tell};
+use crate::{
+    exit::Exit,
+    plan::{
+        policy::{self, Finding, Policy, Subject, Use},
+        saved::Saved,
+    },
+    render::{self, Trouble},
+};
+
+/// Flags of every command that judges.
+#[derive(Args, Clone, Debug, Default)]
+pub struct PolicyArgs {
+    /// Levels of rules (off, warn, deny), protected tables, limits: a TOML file
+    #[arg(long = "policy", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// A program that gets the plan on standard input; exit 0 or 2, findings as JSON on its standard output
+    #[arg(long = "policy-cmd", value_name = "PROGRAM")]
+    pub program: Option<OsString>,
+}
+
+/// The levels of the file, or the built-in ones.
+///
+/// # Errors
+/// The file cannot be read or is no policy.
+pub fn load(args: &PolicyArgs) -> Result<Policy, Trouble> {
+    let Some(path) = &args.file else { return Ok(Policy::default()) };
+    let trouble = |exit, text: String| {
+        Trouble::new(exit, "policy", text)
+            .fact("file", path.display().to_string())
+            .fact("changed", "nothing: no pod was contacted")
+    };
+    let text = super::env::read_small(path)
+        .map_err(|e| trouble(Exit::NoInput, format!("the policy cannot be read: {e}")))
+        .and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| trouble(Exit::BadData, "the policy is not text".to_owned()))
+        })?;
+    policy::parse(&text).map_err(|e| trouble(Exit::BadData, format!("the policy is not valid: {e}")))
+}
+
+/// What the rules and the program find about a plan.
+///
+/// # Errors
+/// The program could not be asked, or answered something else than findings.
+pub fn judge(args: &PolicyArgs, policy: &Policy, saved: &Saved, how: Use) -> Result<Vec<Finding>, Trouble> {
+    let mut found = policy::judge(policy, Subject { facts: &saved.facts, plan: Some(&saved.plan) }, how);
+    if let Some(program) = &args.program {
+        found.extend(ask(program, &saved.text()).map_err(|said| {
+            Trouble::new(Exit::Refused, "policy-cmd", format!("the policy program gave no verdict: {said}"))
+                .fact("program", program.to_string_lossy())
+                .fact("changed", "nothing")
+        })?);
+    }
+    Ok(found)
+}
+
+/// Tells warnings and refuses what is denied. For commands that are about to change something.
+///
+/// # Errors
+/// Exit 3, with every finding that denies.
+pub fn pass(findings: &[Finding], look: &Look, s: &mut Streams<'_>) -> Result<(), Trouble> {
+    if let Some(trouble) = refusal(findings) {
+        return Err(trouble);
+    }
+    let told = render::policy(findings, look.width);
+    if look.talk == Talk::Full {
+        tell(s, &told.text(look.err));
+    }
+    Ok(())
+}
+
+/// The refusal of a plan that a rule denies.
+#[must_use]
+pub fn refusal(findings: &[Finding]) -> Option<Trouble> {
+    let mut denied = policy::denied(findings);
+    let first = denied.next()?;
+    let trouble = Trouble::new(Exit::Refused, first.code.to_string(), first.text.clone());
+    let trouble = denied.fold(trouble, |t, f| t.fact("and", format!("{} [{}]", f.text, f.code)));
+    let known = policy::Rule::ALL.iter().any(|r| r.word() == first.code);
+    let trouble = trouble.fact("changed", "nothing: a policy denies it");
+    Some(if known { trouble.next(format!("aku explain {}", first.code)) } else { trouble })
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    Bare(Vec<Finding>),
+    Wrapped { findings: Vec<Finding> },
+}
+
+/// Asks the program. It gets no password: neither the plan nor its environment has one.
+fn ask(program: &OsString, plan: &str) -> Result<Vec<Finding>, String> {
+    let mut child = Command::new(program)
+        .env_remove(crate::conf::password::VARIABLE)
+        .env_remove(crate::conf::password::FILE_VARIABLE)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("it cannot be started: {e}"))?;
+    let stdin = child.stdin.take();
+    let plan = plan.to_owned();
+    // Fed from a thread of its own: a program may answer before it has read everything.
+    let feeding = std::thread::spawn(move || match stdin {
+        Some(mut pipe) => pipe.write_all(plan.as_bytes()),
+        None => Ok(()),
+    });
+    let done = child.wait_with_output().map_err(|e| e.to_string())?;
+    match feeding.join() {
+        Ok(Err(e)) if e.kind() != io::ErrorKind::BrokenPipe => return Err(format!("it did not take the plan: {e}")),
+        Ok(Ok(()) | Err(_)) => {}
+        Err(_) => return Err("it did not take the plan".to_owned()),
+    }
+    match done.status.code() {
+        Some(0 | 2) => {}
+        Some(code) => return Err(format!("it ended with exit code {code}; 0 and 2 are expected")),
+        None => return Err("it was killed".to_owned()),
+    }
+    let text = String::from_utf8(done.stdout).map_err(|_| "its answer is not text".to_owned())?;
+    if text.trim().is_empty() {
+        return match done.status.code() {
+            Some(0) => Ok(Vec::new()),
+            _ => Err("it ended with exit code 2 and named no finding".to_owned()),
+        };
+    }
+    match serde_json::from_str(&text) {
+        Ok(Answer::Bare(findings) | Answer::Wrapped { findings }) => Ok(findings),
+        Err(e) => Err(format!("its answer holds no findings: {e}")),
+    }
+}

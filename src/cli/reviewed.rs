@@ -1,0 +1,152 @@
+//! Whether a reviewed plan may still be applied: not expired, the same configuration, the facts that its actions hang on
+//! as they were, and the plan that would be made now the same. Changes nothing.
+
+use std::{collections::BTreeSet, path::Path};
+
+use jiff::Timestamp;
+
+use super::{
+    args::Common,
+    scene::Scene,
+    stale,
+    typed::{flags, shell},
+};
+use crate::{
+    exit::Exit,
+    observe::Observed,
+    plan::{
+        Plan,
+        facts::{Changed, Changes, Facts},
+        saved::Saved,
+    },
+    render::{
+        Trouble,
+        words::{counted, duration, ids},
+    },
+};
+
+/// A refusal of a file, with the command that makes a new one. `common` names the pod.
+pub(super) fn old(text: impl Into<String>, saved: &Saved, path: &Path, common: &Common) -> Trouble {
+    let made = saved.observer.map_or_else(String::new, |pod| format!(" on pod {pod}"));
+    Trouble::new(Exit::Stale, "stale", text)
+        .fact("plan", format!("{}, made {}{made}", saved.plan_id, saved.created_at))
+        .fact("changed", "nothing")
+        .next(format!("aku plan {}{} -o {}", saved.plan.goal.word(), flags(common), shell(path)))
+}
+
+/// What can be said before any pod is asked.
+///
+/// # Errors
+/// Exit 5.
+pub(super) fn before_looking(saved: &Saved, path: &Path, common: &Common, now: Timestamp) -> Result<(), Trouble> {
+    if saved.expired(now) {
+        let late = now.duration_since(saved.expires_at).unsigned_abs();
+        let text = format!("this plan was to be applied before {}, {} ago", saved.expires_at, duration(late));
+        return Err(old(text, saved, path, common));
+    }
+    if saved.created_at > now.saturating_add(CLOCKS_DIFFER).unwrap_or(now) {
+        let text =
+            format!("this plan was made at {}, which is in the future of this machine's clock", saved.created_at);
+        return Err(old(text, saved, path, common));
+    }
+    Ok(())
+}
+
+/// How far the clocks of two machines may be apart.
+const CLOCKS_DIFFER: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
+
+/// The configuration must mean what it meant.
+///
+/// # Errors
+/// Exit 5.
+pub(super) fn same_conf(saved: &Saved, scene: &Scene, path: &Path, common: &Common) -> Result<(), Trouble> {
+    if scene.digest == saved.conf_digest {
+        return Ok(());
+    }
+    let text = "aku.conf means something else than when this plan was made";
+    Err(old(text, saved, path, common).fact("then", saved.conf_digest.clone()).fact("now", scene.digest.clone()))
+}
+
+/// The facts must be those that its actions hang on. `observed` holds the counts that a plan of now needs.
+///
+/// # Errors
+/// Exit 5 with each changed fact, old and new, and the actions that hang on it.
+pub(super) fn same_facts(
+    saved: &Saved,
+    scene: &Scene,
+    observed: &Observed,
+    path: &Path,
+    common: &Common,
+) -> Result<(), Trouble> {
+    let now = Facts::of(&saved.plan, &scene.desired, observed);
+    if !saved.facts.same_questions(&now) {
+        let text = "the facts in the plan are not those that this release would ask for its actions";
+        return Err(Trouble::new(Exit::BadData, "plan-release", text)
+            .fact("file", path.display().to_string())
+            .fact("changed", "nothing")
+            .next(format!("aku plan {}{} -o {}", saved.plan.goal.word(), flags(common), shell(path))));
+    }
+    let changes = saved.facts.changes(&now, &BTreeSet::new());
+    if changes.matter.is_empty() { Ok(()) } else { Err(changed(saved, &changes, path, common)) }
+}
+
+fn changed(saved: &Saved, changes: &Changes, path: &Path, common: &Common) -> Trouble {
+    let text = "this plan was made for a different situation; nothing was changed";
+    let mut trouble = old(text, saved, path, common);
+    for (i, line) in table(&changes.matter).into_iter().enumerate() {
+        trouble = trouble.fact(if i == 0 { "facts" } else { "" }, line);
+    }
+    if changes.idle > 0 {
+        let what =
+            format!("{} changed that does not matter here (positions, row counts)", counted(changes.idle, "fact"));
+        trouble = trouble.fact("besides", if changes.idle == 1 { what } else { what.replace("does", "do") });
+    }
+    if !changes.done.is_empty() {
+        let text = format!(
+            "what {} would do is so already: somebody else, or an earlier run of this plan, did it",
+            ids(&changes.done)
+        );
+        trouble = trouble.fact("note", text);
+    }
+    trouble
+}
+
+/// Most changed facts that are listed.
+const FEW: usize = 40;
+
+/// Fact, then, now, who needs it; columns aligned.
+fn table(matter: &[Changed]) -> Vec<String> {
+    let row = |c: &Changed| {
+        let what = format!("pod {} {}", c.pod, c.key);
+        [c.id.to_string(), what, c.then.clone(), c.now.clone(), ids(&c.used_by)]
+    };
+    let head = ["fact", "", "when planned", "now", "used by"].map(str::to_owned);
+    let rows: Vec<[String; 5]> = std::iter::once(head).chain(matter.iter().take(FEW).map(row)).collect();
+    let width = |i: usize| rows.iter().map(|r| r[i].chars().count()).max().unwrap_or(0);
+    let widths = [0, 1, 2, 3].map(width);
+    let line = |r: &[String; 5]| {
+        let mut text = String::new();
+        for (cell, width) in r.iter().zip(widths) {
+            text.push_str(cell);
+            text.push_str(&" ".repeat(width + 2 - cell.chars().count()));
+        }
+        text + &r[4]
+    };
+    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    if matter.len() > FEW {
+        lines.push(format!("and {} more", matter.len() - FEW));
+    }
+    lines
+}
+
+/// The plan that is made now must be the same one.
+///
+/// # Errors
+/// Exit 5 with what differs.
+pub(super) fn same_plan(saved: &Saved, now: &Plan, path: &Path, common: &Common) -> Result<(), Trouble> {
+    let differences = stale::differences(&saved.plan, now);
+    let Some(first) = differences.first() else { return Ok(()) };
+    let text = "this plan was made for a different situation; nothing was changed";
+    let trouble = old(text, saved, path, common).fact("differs", first.to_string());
+    Err(differences.iter().skip(1).fold(trouble, |t, d| t.fact("", d.to_string())))
+}

@@ -1,0 +1,43 @@
+//! Commands that a person can copy: what was typed, with the flags that lead to the same pods.
+
+use std::path::{Path, PathBuf};
+
+use super::args::Common;
+
+/// The flags of `common` that say which cluster and which pod, each with a blank before it.
+pub(super) fn flags(common: &Common) -> String {
+    let path = |flag: &str, value: &Option<PathBuf>| match value {
+        Some(v) => format!(" {flag} {}", shell(v)),
+        None => String::new(),
+    };
+    let ordinal = common.ordinal.map_or_else(String::new, |pod| format!(" --ordinal {pod}"));
+    format!(
+        "{}{}{}{ordinal}",
+        path("--conf", &common.conf),
+        path("--endpoints", &common.endpoints),
+        path("--odbc-driver", &common.odbc_driver)
+    )
+}
+
+/// A path as a shell reads it.
+pub(super) fn shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_what_was_meant() {
+        let table = [("/a/b.json", "/a/b.json"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("", "''"), ("$x", "'$x'")];
+        for (path, want) in table {
+            assert_eq!(shell(Path::new(path)), want);
+        }
+    }
+}

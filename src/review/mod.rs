@@ -1,0 +1,129 @@
+//! Judges a saved plan for a pipeline: is the file what was made, may this release apply it, is it still in time, and
+//! what do the rules say. Pure; looks at no pod, so it cannot tell whether the facts still hold (`aku apply` does).
+
+mod sarif;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{
+    document::Fault,
+    exit::Exit,
+    plan::{
+        policy::{Finding, Level, denied},
+        saved::{Misfit, Reading, Saved},
+    },
+};
+
+pub use sarif::sarif;
+
+macro_rules! checks {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal;)+) => {
+        /// What is checked of a file, by stable codes. None of them can be switched off.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Check {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Check {
+            /// Every check, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The code that is shown.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// The long story, for `aku explain`.
+            #[must_use]
+            pub fn story(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc, "\n"),+)),+ }
+            }
+        }
+    };
+}
+
+checks! {
+    /// The file cannot be read.
+    Unreadable = "V001-unreadable";
+    /// The file is no saved plan: it ends too early, is no JSON, lacks a field, or is another kind of document.
+    NotAPlan = "V002-not-a-plan";
+    /// The file has a format version that this release does not read.
+    Version = "V003-format-version";
+    /// The file was edited after it was made: its digest does not fit its content.
+    Edited = "V004-edited";
+    /// The plan is sound, and this release must not apply it: it was made by another planner, holds an operation that
+    /// this release does not know, or says of its actions what this release would not say.
+    OtherRelease = "V005-other-release";
+    /// The plan was to be applied before a time that has passed. Plan again.
+    Expired = "V006-expired";
+}
+
+/// A judgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Review {
+    /// The plan, where the file holds one that this release knows.
+    pub saved: Option<Saved>,
+    /// Everything that was found; what refuses has level deny.
+    pub findings: Vec<Finding>,
+    /// 0; 3 denied by a rule; 5 expired; 65 or 66 the file itself.
+    pub exit: Exit,
+}
+
+impl Review {
+    /// One document.
+    #[must_use]
+    pub fn json(&self, file: &str) -> Value {
+        json!({
+            "format_version": "1.0",
+            "kind": "aku.review",
+            "file": file,
+            "plan_id": self.saved.as_ref().map(|s| s.plan_id.clone()),
+            "digest": self.saved.as_ref().map(Saved::digest),
+            "fingerprint": self.saved.as_ref().map(Saved::fingerprint),
+            "expires_at": self.saved.as_ref().map(|s| s.expires_at.to_string()),
+            "findings": self.findings,
+            "exit": self.exit as u8,
+        })
+    }
+}
+
+fn finding(check: Check, text: impl Into<String>) -> Finding {
+    Finding { code: check.word().into(), level: Level::Deny, text: text.into(), actions: Vec::new() }
+}
+
+/// A file that is no plan.
+#[must_use]
+pub fn unusable(fault: &Fault) -> Review {
+    let (check, exit) = match fault {
+        Fault::Unreadable { .. } => (Check::Unreadable, Exit::NoInput),
+        Fault::Truncated { .. } | Fault::Malformed { .. } | Fault::OtherKind { .. } => (Check::NotAPlan, Exit::BadData),
+        Fault::UnknownVersion { .. } => (Check::Version, Exit::BadData),
+        Fault::Edited(_) => (Check::Edited, Exit::BadData),
+    };
+    Review { saved: None, findings: vec![finding(check, fault.to_string())], exit }
+}
+
+/// A file that is a plan. `rules` are what the policy finds in it.
+#[must_use]
+pub fn judged(reading: Reading, rules: Vec<Finding>, now: Timestamp) -> Review {
+    let misfit = |m: &Misfit| finding(Check::OtherRelease, m.to_string());
+    let mut findings: Vec<Finding> = reading.misfits.iter().map(misfit).collect();
+    let usable = findings.is_empty();
+    let expired = reading.saved.as_ref().filter(|s| s.expired(now)).map(|s| s.expires_at);
+    findings.extend(expired.map(|at| finding(Check::Expired, format!("the plan was to be applied before {at}"))));
+    // What was denied when the plan was made stays denied, whoever reviews it.
+    let before = reading.saved.iter().flat_map(|s| denied(&s.policy)).filter(|f| !rules.contains(f)).cloned();
+    let rules: Vec<Finding> = rules.iter().cloned().chain(before).collect();
+    let exit = match (usable, denied(&rules).next(), expired) {
+        (false, _, _) => Exit::BadData,
+        (true, Some(_), _) => Exit::Refused,
+        (true, None, Some(_)) => Exit::Stale,
+        (true, None, None) => Exit::Ok,
+    };
+    findings.extend(rules);
+    Review { saved: reading.saved, findings, exit }
+}

@@ -1,0 +1,46 @@
+//! Sequence numbers of the log in JSON: as text, because a `u64` exceeds the integers that JSON readers keep exactly.
+//! Numbers, as older files hold them, are still read. Use with `#[serde(with = "...")]`.
+
+use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(String),
+    Number(u64),
+}
+
+/// As decimal text.
+///
+/// # Errors
+/// Those of the serializer.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+pub fn serialize<S: Serializer>(sn: &u64, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_str(sn)
+}
+
+/// Decimal text or a number.
+///
+/// # Errors
+/// It is neither.
+pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
+    match Written::deserialize(d)? {
+        Written::Number(n) => Ok(n),
+        Written::Text(text) => text.parse().map_err(|_| D::Error::custom(format!("\"{text}\" is no SN"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::topology::Position;
+
+    #[test]
+    fn sequence_numbers_are_text() {
+        let live = Position::Live(u64::MAX);
+        let text = serde_json::to_string(&live).unwrap();
+        assert_eq!(text, r#"{"live":"18446744073709551615"}"#);
+        assert_eq!(serde_json::from_str::<Position>(&text).unwrap(), live);
+        assert_eq!(serde_json::from_str::<Position>(r#"{"live":500}"#).unwrap(), Position::Live(500));
+        assert!(serde_json::from_str::<Position>(r#"{"live":"-1"}"#).is_err());
+    }
+}
