@@ -39,7 +39,11 @@ pub fn once() -> Result<(Duration, Duration), String> {
     let took =
         |plan: &Plan| -> BTreeMap<_, _> { plan.actions.iter().map(|a| (a.id, slept[&shapes::object(a.id)])).collect() };
     let lanes = u32::try_from(shapes::WIDTH).unwrap_or(u32::MAX);
-    Ok((wall, bound::of(&plan, &took(&plan), |_| lanes).lanes))
+    let bound = bound::of(&plan, &took(&plan), |_| lanes).lanes;
+    if wall < bound {
+        return Err(format!("a run of {wall:?} was faster than its bound of {bound:?}, so the bound is wrong"));
+    }
+    Ok((wall, bound))
 }
 
 /// Measures.

@@ -128,7 +128,7 @@ impl Table {
             println!("\n{} lines, every gate is kept", self.measured);
             return ExitCode::SUCCESS;
         }
-        println!("\n{} of {} lines miss their gate:", self.missed.len(), self.measured);
+        println!("\n{} lines; missed:", self.measured);
         for what in &self.missed {
             println!("  {what}");
         }
