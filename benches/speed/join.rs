@@ -63,9 +63,7 @@ impl Stage {
         let dir = tempfile::tempdir()?;
         let program = PodProgram::aku(PathBuf::from(env!("CARGO_BIN_EXE_aku")));
         let pods = ServerCount::new(PODS).expect("few pods");
-        let mut options = LabOptions { groups: GROUPS, ..LabOptions::new(dir.path().join("lab"), pods, program) };
-        // Several groups are several objects to one peer.
-        options.properties.insert("REPLICATION_ALLOW_DUPLICATE_HOSTS".to_owned(), 1);
+        let options = LabOptions { groups: GROUPS, ..LabOptions::new(dir.path().join("lab"), pods, program) };
         let lab = Lab::up(options)?;
         let parsed = conf::parse("aku.conf", &std::fs::read(lab.dir().join("aku.conf"))?);
         let conf = parsed.config.ok_or("the configuration of the lab is not valid")?;

@@ -16,7 +16,8 @@ use aku::{
     observe::{self, Capture, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server, TableName},
     plan::{
         self, Plan,
-        saved::{self, Saved},
+        facts::Facts,
+        saved::{self, Origin, Saved},
     },
     topology::{Ordinal, Position, ServerCount},
 };
