@@ -162,7 +162,7 @@ fn the_password_is_seen_nowhere_in_a_whole_life() {
         (1, "plan clean --sql", from_file, 0),
         (1, "-p start --verbose", from_file, 0),
         (1, "-p end --verbose", from_file, 0),
-        (1, "apply clean --yes --approve removes-definition", from_file, 0),
+        (1, "apply clean --yes --approve removes-definition=altibase-sts/1", from_file, 0),
         // A wrong one is no less of a secret.
         (1, "-p start", Given::Variable(WRONG), 77),
         (1, "plan --verbose", Given::Variable(WRONG), 77),

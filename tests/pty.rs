@@ -76,7 +76,7 @@ fn is_closed(stage: &Stage, on: u8) -> bool {
 
 /// The same command again, and the rows are equal.
 fn converges(stage: &Stage) {
-    stage.ok(2, "apply start --yes --approve deletes-rows");
+    stage.ok(2, "apply start --yes --approve deletes-rows=altibase-sts/2");
     stage.sql(1, "INSERT INTO SYS.T1 VALUES (1000, 'after it', 0)");
     stage.equal(&[0, 1, 2]);
     assert!(stage.table(2, TABLES[0]).contains_key(&1000));

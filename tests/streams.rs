@@ -131,7 +131,7 @@ fn a_run_goes_on_when_its_streams_are_full_or_closed() {
     assert_eq!(run.code, Some(74), "{}", run.err);
     assert!(!stage.marker(1).exists(), "{}", run.err);
 
-    let run = behind_shell(&stage, 1, "apply start --yes --approve deletes-rows", "", "<&- >&- 2>&-");
+    let run = behind_shell(&stage, 1, "apply start --yes --approve deletes-rows=altibase-sts/1", "", "<&- >&- 2>&-");
     assert_eq!((run.code, run.out, run.err), (Some(0), String::new(), String::new()));
     all_joined(&stage);
 }
