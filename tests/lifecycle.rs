@@ -6,10 +6,8 @@ mod life;
 
 use std::{
     fs::{self, OpenOptions},
-    hash::{BuildHasher, RandomState},
     io::{BufRead as _, BufReader},
     process::{Command, Stdio},
-    sync::Arc,
 };
 
 use aku::{
@@ -22,26 +20,7 @@ use aku::{
         process::{Life, wait_until},
     },
 };
-use life::{PATIENCE, Stage, Style, TABLES, Writer, as_sys, pod};
-
-fn fill(stage: &Stage, on: u8, rows: i64) {
-    let mut client = stage.client(on);
-    client.execute("ALTER SESSION SET AUTOCOMMIT = FALSE").unwrap();
-    for (n, table) in TABLES.iter().enumerate() {
-        for key in 0..rows >> n {
-            client.execute(&format!("INSERT INTO {table} VALUES ({key}, 'old', {key})")).unwrap();
-        }
-    }
-    client.execute("COMMIT").unwrap();
-}
-
-fn started(pods: u8, of: u8) -> Arc<Stage> {
-    let stage = Arc::new(Stage::new(of));
-    for n in 0..pods {
-        stage.ok(n, "-p start");
-    }
-    stage
-}
+use life::{Dice, PATIENCE, Stage, Style, TABLES, Writer, as_sys, cases, converge, fill, pod, started};
 
 #[test]
 fn a_pod_joins_under_writers_and_nothing_is_lost() {
@@ -203,43 +182,6 @@ fn a_signal_stops_a_start_in_good_order() {
         stage.ok(2, "-p start");
         stage.equal(&[0, 1, 2]);
     }
-}
-
-/// A small generator: the tests need a seed that can be given again, not good numbers.
-struct Dice(u64);
-
-impl Dice {
-    fn new(name: &str) -> Self {
-        let seed = std::env::var("AKU_SEED").ok().and_then(|s| s.parse().ok());
-        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(name)) | 1;
-        println!("{name}: AKU_SEED={seed}");
-        Self(seed)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
-}
-
-fn cases(default: usize) -> usize {
-    std::env::var("AKU_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(default)
-}
-
-/// Runs start until it has nothing to do; what a person does who reads the message.
-fn converge(stage: &Stage, on: u8) {
-    let run = stage.aku(on, "-p start");
-    match run.code {
-        Some(0) => {}
-        // It was killed after it had opened the pod.
-        Some(3) if run.out.contains("X202") => drop(stage.ok(on, "apply start --yes")),
-        // It was killed when it had done everything.
-        Some(3) if run.out.contains("X210") => {}
-        other => panic!("{other:?}\n{}{}", run.out, run.err),
-    }
-    stage.ok(on, "plan start --exit-code");
 }
 
 #[test]

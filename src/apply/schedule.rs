@@ -3,7 +3,10 @@
 //! A failure stops what depends on it and nothing else. `Always` and `Undo` run after failures and after the wish to
 //! stop, never after an abort (`plan::RunWhen`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem::{self, Discriminant},
+};
 
 use super::event::Outcome;
 use crate::plan::{Action, ActionId, RunWhen};
@@ -54,9 +57,17 @@ pub(super) enum Trace {
     Some,
 }
 
-/// The plan in progress.
+/// The plan in progress. What happens to one action is looked at only in those that wait for it, so a step costs what it
+/// changes, not what the plan holds.
 pub(super) struct Schedule {
     nodes: BTreeMap<ActionId, Node>,
+    /// Who waits for whom.
+    dependents: BTreeMap<ActionId, Vec<ActionId>>,
+    /// Waiting actions whose fate may have changed.
+    changed: BTreeSet<ActionId>,
+    ready: BTreeSet<ActionId>,
+    /// What was admitted when fates were looked at last.
+    admitted: Option<Discriminant<Admit>>,
 }
 
 /// What is to become of a waiting action.
@@ -74,28 +85,41 @@ impl Schedule {
                 let waits_for = a.after.iter().map(|e| e.action).chain(implied(&a.run)).collect();
                 (a.id, Node { waits_for, run: a.run.clone(), state: State::Waiting, begun: false, trace: Trace::None })
             })
-            .collect();
-        Self { nodes }
-    }
-
-    /// Actions that can begin now, smaller ids first.
-    pub(super) fn ready(&self, admit: &Admit) -> Vec<ActionId> {
-        let ready = |id: &ActionId| matches!(self.fate(*id, admit), Fate::Ready);
-        self.nodes.keys().copied().filter(ready).collect()
-    }
-
-    /// Ends every action that will never begin, transitively; smaller ids first.
-    pub(super) fn settle(&mut self, admit: &Admit) -> Vec<(ActionId, Outcome)> {
-        let mut settled = Vec::new();
-        loop {
-            let skipped = self.nodes.keys().find_map(|id| match self.fate(*id, admit) {
-                Fate::Skip(outcome) => Some((*id, outcome)),
-                Fate::Wait | Fate::Ready => None,
-            });
-            let Some((id, outcome)) = skipped else { return settled };
-            self.end(id, &outcome, Trace::None);
-            settled.push((id, outcome));
+            .collect::<BTreeMap<ActionId, Node>>();
+        let mut dependents: BTreeMap<ActionId, Vec<ActionId>> = BTreeMap::new();
+        for (id, node) in &nodes {
+            for dep in &node.waits_for {
+                dependents.entry(*dep).or_default().push(*id);
+            }
         }
+        let changed = nodes.keys().copied().collect();
+        Self { nodes, dependents, changed, ready: BTreeSet::new(), admitted: None }
+    }
+
+    /// Actions that can begin now, smaller ids first, as [`settle`](Self::settle) found them.
+    pub(super) fn ready(&self) -> Vec<ActionId> {
+        self.ready.iter().copied().collect()
+    }
+
+    /// Ends every action that will never begin, transitively, and finds those that can begin.
+    pub(super) fn settle(&mut self, admit: &Admit) -> Vec<(ActionId, Outcome)> {
+        let now = mem::discriminant(admit);
+        if self.admitted.replace(now) != Some(now) {
+            self.changed = self.nodes.keys().copied().collect();
+            self.ready.clear();
+        }
+        let mut settled = Vec::new();
+        while let Some(id) = self.changed.pop_first() {
+            match self.fate(id, admit) {
+                Fate::Wait => {}
+                Fate::Ready => drop(self.ready.insert(id)),
+                Fate::Skip(outcome) => {
+                    self.end(id, &outcome, Trace::None);
+                    settled.push((id, outcome));
+                }
+            }
+        }
+        settled
     }
 
     /// Ends everything that waits although nothing runs: the plan is no DAG.
@@ -115,6 +139,7 @@ impl Schedule {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.state = State::Running;
             node.begun = true;
+            self.ready.remove(&id);
         }
     }
 
@@ -127,6 +152,8 @@ impl Schedule {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.state = State::Over(ending);
             node.trace = trace;
+            self.ready.remove(&id);
+            self.changed.extend(self.dependents.get(&id).into_iter().flatten());
         }
     }
 

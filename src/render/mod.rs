@@ -8,6 +8,7 @@ mod foreign;
 mod graph;
 mod html;
 mod markdown;
+mod metrics;
 pub mod op;
 mod plan;
 mod policy;
@@ -15,6 +16,7 @@ mod progress;
 mod report;
 mod review;
 mod row;
+mod runs;
 mod status;
 mod style;
 mod svg;
@@ -25,16 +27,18 @@ pub mod words;
 
 pub use check::check;
 pub use diff::diff;
-pub use drift::{Nagios, drift, nagios, nagios_status};
+pub use drift::{drift, plugin_line};
 pub use foreign::foreign_plan;
 pub use graph::{dot, mermaid};
 pub use html::html;
 pub use markdown::markdown;
+pub use metrics::{Looked, Run, metrics};
 pub use plan::{Head, Layout, Sql, approval_flags, plan};
 pub use policy::policy;
 pub use progress::event;
 pub use report::{reached, report, state_now};
 pub use review::review;
+pub use runs::{run, runs};
 pub use status::status;
 pub use style::{Colour, Doc, Line, Role};
 pub use trouble::{Trouble, trouble};
@@ -45,4 +49,8 @@ pub mod fixtures;
 #[cfg(test)]
 pub mod golden;
 #[cfg(test)]
+mod golden_drift;
+#[cfg(test)]
 mod golden_files;
+#[cfg(test)]
+mod situations;

@@ -18,10 +18,14 @@ use super::super::{
     wiring::{Cluster, Job, Way, World},
 };
 use crate::{
-    apply::{Event, Outcome, Report},
+    apply::{
+        Event, Outcome, Report,
+        signals::{LastWords, Listening},
+    },
     db::{ConnectError, ConnectFailure, DbError, Login, Session},
     desired::Desired,
     exit::Exit,
+    lock::{Held, Waiting, Wanted},
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
     plan::{Plan, testing::Worlds},
     render::{
@@ -47,12 +51,16 @@ pub(super) struct Seen {
 #[derive(Clone)]
 pub(super) struct Fake {
     pub(super) build: Build,
+    /// What it is at the first look, if something else.
+    pub(super) first: Option<Build>,
     /// Looks during which pod 1's SYSDBA slot is taken.
     pub(super) busy: usize,
     /// Attempts for which the own pod is absent.
     pub(super) absent: usize,
     /// The action that fails.
     pub(super) fails: Option<u32>,
+    /// Another run that has the lock.
+    pub(super) locked: Option<Waiting>,
     pub(super) seen: Rc<RefCell<Seen>>,
 }
 
@@ -63,7 +71,8 @@ impl Cluster for Fake {
         // A later look may be at a few pods only; the world they live in is the whole one.
         let whole = seen.whole.get_or_insert_with(|| desired.clone()).clone();
         let whole = if whole.goal == desired.goal { whole } else { desired.clone() };
-        let mut observed = (self.build)(Worlds::new(whole)).observed;
+        let build = self.first.filter(|_| seen.looks == 1).unwrap_or(self.build);
+        let mut observed = build(Worlds::new(whole)).observed;
         observed.marker = MarkerView::Elsewhere;
         observed.pods.retain(|pod, _| desired.pods.contains_key(pod));
         if seen.looks <= self.busy {
@@ -99,6 +108,13 @@ impl Cluster for Fake {
     fn connect(&self, pod: Ordinal, _login: &Login) -> Result<Box<dyn Session>, ConnectError> {
         let error = DbError { sqlstate: "HY000".to_owned(), native: 1, message: "no rows in this world".to_owned() };
         Err(ConnectError { pod, address: "pod:20300".to_owned(), failure: ConnectFailure::Other, error })
+    }
+
+    fn lock(&self, _wanted: &Wanted, _tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Waiting> {
+        match &self.locked {
+            None => Ok(Held::nothing()),
+            Some(waiting) => Err(waiting.clone()),
+        }
     }
 
     fn apply(&self, plan: &Plan, job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report {
@@ -143,6 +159,9 @@ impl World for Lives {
     fn zone(&self) -> TimeZone {
         TimeZone::UTC
     }
+    fn listen(&self, _last: LastWords) -> Listening {
+        Listening::deaf()
+    }
     fn sleep(&self, time: Duration) {
         self.fake.seen.borrow_mut().slept.push(time);
     }
@@ -184,7 +203,7 @@ impl Lives {
         Self {
             env: Env::fixed(vars),
             host: "altibase-sts-2",
-            fake: Fake { build, busy: 0, absent: 0, fails: None, seen },
+            fake: Fake { build, first: None, busy: 0, absent: 0, fails: None, locked: None, seen },
             now: "2026-11-20T23:41:07.123456Z".parse().unwrap(),
             dir,
         }
@@ -202,7 +221,18 @@ impl Lives {
         self.run_into(line, None, "", Terminal::default())
     }
 
+    /// Without looking for the password in files: there are directories.
+    pub(super) fn run_without_look(&self, line: &str) -> Came {
+        self.came(line, None, "", Terminal::default())
+    }
+
     pub(super) fn run_into(&self, line: &str, broken: Option<io::ErrorKind>, typed: &str, terminal: Terminal) -> Came {
+        let came = self.came(line, broken, typed, terminal);
+        self.look_for_the_password(&came);
+        came
+    }
+
+    fn came(&self, line: &str, broken: Option<io::ErrorKind>, typed: &str, terminal: Terminal) -> Came {
         let dir = self.dir.path().display().to_string();
         let args = std::iter::once("aku".to_owned()).chain(line.split_whitespace().map(|w| w.replace('@', &dir)));
         let (mut out, mut err) = (Sink(Vec::new(), broken), Sink(Vec::new(), None));
@@ -210,9 +240,7 @@ impl Lives {
         let mut s = Streams { out: &mut out, err: &mut err, input: &mut input, terminal };
         let exit = run(args.map(OsString::from), self, &mut s);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&dir, "@");
-        let came = Came { exit, out: text(out.0), err: text(err.0) };
-        self.look_for_the_password(&came);
-        came
+        Came { exit, out: text(out.0), err: text(err.0) }
     }
 
     pub(super) fn look_for_the_password(&self, came: &Came) {
@@ -221,7 +249,9 @@ impl Lives {
             let text = std::fs::read_to_string(entry.path()).unwrap();
             assert!(entry.file_name() == "aku.conf" || !text.contains(PASSWORD), "{:?}", entry.path());
         }
-        assert!(!format!("{:?}", self.fake.seen.borrow().applied).contains(PASSWORD));
+        for job in &self.fake.seen.borrow().applied {
+            assert!(!format!("{:?} {:?} {:?}", job.login, job.marker, job.lock).contains(PASSWORD));
+        }
     }
 
     pub(super) fn applied(&self) -> usize {

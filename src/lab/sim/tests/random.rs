@@ -102,7 +102,7 @@ struct Length {
 }
 
 /// Some 50 statements.
-const SHORT: Length = Length { troubles: 4, pause: 3_000 };
+const SHORT: Length = Length { troubles: 3, pause: 2_000 };
 /// Several hundred.
 const LONG: Length = Length { troubles: 12, pause: 7_000 };
 
