@@ -82,6 +82,7 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
     }
     match action.op {
         Op::Sync { .. }
+        | Op::SyncTables { .. }
         | Op::Flush { .. }
         | Op::Drain { .. }
         | Op::Delay { .. }
@@ -90,6 +91,9 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::CheckNoGap { .. } => StopLevel::Finish,
         Op::CreateReplication { .. }
         | Op::DropReplication { .. }
+        | Op::AddTable { .. }
+        | Op::DropTable { .. }
+        | Op::ChangeHost { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
         | Op::Stop { .. }

@@ -6,17 +6,16 @@ use std::{
     sync::Arc,
 };
 
-use clap::ValueEnum as _;
-
 use super::{
-    args::{ApplyArgs, Common, What},
+    args::{ApplyArgs, Common},
     gate::{self, Ask, Said, Yes},
+    goal_args::Wish,
     outcome,
-    plan::{Made, apply_command, talk},
+    plan::{Made, apply_command, placed, talk},
     policy, reviewed,
     run_args::{Door, RunOptions},
     running::{Ended, Running},
-    scene::{Scene, goal, refused},
+    scene::{Scene, refused},
     show::unreadable,
     stream::{Look, Patient, Streams, fail, shown, tell},
     typed,
@@ -56,8 +55,9 @@ pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s:
         talk(look, s, &format!("warning: {text}"));
     }
     let mut patient = Patient::default();
-    let result = match word(args) {
-        Some(what) => fresh(what, args, common, world, look, s, &mut running, &mut patient),
+    let wish = args.wish().expect("the command line was checked when it was read");
+    let result = match wish {
+        Some(wish) => fresh(wish, args, common, world, look, s, &mut running, &mut patient),
         None => reviewed(Path::new(&args.what), args, common, world, look, s, &mut running, &mut patient),
     };
     let ended = result.unwrap_or_else(|trouble| {
@@ -72,13 +72,9 @@ pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s:
     exit
 }
 
-fn word(args: &ApplyArgs) -> Option<What> {
-    args.what.to_str().and_then(|text| What::from_str(text, true).ok())
-}
-
 #[expect(clippy::too_many_arguments, reason = "a run is made of all of these")]
 fn fresh(
-    what: What,
+    wish: Wish,
     args: &ApplyArgs,
     common: &Common,
     world: &dyn World,
@@ -87,8 +83,8 @@ fn fresh(
     running: &mut Running,
     patient: &mut Patient,
 ) -> Result<Ended, Trouble> {
-    let scene = open(common, |pod| goal(what, pod), world, look, s, running)?;
-    if what == What::Start {
+    let scene = open(&placed(wish, common), |pod| wish.goal(pod), world, look, s, running)?;
+    if let Goal::Start(_) = scene.desired.goal {
         scene.check_address(world, &mut |text| talk(look, s, text))?;
     }
     let again = format!("aku apply {}", scene.desired.goal.word());

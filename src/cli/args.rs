@@ -15,6 +15,7 @@ use super::{
     demo::DemoArgs,
     drift::DriftArgs,
     file_args::{CaptureArgs, DiffArgs, GraphArgs, ReviewArgs, SchemaArgs, ShowArgs},
+    goal_args::{self, Everywhere, Extras, From, GoalWord, Wish},
     info::InfoArgs,
     lab::LabArgs,
     policy::PolicyArgs,
@@ -163,7 +164,7 @@ enum Command {
     Check(CheckArgs),
     /// Compare the contents of the tables between the pods
     Verify(VerifyArgs),
-    /// Compare the pods with aku.conf, for cron; changes nothing
+    /// Tell what differs between aku.conf and the pods, for cron; changes nothing
     Drift(DriftArgs),
     /// Judge a saved plan: digest, format, expiry, policy
     Review(ReviewArgs),
@@ -194,15 +195,21 @@ enum Command {
 /// Flags of `aku plan`.
 #[derive(Args, Clone, Debug)]
 pub struct PlanArgs {
-    /// What the pod is to do
+    /// What is to be reached
     #[arg(
         value_enum,
         default_value = "start",
         ignore_case = true,
-        value_name = "start|end|clean",
+        value_name = goal_args::WORDS,
         hide_possible_values = true
     )]
-    pub what: What,
+    pub what: GoalWord,
+    /// With forget: the pod that left for good
+    #[arg(value_name = "N")]
+    pub gone: Option<Ordinal>,
+    /// With clean: on every pod
+    #[arg(long)]
+    pub everywhere: bool,
     /// Save the plan, to be applied with: aku apply FILE
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -212,9 +219,9 @@ pub struct PlanArgs {
     /// Exit 2 when there is something to do
     #[arg(long)]
     pub exit_code: bool,
-    /// Plan from a file saved by `aku capture`, without any database
-    #[arg(long, value_name = "CAPTURE")]
-    pub from: Option<PathBuf>,
+    /// Plan from a file saved by `aku capture`, without any database; with recover: the slave that is the source
+    #[arg(long, value_name = "CAPTURE|N")]
+    pub from: Vec<From>,
     /// Compare with a saved plan: exit 0 when both say the same, 2 and the differences otherwise
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["exit_code", "sql", "format"])]
     pub against: Option<PathBuf>,
@@ -238,9 +245,18 @@ pub enum Format {
 /// Flags of `aku apply`.
 #[derive(Args, Clone, Debug)]
 pub struct ApplyArgs {
-    /// What the pod is to do, or a file saved by `aku plan -o`
-    #[arg(default_value = "start", value_name = "start|end|clean|FILE")]
+    /// What is to be reached, or a file saved by `aku plan -o`
+    #[arg(default_value = "start", value_name = "start|end|clean|reconcile|recover|forget|FILE")]
     pub what: OsString,
+    /// With forget: the pod that left for good
+    #[arg(value_name = "N")]
+    pub gone: Option<Ordinal>,
+    /// With clean: on every pod
+    #[arg(long)]
+    pub everywhere: bool,
+    /// With recover: the slave that is the source
+    #[arg(long, value_name = "N")]
+    pub from: Option<Ordinal>,
     /// Do not ask; covers nothing that deletes or loses rows
     #[arg(long)]
     pub yes: bool,
@@ -257,6 +273,46 @@ pub struct ApplyArgs {
     pub sql: bool,
     #[command(flatten)]
     pub policy: PolicyArgs,
+}
+
+impl PlanArgs {
+    /// What is to be reached.
+    ///
+    /// # Errors
+    /// Something is missing, or would be ignored.
+    pub fn wish(&self) -> Result<Wish, String> {
+        let pods: Vec<Ordinal> =
+            self.from.iter().filter_map(|f| if let From::Pod(p) = f { Some(*p) } else { None }).collect();
+        if pods.len() > 1 || self.from.len() - pods.len() > 1 {
+            return Err("--from is given more than once".to_owned());
+        }
+        let everywhere = self.everywhere.then_some(Everywhere);
+        goal_args::wish(self.what, Extras { gone: self.gone, from: pods.first().copied(), everywhere })
+    }
+
+    /// The capture to plan from.
+    #[must_use]
+    pub fn capture(&self) -> Option<&PathBuf> {
+        self.from.iter().find_map(|f| if let From::Capture(path) = f { Some(path) } else { None })
+    }
+}
+
+impl ApplyArgs {
+    /// What is to be reached; `None` for a saved plan.
+    ///
+    /// # Errors
+    /// Something is missing, or would be ignored.
+    pub fn wish(&self) -> Result<Option<Wish>, String> {
+        let everywhere = self.everywhere.then_some(Everywhere);
+        let extras = Extras { gone: self.gone, from: self.from, everywhere };
+        match self.what.to_str().and_then(|text| GoalWord::from_str(text, true).ok()) {
+            Some(word) => goal_args::wish(word, extras).map(Some),
+            None if extras.gone.is_some() || extras.from.is_some() || everywhere.is_some() => {
+                Err("a saved plan says everything itself".to_owned())
+            }
+            None => Ok(None),
+        }
+    }
 }
 
 /// One `--approve`.
@@ -337,7 +393,7 @@ pub enum Invocation {
 /// # Errors
 /// Also for `--help` and `--version`, as clap does: see `clap::Error::exit_code`.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Invocation, Common), clap::Error> {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let args = goal_args::spelt_out(args.into_iter().collect());
     if args.len() < 2 {
         return Err(clap::Error::new(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand));
     }
@@ -358,6 +414,14 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Invocation, Co
             ("-i/--info", Invocation::Info(InfoArgs { conf, show_secrets }))
         }
     };
+    let wished = match &invocation {
+        Invocation::Plan(a) => a.wish().err(),
+        Invocation::Apply(a) => a.wish().err(),
+        _ => None,
+    };
+    if let Some(text) = wished {
+        return Err(conflict(text));
+    }
     if let Some(flag) = ignored(&matches, &invocation) {
         return Err(conflict(format!("--{flag} has no meaning with {name}")));
     }
@@ -436,9 +500,12 @@ const ALL_PODS: [&str; 9] =
 /// The first global flag on the command line that the command does not look at.
 fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
     let seen: &[&str] = match invocation {
-        Invocation::Plan(PlanArgs { from: Some(_), .. }) => {
-            &["conf", "ordinal", "color", "width", "quiet", "verbose", "log_format"]
-        }
+        Invocation::Plan(a) if a.capture().is_some() => match a.wish() {
+            Ok(Wish::Given(_)) => &["conf", "color", "width", "quiet", "verbose", "log_format"],
+            Ok(Wish::Own(_)) | Err(_) => &["conf", "ordinal", "color", "width", "quiet", "verbose", "log_format"],
+        },
+        Invocation::Plan(a) if matches!(a.wish(), Ok(Wish::Given(_))) => &ALL_PODS,
+        Invocation::Apply(a) if matches!(a.wish(), Ok(Some(Wish::Given(_)))) => &ALL_PODS,
         Invocation::Plan(_) | Invocation::Apply(_) | Invocation::Capture(_) => &GLOBALS,
         Invocation::Status(_) | Invocation::Check(_) | Invocation::Verify(_) | Invocation::Drift(_) => &ALL_PODS,
         Invocation::Diff(DiffArgs { live: true, .. }) => &ALL_PODS,

@@ -15,6 +15,7 @@ mod env;
 mod explain;
 mod file_args;
 pub mod gate;
+pub mod goal_args;
 pub mod info;
 pub mod lab;
 mod legacy;

@@ -320,7 +320,12 @@ fn password_exit(e: &password::PasswordError) -> Exit {
 
 /// A pod beyond the configured count is told so before anything is opened (`aku-behaviour.md` F 30).
 fn refuse_surplus(desired: &Desired) -> Result<(), Trouble> {
-    if desired.pods.contains_key(&desired.goal.pod()) {
+    let surplus = match desired.goal {
+        Goal::Start(pod) | Goal::End(pod) | Goal::Clean(pod) => !desired.pods.contains_key(&pod),
+        // A pod that left may be one that aku.conf no longer has.
+        Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) => false,
+    };
+    if !surplus {
         return Ok(());
     }
     let nothing = Observed { pods: std::collections::BTreeMap::new(), marker: MarkerView::Elsewhere };

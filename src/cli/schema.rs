@@ -11,7 +11,7 @@ pub fn run(args: &SchemaArgs, s: &mut Streams<'_>) -> Exit {
     let text = match args.of {
         SchemaOf::Plan => schema::text(),
         SchemaOf::Event => events::schema::text(),
-        SchemaOf::Drift => drift::schema_text(),
+        SchemaOf::Drift => drift::document::schema(),
     };
     match answer(s, &text) {
         Ok(()) => Exit::Ok,

@@ -89,6 +89,40 @@ pub enum ChangeSql {
     },
     /// DROP REPLICATION
     DropReplication(ReplicationName),
+    /// ADD TABLE: one more item.
+    AddTable {
+        /// Object name.
+        name: ReplicationName,
+        /// The same name on both sides.
+        target: Target,
+    },
+    /// DROP TABLE: one item less; no row is touched.
+    DropTable {
+        /// Object name.
+        name: ReplicationName,
+        /// Here.
+        target: Target,
+        /// There.
+        remote: Target,
+    },
+    /// ADD HOST
+    AddHost {
+        /// Object name.
+        name: ReplicationName,
+        /// Replication host of the peer.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// DROP HOST
+    DropHost {
+        /// Object name.
+        name: ReplicationName,
+        /// Replication host that goes.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
     /// START: resumes from XSN, or from now when it is -1.
     Start(ReplicationName),
     /// START RETRY: fixes XSN without needing the peer.
@@ -112,6 +146,15 @@ pub enum ChangeSql {
         name: ReplicationName,
         /// Threads, 1..=100.
         parallel: u8,
+    },
+    /// SYNC PARALLEL n TABLE ...: copies only these items and keeps XSN.
+    SyncTables {
+        /// Object name.
+        name: ReplicationName,
+        /// Threads, 1..=100.
+        parallel: u8,
+        /// Items of the object.
+        targets: Vec<Target>,
     },
     /// TRUNCATE of a table or of one partition.
     Truncate(Target),
@@ -322,6 +365,18 @@ impl fmt::Display for ChangeSql {
                 f.write_str(&items.join(", "))
             }
             Self::DropReplication(name) => write!(f, "DROP REPLICATION {name}"),
+            Self::AddTable { name, target } => {
+                write!(f, "ALTER REPLICATION {name} ADD TABLE FROM {target} TO {target}")
+            }
+            Self::DropTable { name, target, remote } => {
+                write!(f, "ALTER REPLICATION {name} DROP TABLE FROM {target} TO {remote}")
+            }
+            Self::AddHost { name, host, port } => {
+                write!(f, "ALTER REPLICATION {name} ADD HOST {}, {port}", literal(host))
+            }
+            Self::DropHost { name, host, port } => {
+                write!(f, "ALTER REPLICATION {name} DROP HOST {}, {port}", literal(host))
+            }
             Self::Start(name) => write!(f, "ALTER REPLICATION {name} START"),
             Self::StartRetry(name) => write!(f, "ALTER REPLICATION {name} START RETRY"),
             Self::Stop(name) => write!(f, "ALTER REPLICATION {name} STOP"),
@@ -334,6 +389,10 @@ impl fmt::Display for ChangeSql {
                 write!(f, "ALTER REPLICATION {name} FLUSH{all} WAIT {wait_s}")
             }
             Self::Sync { name, parallel } => write!(f, "ALTER REPLICATION {name} SYNC PARALLEL {parallel}"),
+            Self::SyncTables { name, parallel, targets } => {
+                let tables: Vec<_> = targets.iter().map(ToString::to_string).collect();
+                write!(f, "ALTER REPLICATION {name} SYNC PARALLEL {parallel} TABLE {}", tables.join(", "))
+            }
             Self::Truncate(target) => match &target.partition {
                 None => write!(f, "TRUNCATE TABLE {}", target.table_sql()),
                 Some(p) => write!(f, "ALTER TABLE {} TRUNCATE PARTITION {p}", target.table_sql()),

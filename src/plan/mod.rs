@@ -8,20 +8,28 @@ mod build;
 mod catch_up;
 pub mod check;
 mod clean;
+mod copy_in;
+mod definition;
 pub mod diff;
 mod end;
+mod everywhere;
 pub mod facts;
+mod forget;
 mod full;
 mod graph;
 mod join;
 mod make;
 mod master;
+mod newcomers;
 pub mod policy;
 mod preflight;
 mod reason;
+mod reconcile;
+mod recover;
 pub mod saved;
 pub mod schema;
 mod start;
+mod strays;
 mod world;
 
 #[cfg(test)]
@@ -32,6 +40,7 @@ mod tests;
 pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen, Until};
 pub use graph::{GraphError, critical_path, direct, order};
 pub use make::{make, row_questions};
+pub(crate) use preflight::unfit;
 pub use reason::{Code, Reason};
 
 use schemars::JsonSchema;
@@ -179,6 +188,8 @@ pub enum ApprovalClass {
     EmptySource,
     /// Rows that were never sent are deleted.
     LosesUnsent,
+    /// Copying from a pod that may hold only part of the rows.
+    UnprovedSource,
 }
 
 impl ApprovalClass {
@@ -191,6 +202,7 @@ impl ApprovalClass {
             Self::MemberDown => "member-down",
             Self::EmptySource => "empty-source",
             Self::LosesUnsent => "loses-unsent",
+            Self::UnprovedSource => "unproved-source",
         }
     }
 }

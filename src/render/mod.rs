@@ -8,6 +8,7 @@ mod foreign;
 mod graph;
 mod html;
 mod markdown;
+mod metrics;
 pub mod op;
 mod plan;
 mod policy;
@@ -26,11 +27,12 @@ pub mod words;
 
 pub use check::check;
 pub use diff::diff;
-pub use drift::{Nagios, drift, nagios, nagios_status};
+pub use drift::{drift, plugin_line};
 pub use foreign::foreign_plan;
 pub use graph::{dot, mermaid};
 pub use html::html;
 pub use markdown::markdown;
+pub use metrics::{Looked, Run, metrics};
 pub use plan::{Head, Layout, Sql, approval_flags, plan};
 pub use policy::policy;
 pub use progress::event;
@@ -47,4 +49,8 @@ pub mod fixtures;
 #[cfg(test)]
 pub mod golden;
 #[cfg(test)]
+mod golden_drift;
+#[cfg(test)]
 mod golden_files;
+#[cfg(test)]
+mod situations;
