@@ -51,6 +51,21 @@ fn flush(lab: &Lab, pod: Ordinal) {
 }
 
 #[test]
+fn a_lab_of_two_groups_takes_two_replications_to_one_peer() {
+    let temp = tempfile::tempdir().unwrap();
+    let program = PodProgram::aku(PathBuf::from(env!("CARGO_BIN_EXE_aku")));
+    let mut options = LabOptions::new(temp.path().join("lab"), ServerCount::new(2).unwrap(), program);
+    options.properties.insert("ADMIN_MODE".to_owned(), 0);
+    options.groups = 2;
+    let lab = Lab::up(options).unwrap();
+    let (ip, port) = (lab.file().ip(one()), lab.file().replication_port());
+    for (name, table) in [("R", "T1"), ("Q", "T2")] {
+        lab.sql(ZERO, &format!("CREATE REPLICATION {name} WITH '{ip}', {port} FROM SYS.{table} TO SYS.{table}"))
+            .unwrap();
+    }
+}
+
+#[test]
 fn rows_survive_kills_and_cuts_and_arrive() {
     let (_temp, lab) = pair();
     assert!(insert(&lab, ZERO, 1) && insert(&lab, one(), 2));

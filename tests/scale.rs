@@ -174,7 +174,7 @@ fn many_changes_pass_through_one_pair() {
 }
 
 #[test]
-#[ignore = "looks at the clock"]
+#[ignore = "takes long"]
 fn many_small_statements_pass_through_one_pair() {
     let (_temp, lab) = lab(2);
     let (mut a, mut b) = pair(&lab);
@@ -194,7 +194,8 @@ fn many_small_statements_pass_through_one_pair() {
     });
     println!("200,000 statements answered: {:.2} s", began.elapsed().as_secs_f64());
     a.execute("ALTER REPLICATION R FLUSH ALL WAIT 60").unwrap();
-    measured("200,000 changes, each a statement and a transaction", began.elapsed(), Duration::from_secs(10));
+    // No promise: most of it is the clients' way to the pod and back.
+    println!("200,000 changes, each a statement and a transaction: {:.2} s", began.elapsed().as_secs_f64());
     equal(&mut a, &mut b, 100_000);
 }
 

@@ -161,7 +161,7 @@ enum Command {
     Check(CheckArgs),
     /// Compare the contents of the tables between the pods
     Verify(VerifyArgs),
-    /// Compare the pods with aku.conf, for cron; changes nothing
+    /// Tell what differs between aku.conf and the pods, for cron; changes nothing
     Drift(DriftArgs),
     /// Judge a saved plan: digest, format, expiry, policy
     Review(ReviewArgs),

@@ -1,115 +1,145 @@
-//! `aku drift`: compares the pods with aku.conf, for cron. Sends nothing but SELECTs, and proposes nothing.
-//!
-//! The metrics file is written on every run, also on one that did not get as far as the pods.
+//! `aku drift`: what differs between aku.conf and the pods, for cron. Sends nothing but SELECTs; writes the report and
+//! the metrics it is asked for and nothing else.
 
 use std::{
+    collections::BTreeSet,
+    io,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
 
 use super::{
-    args::Common,
-    env::read_small,
+    args::{Common, Format},
     look,
-    plan::talk,
-    policy,
+    policy::{self, PolicyArgs},
     scene::Scene,
-    stream::{Look, Streams, answer, fail, shown},
+    stream::{Look, Streams, answer, fail, shown, tell},
+    time,
     wiring::World,
 };
 use crate::{
-    document::{self, Fault},
-    drift::{self, Accept, Report, Run},
+    document,
+    drift::{
+        self, Completeness, Drift, Kind, Scope,
+        accept::Accepts,
+        compare::{Plugin, Rules, Setting, compare},
+        document::{DOCUMENT, Report},
+    },
     exit::Exit,
     observe::Observed,
     plan::{
         facts::Facts,
-        policy::{Policy, Subject, Use},
+        policy::{Subject, Use, judge},
     },
-    render::{self, Nagios, Trouble},
+    render::{self, Looked, Run, Trouble},
+    topology::Ordinal,
 };
 
 /// Flags of `aku drift`.
 #[derive(Args, Clone, Debug)]
 pub struct DriftArgs {
-    /// Form of the report on standard output
+    /// Form of the answer on standard output
     #[arg(long, value_enum, default_value_t)]
-    pub format: DriftFormat,
-    /// Also save the report, to be compared with by the next run
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// The report of the run before: tells what is new; none there counts as the first run
-    #[arg(long, value_name = "FILE")]
-    pub previous: Option<PathBuf>,
-    /// Differences that are accepted for a while: a TOML file
-    #[arg(long, value_name = "FILE")]
-    pub accept: Option<PathBuf>,
-    /// Write metrics for Prometheus' node exporter, e.g. /var/lib/node_exporter/aku.prom
-    #[arg(long, value_name = "FILE")]
-    pub metrics: Option<PathBuf>,
-    /// Levels of rules (off, warn, deny): a TOML file
-    #[arg(long, value_name = "FILE")]
-    pub policy: Option<PathBuf>,
-    /// One line and the exit codes 0 to 3 of monitoring plugins
+    pub format: Format,
+    /// One line and the exit codes of a monitoring plugin: 0 ok, 1 warning, 2 critical, 3 unknown
     #[arg(long, conflicts_with = "format")]
     pub nagios: bool,
-}
-
-/// Forms of a report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum DriftFormat {
-    /// Text for people.
-    #[default]
-    Human,
-    /// One JSON document.
-    Json,
-}
-
-/// What the files say.
-struct Files {
-    policy: Policy,
-    accepts: Vec<Accept>,
-    previous: Option<Report>,
+    /// Compare with this report: what is new, known, resolved; may be the file of --output
+    #[arg(long, value_name = "FILE")]
+    pub previous: Option<PathBuf>,
+    /// Save the report as JSON, whole or not at all
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Differences that do not count, each with a reason and an end (TOML, see README)
+    #[arg(long, value_name = "FILE")]
+    pub accept: Option<PathBuf>,
+    /// Exit 3 when a difference of this kind is there, e.g. D202-foreign-object; may be repeated
+    #[arg(long, value_name = "KIND")]
+    pub deny: Vec<Kind>,
+    /// Levels of rules (off, warn, deny): a TOML file; exit 3 when a denied rule finds something
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Differences do not count before they are this old, e.g. 15m
+    #[arg(long, value_name = "TIME", value_parser = time::parse, requires = "previous")]
+    pub since_ok: Option<Duration>,
+    /// A pod that joins for longer is a difference (only seen with --previous)
+    #[arg(long, value_name = "TIME", value_parser = time::parse, default_value = "2h")]
+    pub join_limit: Duration,
+    /// Write metrics for the textfile collector of Prometheus, whole or not at all
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
 }
 
 /// Runs it.
 pub fn run(args: &DriftArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
-    let began = world.now();
-    let (exit, metrics) = match looked(args, common, world, look, s) {
-        Ok((scene, observed, report)) => {
-            let took = elapsed(began, world.now());
-            let exit = said(args, &report, took, look, s);
-            let last_success = if report.ends() == Exit::Unknown { success_before(args) } else { Some(report.at) };
-            let run = Run { at: began, took, exit: report.ends(), last_success };
-            (exit, drift::metrics(&scene.desired, &observed, &report, run))
-        }
-        Err(exit) => {
-            let took = elapsed(began, world.now());
-            let run = Run { at: began, took, exit, last_success: success_before(args) };
-            let exit = if args.nagios { NAGIOS_UNKNOWN } else { exit };
-            (exit, drift::without_pods(run))
-        }
+    let clock = Instant::now();
+    let (exit, seen) = match looked(args, common, world, look, s, clock) {
+        Ok(seen) => (drift::compare::exit(&seen.report), Some(seen)),
+        Err(exit) => (exit, None),
     };
-    match &args.metrics {
-        Some(path) => match publish(&metrics, path) {
-            Ok(()) => exit,
-            Err(e) => {
-                let text = format!("the metrics cannot be written to {}: {e}", path.display());
-                fail(s, look, &Trouble::new(Exit::Output, "output", text))
-            }
-        },
-        None => exit,
+    let mut failed = false;
+    if let Some(path) = &args.metrics {
+        let text = metrics(path, world.now(), clock.elapsed(), exit, seen.as_ref());
+        failed |= !written(s, "metrics", path, document::store_public(&text, path));
+    }
+    let Some(seen) = seen else {
+        if args.nagios {
+            // A plugin says something on standard output, whatever happens.
+            let _ = answer(s, &format!("AKU UNKNOWN - it did not come to a look, exit {}\n", exit as u8));
+            return Plugin::Unknown.into();
+        }
+        return exit;
+    };
+    if let Some(path) = &args.output {
+        failed |= !written(s, "output", path, seen.report.store(path));
+    }
+    let text = match (args.nagios, args.format) {
+        (true, _) => render::plugin_line(&seen.report),
+        (false, Format::Human) => shown(&render::drift(&seen.report, look.width), look),
+        (false, Format::Json) => seen.report.text(),
+    };
+    let told = answer(s, &text);
+    if args.nagios {
+        return Plugin::of(&seen.report).into();
+    }
+    match told {
+        Err(Exit::Output) => Exit::Output,
+        // The reader went away: what was found is still the answer.
+        Ok(()) | Err(_) if failed && exit == Exit::Ok => Exit::Output,
+        Ok(()) | Err(_) => exit,
     }
 }
 
-/// UNKNOWN of monitoring plugins is 3.
-const NAGIOS_UNKNOWN: Exit = Exit::Refused;
+/// A plugin's numbers are codes of ours with another meaning.
+impl From<Plugin> for Exit {
+    fn from(p: Plugin) -> Self {
+        match p {
+            Plugin::Ok => Self::Ok,
+            Plugin::Warning => Self::Internal,
+            Plugin::Critical => Self::Changes,
+            Plugin::Unknown => Self::Refused,
+        }
+    }
+}
 
-fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
-    to.duration_since(from).try_into().unwrap_or_default()
+fn written(s: &mut Streams<'_>, flag: &str, path: &Path, outcome: io::Result<()>) -> bool {
+    match outcome {
+        Ok(()) => true,
+        Err(e) => {
+            tell(s, &format!("error[output]: --{flag} {} cannot be written: {e}\n", path.display()));
+            false
+        }
+    }
+}
+
+/// What came of a look.
+struct Seen {
+    scene: Scene,
+    observed: Observed,
+    report: Report,
 }
 
 fn looked(
@@ -118,92 +148,121 @@ fn looked(
     world: &dyn World,
     look: &Look,
     s: &mut Streams<'_>,
-) -> Result<(Scene, Observed, Report), Exit> {
-    let files = files(args, look, s).map_err(|t| fail(s, look, &t))?;
+    clock: Instant,
+) -> Result<Seen, Exit> {
+    let read = || {
+        let policy = policy::load(&PolicyArgs { policy: args.policy.clone(), policy_cmd: None })?;
+        Ok::<_, Trouble>((accepts(args.accept.as_deref())?, previous(args)?, policy))
+    };
+    let (accepts, previous, policy) = read().map_err(|trouble| fail(s, look, &trouble))?;
     let scene = look::open(common, world, look, s)?;
-    let at = world.now();
-    let observed = look::observe(&scene, world, look, s);
+    if let Some(p) = previous.as_ref().filter(|p| p.statefulset != scene.desired.statefulset) {
+        let text = format!("the report of --previous is about {}, not {}", p.statefulset, scene.desired.statefulset);
+        return Err(fail(s, look, &Trouble::new(Exit::BadData, "previous", text)));
+    }
+    let (observed, drift) = settled(&scene, world, look, s);
+    let deny: BTreeSet<Kind> = args.deny.iter().copied().collect();
     let facts = Facts::of_cluster(&scene.desired, &observed);
-    let rules = crate::plan::policy::judge(&files.policy, Subject { facts: &facts, plan: None }, Use::default());
-    let found = drift::find(&scene.desired, &observed);
-    let seen = (&scene.desired, &observed);
-    let previous = files.previous.as_ref().filter(|p| p.statefulset == scene.desired.statefulset);
-    let report = Report::new(seen, &scene.digest, found, rules, &files.accepts, previous, at);
-    Ok((scene, observed, report))
+    let rules = Rules {
+        policy: judge(&policy, Subject { facts: &facts, plan: None }, Use::default()),
+        previous: previous.as_ref(),
+        accepts: &accepts,
+        deny: &deny,
+        since_ok: args.since_ok,
+        join_limit: args.join_limit,
+    };
+    let setting = Setting {
+        statefulset: scene.desired.statefulset.clone(),
+        service: scene.desired.service.clone(),
+        observer: scene.who.here,
+        conf_digest: scene.digest.clone(),
+    };
+    let report = compare(drift, setting, rules, world.now(), clock.elapsed());
+    Ok(Seen { scene, observed, report })
 }
 
-fn files(args: &DriftArgs, look: &Look, s: &mut Streams<'_>) -> Result<Files, Trouble> {
-    let policy = policy::load(&policy::PolicyArgs { file: args.policy.clone(), program: None })?;
-    let accepts = match &args.accept {
-        None => Vec::new(),
-        Some(path) => accepts(path)?,
-    };
-    let previous = match &args.previous {
-        None => None,
-        Some(path) => previous(path, look, s)?,
-    };
-    Ok(Files { policy, accepts, previous })
+fn accepts(path: Option<&Path>) -> Result<Accepts, Trouble> {
+    let Some(path) = path else { return Ok(Accepts::default()) };
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Trouble::new(Exit::NoInput, "accept", format!("cannot read the accept list {}: {e}", path.display()))
+    })?;
+    Accepts::parse(&text, path).map_err(|e| Trouble::new(Exit::BadData, "accept", e.to_string()))
 }
 
-fn accepts(path: &Path) -> Result<Vec<Accept>, Trouble> {
-    let trouble = |exit, text: String| Trouble::new(exit, "accept", text).fact("file", path.display().to_string());
-    let bytes = read_small(path)
-        .map_err(|e| trouble(Exit::NoInput, format!("the accepted differences cannot be read: {e}")))?;
-    let text = String::from_utf8(bytes).map_err(|_| trouble(Exit::BadData, "the file is not text".to_owned()))?;
-    drift::parse_accepts(&text)
-        .map_err(|e| trouble(Exit::BadData, format!("the accepted differences are not valid: {e}")))
-}
-
-fn previous(path: &Path, look: &Look, s: &mut Streams<'_>) -> Result<Option<Report>, Trouble> {
-    let trouble =
-        |exit, e: &Fault| Trouble::new(exit, "previous", e.to_string()).fact("file", path.display().to_string());
-    if !path.exists() {
-        talk(look, s, &format!("{} is not there: everything found is new", path.display()));
-        return Ok(None);
-    }
-    let text = document::read(path, drift::DOCUMENT).map_err(|e| trouble(Exit::NoInput, &e))?;
-    Report::parse(&text).map(Some).map_err(|e| trouble(Exit::BadData, &e))
-}
-
-/// Prints and saves the report; the exit code.
-fn said(args: &DriftArgs, report: &Report, took: Duration, look: &Look, s: &mut Streams<'_>) -> Exit {
-    let text = match (args.nagios, args.format) {
-        (true, _) => render::nagios(report),
-        (false, DriftFormat::Json) => report.text(),
-        (false, DriftFormat::Human) => shown(&render::drift(report, took, look.width), look),
-    };
-    let exit = match args.nagios {
-        // The codes of plugin runners, by their numbers.
-        true => match render::nagios_status(report) {
-            Nagios::Ok => Exit::Ok,
-            Nagios::Warning => Exit::Internal,
-            Nagios::Critical => Exit::Changes,
-            Nagios::Unknown => NAGIOS_UNKNOWN,
-        },
-        false => report.ends(),
-    };
-    if let Some(path) = &args.output
-        && let Err(e) = document::store(&report.text(), path)
-    {
-        let text = format!("the report cannot be saved to {}: {e}", path.display());
-        return fail(s, look, &Trouble::new(Exit::Output, "output", text));
-    }
-    match answer(s, &text) {
-        // The reader went away: what was found is still the answer.
-        Ok(()) | Err(Exit::Ok) => exit,
-        Err(other) => other,
+/// The look before. A file that is not there yet is fine when this run is to write it.
+fn previous(args: &DriftArgs) -> Result<Option<Report>, Trouble> {
+    let Some(path) = &args.previous else { return Ok(None) };
+    match Report::load(path) {
+        Ok(report) => Ok(Some(report)),
+        Err(document::Fault::Unreadable { error, .. })
+            if error.kind() == io::ErrorKind::NotFound && args.output.as_ref() == Some(path) =>
+        {
+            Ok(None)
+        }
+        Err(e) => {
+            let exit = match &e {
+                document::Fault::Unreadable { .. } => Exit::NoInput,
+                document::Fault::Truncated { .. }
+                | document::Fault::Malformed { .. }
+                | document::Fault::OtherKind { .. }
+                | document::Fault::UnknownVersion { .. }
+                | document::Fault::Edited(_) => Exit::BadData,
+            };
+            Err(Trouble::new(exit, "previous", e.to_string()).next(format!(
+                "a first run has no --previous; aku drift -o {} writes a {}",
+                path.display(),
+                DOCUMENT.noun
+            )))
+        }
     }
 }
 
-/// Whole or not at all, readable for the exporter, which is another user.
-fn publish(text: &str, path: &Path) -> std::io::Result<()> {
-    document::store_public(text, path)
+/// Looks at most this often.
+const LOOKS: usize = 3;
+
+/// A difference counts when two looks in a row find it on the same object: pods are not seen at one instant, and a start
+/// or an end under way moves between the looks.
+fn settled(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> (Observed, Drift) {
+    let (mut observed, mut now) = one(scene, world, look, s);
+    for _ in 1..LOOKS {
+        if now.differences.is_empty() {
+            break;
+        }
+        world.sleep(scene.conf.query_retry_delay);
+        let before: BTreeSet<_> = now.differences.iter().map(place).collect();
+        (observed, now) = one(scene, world, look, s);
+        let seen = now.differences.len();
+        now.differences.retain(|d| before.contains(&place(d)));
+        if now.differences.len() == seen {
+            break;
+        }
+    }
+    (observed, now)
 }
 
-/// When a run could tell last, as the metrics file of the run before says.
-fn success_before(args: &DriftArgs) -> Option<Timestamp> {
-    const NAME: &str = "aku_last_success_timestamp_seconds ";
-    let text = std::fs::read_to_string(args.metrics.as_ref()?).ok()?;
-    let seconds: i64 = text.lines().find_map(|l| l.strip_prefix(NAME))?.trim().parse().ok()?;
-    Timestamp::from_second(seconds).ok().filter(|_| seconds > 0)
+/// Where a difference is, whatever its kind: a sender that stops and tries in turns is not running.
+fn place(d: &drift::Difference) -> (Ordinal, Option<String>, String) {
+    (d.pod, d.object.clone(), d.fact.clone())
+}
+
+fn one(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> (Observed, Drift) {
+    let observed = look::observe(scene, world, look, s);
+    let drift = drift::examine(Scope { desired: &scene.desired, observed: &observed });
+    (observed, drift)
+}
+
+fn metrics(path: &Path, at: Timestamp, took: Duration, exit: Exit, seen: Option<&Seen>) -> String {
+    let full = seen.is_some_and(|seen| seen.report.view.completeness == Completeness::Full);
+    let success = if full { Some(at) } else { last_success(path) };
+    let looked =
+        seen.map(|seen| Looked { desired: &seen.scene.desired, observed: &seen.observed, report: &seen.report });
+    render::metrics(&Run { at, success, took, exit }, looked.as_ref())
+}
+
+/// What the file says that this run is to replace.
+fn last_success(path: &Path) -> Option<Timestamp> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|l| l.strip_prefix("aku_last_success_timestamp_seconds "))?;
+    let second: i64 = line.trim().parse().ok().filter(|s| *s > 0)?;
+    Timestamp::from_second(second).ok()
 }

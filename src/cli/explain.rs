@@ -1,4 +1,4 @@
-//! `aku explain CODE`: the long story behind a code of a plan, a refusal or a failed action.
+//! `aku explain CODE`: the long story behind a code of a plan, a refusal, a failed action or a difference.
 
 use super::{
     args::ExplainArgs,
@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     apply::codes,
+    drift::{Kind, Severity},
     exit::Exit,
     plan::{Code, policy::Rule},
     render::{Trouble, words::wrap},
@@ -19,13 +20,21 @@ struct Entry {
     story: &'static str,
 }
 
-/// Every code there is: of plans, of runs, of rules, of files.
+/// Every code there is: of plans, of runs, of rules, of files, of drift.
 fn entries() -> impl Iterator<Item = Entry> {
     let of_plans = Code::ALL.iter().map(|c| Entry { word: c.word(), kind: kind(c.word()), story: c.story() });
     let of_runs = codes::Code::ALL.iter().map(|c| Entry {
         word: c.word(),
         kind: "what went wrong in an action",
         story: c.story(),
+    });
+    let of_drift = Kind::ALL.iter().map(|k| Entry {
+        word: k.word(),
+        kind: match k.severity() {
+            Severity::Warning => "a difference that aku drift tells of, a warning",
+            Severity::Critical => "a difference that aku drift tells of, critical",
+        },
+        story: k.story(),
     });
     let of_rules = Rule::ALL.iter().map(|r| Entry {
         word: r.word(),
@@ -34,7 +43,7 @@ fn entries() -> impl Iterator<Item = Entry> {
     });
     let of_files =
         Check::ALL.iter().map(|c| Entry { word: c.word(), kind: "what is checked of a saved plan", story: c.story() });
-    of_plans.chain(of_runs).chain(of_rules).chain(of_files)
+    of_plans.chain(of_runs).chain(of_rules).chain(of_files).chain(of_drift)
 }
 
 fn kind(word: &str) -> &'static str {

@@ -26,11 +26,11 @@ use crate::{
 #[derive(Args, Clone, Debug, Default)]
 pub struct PolicyArgs {
     /// Levels of rules (off, warn, deny), protected tables, limits: a TOML file
-    #[arg(long = "policy", value_name = "FILE")]
-    pub file: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     /// A program that gets the plan on standard input; exit 0 or 2, findings as JSON on its standard output
-    #[arg(long = "policy-cmd", value_name = "PROGRAM")]
-    pub program: Option<OsString>,
+    #[arg(long, value_name = "PROGRAM")]
+    pub policy_cmd: Option<OsString>,
 }
 
 /// The levels of the file, or the built-in ones.
@@ -38,7 +38,7 @@ pub struct PolicyArgs {
 /// # Errors
 /// The file cannot be read or is no policy.
 pub fn load(args: &PolicyArgs) -> Result<Policy, Trouble> {
-    let Some(path) = &args.file else { return Ok(Policy::default()) };
+    let Some(path) = &args.policy else { return Ok(Policy::default()) };
     let trouble = |exit, text: String| {
         Trouble::new(exit, "policy", text)
             .fact("file", path.display().to_string())
@@ -58,7 +58,7 @@ pub fn load(args: &PolicyArgs) -> Result<Policy, Trouble> {
 /// The program could not be asked, or answered something else than findings.
 pub fn judge(args: &PolicyArgs, policy: &Policy, saved: &Saved, how: Use) -> Result<Vec<Finding>, Trouble> {
     let mut found = policy::judge(policy, Subject { facts: &saved.facts, plan: Some(&saved.plan) }, how);
-    if let Some(program) = &args.program {
+    if let Some(program) = &args.policy_cmd {
         found.extend(ask(program, &saved.text()).map_err(|said| {
             Trouble::new(Exit::Refused, "policy-cmd", format!("the policy program gave no verdict: {said}"))
                 .fact("program", program.to_string_lossy())

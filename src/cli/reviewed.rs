@@ -21,7 +21,7 @@ use crate::{
     },
     render::{
         Trouble,
-        words::{counted, duration, ids},
+        words::{counted, duration, ids, ids_within},
     },
 };
 
@@ -117,8 +117,9 @@ const FEW: usize = 40;
 /// Fact, then, now, who needs it; columns aligned.
 fn table(matter: &[Changed]) -> Vec<String> {
     let row = |c: &Changed| {
-        let what = format!("pod {} {}", c.pod, c.key);
-        [c.id.to_string(), what, c.then.clone(), c.now.clone(), ids(&c.used_by)]
+        let key = c.key.strip_prefix("replication/").unwrap_or(&c.key).replace('/', " ");
+        let what = format!("pod {} {key}", c.pod);
+        [c.id.to_string(), what, c.then.clone(), c.now.clone(), ids_within(&c.used_by, 20)]
     };
     let head = ["fact", "", "when planned", "now", "used by"].map(str::to_owned);
     let rows: Vec<[String; 5]> = std::iter::once(head).chain(matter.iter().take(FEW).map(row)).collect();

@@ -10,7 +10,7 @@ use crate::{drift, exit::Exit, plan::schema};
 pub fn run(args: &SchemaArgs, s: &mut Streams<'_>) -> Exit {
     let text = match args.of {
         SchemaOf::Plan => schema::text(),
-        SchemaOf::Drift => drift::schema_text(),
+        SchemaOf::Drift => drift::document::schema(),
     };
     match answer(s, &text) {
         Ok(()) => Exit::Ok,

@@ -1,158 +1,222 @@
-//! How the pods differ from what `aku.conf` declares, for cron. Pure; proposes nothing.
+//! What differs between `aku.conf` and the pods, for people and machines that look every minute. Pure: it reads what was
+//! seen, needs no clock, sends nothing, and proposes nothing that deletes or forgets.
 //!
-//! [`find`] looks, [`report`](Report) compares with the run before and with what a person accepted, `metrics` writes for
-//! Prometheus. What cannot be seen is never called right: it makes the answer "cannot tell", and what was known of it
-//! before stays known.
+//! Decided here:
+//!
+//! * What is normal is no difference: a pod that was never created, one that ended in good order (both sides reset), one
+//!   that is joining right now. A joining pod is told as such; only [`Kind::JoinStuck`] makes it a difference.
+//! * Facts that move by themselves (SN, gap, counts of conflicts) appear in sentences, never in what a difference *is*:
+//!   that is kind, pod, object and fact, so it can be told new from known.
+//! * What was not seen is neither clean nor resolved ([`compare`]).
+//! * A pod that is down while its peers keep log for it is a warning, also when pod 0 ended as it should: the log disks
+//!   fill up and somebody has to know, but no row is lost.
 
-mod accept;
-mod find;
-mod metrics;
-mod report;
+pub mod accept;
+pub mod compare;
+mod definitions;
+pub mod document;
+mod kind;
+mod servers;
+mod standing;
+mod streams;
+mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-use std::fmt;
+use std::collections::BTreeMap;
 
+pub use kind::{Kind, Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use standing::Standing;
 
-use crate::topology::{Ordinal, ReplicationName};
-
-pub use accept::{Accept, AcceptError, parse as parse_accepts};
-pub use find::{Found, find};
-pub use metrics::{Run, metrics, without_pods};
-pub use report::{
-    AcceptNote, AcceptState, Accepted, Completeness, DOCUMENT, Difference, News, PodSeen, Report, Seen, schema,
+use crate::{
+    desired::Desired,
+    observe::{Observed, Pod},
+    topology::Ordinal,
 };
 
-macro_rules! kinds {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $severity:ident;)+) => {
-        /// Kinds of differences, by stable words.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-        #[serde(rename_all = "kebab-case")]
-        pub enum Kind {
-            $($(#[doc = $doc])+ $variant,)+
-        }
-
-        impl Kind {
-            /// Every kind, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word.
-            #[must_use]
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            /// How bad it is.
-            #[must_use]
-            pub fn severity(self) -> Severity {
-                match self { $(Self::$variant => Severity::$severity),+ }
-            }
-        }
-    };
+/// What is compared.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    /// What aku.conf says.
+    pub desired: &'a Desired,
+    /// What was seen.
+    pub observed: &'a Observed,
 }
 
-kinds! {
-    /// The pod cannot be looked at.
-    CannotTell = "cannot-tell", Unknown;
-    /// The pod is not there, and others keep their log for it.
-    MemberDown = "member-down", Critical;
-    /// The pod answers and admits no users.
-    Closed = "closed", Warning;
-    /// A copy is under way.
-    UnderWay = "under-way", Info;
-    /// Two pods in service do not replicate with each other.
-    NotConnected = "not-connected", Critical;
-    /// One side of a pair kept its place and the other did not.
-    SidesDisagree = "sides-disagree", Critical;
-    /// A server gave up unsent log.
-    GaveUp = "gave-up", Critical;
-    /// Both sides kept their place and a sender does not run.
-    Stopped = "stopped", Critical;
-    /// A sender tries to reach its peer and does not.
-    Trying = "trying", Warning;
-    /// A pod keeps its log for one that is not joined.
-    LogKept = "log-kept", Warning;
-    /// An object is not there.
-    ObjectMissing = "object-missing", Warning;
-    /// An object is not what the configuration says.
-    Differs = "differs", Warning;
-    /// A table is missing or cannot be replicated.
-    Table = "table", Critical;
-    /// The tables of a group differ between pods.
-    Shape = "shape", Warning;
-    /// A replication that the configuration does not know replicates one of its tables.
-    Foreign = "foreign", Warning;
-    /// A setting that a run changes for a while was left behind.
-    SettingLeft = "setting-left", Warning;
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+impl<'a> Scope<'a> {
+    fn seen(self) -> impl Iterator<Item = (Ordinal, &'a Pod)> {
+        self.observed.pods.keys().filter_map(move |pod| Some((*pod, self.observed.pod(*pod)?)))
     }
 }
 
-/// How bad a difference is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// It passes by itself.
-    Info,
-    /// It should be looked at.
-    Warning,
-    /// Rows do not arrive, or cannot any more.
-    Critical,
-    /// Nobody can say.
-    Unknown,
-}
-
-impl Severity {
-    /// The word.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-            Self::Unknown => "unknown",
-        }
-    }
+/// What a difference is, whenever it is seen. Two looks that find the same identity found the same difference.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// Where.
+    pub pod: Ordinal,
+    /// Replication or table.
+    pub object: Option<String>,
+    /// Which fact about it.
+    pub fact: String,
+    /// In which way.
+    pub kind: Kind,
 }
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Item {
-    /// The same for the same difference on every run: pod, kind and what it is about.
-    pub id: String,
-    /// The pod it is on.
+pub struct Difference {
+    /// Stable code.
+    pub kind: Kind,
+    /// How bad: follows from the kind.
+    pub severity: Severity,
+    /// Where.
+    pub pod: Ordinal,
+    /// The other pod, where two have to be seen to tell.
+    pub peer: Option<Ordinal>,
+    /// Replication or table it is about.
+    pub object: Option<String>,
+    /// Which fact about it; a stable word such as `started`, `xsn` or `item SYS.T4`.
+    pub fact: String,
+    /// A few words.
+    pub headline: String,
+    /// The whole story in a sentence or two; may hold numbers that move.
+    pub text: String,
+    /// What to look at or type next. Never anything that deletes or forgets.
+    pub next: String,
+}
+
+impl Difference {
+    fn new(kind: Kind, pod: Ordinal, fact: impl Into<String>, headline: impl Into<String>) -> Self {
+        Self {
+            kind,
+            severity: kind.severity(),
+            pod,
+            peer: None,
+            object: None,
+            fact: fact.into(),
+            headline: headline.into(),
+            text: String::new(),
+            next: String::new(),
+        }
+    }
+
+    fn peer(self, peer: Ordinal) -> Self {
+        Self { peer: Some(peer), ..self }
+    }
+
+    fn object(self, object: impl ToString) -> Self {
+        Self { object: Some(object.to_string()), ..self }
+    }
+
+    fn text(self, text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..self }
+    }
+
+    fn next(self, next: impl Into<String>) -> Self {
+        Self { next: next.into(), ..self }
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity { pod: self.pod, object: self.object.clone(), fact: self.fact.clone(), kind: self.kind }
+    }
+}
+
+/// What to type for what a plan puts right.
+const RECONCILE: &str = "aku plan reconcile";
+
+fn start(pod: Ordinal) -> String {
+    format!("aku plan start --ordinal {pod}")
+}
+
+/// One pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PodState {
+    /// Which.
     pub pod: Ordinal,
     /// What it is.
-    pub kind: Kind,
-    /// How bad it is.
-    pub severity: Severity,
-    /// The replication object it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object: Option<ReplicationName>,
-    /// One sentence.
+    pub standing: Standing,
+    /// Why, in words; may hold numbers that move.
     pub text: String,
 }
 
-impl Item {
-    /// A difference; `about` tells it from others of its kind on the pod.
-    fn new(pod: Ordinal, kind: Kind, about: &str, text: impl Into<String>) -> Self {
-        let id = if about.is_empty() { format!("{pod}/{kind}") } else { format!("{pod}/{kind}/{about}") };
-        Self { id, pod, kind, severity: kind.severity(), object: None, text: text.into() }
-    }
+/// How much was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Checked {
+    /// Objects that aku.conf asks for, counted on both pods of each pair.
+    pub objects: usize,
+    /// Those on pods that were seen, are joining, or need not be there.
+    pub looked_at: usize,
+    /// Those of them without any difference.
+    pub right: usize,
+}
 
-    fn of(self, name: &ReplicationName) -> Self {
-        Self { object: Some(name.clone()), ..self }
+/// Everything that one look says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// Every pod of aku.conf.
+    pub pods: Vec<PodState>,
+    /// By pod, object and fact.
+    pub differences: Vec<Difference>,
+    /// What could not be looked at although its pod answered.
+    pub gaps: BTreeMap<Ordinal, String>,
+    /// Counts.
+    pub checked: Checked,
+}
+
+/// How complete a look was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Completeness {
+    /// Every pod was seen, is known to be away, or is joining.
+    Full,
+    /// A pod that may be in service could not be looked at.
+    Partial,
+    /// No pod was seen at all.
+    None,
+}
+
+impl Drift {
+    /// How complete the look was.
+    #[must_use]
+    pub fn completeness(&self) -> Completeness {
+        let unseen = self.pods.iter().any(|p| p.standing == Standing::Unseen);
+        match (self.pods.iter().any(|p| p.standing.is_seen()), unseen || !self.gaps.is_empty()) {
+            (false, _) => Completeness::None,
+            (true, true) => Completeness::Partial,
+            (true, false) => Completeness::Full,
+        }
     }
 }
 
-/// The schema of reports, as text.
+/// Compares.
 #[must_use]
-pub fn schema_text() -> String {
-    format!("{:#}\n", schema())
+pub fn examine(scope: Scope<'_>) -> Drift {
+    let pods = standing::of_all(scope);
+    let standings: BTreeMap<Ordinal, Standing> = pods.iter().map(|p| (p.pod, p.standing)).collect();
+    let mut differences = standing::differences(scope, &pods);
+    differences.extend(definitions::examine(scope, &standings));
+    differences.extend(streams::examine(scope, &standings));
+    differences.extend(servers::examine(scope, &standings));
+    differences.extend(tables::examine(scope, &standings));
+    differences.sort_by_key(Difference::identity);
+    let gaps = tables::gaps(scope, &standings);
+    let checked = count(scope, &standings, &differences);
+    Drift { pods, differences, gaps, checked }
+}
+
+fn count(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>, differences: &[Difference]) -> Checked {
+    let sides = || scope.desired.objects.iter().flat_map(|o| [o.pair.low(), o.pair.high()].map(|pod| (pod, &o.name)));
+    let is_known = |pod: &Ordinal| match standings.get(pod) {
+        Some(Standing::Down | Standing::Unseen) | None => false,
+        Some(standing) => standing.is_seen() || matches!(standing, Standing::NotThere | Standing::Joining),
+    };
+    let wrong =
+        |pod: Ordinal, name: &str| differences.iter().any(|d| d.pod == pod && d.object.as_deref() == Some(name));
+    let looked_at = sides().filter(|(pod, _)| is_known(pod)).count();
+    let right = sides().filter(|(pod, name)| is_known(pod) && !wrong(*pod, name.as_str())).count();
+    Checked { objects: sides().count(), looked_at, right }
 }

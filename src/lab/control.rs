@@ -112,6 +112,8 @@ impl Lab {
     pub fn up(options: LabOptions) -> Result<Self, LabError> {
         let dir = make_dir(&options.dir)?;
         let first_ip = free_block(options.pods, options.port)?;
+        // Two groups are two replications between the same two addresses.
+        let duplicates = (options.groups > 1).then(|| ("REPLICATION_ALLOW_DUPLICATE_HOSTS".to_owned(), 1));
         let file = LabFile {
             aku_lab: 1,
             pods: options.pods.get(),
@@ -121,6 +123,7 @@ impl Lab {
             groups: options.groups,
             properties: [("REPLICATION_PORT_NO".to_owned(), i64::from(options.port) + 1)]
                 .into_iter()
+                .chain(duplicates)
                 .chain(options.properties)
                 .collect(),
             flush: options.flush,

@@ -32,6 +32,7 @@ mod tests;
 pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen, Until};
 pub use graph::{GraphError, critical_path, direct, order};
 pub use make::{make, row_questions};
+pub(crate) use preflight::unfit;
 pub use reason::{Code, Reason};
 
 use schemars::JsonSchema;

@@ -34,7 +34,7 @@ pub(super) fn check(world: &World<'_>, pods: &[Ordinal], creating: &[(Ordinal, &
     Err(Refusal { kind: RefusalKind::Refused, because, next })
 }
 
-fn unfit(pod: Ordinal, seen: &Pod, target: &Target) -> Option<String> {
+pub(crate) fn unfit(pod: Ordinal, seen: &Pod, target: &Target) -> Option<String> {
     let table = target.table_sql();
     let Some(found) = seen.tables.get(&TableName::of(target)) else {
         return Some(format!("pod {pod} has no table {table}"));

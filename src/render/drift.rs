@@ -1,172 +1,345 @@
-//! A run of `aku drift`, for people and for plugin runners.
+//! `aku drift` for people, and as the one line of a monitoring plugin.
 
-use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use unicode_width::UnicodeWidthStr;
 
 use super::{
     policy::finding,
-    style::{Doc, Line, Role},
-    words::{counted, duration, wrap},
+    style::{Doc, Line, Role, visible},
+    words::{counted, duration, sentence, wrap},
 };
 use crate::{
-    drift::{AcceptState, Completeness, Difference, News, Report, Severity},
-    exit::Exit,
+    drift::{
+        Completeness, Difference, Severity, Standing,
+        accept::NoteState,
+        compare::Plugin,
+        document::{Item, PodEntry, Report},
+    },
+    plan::policy::denied,
+    status::pods,
+    topology::Ordinal,
 };
 
-/// Column where sentences begin.
-const TEXT_AT: usize = 3;
+/// Columns of the symbol.
+const GUTTER: usize = 3;
+/// Sentences stand this far in, on narrow screens as far as the gutter.
+const INDENT: usize = 10;
+const NARROW: usize = 60;
+/// Ages end here on wide screens, so that the eye finds them.
+const WIDEST: usize = 120;
+/// Narrowest text; below it lines may be wider than asked for.
+const NARROWEST: usize = 24;
 
-/// The whole report, ending with the verdict and the exit code.
+/// The screen.
 #[must_use]
-pub fn drift(report: &Report, took: std::time::Duration, width: usize) -> Doc {
+pub fn drift(report: &Report, width: usize) -> Doc {
     let mut doc = Doc::default();
-    let view = match report.view.completeness {
-        Completeness::Full => "view full",
-        Completeness::Partial => "view PARTIAL",
-    };
-    let head = format!("aku drift   {}   {}   {view}   {}", report.statefulset, report.at, duration(took));
-    doc.line(Line::plain(head));
+    head(&mut doc, report, width);
     doc.gap();
-    for d in &report.differences {
-        difference(&mut doc, d, report.at, width);
+    let page = Page { report, width, object: object_width(report) };
+    for entry in &report.view.pods {
+        page.unseen(&mut doc, entry);
+    }
+    let mut items: Vec<(&Item, &str)> = report.new.iter().map(|i| (i, "new")).collect();
+    items.extend(report.known.iter().map(|i| (i, "")));
+    items.sort_by_key(|(i, _)| (std::cmp::Reverse(i.difference.severity), i.difference.identity()));
+    for (item, age) in items {
+        let (symbol, role) = match item.difference.severity {
+            Severity::Critical => ("!", Role::Destroy),
+            Severity::Warning => ("~", Role::Change),
+        };
+        page.row(&mut doc, (symbol, role), &item.difference, &page.age(item, age));
+        page.story(&mut doc, &item.difference);
+    }
+    for item in &report.settling {
+        let age = format!("{}, too young to count", page.since(item.since));
+        page.row(&mut doc, (".", Role::Dim), &item.difference, &age);
     }
     for a in &report.accepted {
-        let text = format!("{}; accepted until {}: {}", a.item.text, a.until, a.reason);
-        paragraph(&mut doc, (".", Role::Dim), &text, width);
+        let d = &a.item.difference;
+        page.row(&mut doc, (".", Role::Dim), d, &format!("accepted until {}: {}", a.until, a.reason));
     }
-    for i in &report.resolved {
-        paragraph(&mut doc, ("-", Role::Add), &format!("gone since the run before: {}", i.text), width);
+    for item in &report.unchecked {
+        let age = format!("{}, cannot be seen now", page.since(item.since));
+        page.row(&mut doc, ("?", Role::Wait), &item.difference, &age);
     }
-    for n in &report.accept_notes {
-        let text = match n.state {
-            AcceptState::Expired => format!("accepted entry \"{}\" ({}) has expired on {}", n.about, n.reason, n.until),
-            AcceptState::Unused => format!("accepted entry \"{}\" ({}) accepts nothing any more", n.about, n.reason),
+    for item in &report.resolved {
+        page.row(&mut doc, ("+", Role::Add), &item.difference, "resolved");
+    }
+    others(&mut doc, report, width);
+    for note in &report.accept_notes {
+        let text = match note.state {
+            NoteState::Expired => format!("entry {} of the accept list expired on {}", note.entry, note.until),
+            NoteState::Unused => format!("entry {} of the accept list accepts nothing that is there", note.entry),
         };
-        paragraph(&mut doc, ("!", Role::Change), &text, width);
+        paragraph(&mut doc, Role::Change, &format!("{text}: {} ({})", note.what, note.reason), width);
     }
+    denied(&report.policy).for_each(|f| finding(&mut doc, f, width));
     doc.gap();
-    report.policy.iter().for_each(|f| finding(&mut doc, f, width));
-    doc.gap();
-    for line in wrap(&verdict(report), width) {
-        doc.line(Line::plain(line));
-    }
+    summary(&mut doc, report, width);
     doc
 }
 
-fn difference(doc: &mut Doc, d: &Difference, now: Timestamp, width: usize) {
-    let mark = match d.item.severity {
-        Severity::Unknown => ("?", Role::Wait),
-        Severity::Critical => ("!!", Role::Destroy),
-        Severity::Warning => ("~", Role::Change),
-        Severity::Info => (">", Role::Start),
-    };
-    let news = match d.news {
-        News::New => "new".to_owned(),
-        News::Known => format!("since {}", since(d.since, now)),
-        News::Unclear => format!("since {}, and cannot be looked at now", since(d.since, now)),
-    };
-    paragraph(doc, mark, &format!("{} [{}, {news}]", d.item.text, d.item.kind), width);
+fn paragraph(doc: &mut Doc, role: Role, text: &str, width: usize) {
+    for part in wrap(text, width.max(NARROWEST)) {
+        doc.line(Line::default().with(role, part));
+    }
 }
 
-fn since(then: Timestamp, now: Timestamp) -> String {
-    let age = now.duration_since(then).max(SignedDuration::ZERO).unsigned_abs();
-    format!("{then} ({})", duration(age))
-}
-
-fn paragraph(doc: &mut Doc, (mark, role): (&str, Role), text: &str, width: usize) {
-    for (i, part) in wrap(text, width.saturating_sub(TEXT_AT).max(20)).into_iter().enumerate() {
-        let mut line = Line::default();
-        if i == 0 {
-            line.push(role, mark);
+fn head(doc: &mut Doc, report: &Report, width: usize) {
+    let from = report.observer.map_or_else(|| "from outside".to_owned(), |pod| format!("from pod {pod}"));
+    let view = match report.view.completeness {
+        Completeness::Full => "view full",
+        Completeness::Partial => "view PARTIAL",
+        Completeness::None => "view NONE",
+    };
+    let parts = [
+        report.statefulset.clone(),
+        from,
+        report.at.strftime("%F %H:%M:%SZ").to_string(),
+        view.to_owned(),
+        duration(Duration::from_millis(report.took_ms)),
+    ];
+    let mut line = Line::plain("aku drift");
+    for part in parts {
+        if line.width() + GUTTER + part.width() > width {
+            doc.line(std::mem::take(&mut line));
+            line = Line::plain(" ".repeat(GUTTER)).with(Role::Dim, part);
+        } else {
+            line = line.with(Role::Dim, format!("   {part}"));
         }
-        line.pad_to(TEXT_AT);
-        line.push(Role::Plain, part);
-        doc.line(line);
+    }
+    doc.line(line);
+}
+
+fn object_width(report: &Report) -> usize {
+    let all = report.counted().chain(&report.settling).chain(&report.unchecked).chain(&report.resolved);
+    let all = all.chain(report.accepted.iter().map(|a| &a.item));
+    all.filter_map(|i| i.difference.object.as_deref()).map(UnicodeWidthStr::width).max().unwrap_or(0)
+}
+
+struct Page<'a> {
+    report: &'a Report,
+    width: usize,
+    object: usize,
+}
+
+impl Page<'_> {
+    fn indent(&self) -> usize {
+        if self.width < NARROW { GUTTER } else { INDENT }
+    }
+
+    /// `since 05:12 (1 h 48 min)`, with the day when it was another one.
+    fn since(&self, since: Timestamp) -> String {
+        let now = self.report.at;
+        let day = |t: Timestamp| t.strftime("%F").to_string();
+        let shown = if day(since) == day(now) { since.strftime("%H:%M") } else { since.strftime("%F %H:%M") };
+        format!("since {shown} ({})", duration(now.duration_since(since).unsigned_abs()))
+    }
+
+    fn age(&self, item: &Item, word: &str) -> String {
+        match (word, self.report.compared_with) {
+            (_, None) => String::new(),
+            ("", Some(_)) => self.since(item.since),
+            (word, Some(_)) if item.since == self.report.at => word.to_owned(),
+            (word, Some(_)) => format!("{word}, {}", self.since(item.since)),
+        }
+    }
+
+    fn unseen(&self, doc: &mut Doc, entry: &PodEntry) {
+        let text = match (entry.state.standing, &entry.gap) {
+            (Standing::Unseen, _) => entry.state.text.clone(),
+            (_, Some(gap)) => gap.clone(),
+            (_, None) => return,
+        };
+        let age = if entry.since == self.report.at { String::new() } else { format!("; {}", self.since(entry.since)) };
+        let line = Line::default().with(Role::Wait, "?").with(Role::Plain, "  ");
+        self.wrapped(doc, line, Role::Plain, &format!("pod {}  {text}{age}", entry.state.pod), GUTTER);
+    }
+
+    /// Continues a line, then goes on in lines that begin at `indent`.
+    fn wrapped(&self, doc: &mut Doc, mut line: Line, role: Role, text: &str, indent: usize) {
+        let room = |at: usize| self.width.saturating_sub(at).max(NARROWEST);
+        for part in wrap(text, room(indent.max(line.width()))) {
+            line.pad_to(indent);
+            line.push(role, part);
+            doc.line(std::mem::take(&mut line));
+        }
+    }
+
+    fn row(&self, doc: &mut Doc, (symbol, role): (&str, Role), d: &Difference, age: &str) {
+        let mut line = Line::default().with(role, symbol);
+        line.pad_to(GUTTER);
+        line.push(Role::Plain, format!("pod {}", d.pod));
+        line.pad_to(INDENT);
+        if self.object > 0 && self.width >= NARROW {
+            line.push(Role::Plain, d.object.as_deref().unwrap_or(""));
+            line.pad_to(INDENT + self.object + 2);
+        } else if let Some(object) = &d.object {
+            line.push(Role::Plain, object);
+            doc.line(std::mem::take(&mut line));
+            line.pad_to(self.indent());
+        }
+        let whole = line.width() + d.headline.width() + GUTTER + age.width() <= self.width;
+        let quiet = matches!(role, Role::Dim | Role::Add | Role::Wait);
+        let text = if quiet { Role::Dim } else { Role::Plain };
+        if whole || age.is_empty() {
+            let indent = if age.is_empty() { line.width() } else { 0 };
+            if age.is_empty() {
+                self.wrapped(doc, line, text, &d.headline, indent);
+            } else {
+                line.push(text, &d.headline);
+                line.pad_to(self.width.min(WIDEST).saturating_sub(age.width()));
+                line.push(Role::Dim, age);
+                doc.line(line);
+            }
+            return;
+        }
+        let indent = line.width();
+        self.wrapped(doc, line, text, &d.headline, indent);
+        self.wrapped(doc, Line::default(), Role::Dim, age, self.indent());
+    }
+
+    fn story(&self, doc: &mut Doc, d: &Difference) {
+        let code = format!("{} [{}, {}]", d.text, d.kind.word(), d.severity.word());
+        self.wrapped(doc, Line::default(), Role::Dim, &code, self.indent());
+        if !d.next.is_empty() {
+            self.wrapped(doc, Line::default(), Role::Dim, &format!("next: {}", d.next), self.indent());
+        }
     }
 }
 
-/// What was found, in one sentence, with what to do and the exit code.
-fn verdict(report: &Report) -> String {
-    let v = &report.view;
-    let n = report.differences.iter().filter(|d| d.item.severity != Severity::Unknown).count();
-    let known = report.count(News::Known) + report.count(News::Unclear);
-    let split = format!("{} new, {known} known", report.count(News::New));
-    match report.ends() {
-        Exit::Ok => format!(
-            "Drift: none. {} accepted, {} of {} things looked at and right. Exit 0",
-            report.accepted.len(),
-            v.right,
-            v.total
-        ),
-        Exit::Unknown => format!(
-            "Drift: cannot tell. {} of {} things could be looked at, {} among them. Exit 7",
-            v.checked,
-            v.total,
-            counted(n, "difference")
-        ),
-        Exit::Refused => format!("Drift: denied by a rule; {} ({split}). Exit 3", counted(n, "difference")),
-        other => format!(
-            "Drift: {} ({split}), {} accepted, {} right. See: aku status, aku plan. Exit {}",
-            counted(n, "difference"),
-            report.accepted.len(),
-            v.right,
-            other as u8
-        ),
+/// Pods that are neither in service nor told of above.
+fn others(doc: &mut Doc, report: &Report, width: usize) {
+    let of = |standing: Standing| -> Vec<Ordinal> {
+        report.view.pods.iter().filter(|e| e.state.standing == standing).map(|e| e.state.pod).collect()
+    };
+    let absent = match report.view.completeness {
+        Completeness::None => "nobody answers:",
+        Completeness::Full | Completeness::Partial => "not created yet, or left in good order:",
+    };
+    let groups = [
+        (Standing::Joining, Role::Start, "a start or an end is at work on"),
+        (Standing::Left, Role::Dim, "closed, not joined or left in good order:"),
+        (Standing::NotThere, Role::Dim, absent),
+    ];
+    for (standing, role, text) in groups {
+        let there = of(standing);
+        if !there.is_empty() {
+            paragraph(doc, role, &format!("{text} {}", pods(&there)), width);
+        }
     }
 }
 
-/// One line for plugin runners (Nagios, Icinga): status word, counts, performance data.
+fn summary(doc: &mut Doc, report: &Report, width: usize) {
+    let n = report.counted().count();
+    let (new, known) = (report.new.len(), report.known.len());
+    let mut parts = Vec::new();
+    if n > 0 {
+        let split = report.compared_with.map_or_else(String::new, |_| format!(" ({new} new, {known} known)"));
+        parts.push(format!("{}{split}", counted(n, "difference")));
+    }
+    let more = [
+        (report.settling.len(), "too young to count"),
+        (report.accepted.len(), "accepted"),
+        (report.unchecked.len(), "unchecked"),
+        (report.resolved.len(), "resolved"),
+    ];
+    parts.extend(more.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
+    let c = report.checked;
+    let (role, text) = match report.view.completeness {
+        Completeness::Full if n == 0 => {
+            parts.push(format!("{} of {} objects right", c.right, c.objects));
+            (Role::Add, format!("No drift: {}.", parts.join(", ")))
+        }
+        Completeness::Full => {
+            parts.push(format!("{} of {} objects right", c.right, c.objects));
+            (Role::Change, format!("Drift: {}.", parts.join(", ")))
+        }
+        Completeness::Partial => {
+            let found = if parts.is_empty() { "no difference".to_owned() } else { parts.join(", ") };
+            let text = format!(
+                "Drift: cannot tell. {} {} of {} objects checked: {found}.",
+                sentence(&whom(report)),
+                c.looked_at,
+                c.objects
+            );
+            (Role::Wait, text)
+        }
+        Completeness::None => {
+            let more = if parts.is_empty() { String::new() } else { format!(" {}.", parts.join(", ")) };
+            (Role::Wait, format!("Drift: cannot tell. No pod was seen.{more}"))
+        }
+    };
+    let rules = denied(&report.policy).map(|f| &*f.code);
+    let denied: Vec<_> = report.denied.iter().map(|k| k.word()).chain(rules).collect();
+    let denied = if denied.is_empty() { String::new() } else { format!(" Denied: {}.", denied.join(", ")) };
+    let fix = fixes(report);
+    let fix = if fix.is_empty() { String::new() } else { format!(" Fix: {}.", fix.join("; ")) };
+    paragraph(doc, role, &format!("{text}{denied}{fix} Exit {}", report.exit), width);
+}
+
+fn whom(report: &Report) -> String {
+    let unseen = report.view.pods.iter().filter(|e| e.state.standing == Standing::Unseen || e.gap.is_some());
+    let unseen: Vec<Ordinal> = unseen.map(|e| e.state.pod).collect();
+    let verb = if unseen.len() == 1 { "was" } else { "were" };
+    let mut text = format!("{} {verb} not seen whole", pods(&unseen));
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
+}
+
+/// Commands among what is to be done next, each once.
+fn fixes(report: &Report) -> Vec<&str> {
+    let mut all: Vec<&str> =
+        report.counted().map(|i| i.difference.next.as_str()).filter(|n| n.starts_with("aku ")).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Differences that the line names.
+const NAMED: usize = 3;
+
+/// The line of a monitoring plugin, with its end.
 #[must_use]
-pub fn nagios(report: &Report) -> String {
-    let n = report.differences.len();
-    let first = report.differences.iter().max_by_key(|d| d.item.severity).map_or_else(String::new, |d| {
-        // A bar would begin performance data.
-        format!(", {}", d.item.text.replace('|', "/").replace('\n', " "))
-    });
+pub fn plugin_line(report: &Report) -> String {
+    let mut items: Vec<&Item> = report.counted().collect();
+    items.sort_by_key(|i| (std::cmp::Reverse(i.difference.severity), i.difference.identity()));
+    let mut told: Vec<String> = report
+        .view
+        .pods
+        .iter()
+        .filter(|e| e.state.standing == Standing::Unseen || e.gap.is_some())
+        .map(|e| format!("pod {} {}", e.state.pod, e.gap.as_ref().unwrap_or(&e.state.text)))
+        .collect();
+    let unseen = told.len();
+    if report.view.completeness == Completeness::None {
+        told.insert(0, "no pod was seen".to_owned());
+    }
+    told.extend(items.iter().take(NAMED).map(|i| {
+        let d = &i.difference;
+        let object = d.object.as_ref().map_or_else(String::new, |o| format!(" {o}"));
+        format!("pod {}{object} {}", d.pod, d.headline)
+    }));
+    if items.len() > NAMED {
+        told.push(format!("and {} more", items.len() - NAMED));
+    }
+    if told.is_empty() {
+        told.push(format!("{} of {} objects right", report.checked.right, report.checked.objects));
+    }
+    // The bar begins the numbers, and there is one line only.
+    let text = visible(&told.join("; ")).replace('|', "/");
     format!(
-        "AKU {}: {}{first} | differences={n} accepted={} checked={};;;0;{}\n",
-        nagios_status(report).word(),
-        counted(n, "difference"),
+        "AKU {} - {}: {text} | new={} known={} accepted={} unchecked={} unseen={unseen}\n",
+        Plugin::of(report).word(),
+        report.statefulset,
+        report.new.len(),
+        report.known.len(),
         report.accepted.len(),
-        report.view.checked,
-        report.view.total
+        report.unchecked.len(),
     )
-}
-
-/// Statuses of plugin runners.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nagios {
-    /// 0
-    Ok,
-    /// 1
-    Warning,
-    /// 2
-    Critical,
-    /// 3
-    Unknown,
-}
-
-impl Nagios {
-    /// The word.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "OK",
-            Self::Warning => "WARNING",
-            Self::Critical => "CRITICAL",
-            Self::Unknown => "UNKNOWN",
-        }
-    }
-}
-
-/// Critical differences are told even when some pod cannot be looked at.
-#[must_use]
-pub fn nagios_status(report: &Report) -> Nagios {
-    let critical = report.differences.iter().any(|d| d.item.severity == Severity::Critical);
-    match report.ends() {
-        Exit::Refused => Nagios::Critical,
-        _ if critical => Nagios::Critical,
-        Exit::Ok => Nagios::Ok,
-        Exit::Changes => Nagios::Warning,
-        _ => Nagios::Unknown,
-    }
 }

@@ -15,6 +15,7 @@ use crate::{
         RowsAtStake, RunWhen, Unsent, Until,
         facts::Facts,
         saved::{Origin, Saved},
+        testing::{Worlds, desired},
     },
     topology::{Identifier, Ordinal, ReplicationName, ServerCount, Target},
 };
@@ -48,15 +49,17 @@ pub fn config() -> Config {
     }
 }
 
-/// A plan as it is saved, made on pod 2, without facts: these plans were made of nothing.
+/// A plan as it is saved, made on pod 2, with the facts of a world in which pod 2 never joined.
 pub fn saved(plan: Plan) -> Saved {
+    let world = Worlds::new(desired(plan.goal, 4, 1)).up(0, 0).up(1, 0).up(2, 1).pair(0, 1, "LL").side(0, 2, 'R');
+    let facts = Facts::of(&plan, &world.desired, &world.observed);
     let origin = Origin {
         observer: Some(pod(2)),
         service: "altibase-svc".to_owned(),
         conf_digest: "sha256:9f2c41aa0000".to_owned(),
         at: "2026-11-20T23:41:07.123Z".parse().unwrap(),
     };
-    Saved::new(plan, Facts::default(), origin)
+    Saved::new(plan, facts, origin)
 }
 
 /// Golden outputs lie in the top-level `snapshots/`, without module names.

@@ -28,14 +28,21 @@ font:15px/1.5 system-ui,sans-serif}h1{font-size:1.5rem;margin:0}h2{font-size:1.1
 .dim{color:var(--dim)}code,pre{font:13px/1.45 ui-monospace,monospace;overflow-wrap:anywhere}\
 pre{background:var(--soft);padding:.75rem;white-space:pre-wrap}.wide{overflow-x:auto}\
 table{border-collapse:collapse;width:100%}th,td{border-bottom:1px solid var(--line);padding:.35rem .6rem;\
-text-align:left;vertical-align:top}th{font-weight:600;color:var(--dim)}td.n{text-align:right;\
-font-variant-numeric:tabular-nums}.bad{border:2px solid var(--bad);background:var(--bad-bg);padding:.25rem 1rem 1rem;\
+text-align:left;vertical-align:top}th{font-weight:600;color:var(--dim)}.n{text-align:right}td.n{\
+font-variant-numeric:tabular-nums}td:first-child,th:first-child{white-space:nowrap}.code{display:inline-block}\
+table.actions{table-layout:fixed}table.actions col:nth-child(1){width:3.6rem}table.actions col:nth-child(2){width:27%}\
+table.actions col:nth-child(3){width:33%}table.actions col:nth-child(5){width:5.5rem}details{margin:1.5rem 0}\
+summary{font-weight:600;cursor:pointer}.bad{border:2px solid var(--bad);background:var(--bad-bg);padding:.25rem 1rem 1rem;\
 margin:1.5rem 0}.bad h2{color:var(--bad);margin-top:.5rem}tr.destroys td:nth-child(2){color:var(--bad);\
 font-weight:600}svg{max-width:none;background:var(--bg)}svg text{fill:var(--fg);font:12px system-ui,sans-serif;\
 text-anchor:middle}svg .more{fill:var(--dim);font-size:11px}svg rect{fill:var(--soft);stroke:var(--line)}\
 svg .critical rect{stroke:var(--fg);stroke-width:2.5}svg .destroys rect{fill:var(--bad-bg);stroke:var(--bad)}\
 svg .undo rect{stroke-dasharray:4 3}svg .edge{fill:none;stroke:var(--dim)}svg .edge.critical{stroke:var(--fg);\
 stroke-width:2.5}svg marker path{fill:var(--dim)}\
+@media (max-width:40rem){body{padding:1rem}table.stack,.stack tbody,.stack tr,.stack td{display:block;width:auto}\
+.stack tr:first-child{display:none}.stack tr{border-bottom:1px solid var(--line);padding:.4rem 0}\
+.stack td{border:0;padding:.1rem 0}.stack td.n{text-align:left}.stack td:empty{display:none}\
+.stack td[data-label]::before{content:attr(data-label) \": \";color:var(--dim)}.stack td:first-child{font-weight:600}}\
 @media print{body{max-width:none;padding:0}.bad,tr,h2{break-inside:avoid}h2{break-after:avoid}\
 svg{max-width:100%;height:auto}}";
 
@@ -83,6 +90,8 @@ pub fn html(saved: &Saved, file: &str) -> String {
     pods(&mut out, plan);
     actions(&mut out, plan);
     graph(&mut out, plan);
+    policy(&mut out, saved);
+    facts(&mut out, saved);
     how(&mut out, saved, file);
     out.push_str("</body>\n</html>\n");
     out
@@ -126,8 +135,8 @@ fn destructive(out: &mut String, plan: &Plan) {
         put(out, format_args!("<p>{} <code>{}</code></p>", escape(&sentence(&a.because)), escape(&flag)));
     }
     if !all.is_empty() {
-        out.push_str("<div class=\"wide\"><table>\n<tr><th></th><th>statement</th><th>pod</th><th>rows now</th>");
-        out.push_str("<th>surviving copy</th><th>its rows</th></tr>\n");
+        out.push_str("<div class=\"wide\"><table class=\"stack\">\n<tr><th></th><th>statement</th><th>pod</th>");
+        out.push_str("<th class=\"n\">rows now</th><th>surviving copy</th><th class=\"n\">its rows</th></tr>\n");
     }
     for a in &all {
         let sql = a.op.statements().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
@@ -141,8 +150,9 @@ fn destructive(out: &mut String, plan: &Plan) {
         put(
             out,
             format_args!(
-                "<tr><td>{}</td><td><code>{}</code></td><td>{}</td><td class=\"n\">{rows}</td><td>{copy}</td>\
-                 <td class=\"n\">{its}</td></tr>",
+                "<tr><td>{}</td><td><code>{}</code></td><td data-label=\"pod\">{}</td>\
+                 <td class=\"n\" data-label=\"rows now\">{rows}</td><td data-label=\"surviving copy\">{copy}</td>\
+                 <td class=\"n\" data-label=\"its rows\">{its}</td></tr>",
                 a.id,
                 escape(&sql),
                 a.pod
@@ -153,7 +163,7 @@ fn destructive(out: &mut String, plan: &Plan) {
 }
 
 fn reason(r: &Reason) -> String {
-    format!("{} <code>{}</code>", escape(&sentence(&r.text)), r.code.word())
+    format!("{} <code class=\"code\">{}</code>", escape(&sentence(&r.text)), r.code.word())
 }
 
 fn why(out: &mut String, plan: &Plan) {
@@ -193,8 +203,10 @@ fn actions(out: &mut String, plan: &Plan) {
     let waits = direct(&plan.actions).unwrap_or_default();
     for pod in pods_of(plan) {
         put(out, format_args!("<h2>Pod {pod} <span class=\"dim\">{}-{pod}</span></h2>", escape(&plan.statefulset)));
-        out.push_str("<div class=\"wide\"><table>\n<tr><th></th><th>action</th><th>statements</th><th>why</th>");
-        out.push_str("<th>after</th></tr>\n");
+        out.push_str(
+            "<div class=\"wide\"><table class=\"stack actions\">\n<colgroup><col><col><col><col><col></colgroup>\n",
+        );
+        out.push_str("<tr><th></th><th>action</th><th>statements</th><th>why</th><th>after</th></tr>\n");
         for a in plan.actions.iter().filter(|a| a.pod == pod) {
             row(out, a, waits.get(&a.id).map_or(&[], Vec::as_slice));
         }
@@ -213,19 +225,24 @@ pub(super) fn pods_of(plan: &Plan) -> Vec<Ordinal> {
 fn row(out: &mut String, a: &Action, waits: &[ActionId]) {
     let class = if destroys(a) { " class=\"destroys\"" } else { "" };
     let w = op::words(&a.op);
-    let words: Vec<String> =
-        [w.verb.to_owned(), w.object, w.peer, w.address, w.detail].into_iter().filter(|t| !t.is_empty()).collect();
+    let join = |parts: [String; 3], by: &str| parts.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(by);
+    let what = join([w.verb.to_owned(), w.object, w.peer], " ");
+    // An arrow in one piece, so that no line ends inside it.
+    let words = join([what, w.address, w.detail], ", ").replace("->", "\u{2192}");
     let undo = if is_undo(a) { " <span class=\"dim\">only if the run stops in between</span>" } else { "" };
+    // A range in one piece as well.
+    let waits = ids(waits).replace('-', "\u{2011}");
+    let after =
+        if waits.is_empty() { "<td></td>".to_owned() } else { format!("<td data-label=\"after\">{waits}</td>") };
     let sql: Vec<String> = a.op.statements().iter().map(|s| escape(&s.to_string())).collect();
     put(
         out,
         format_args!(
-            "<tr{class}><td>{}</td><td>{}{undo}</td><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
+            "<tr{class}><td>{}</td><td>{}{undo}</td><td>{}</td><td>{}</td>{after}</tr>",
             a.id,
-            escape(&words.join(" ")),
-            sql.join("<br>"),
+            escape(&words),
+            if sql.is_empty() { String::new() } else { format!("<code>{}</code>", sql.join("<br>")) },
             reason(&a.because),
-            ids(waits)
         ),
     );
 }
@@ -244,6 +261,45 @@ fn graph(out: &mut String, plan: &Plan) {
     }
 }
 
+fn policy(out: &mut String, saved: &Saved) {
+    if saved.policy.is_empty() {
+        return;
+    }
+    out.push_str("<h2>Rules</h2>\n<ul>\n");
+    for f in &saved.policy {
+        let actions = if f.actions.is_empty() { String::new() } else { format!(" ({})", ids(&f.actions)) };
+        let text = escape(&sentence(&f.text));
+        put(
+            out,
+            format_args!(
+                "<li><strong>{}</strong> {text}{actions} <code class=\"code\">{}</code></li>",
+                f.level.word(),
+                escape(&f.code)
+            ),
+        );
+    }
+    out.push_str("</ul>\n");
+}
+
+/// The facts that the actions hang on, folded.
+fn facts(out: &mut String, saved: &Saved) {
+    let used: Vec<_> = saved.facts.footprint().collect();
+    if used.is_empty() {
+        return;
+    }
+    let count = counted(used.len(), "fact");
+    put(out, format_args!("<details><summary>{count} that the actions hang on</summary>"));
+    out.push_str("<div class=\"wide\"><table>\n<tr><th></th><th>pod</th><th>fact</th><th>when planned</th></tr>\n");
+    for f in used {
+        let (key, value) = (escape(&f.key), escape(&f.value));
+        put(
+            out,
+            format_args!("<tr><td>{}</td><td>{}</td><td><code>{key}</code></td><td>{value}</td></tr>", f.id, f.pod),
+        );
+    }
+    out.push_str("</table></div></details>\n");
+}
+
 fn how(out: &mut String, saved: &Saved, file: &str) {
     if !saved.plan.is_empty() {
         let mut command = vec![format!("aku apply {file} --yes")];
@@ -253,8 +309,11 @@ fn how(out: &mut String, saved: &Saved, file: &str) {
     put(
         out,
         format_args!(
-            "<p class=\"dim\">plan <code>{}</code><br>aku.conf <code>{}</code></p>",
+            "<p class=\"dim\">plan {}<br>digest <code>{}</code><br>fingerprint of the facts <code>{}</code><br>\
+             aku.conf <code>{}</code></p>",
+            escape(&saved.plan_id),
             saved.digest(),
+            saved.fingerprint(),
             escape(&saved.conf_digest)
         ),
     );

@@ -12,7 +12,7 @@ use super::{
     words::{counted, rows_in_all, rows_now, sentence},
 };
 use crate::{
-    plan::{Action, Decision, Effect, Op, Plan, saved::Saved},
+    plan::{Action, Decision, Effect, Op, Plan, policy, saved::Saved},
     topology::Ordinal,
 };
 
@@ -65,13 +65,19 @@ fn at(saved: &Saved, file: &str, level: Level) -> String {
         }
         Level::Summary => {}
     }
+    rules(&mut out, saved);
+    if level == Level::Full {
+        facts(&mut out, saved);
+    }
     if !plan.is_empty() {
         let mut command = vec![format!("aku apply {file} --yes")];
         command.extend(approval_flags(plan));
         put(&mut out, format_args!("Apply exactly this: `{}`\n", code(&command.join(" "))));
     }
     let on = saved.observer.map(|p| format!(" on pod {p}")).unwrap_or_default();
-    put(&mut out, format_args!("digest {}, made {} by aku {}{on}", saved.digest(), saved.created_at, saved.producer));
+    let (id, digest, made) = (cell(&saved.plan_id), saved.digest(), saved.created_at);
+    put(&mut out, format_args!("plan {id}, {digest}, made {made} by aku {}{on}", cell(&saved.producer)));
+    put(&mut out, format_args!("facts {}", saved.fingerprint()));
     out
 }
 
@@ -129,6 +135,48 @@ fn reasons(out: &mut String, plan: &Plan, level: Level) {
         }
     }
     out.push('\n');
+}
+
+/// What rules found: how many, and each that refuses.
+fn rules(out: &mut String, saved: &Saved) {
+    let codes = |level| -> Vec<String> {
+        let mut codes: Vec<String> =
+            saved.policy.iter().filter(|f| f.level == level).map(|f| format!("`{}`", code(&f.code))).collect();
+        codes.dedup();
+        codes
+    };
+    let (warned, denied) = (codes(policy::Level::Warn), codes(policy::Level::Deny));
+    if warned.is_empty() && denied.is_empty() {
+        return;
+    }
+    let list = |codes: &[String]| if codes.is_empty() { String::new() } else { format!(" ({})", codes.join(", ")) };
+    put(
+        out,
+        format_args!(
+            "Policy: {}{}, {} denied{}.\n",
+            counted(warned.len(), "warning"),
+            list(&warned),
+            denied.len(),
+            list(&denied)
+        ),
+    );
+    for f in policy::denied(&saved.policy).take(FEW) {
+        put(out, format_args!("* :no_entry: {} `{}`", cell(&sentence(&f.text)), code(&f.code)));
+    }
+}
+
+/// The facts that the actions hang on, folded.
+fn facts(out: &mut String, saved: &Saved) {
+    let used: Vec<_> = saved.facts.footprint().collect();
+    if used.is_empty() {
+        return;
+    }
+    put(out, format_args!("<details><summary>{} that the actions hang on</summary>\n", counted(used.len(), "fact")));
+    out.push_str("| | pod | fact | when planned |\n|---|---|---|---|\n");
+    for f in used {
+        put(out, format_args!("| {} | {} | {} | {} |", f.id, f.pod, cell(&f.key), cell(&f.value)));
+    }
+    out.push_str("\n</details>\n\n");
 }
 
 fn details(out: &mut String, plan: &Plan, pod: Ordinal) {

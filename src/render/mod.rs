@@ -8,6 +8,7 @@ mod foreign;
 mod graph;
 mod html;
 mod markdown;
+mod metrics;
 pub mod op;
 mod plan;
 mod policy;
@@ -25,11 +26,12 @@ pub mod words;
 
 pub use check::check;
 pub use diff::diff;
-pub use drift::{Nagios, drift, nagios, nagios_status};
+pub use drift::{drift, plugin_line};
 pub use foreign::foreign_plan;
 pub use graph::{dot, mermaid};
 pub use html::html;
 pub use markdown::markdown;
+pub use metrics::{Looked, Run, metrics};
 pub use plan::{Head, Layout, Sql, approval_flags, plan};
 pub use policy::policy;
 pub use progress::event;
@@ -44,5 +46,7 @@ pub use verify::verify;
 pub mod fixtures;
 #[cfg(test)]
 pub mod golden;
+#[cfg(test)]
+mod golden_drift;
 #[cfg(test)]
 mod golden_files;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::plan::Plan;
 
-const WIDTH: usize = 210;
+const WIDTH: usize = 232;
 const HEIGHT: usize = 42;
 const GAP_X: usize = 22;
 const GAP_Y: usize = 34;

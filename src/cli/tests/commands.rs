@@ -142,7 +142,7 @@ fn saved_plans() {
     world.fake.build = |w| fresh(w).side(2, 0, 'R');
     let other = world.run(apply);
     assert_eq!(other.exit, Exit::Stale);
-    assert!(other.err.contains("- pod 2 create AKU_REP_02 to pod 0: CREATE REPLICATION"), "{other:#?}");
+    fixtures::settings().bind(|| insta::assert_snapshot!("stale-100", other.err));
     std::fs::write(world.path("marker"), "").unwrap();
     world.fake.build = joined;
     let done = world.run(apply);

@@ -47,6 +47,8 @@ pub(super) struct Seen {
 #[derive(Clone)]
 pub(super) struct Fake {
     pub(super) build: Build,
+    /// What it is at the first look, if something else.
+    pub(super) first: Option<Build>,
     /// Looks during which pod 1's SYSDBA slot is taken.
     pub(super) busy: usize,
     /// Attempts for which the own pod is absent.
@@ -63,7 +65,8 @@ impl Cluster for Fake {
         // A later look may be at a few pods only; the world they live in is the whole one.
         let whole = seen.whole.get_or_insert_with(|| desired.clone()).clone();
         let whole = if whole.goal == desired.goal { whole } else { desired.clone() };
-        let mut observed = (self.build)(Worlds::new(whole)).observed;
+        let build = self.first.filter(|_| seen.looks == 1).unwrap_or(self.build);
+        let mut observed = build(Worlds::new(whole)).observed;
         observed.marker = MarkerView::Elsewhere;
         observed.pods.retain(|pod, _| desired.pods.contains_key(pod));
         if seen.looks <= self.busy {
@@ -184,7 +187,7 @@ impl Lives {
         Self {
             env: Env::fixed(vars),
             host: "altibase-sts-2",
-            fake: Fake { build, busy: 0, absent: 0, fails: None, seen },
+            fake: Fake { build, first: None, busy: 0, absent: 0, fails: None, seen },
             now: "2026-11-20T23:41:07.123456Z".parse().unwrap(),
             dir,
         }

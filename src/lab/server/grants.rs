@@ -78,9 +78,9 @@ fn granted(db: &Database, grantee: &str) -> Granted {
     text.lines().map(str::to_owned).collect()
 }
 
-fn store(db: &mut Database, grantee: &str, granted: &Granted) {
-    let lines: Vec<_> = granted.iter().map(String::as_str).collect();
-    db.put_meta(&format!("{GRANTS}{grantee}"), lines.join("\n").into_bytes());
+fn store(db: &mut Database, user: &str, all: &Granted) {
+    let lines: Vec<_> = all.iter().map(String::as_str).collect();
+    db.put_meta(&format!("{GRANTS}{user}"), lines.join("\n").into_bytes());
 }
 
 fn on_table(privilege: &str, table: TableId) -> String {

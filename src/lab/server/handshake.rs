@@ -115,7 +115,11 @@ impl Server {
                 self.end_sender(name, Err(errors::sync_failed()));
             }
             Phase::Running => self.reconnect(name),
-            Phase::Dialling | Phase::Sleeping { .. } => sender.link = None,
+            Phase::Dialling => {
+                sender.link = None;
+                self.attempt_failed(name, GENERIC, Failure::Host);
+            }
+            Phase::Sleeping { .. } => sender.link = None,
         }
     }
 

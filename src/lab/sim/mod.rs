@@ -45,6 +45,8 @@ struct Pod {
 /// One direction of a link: where it ends, and what waits for a cut to heal.
 struct Wire {
     to: (usize, LinkId),
+    /// Which life of that pod: a later one numbers its links anew.
+    life: u32,
     last_delivery: Micros,
     held: VecDeque<Input>,
 }
@@ -326,7 +328,8 @@ impl Sim {
     fn send_message(&mut self, pod: usize, link: LinkId, message: Vec<u8>) {
         let Some(wire) = self.wires.remove(&(pod, link)) else { return };
         let (far, to) = wire.to;
-        if !self.wires.contains_key(&wire.to) && !self.rules.is_cut(pod, far) && !self.rules.is_cut(far, pod) {
+        let gone = self.pods[far].life != wire.life || !self.wires.contains_key(&wire.to);
+        if gone && !self.rules.is_cut(pod, far) && !self.rules.is_cut(far, pod) {
             self.wires.insert((pod, link), wire);
             let at = self.now + self.rules.delay(&mut self.rng, pod, far);
             let life = self.pods[pod].life;
@@ -340,6 +343,9 @@ impl Sim {
     /// Sends along a wire in order; gives the wire back.
     fn transmit(&mut self, from: usize, mut wire: Wire, input: Input) -> Wire {
         let (to, link) = wire.to;
+        if self.pods[to].life != wire.life {
+            return wire;
+        }
         let input = if let Input::LinkDown { .. } = input { Input::LinkDown { link } } else { input };
         if self.rules.is_cut(from, to) {
             wire.held.push_back(input);
@@ -347,8 +353,7 @@ impl Sim {
         }
         let at = (self.now + self.rules.delay(&mut self.rng, from, to)).max(wire.last_delivery);
         wire.last_delivery = at;
-        let life = self.pods[to].life;
-        self.schedule(at, Event::Input { pod: to, life, input });
+        self.schedule(at, Event::Input { pod: to, life: wire.life, input });
         wire
     }
 
@@ -401,9 +406,9 @@ impl Sim {
         self.pods[from].next_port = if local_port == u16::MAX { 40_000 } else { local_port + 1 };
         let near = format!("{}:{local_port}", self.pods[from].config.ip);
         let far = format!("{}:{}", self.pods[to].config.ip, self.pods[to].config.replication_port);
-        let wire = |to| Wire { to, last_delivery: 0, held: VecDeque::new() };
-        let mut outgoing = wire((to, their_link));
-        let mut incoming = wire((from, link));
+        let wire = |to, life| Wire { to, life, last_delivery: 0, held: VecDeque::new() };
+        let mut outgoing = wire((to, their_link), self.pods[to].life);
+        let mut incoming = wire((from, link), life);
         incoming.last_delivery = back;
         outgoing.last_delivery = self.now;
         self.wires.insert((from, link), outgoing);

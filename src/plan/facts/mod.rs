@@ -66,6 +66,9 @@ pub struct Fact {
     pub volatile: bool,
 }
 
+/// The value of a fact after an action when it depends on what was there before.
+pub const ANYTHING: &str = "anything";
+
 /// What an action makes of a fact when it is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Post {
@@ -73,7 +76,7 @@ pub struct Post {
     pub pod: Ordinal,
     /// See [`Fact::key`].
     pub key: String,
-    /// What it is then.
+    /// What it is then; [`ANYTHING`] when that depends on what was there.
     pub value: String,
 }
 
@@ -224,7 +227,7 @@ impl Facts {
         for f in &self.all {
             let at = (f.pod, f.key.as_str());
             let (then, now) = (expected[&at], seen.get(&at).copied().unwrap_or("not looked at"));
-            if then == now {
+            if then == now || then == ANYTHING {
                 continue;
             }
             match users.get(&f.id) {
@@ -241,7 +244,7 @@ impl Facts {
         }
         let is_done = |u: &Uses| {
             let differs = |p: &Post| planned.get(&(p.pod, p.key.as_str())).is_some_and(|then| *then != p.value);
-            let holds = |p: &Post| seen.get(&(p.pod, p.key.as_str())).is_some_and(|now| *now == p.value);
+            let holds = |p: &Post| p.value == ANYTHING || seen.get(&(p.pod, p.key.as_str())).is_some_and(|now| *now == p.value);
             u.post.iter().any(differs) && u.post.iter().all(holds)
         };
         changes.done = self.uses.iter().filter(|(id, u)| !done.contains(id) && is_done(u)).map(|(id, _)| *id).collect();

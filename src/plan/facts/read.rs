@@ -8,9 +8,9 @@ use super::needs::Key;
 use crate::{
     conf::GroupId,
     desired::Desired,
-    observe::{MarkerView, Observed, Pod, PodView, RowCount, Sender, Side, TableName},
+    observe::{MarkerView, Observed, Pod, PodView, RowCount, Sender, Side, Table, TableName},
     plan::{PodState, preflight, world::World},
-    topology::{Ordinal, Position, ReplicationName},
+    topology::{Identifier, Ordinal, Position, ReplicationName},
 };
 
 /// An object that is what the configuration says.
@@ -69,11 +69,7 @@ impl<'a> Reader<'a> {
             Key::Sender(name) => object(name).map_or(NO_OBJECT, |r| sender(r.sender)).to_owned(),
             Key::Definition(name) => self.definition(pod, name),
             Key::Tables(group) => self.tables(seen, *group),
-            Key::Rows(target) => match seen.rows_of(target) {
-                RowCount::Counted(n) => n.to_string(),
-                RowCount::AtLeast { at_least } => format!("at least {at_least}"),
-                RowCount::NotCounted => "not counted".to_owned(),
-            },
+            Key::Rows(target) => rows(seen.rows_of(target)),
             Key::Foreign => self.foreign(seen),
             Key::View | Key::Standing | Key::Marker | Key::Side(_) => none(),
         }
@@ -130,7 +126,7 @@ impl<'a> Reader<'a> {
         let mut shapes = Vec::new();
         for target in &group.targets {
             let found = seen.tables.get(&TableName::of(target));
-            shapes.push(serde_json::to_string(&found).unwrap_or_default());
+            shapes.push(found.map(shape).unwrap_or_default());
             let flaw = match found {
                 None => "missing",
                 Some(t) if !t.is_table => "no plain table",
@@ -158,6 +154,20 @@ impl<'a> Reader<'a> {
             .map(|(name, _)| name.to_string())
             .collect();
         if names.is_empty() { NONE.to_owned() } else { names.join(", ") }
+    }
+}
+
+/// What must be alike on all pods: columns and primary key where they were read, partitions.
+fn shape(t: &Table) -> String {
+    let partitions: Vec<&str> = t.partitions.iter().map(Identifier::as_str).collect();
+    format!("{:?} {} {} {partitions:?}", t.layout, t.primary_key, t.foreign_key)
+}
+
+fn rows(n: RowCount) -> String {
+    match n {
+        RowCount::Counted(n) => n.to_string(),
+        RowCount::AtLeast { at_least } => format!("at least {at_least}"),
+        RowCount::NotCounted => "not counted".to_owned(),
     }
 }
 

@@ -129,6 +129,15 @@ fn levels_come_from_the_file() {
 }
 
 #[test]
+fn the_sample_is_a_policy() {
+    let policy = parse(include_str!("../../../conf/policy.toml")).unwrap();
+    assert_eq!((policy.level(Rule::PartialView), policy.level(Rule::Unreviewed)), (Level::Deny, Level::Deny));
+    let whole = include_str!("../../../conf/policy.toml").replace("# protect", "protect").replace("# max_rows", "max_rows");
+    let policy = parse(&whole).unwrap();
+    assert_eq!((policy.protect.as_slice(), policy.max_rows_deleted), (&["SYS.ACCOUNTS".to_owned()][..], Some(100_000)));
+}
+
+#[test]
 fn rules_have_stories_and_numbers_of_their_own() {
     let mut numbers = BTreeSet::new();
     for rule in Rule::ALL {

@@ -1,0 +1,207 @@
+//! Objects as they were made: which exist, and what they say. A definition is judged on every pod that answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Difference, Kind, RECONCILE, Scope, Standing};
+use crate::{
+    conf::GroupId,
+    desired::Object,
+    observe::{Item, Mode, Pod, Replication},
+    topology::{Ordinal, Position, ReplicationName},
+};
+
+pub(super) fn examine(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>) -> Vec<Difference> {
+    let mut all = Vec::new();
+    for (pod, seen) in scope.seen() {
+        match standings.get(&pod) {
+            Some(Standing::InService | Standing::Closed) => missing(scope, pod, seen, &mut all),
+            // The next start creates them; a pod apart is told as a whole.
+            Some(Standing::Apart | Standing::Unfinished | Standing::Joining | Standing::Left) => {}
+            Some(Standing::NotThere | Standing::Down | Standing::Unseen) | None => {}
+        }
+        items(scope, pod, seen, &mut all);
+        for (other, object) in scope.desired.objects_of(pod) {
+            if let Some(found) = seen.replications.get(&object.name) {
+                address(scope, pod, other, object, found, &mut all);
+                options(pod, object, found, &mut all);
+            }
+        }
+        strangers(scope, pod, seen, &mut all);
+    }
+    all
+}
+
+fn missing(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) {
+    for (other, object) in scope.desired.objects_of(pod).filter(|(_, o)| !seen.replications.contains_key(&o.name)) {
+        all.push(
+            Difference::new(Kind::ObjectMissing, pod, "object", "missing")
+                .object(&object.name)
+                .text(format!("aku.conf asks for it between pods {pod} and {other}"))
+                .next(RECONCILE),
+        );
+    }
+}
+
+fn wanted(scope: Scope<'_>, group: GroupId) -> BTreeSet<Item> {
+    let targets = &scope.desired.groups[&group].targets;
+    targets.iter().map(|t| Item { local: t.clone(), remote: t.clone() }).collect()
+}
+
+fn shown(item: &Item) -> String {
+    if item.local == item.remote { item.local.to_string() } else { format!("{} to {}", item.local, item.remote) }
+}
+
+fn listed<'a>(items: impl Iterator<Item = &'a Item>) -> String {
+    items.map(shown).collect::<Vec<_>>().join(", ")
+}
+
+fn items(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) {
+    for group in scope.desired.groups.keys().copied() {
+        let want = wanted(scope, group);
+        let of_group = || scope.desired.objects_of(pod).filter(|(_, o)| o.group == group);
+        let found: Vec<(&Object, &Replication)> =
+            of_group().filter_map(|(_, o)| Some((o, seen.replications.get(&o.name)?))).collect();
+        if let Some(difference) = another_conf(pod, &found, &want) {
+            all.push(difference);
+            continue;
+        }
+        for (object, r) in found {
+            for item in want.difference(&r.items) {
+                let text = format!(
+                    "aku.conf names {}, and the object does not replicate it: its changes do not travel",
+                    shown(item)
+                );
+                let headline = format!("lacks {}", shown(item));
+                let fact = format!("item {}", shown(item));
+                let difference = Difference::new(Kind::ItemMissing, pod, fact, headline);
+                all.push(difference.object(&object.name).text(text).next(RECONCILE));
+            }
+            for item in r.items.difference(&want) {
+                let headline = format!("has {}, aku.conf does not", shown(item));
+                let text = format!("added by hand? aku.conf names {}", listed(want.iter()));
+                let fact = format!("item {}", shown(item));
+                let difference = Difference::new(Kind::ItemExtra, pod, fact, headline);
+                all.push(difference.object(&object.name).text(text).next(RECONCILE));
+            }
+        }
+    }
+}
+
+/// Two or more objects of one group on one pod, all with the same other tables.
+fn another_conf(pod: Ordinal, found: &[(&Object, &Replication)], want: &BTreeSet<Item>) -> Option<Difference> {
+    let (first, r) = found.first()?;
+    let same = found.len() > 1 && r.items != *want && found.iter().all(|(_, other)| other.items == r.items);
+    same.then(|| {
+        let text = format!(
+            "all {} objects of the group on pod {pod} replicate {}; aku.conf names {}: was the pod set up from another \
+             aku.conf, or is this one not the current one?",
+            found.len(),
+            if r.items.is_empty() { "nothing".to_owned() } else { listed(r.items.iter()) },
+            listed(want.iter())
+        );
+        let prefix = prefix(first);
+        Difference::new(Kind::ConfDiffers, pod, "items", "was set up from another aku.conf")
+            .object(prefix)
+            .text(text)
+            .next("compare the aku.conf of the pods; then aku plan reconcile")
+    })
+}
+
+/// The name of an object without its two ordinals.
+fn prefix(object: &Object) -> &str {
+    let name = object.name.as_str();
+    name.rsplit_once('_').map_or(name, |(prefix, _)| prefix)
+}
+
+fn address(
+    scope: Scope<'_>,
+    pod: Ordinal,
+    other: Ordinal,
+    object: &Object,
+    found: &Replication,
+    all: &mut Vec<Difference>,
+) {
+    let want = &scope.desired.pods[&other];
+    let hosts: BTreeSet<&str> = found.hosts.iter().map(|h| h.host.as_str()).collect();
+    let ports: BTreeSet<u16> = found.hosts.iter().map(|h| h.port).collect();
+    if hosts != BTreeSet::from([want.host.as_str()]) {
+        let has = if hosts.is_empty() { "nowhere".to_owned() } else { Vec::from_iter(hosts).join(", ") };
+        all.push(
+            Difference::new(Kind::Host, pod, "host", format!("leads to {has}"))
+                .object(&object.name)
+                .text(format!("pod {other} is at {}", want.host))
+                .next(RECONCILE),
+        );
+    }
+    if !ports.is_empty() && ports != BTreeSet::from([want.port]) {
+        let has: Vec<_> = ports.iter().map(ToString::to_string).collect();
+        all.push(
+            Difference::new(Kind::Port, pod, "port", format!("leads to port {}", has.join(", ")))
+                .object(&object.name)
+                .text(format!("pod {other} listens on {}", want.port))
+                .next(RECONCILE),
+        );
+    }
+}
+
+/// What we create has none of these (`altibase-replication.md` 2.1: 0 is the default of each).
+fn options(pod: Ordinal, object: &Object, found: &Replication, all: &mut Vec<Difference>) {
+    let mode = match found.mode {
+        Mode::Lazy => None,
+        Mode::Eager => Some("EAGER".to_owned()),
+        Mode::Other(n) => Some(format!("mode {n}")),
+    };
+    if let Some(mode) = mode {
+        all.push(
+            Difference::new(Kind::Mode, pod, "mode", format!("is {mode}, not LAZY"))
+                .object(&object.name)
+                .text("an eager object cannot be pinned, so no pod can join beside it")
+                .next(RECONCILE),
+        );
+    }
+    let numbers = [
+        ("OPTIONS", found.options),
+        ("ROLE", found.role),
+        ("CONFLICT_RESOLUTION", found.conflict_resolution),
+        ("PARALLEL_APPLIER_COUNT", found.parallel_applier),
+    ];
+    for (name, n) in numbers.into_iter().filter(|(_, n)| *n != 0) {
+        all.push(
+            Difference::new(Kind::OptionSet, pod, name, format!("{name} is {n}, aku.conf asks for none"))
+                .object(&object.name)
+                .text("set by hand with ALTER REPLICATION or CREATE REPLICATION OPTIONS")
+                .next(RECONCILE),
+        );
+    }
+}
+
+/// Objects that aku.conf does not know. Those that have nothing to do with our tables are nobody's business.
+fn strangers(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) {
+    let prefixes: BTreeSet<&str> = scope.desired.objects.iter().map(prefix).collect();
+    let ours = |name: &ReplicationName| scope.desired.objects_of(pod).any(|(_, o)| o.name == *name);
+    for (name, r) in seen.replications.iter().filter(|(name, _)| !ours(name)) {
+        let numbered = name.as_str().rsplit_once('_').is_some_and(|(prefix, ordinals)| {
+            prefixes.contains(prefix) && ordinals.len() >= 2 && ordinals.bytes().all(|b| b.is_ascii_digit())
+        });
+        let tables: BTreeSet<String> = r
+            .items
+            .iter()
+            .filter(|i| scope.desired.targets().any(|t| t.user == i.local.user && t.table == i.local.table))
+            .map(|i| i.local.table_sql())
+            .collect();
+        if numbered {
+            let kept = match r.position {
+                Position::Live(sn) => format!("; it keeps log from SN {sn} on"),
+                Position::Reset => String::new(),
+            };
+            let text = format!("named like ours, but aku.conf has no such pair; was AKU_SERVER_COUNT lowered?{kept}");
+            let difference = Difference::new(Kind::ObjectSurplus, pod, "object", "not in aku.conf").object(name);
+            all.push(difference.text(text).next("see whether anybody still needs it"));
+        } else if !tables.is_empty() {
+            let tables = Vec::from_iter(tables).join(", ");
+            let text = format!("it replicates {tables}; aku never touches it [P010]");
+            let difference = Difference::new(Kind::ForeignObject, pod, "object", "foreign object on our tables");
+            all.push(difference.object(name).text(text).next("find out who made it; accept it if it is meant"));
+        }
+    }
+}

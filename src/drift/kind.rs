@@ -1,0 +1,155 @@
+//! Kinds of differences: stable codes with one severity each. Scripts, accept lists and metrics may rely on both.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How bad a difference is. A property of its kind, so that a time series keeps its labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Nothing is lost and users see right rows; it costs log, time or safety.
+    Warning,
+    /// Rows of pods in service differ, will differ, or can be lost.
+    Critical,
+}
+
+impl Severity {
+    /// The word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $severity:ident;)+) => {
+        /// What is different. `D1xx` pods, `D2xx` definitions, `D3xx` streams, `D4xx` settings, `D5xx` tables,
+        /// `D6xx` servers.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum Kind {
+            $($(#[doc = $doc])+ #[serde(rename = $word)] $variant,)+
+        }
+
+        impl Kind {
+            /// Every kind, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word that is shown.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// How bad it is.
+            #[must_use]
+            pub fn severity(self) -> Severity {
+                match self { $(Self::$variant => Severity::$severity),+ }
+            }
+
+            /// The long story, for `aku explain`.
+            #[must_use]
+            pub fn story(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc, "\n"),+)),+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A pod is not there while pods in service keep their log for it: it crashed, or pod 0 ended, or the pod ended
+    /// with AKU_REPLICATION_RESET_AT_END = 0. Nothing is lost while the log is kept, and it catches up when it comes
+    /// back; the log disks of the others fill up meanwhile. A pod that was never created, or that ended in good order
+    /// so that both sides are reset, is no difference.
+    MemberDown = "D100-member-down", Warning;
+    /// A pod answers, its pairs are live, and ADMIN_MODE is 1: no user gets in. A start or an end did not finish, or a
+    /// restarted server waits for its start script. While a start is at work its SYSDBA session is seen, and the pod
+    /// counts as joining, which is no difference.
+    Closed = "D101-closed", Warning;
+    /// A pod is closed, some of its pairs are live and some are not, and no session is at work on it: a join broke off.
+    /// The next start of the pod copies it anew.
+    JoinUnfinished = "D102-join-unfinished", Warning;
+    /// A pod has been joining for longer than --join-limit. Needs --previous, because one look cannot see how long.
+    JoinStuck = "D103-join-stuck", Warning;
+    /// A pod admits users and has no live pair with any other pod in service: what its users write stays there, and what
+    /// others write does not arrive.
+    NotJoined = "D104-not-joined", Critical;
+    /// Pod 0 has no live pair while other pods are in service. It is the source of every copy, so no pod can join until
+    /// it is recovered; starting it as it is could make an empty pod the source.
+    MasterLost = "D105-master-lost", Critical;
+    /// aku.conf asks for a replication object, and a joined pod does not have it.
+    ObjectMissing = "D200-object-missing", Warning;
+    /// An object is named like ours, and aku.conf has no such pair or group: left behind when AKU_SERVER_COUNT was
+    /// lowered or a group was removed. If it is live, its pod keeps log for it for ever.
+    ObjectSurplus = "D201-object-surplus", Warning;
+    /// A replication that aku.conf does not know replicates one of our tables (policy P010). aku never touches it.
+    ForeignObject = "D202-foreign-object", Warning;
+    /// An object does not replicate a table that aku.conf names for it. START fails once the two sides disagree, and
+    /// changes to the table do not travel.
+    ItemMissing = "D210-item-missing", Critical;
+    /// An object replicates a table that aku.conf does not name for it.
+    ItemExtra = "D211-item-extra", Warning;
+    /// An object leads to another host than aku.conf or the endpoints file says.
+    Host = "D212-host", Warning;
+    /// An object leads to another port than AKU_REPLICATION_PORT_NO or the endpoints file says.
+    Port = "D213-port", Warning;
+    /// An object is not LAZY. An EAGER object waits for its peer in every commit and cannot be pinned.
+    Mode = "D214-mode", Warning;
+    /// An object has an option, role, conflict resolution or parallel applier that aku.conf does not ask for.
+    OptionSet = "D215-option", Warning;
+    /// Every object of a group on a pod holds the same other tables than aku.conf names: the pod was set up from another
+    /// aku.conf, or this one is not the current one. Told once, not once per object.
+    ConfDiffers = "D216-conf-differs", Critical;
+    /// Two pods are in service, and the sender from one to the other does not run: changes of the first wait in its log.
+    SenderStopped = "D300-sender-stopped", Critical;
+    /// Two pods are in service, and the sender from one to the other cannot reach it: changes wait in its log.
+    SenderTrying = "D301-sender-trying", Critical;
+    /// Two pods are in service, and only one side of their pair kept its place in the log (policy P012). A START would
+    /// silently skip what was changed meanwhile, so the rows have to be copied anew.
+    HalfReset = "D302-half-reset", Critical;
+    /// Two pods are in service, and neither side of their pair has a place in the log: nothing travels between them.
+    NotConnected = "D303-not-connected", Critical;
+    /// A server gave up log that it had not sent (REPLICATION_MAX_LOGFILE): the copy on the other side lacks rows.
+    GaveUp = "D304-gave-up", Critical;
+    /// A pod keeps its log for a pod that is not joined (policy P007): a pin or a position that a broken join left. The
+    /// log disk fills up until it is reset; the next start of that pod does it.
+    Leftover = "D305-leftover", Warning;
+    /// REPLICATION_DDL_ENABLE is 1 although nobody joins: replicated tables can be truncated and altered by anybody.
+    DdlEnabled = "D400-ddl-enabled", Warning;
+    /// REPLICATION_SYNC_LOCK_TIMEOUT is 0 although nobody joins: a SYNC by hand would take no lock on its tables.
+    SyncLockOff = "D401-sync-lock-off", Warning;
+    /// REPLICATION_PORT_NO of a server is another than the one its peers are told, or 0: nobody can send to it.
+    PortClosed = "D402-port-closed", Critical;
+    /// A server property that replication depends on is not the same on every pod.
+    SettingDiffers = "D403-setting-differs", Warning;
+    /// A table that aku.conf names is not on a pod that has joined: what others write to it cannot be applied there.
+    TableMissing = "D500-table-missing", Critical;
+    /// A table cannot be replicated: no plain table, no primary key, a foreign key, or a partition is missing.
+    TableUnfit = "D501-table-unfit", Critical;
+    /// Columns, types, NOT NULL or primary key of a table are not the same on every pod: the handshake refuses it.
+    TableDiffers = "D502-table-differs", Critical;
+    /// Pods run different versions of the server (policy P002). Normal during a rolling upgrade, accept it for that long.
+    VersionSkew = "D600-version-skew", Warning;
+    /// Pods speak different replication protocols: their senders cannot connect.
+    ProtocolSkew = "D601-protocol-skew", Critical;
+    /// Two pods show the same database signature: two addresses lead to one server, or a volume was copied. A join could
+    /// empty the very tables it copies from.
+    SameDatabase = "D602-same-database", Critical;
+}
+
+impl std::str::FromStr for Kind {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |word: &'static str| word.split('-').next().unwrap_or(word);
+        let is = |k: &&Self| k.word().eq_ignore_ascii_case(text) || number(k.word()).eq_ignore_ascii_case(text);
+        Self::ALL.iter().find(is).copied().ok_or_else(|| {
+            let near = Self::ALL
+                .iter()
+                .map(|k| (strsim::jaro_winkler(k.word(), text), k.word()))
+                .max_by(|a, b| a.0.total_cmp(&b.0));
+            format!("no such kind; the nearest is {}", near.map_or("", |n| n.1))
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! Settings that a run left behind, settings and versions that should be equal everywhere, and servers that are one.
+
+use std::collections::BTreeMap;
+
+use super::{Difference, Kind, RECONCILE, Scope, Standing, standing::syncs};
+use crate::{observe::Pod, status::pods, topology::Ordinal};
+
+/// Properties that decide what a receiver does with a conflict, when log is given up, and whether servers can talk.
+const EQUAL: [&str; 5] = [
+    "REPLICATION_INSERT_REPLACE",
+    "REPLICATION_UPDATE_REPLACE",
+    "REPLICATION_MAX_LOGFILE",
+    "REPLICATION_LOCK_TIMEOUT",
+    "TRANSACTION_TABLE_SIZE",
+];
+
+pub(super) fn examine(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>) -> Vec<Difference> {
+    let mut all = Vec::new();
+    let joining = standings.values().any(|s| *s == Standing::Joining);
+    for (pod, seen) in scope.seen() {
+        left_behind(scope, joining, pod, seen, &mut all);
+        port(scope, pod, seen, &mut all);
+    }
+    for name in EQUAL {
+        odd(
+            scope,
+            |p| p.properties.get(name).map(|v| v.trim().to_owned()),
+            |pod, has, most| {
+                let difference = Difference::new(Kind::SettingDiffers, pod, name, format!("{name} is {has}"));
+                let next = format!("set {name} alike in altibase.properties of every pod");
+                all.push(difference.text(most).next(next));
+            },
+        );
+    }
+    odd(
+        scope,
+        |p| p.server.version.clone(),
+        |pod, has, most| {
+            let difference = Difference::new(Kind::VersionSkew, pod, "version", format!("server version {has}"));
+            all.push(difference.text(format!("{most} [P002]")).next("bring all pods to one version"));
+        },
+    );
+    odd(
+        scope,
+        |p| p.server.replication_protocol.clone(),
+        |pod, has, most| {
+            let difference =
+                Difference::new(Kind::ProtocolSkew, pod, "protocol", format!("replication protocol {has}"));
+            let text = format!("{most}; servers of different protocols do not talk to each other");
+            all.push(difference.text(text).next("bring all pods to one version"));
+        },
+    );
+    same_database(scope, &mut all);
+    all
+}
+
+/// What a join changes for its own length.
+fn left_behind(scope: Scope<'_>, joining: bool, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) {
+    const DDL: &str = "REPLICATION_DDL_ENABLE";
+    const LOCK: &str = "REPLICATION_SYNC_LOCK_TIMEOUT";
+    if let Some(n) = seen.property(DDL).filter(|n| *n != 0) {
+        all.push(
+            Difference::new(Kind::DdlEnabled, pod, DDL, format!("{DDL} is {n}"))
+                .text("left by a run that was killed? replicated tables can be truncated and altered")
+                .next(RECONCILE),
+        );
+    }
+    let copies = scope.desired.objects_of(pod).any(|(_, o)| syncs(scope, pod, &o.name));
+    if seen.property(LOCK) == Some(0) && !joining && !copies {
+        all.push(
+            Difference::new(Kind::SyncLockOff, pod, LOCK, format!("{LOCK} is 0"))
+                .text("left by a run that was killed? a SYNC by hand would take no lock on its tables")
+                .next(RECONCILE),
+        );
+    }
+}
+
+fn port(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) {
+    const PORT: &str = "REPLICATION_PORT_NO";
+    let want = i64::from(scope.desired.pods[&pod].port);
+    if let Some(has) = seen.property(PORT).filter(|has| *has != want) {
+        let text = match has {
+            0 => "replication is switched off on this server".to_owned(),
+            _ => format!("its peers are told {want}, so nobody can send to it"),
+        };
+        let next = "correct AKU_REPLICATION_PORT_NO, or the property, and restart the server";
+        let difference = Difference::new(Kind::PortClosed, pod, PORT, format!("{PORT} is {has}"));
+        all.push(difference.text(text).next(next));
+    }
+}
+
+/// Tells of every pod that has another value than most; with as many of each, than the group with the lowest pod.
+fn odd(scope: Scope<'_>, value: impl Fn(&Pod) -> Option<String>, mut tell: impl FnMut(Ordinal, &str, String)) {
+    let mut groups: BTreeMap<String, Vec<Ordinal>> = BTreeMap::new();
+    for (pod, seen) in scope.seen() {
+        if let Some(v) = value(seen) {
+            groups.entry(v).or_default().push(pod);
+        }
+    }
+    let usual = groups.iter().max_by_key(|(_, on)| (on.len(), std::cmp::Reverse(on[0])));
+    let Some((usual, on)) = usual.map(|(v, on)| (v.clone(), on.clone())) else { return };
+    for (has, odd) in groups.iter().filter(|(v, _)| **v != usual) {
+        for pod in odd {
+            tell(*pod, has, format!("it is {usual} on {}", pods(&on)));
+        }
+    }
+}
+
+fn same_database(scope: Scope<'_>, all: &mut Vec<Difference>) {
+    let mut first: BTreeMap<&str, Ordinal> = BTreeMap::new();
+    for (pod, seen) in scope.seen() {
+        let Some(signature) = seen.server.signature.as_deref() else { continue };
+        if let Some(other) = first.get(signature) {
+            let text = "one server behind two addresses, or a copied volume; a join could empty what it copies from";
+            all.push(
+                Difference::new(Kind::SameDatabase, pod, "signature", format!("is the same database as pod {other}"))
+                    .text(text)
+                    .next("see where the service addresses of both pods lead"),
+            );
+        } else {
+            first.insert(signature, pod);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Positions and senders of every pair, both sides at once (DESIGN D1).
+
+use std::collections::BTreeMap;
+
+use super::{Difference, Kind, RECONCILE, Scope, Standing, standing::syncs, start};
+use crate::{
+    desired::Object,
+    observe::{Sender, Side},
+    topology::Ordinal,
+};
+
+pub(super) fn examine(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>) -> Vec<Difference> {
+    let mut all = Vec::new();
+    for object in &scope.desired.objects {
+        let (low, high) = (object.pair.low(), object.pair.high());
+        let side = |pod| End {
+            pod,
+            side: scope.observed.side(pod, &object.name),
+            standing: standings.get(&pod).copied().unwrap_or(Standing::Unseen),
+        };
+        let ends = [side(low), side(high)];
+        for (mine, theirs) in [(ends[0], ends[1]), (ends[1], ends[0])] {
+            if mine.side == Side::GaveUp {
+                all.push(gave_up(object, mine, theirs));
+            }
+        }
+        if !syncs(scope, low, &object.name) && !syncs(scope, high, &object.name) {
+            pair(scope, object, ends, &mut all);
+        }
+    }
+    all
+}
+
+/// One side of a pair.
+#[derive(Clone, Copy)]
+struct End {
+    pod: Ordinal,
+    side: Side,
+    standing: Standing,
+}
+
+impl End {
+    fn is_live(self) -> bool {
+        matches!(self.side, Side::Live(_))
+    }
+}
+
+fn pair(scope: Scope<'_>, object: &Object, [a, b]: [End; 2], all: &mut Vec<Difference>) {
+    use Standing::{Apart, Closed, Down, InService, Joining, Left, NotThere, Unfinished, Unseen};
+    match (a.standing, b.standing) {
+        (InService, InService) => in_service(scope, object, [a, b], all),
+        // The log for a pod that is down is told with that pod; what waits for a joining or unseen pod is not judged.
+        (Down | Joining | Unseen, _) | (_, Down | Joining | Unseen) => {}
+        (
+            InService | Apart | Closed | Unfinished | Left | NotThere,
+            InService | Apart | Closed | Unfinished | Left | NotThere,
+        ) => {
+            for (mine, theirs) in [(a, b), (b, a)] {
+                if let Side::Live(sn) = mine.side
+                    && !theirs.is_live()
+                {
+                    all.push(leftover(object, mine, theirs, sn));
+                }
+            }
+        }
+    }
+}
+
+fn in_service(scope: Scope<'_>, object: &Object, [a, b]: [End; 2], all: &mut Vec<Difference>) {
+    match (a.side, b.side) {
+        (Side::Live(_), Side::Live(_)) => {
+            for (mine, theirs) in [(a, b), (b, a)] {
+                all.extend(sender(scope, object, mine, theirs));
+            }
+        }
+        // Told already.
+        (Side::GaveUp, _) | (_, Side::GaveUp) => {}
+        (Side::Live(sn), Side::Missing | Side::Reset | Side::Unknown) => all.push(half(object, b, a, sn)),
+        (Side::Missing | Side::Reset | Side::Unknown, Side::Live(sn)) => all.push(half(object, a, b, sn)),
+        (Side::Missing | Side::Reset | Side::Unknown, Side::Missing | Side::Reset | Side::Unknown) => {
+            let text = format!("nothing travels between pods {} and {}, both in service", a.pod, b.pod);
+            all.push(
+                Difference::new(Kind::NotConnected, b.pod, "xsn", "no place in the log on either side")
+                    .peer(a.pod)
+                    .object(&object.name)
+                    .text(text)
+                    .next(start(b.pod)),
+            );
+        }
+    }
+}
+
+fn sender(scope: Scope<'_>, object: &Object, mine: End, theirs: End) -> Option<Difference> {
+    let found = scope.observed.replication(mine.pod, &object.name)?;
+    let (kind, headline) = match found.sender {
+        Sender::Running | Sender::Syncing => return None,
+        Sender::None => (Kind::SenderStopped, "stopped, should be started"),
+        Sender::Trying => (Kind::SenderTrying, "started, but cannot reach its peer"),
+    };
+    let from = match mine.side {
+        Side::Live(sn) => format!("from SN {sn} on"),
+        Side::Missing | Side::Reset | Side::GaveUp | Side::Unknown => String::new(),
+    };
+    let wish = match (found.sender, found.is_started) {
+        (Sender::None, true) => "; its catalog says started, so the sender died",
+        (Sender::None, false) | (Sender::Trying | Sender::Running | Sender::Syncing, _) => "",
+    };
+    let text = format!(
+        "changes of pod {} do not reach pod {}; pod {} keeps its log for them {from}{wish}",
+        mine.pod, theirs.pod, mine.pod
+    );
+    let next = match found.sender {
+        Sender::Trying => format!("see whether pod {} reaches the replication port of pod {}", mine.pod, theirs.pod),
+        Sender::None | Sender::Running | Sender::Syncing => RECONCILE.to_owned(),
+    };
+    let difference = Difference::new(kind, mine.pod, "started", headline).peer(theirs.pod).object(&object.name);
+    Some(difference.text(text).next(next))
+}
+
+/// `lost` is the side without a place.
+fn half(object: &Object, lost: End, kept: End, sn: u64) -> Difference {
+    let slave = if lost.pod.is_master() { kept.pod } else { lost.pod };
+    let text = format!(
+        "pod {} has no place in the log of this pair, pod {} is live at SN {sn}; a START would skip what changed \
+         meanwhile [P012]",
+        lost.pod, kept.pod
+    );
+    Difference::new(Kind::HalfReset, lost.pod, "xsn", "half reset: only its peer kept its place")
+        .peer(kept.pod)
+        .object(&object.name)
+        .text(text)
+        .next(start(slave))
+}
+
+fn leftover(object: &Object, mine: End, theirs: End, sn: u64) -> Difference {
+    let text = format!(
+        "pod {} keeps its log from SN {sn} on for pod {}, which is not joined: left by a join that broke off [P007]",
+        mine.pod, theirs.pod
+    );
+    let slave = if theirs.pod.is_master() { mine.pod } else { theirs.pod };
+    Difference::new(Kind::Leftover, mine.pod, "xsn", format!("log kept for pod {}, not joined", theirs.pod))
+        .peer(theirs.pod)
+        .object(&object.name)
+        .text(text)
+        .next(start(slave))
+}
+
+fn gave_up(object: &Object, mine: End, theirs: End) -> Difference {
+    let slave = if theirs.pod.is_master() { mine.pod } else { theirs.pod };
+    let text = format!(
+        "the server of pod {} gave up log that it had not sent; the copy of pod {} lacks rows",
+        mine.pod, theirs.pod
+    );
+    Difference::new(Kind::GaveUp, mine.pod, "xsn", "gave up unsent log")
+        .object(&object.name)
+        .text(text)
+        .next(start(slave))
+}
