@@ -8,7 +8,7 @@ fn read(line: &str) -> Result<(Invocation, Common), clap::Error> {
 
 fn legacy(line: &str) -> Option<What> {
     match read(line) {
-        Ok((Invocation::Legacy(what), _)) => Some(what),
+        Ok((Invocation::Legacy(what, _), _)) => Some(what),
         _ => None,
     }
 }

@@ -55,6 +55,11 @@ pub enum ReadSql {
     CharacterSets,
     /// Number of this session.
     SessionId,
+    /// USER_LOCK_REQUEST: 0 got it, 4 had it already, 1 somebody else has it (`measured.md` 4). Belongs to the session
+    /// and changes no data.
+    LockRequest(i64),
+    /// Sessions whose CLIENT_APP_INFO begins with this: ID, TASK_STATE, LOGIN_TIME, CLIENT_APP_INFO, COMM_NAME.
+    SessionsOf(&'static str),
     /// Ids of open transactions that wrote: ID.
     OpenWriters,
     /// Row counts, one row per target in order: N (index from 0), ROWS_NOW.
@@ -325,6 +330,13 @@ impl fmt::Display for ReadSql {
                 "SELECT NLS_CHARACTERSET, NLS_NCHAR_CHARACTERSET FROM V$NLS_PARAMETERS WHERE SESSION_ID = SESSION_ID()",
             ),
             Self::SessionId => f.write_str("SELECT SESSION_ID() FROM DUAL"),
+            Self::LockRequest(id) => write!(f, "SELECT USER_LOCK_REQUEST({id}) FROM DUAL"),
+            Self::SessionsOf(app) => write!(
+                f,
+                "SELECT ID, TASK_STATE, LOGIN_TIME, CLIENT_APP_INFO, COMM_NAME FROM V$SESSION \
+                 WHERE CLIENT_APP_INFO LIKE {} ORDER BY LOGIN_TIME, ID",
+                literal(&format!("{app}%"))
+            ),
             Self::OpenWriters => f.write_str("SELECT ID FROM V$TRANSACTION WHERE UPDATE_STATUS = 1"),
             Self::CountRows(targets) => {
                 let parts: Vec<_> = targets.iter().enumerate().map(|(i, t)| count(i, t)).collect();

@@ -210,7 +210,7 @@ fn what_is_not_normal_is_told_once() {
                 w.pod_mut(2).server.replication_protocol = Some("7.4.1".to_owned());
                 w.pod_mut(1).server.replication_protocol = Some("7.4.7".to_owned());
             }),
-            &["2 D600 - version", "2 D601 - protocol"],
+            &["2 D601 - protocol", "2 D600 - version"],
         ),
         (
             "one server behind two names",
@@ -336,7 +336,7 @@ impl Judge {
             observer: Some(ord(0)),
             conf_digest: format!("sha256:{}", "0".repeat(64)),
         };
-        compare(look(w), setting, rules, t(at), Duration::from_millis(40))
+        compare(&look(w), setting, rules, t(at), Duration::from_millis(40))
     }
 }
 

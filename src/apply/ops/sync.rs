@@ -118,8 +118,13 @@ fn run(
     let (send, receive) = mpsc::channel();
     let key = work.slot.enter(work.now(), None, Arc::clone(&cancel));
     let statement = sql.clone();
+    let witness = work.shared.context.witness.clone();
+    let number = witness.as_ref().map(|w| w.intent(work.action.id, work.action.pod, &text));
     let spawned = thread::Builder::new().name(format!("sync {}", work.action.id)).spawn(move || {
         let answer = session.execute(&statement);
+        if let (Some(witness), Some(number)) = (witness, number) {
+            witness.came_back(number, answer.as_ref().map(|()| ()));
+        }
         if !answer.as_ref().is_err_and(DbError::lost_session) {
             // Closed before the run can end; closing a lost one may block.
             drop(session);

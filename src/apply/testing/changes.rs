@@ -119,7 +119,7 @@ pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result
             if here.sticky.contains(session) {
                 return refuse(266_364);
             }
-            here.sessions.remove(session);
+            here.end_session(*session);
             Ok(())
         }
         ChangeSql::SessionQueryTimeout(_) => Ok(()),
