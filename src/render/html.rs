@@ -68,7 +68,7 @@ pub fn html(saved: &Saved, file: &str) -> String {
     let title = format!("{} of {}", plan.goal.title(), plan.statefulset);
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>aku: {t}</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n<h1>{t}</h1>\n",
