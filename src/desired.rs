@@ -20,24 +20,76 @@ pub enum Goal {
     End(Ordinal),
     /// This pod's replication objects go.
     Clean(Ordinal),
+    /// The replication objects of every pod go.
+    CleanEverywhere,
+    /// The running pods are brought back to the configuration, without copying rows that are there.
+    Reconcile,
+    /// Pod 0 lost its rows or its place in the log and gets a copy from this slave; `None` lets the planner choose.
+    Recover(Option<Ordinal>),
+    /// This pod left for good: nobody keeps log for it any more.
+    Forget(Ordinal),
 }
 
 impl Goal {
-    /// The pod it is about.
+    /// The one pod it is about; `None` where it is about all of them.
     #[must_use]
-    pub fn pod(self) -> Ordinal {
+    pub fn single(self) -> Option<Ordinal> {
         match self {
-            Self::Start(p) | Self::End(p) | Self::Clean(p) => p,
+            Self::Start(p) | Self::End(p) | Self::Clean(p) | Self::Forget(p) => Some(p),
+            Self::Recover(_) => Some(Ordinal::MASTER),
+            Self::CleanEverywhere | Self::Reconcile => None,
         }
     }
 
-    /// `start`, `end` or `clean`.
+    /// The pod that stands first where pods are listed: the one it is about, or pod 0.
+    #[must_use]
+    pub fn pod(self) -> Ordinal {
+        self.single().unwrap_or(Ordinal::MASTER)
+    }
+
+    /// One word: `start`, `end`, `clean`, `reconcile`, `recover` or `forget`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Start(_) => "start",
             Self::End(_) => "end",
-            Self::Clean(_) => "clean",
+            Self::Clean(_) | Self::CleanEverywhere => "clean",
+            Self::Reconcile => "reconcile",
+            Self::Recover(_) => "recover",
+            Self::Forget(_) => "forget",
+        }
+    }
+
+    /// For headlines: `start pod 2`, `recover pod 0 from pod 1`, `reconcile all pods`.
+    #[must_use]
+    pub fn title(self) -> String {
+        match self {
+            Self::Start(p) | Self::End(p) | Self::Clean(p) | Self::Forget(p) => format!("{} pod {p}", self.word()),
+            Self::CleanEverywhere | Self::Reconcile => format!("{} all pods", self.word()),
+            Self::Recover(Some(from)) => format!("recover pod 0 from pod {from}"),
+            Self::Recover(None) => "recover pod 0".to_owned(),
+        }
+    }
+
+    /// What is typed behind `aku plan` on the pod itself: `start`, `forget 3`, `recover --from 1`.
+    #[must_use]
+    pub fn arguments(self) -> String {
+        match self {
+            Self::Start(_) | Self::End(_) | Self::Clean(_) | Self::Reconcile | Self::Recover(None) => {
+                self.word().to_owned()
+            }
+            Self::CleanEverywhere => "clean --everywhere".to_owned(),
+            Self::Recover(Some(from)) => format!("recover --from {from}"),
+            Self::Forget(p) => format!("forget {p}"),
+        }
+    }
+
+    /// What is typed behind `aku plan` on any machine: `start --ordinal 2`, `forget 3`.
+    #[must_use]
+    pub fn command(self) -> String {
+        match self {
+            Self::Start(p) | Self::End(p) | Self::Clean(p) => format!("{} --ordinal {p}", self.arguments()),
+            Self::CleanEverywhere | Self::Reconcile | Self::Recover(_) | Self::Forget(_) => self.arguments(),
         }
     }
 }
@@ -56,6 +108,8 @@ pub struct Object {
 /// What is replicated together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
+    /// REPLICATION_NAME_PREFIX: tells our objects of pods and groups that are gone from those of others.
+    pub prefix: String,
     /// Tables and partitions, in the order of the file.
     pub targets: Vec<Target>,
     /// SYNC_PARALLEL_COUNT
@@ -63,7 +117,7 @@ pub struct Group {
 }
 
 /// Where a pod listens for its peers' senders; goes into CREATE REPLICATION.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct ReplicationAddress {
     /// Host name or number, at most 64 bytes.
     pub host: String,
@@ -123,7 +177,7 @@ impl Desired {
             pods: all.map(|pod| (pod, address(pod))).collect(),
             groups: conf
                 .groups()
-                .map(|(id, g)| (id, Group { targets: g.targets.clone(), sync_parallel: g.sync_parallel }))
+                .map(|(id, g)| (id, Group { prefix: g.prefix.to_string(), targets: g.targets.clone(), sync_parallel: g.sync_parallel }))
                 .collect(),
             objects,
             flush_at_start: conf.flush_at_start,
@@ -144,7 +198,12 @@ impl Desired {
 
     /// Objects of one pair, one per group.
     pub fn objects_between(&self, a: Ordinal, b: Ordinal) -> impl Iterator<Item = &Object> {
-        self.objects.iter().filter(move |o| o.pair.contains(a) && o.pair.contains(b) && a != b)
+        // They are ordered by pair.
+        let here = Pair::new(a, b).map_or(0..0, |pair| {
+            let begin = self.objects.partition_point(|o| o.pair < pair);
+            begin..begin + self.objects[begin..].partition_point(|o| o.pair == pair)
+        });
+        self.objects[here].iter()
     }
 
     /// Every target of every group, in order.

@@ -11,6 +11,7 @@
 //! * [`topology`]: the nouns, correct by construction. * [`conf`]: the file. * [`db`]: sessions and statements.
 //! * [`lab`]: an embedded cluster that answers as Altibase does; it knows nothing of the planner.
 //! * [`status`], [`preflight`] and [`verify`] look without a plan: states, questions, contents.
+//! * [`lock`]: one run at a time. * [`events`] and [`journal`]: what a run tells programs, and what it leaves behind.
 //! * [`review`] judges a saved plan, [`drift`] compares the pods with the configuration; neither changes anything.
 //! * [`cli`]: the commands. * [`exit`]: the exit codes.
 
@@ -21,8 +22,11 @@ pub mod db;
 pub mod desired;
 pub mod document;
 pub mod drift;
+pub mod events;
 pub mod exit;
+pub mod journal;
 pub mod lab;
+pub mod lock;
 pub mod observe;
 pub mod plan;
 pub mod preflight;
@@ -30,6 +34,7 @@ pub mod preflight;
 mod prove;
 pub mod render;
 pub mod review;
+pub mod run_id;
 pub mod status;
 pub mod topology;
 pub mod verify;

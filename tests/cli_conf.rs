@@ -62,7 +62,7 @@ fn verbose_shows_every_value_with_its_origin() {
     fs::write(dir.path().join("secret"), "from-file\n").unwrap();
     let secret = dir.path().join("secret");
     let vars = [("ALTIBASE_HOME", dir.path().to_str().unwrap()), ("AKU_SYS_PASSWORD_FILE", secret.to_str().unwrap())];
-    let ran = validate(&ValidateArgs { verbose: true, ..Default::default() }, &vars);
+    let ran = validate(&ValidateArgs { verbose: 1, ..Default::default() }, &vars);
     assert_eq!(ran.exit, Exit::Ok);
     assert!(!ran.out.contains(SECRET) && !ran.out.contains("from-file"));
     golden().bind(|| {
@@ -74,7 +74,7 @@ fn verbose_shows_every_value_with_its_origin() {
 #[test]
 fn json_is_one_document() {
     let dir = home("conf/aku.conf.sample");
-    let args = ValidateArgs { verbose: true, format: Format::Json, ..Default::default() };
+    let args = ValidateArgs { verbose: 1, format: Format::Json, ..Default::default() };
     let ran = validate(&args, &[("AKU_CONF", dir.path().join("conf/aku.conf").to_str().unwrap())]);
     assert_eq!((ran.exit, ran.err.as_str()), (Exit::Ok, ""));
     assert!(!ran.out.contains(SECRET));

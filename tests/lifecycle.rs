@@ -1,47 +1,23 @@
-//! The life of a cluster through the real program on a lab: joins and ends under writers, kills, repetition, exit
-//! codes and secrets. `AKU_CASES` asks for more random kills, `AKU_SEED` repeats a run.
+//! The life of a cluster through the real program on a lab: joins and ends under writers, kills, repetition, exit codes.
+//! `AKU_CASES` asks for more random kills, `AKU_SEED` repeats a run.
 #![allow(clippy::unwrap_used)] // Helpers of tests panic where a test would.
 
 mod life;
 
 use std::{
     fs::{self, OpenOptions},
-    hash::{BuildHasher, RandomState},
     io::{BufRead as _, BufReader},
     process::{Command, Stdio},
-    sync::Arc,
 };
 
 use aku::{
-    db::{
-        client::Client,
-        wire::{Cell, Response},
-    },
+    db::{client::Client, wire::Cell},
     lab::{
         fault::{Fault, Moment, Party},
         process::{Life, wait_until},
     },
 };
-use life::{PATIENCE, Stage, Style, TABLES, Writer, as_sys, pod};
-
-fn fill(stage: &Stage, on: u8, rows: i64) {
-    let mut client = stage.client(on);
-    client.execute("ALTER SESSION SET AUTOCOMMIT = FALSE").unwrap();
-    for (n, table) in TABLES.iter().enumerate() {
-        for key in 0..rows >> n {
-            client.execute(&format!("INSERT INTO {table} VALUES ({key}, 'old', {key})")).unwrap();
-        }
-    }
-    client.execute("COMMIT").unwrap();
-}
-
-fn started(pods: u8, of: u8) -> Arc<Stage> {
-    let stage = Arc::new(Stage::new(of));
-    for n in 0..pods {
-        stage.ok(n, "-p start");
-    }
-    stage
-}
+use life::{Dice, PATIENCE, Stage, Style, TABLES, Writer, as_sys, cases, converge, fill, pod, started};
 
 #[test]
 fn a_pod_joins_under_writers_and_nothing_is_lost() {
@@ -205,43 +181,6 @@ fn a_signal_stops_a_start_in_good_order() {
     }
 }
 
-/// A small generator: the tests need a seed that can be given again, not good numbers.
-struct Dice(u64);
-
-impl Dice {
-    fn new(name: &str) -> Self {
-        let seed = std::env::var("AKU_SEED").ok().and_then(|s| s.parse().ok());
-        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(name)) | 1;
-        println!("{name}: AKU_SEED={seed}");
-        Self(seed)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
-}
-
-fn cases(default: usize) -> usize {
-    std::env::var("AKU_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(default)
-}
-
-/// Runs start until it has nothing to do; what a person does who reads the message.
-fn converge(stage: &Stage, on: u8) {
-    let run = stage.aku(on, "-p start");
-    match run.code {
-        Some(0) => {}
-        // It was killed after it had opened the pod.
-        Some(3) if run.out.contains("X202") => drop(stage.ok(on, "apply start --yes")),
-        // It was killed when it had done everything.
-        Some(3) if run.out.contains("X210") => {}
-        other => panic!("{other:?}\n{}{}", run.out, run.err),
-    }
-    stage.ok(on, "plan start --exit-code");
-}
-
 #[test]
 fn a_start_killed_anywhere_converges_when_it_runs_again() {
     let mut dice = Dice::new("a_start_killed");
@@ -397,40 +336,5 @@ fn exit_codes_and_streams() {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let status = stage.command(0, args).stdout(full).stderr(Stdio::null()).status().unwrap();
         assert_eq!(status.code(), Some(74), "aku {args} > /dev/full");
-    }
-}
-
-#[test]
-fn the_password_is_seen_nowhere() {
-    let stage = Stage::new(2);
-    let canary = "Zq#;=\"(x) 한 7'";
-    let quoted = canary.replace('"', "\"\"");
-    for n in [0, 1] {
-        let changed = stage.sql(n, &format!("ALTER USER SYS IDENTIFIED BY \"{quoted}\""));
-        assert!(matches!(changed, Response::Done { .. }));
-    }
-    let file = stage.dir().join("secret");
-    fs::write(&file, format!("{canary}\n")).unwrap();
-    let mut seen = String::new();
-    let mut run = |args: &str, on: u8, variable: &str, value: &str, code: i32| {
-        let output = stage.command(on, args).env(variable, value).output().unwrap();
-        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        assert_eq!(output.status.code(), Some(code), "aku {args}: {text}");
-        seen += &text;
-    };
-    let path = file.to_str().unwrap();
-    run("-p start --verbose", 0, "AKU_SYS_PASSWORD", canary, 0);
-    run("plan -o p.json --verbose", 1, "AKU_SYS_PASSWORD_FILE", path, 0);
-    run("plan --format json --log-format json --verbose", 1, "AKU_SYS_PASSWORD_FILE", path, 0);
-    run("apply p.json --yes --verbose", 1, "AKU_SYS_PASSWORD_FILE", path, 0);
-    run("-i", 1, "AKU_SYS_PASSWORD", canary, 0);
-    run("validate", 1, "AKU_SYS_PASSWORD", canary, 0);
-    run("-p end --verbose", 1, "AKU_SYS_PASSWORD_FILE", path, 0);
-    // A wrong one is no less of a secret, and the marker of a pod that cannot be seen decides nothing.
-    fs::write(stage.marker(1), "").unwrap();
-    run("-p start", 1, "AKU_SYS_PASSWORD", "Wrong-Zq#;", 77);
-    seen += &fs::read_to_string(stage.dir().join("p.json")).unwrap();
-    for part in ["Zq#", "한", "x) "] {
-        assert!(!seen.contains(part), "{part} in:\n{seen}");
     }
 }

@@ -7,7 +7,12 @@ use std::{
 };
 
 use super::clock::Clock;
-use crate::db::{Connector, Login};
+use crate::{
+    db::{Connector, DbError, Login},
+    lock::Held,
+    plan::ActionId,
+    topology::Ordinal,
+};
 
 /// What a run works with.
 #[derive(Clone)]
@@ -23,19 +28,55 @@ pub struct Context {
     pub deadline: Option<Instant>,
     /// Where the start marker is; `None` when the run is not on that pod.
     pub marker: Option<Marker>,
+    /// The lock of this run; losing it stops new actions, and a fence spares its sessions.
+    pub lock: Option<Arc<Held>>,
+    /// Who is told of every changing statement before it is sent.
+    pub witness: Option<Arc<dyn Witness>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Bounds and paces.
     pub limits: Limits,
 }
 
-/// How often a failed statement is tried again.
+/// Writes down what is about to be sent, so that a crash leaves evidence. Called from many threads.
+pub trait Witness: Send + Sync {
+    /// This statement is about to be sent. Returns its number once that is written down.
+    fn intent(&self, id: ActionId, pod: Ordinal, sql: &str) -> u64;
+    /// It came back.
+    fn came_back(&self, statement: u64, answer: Result<(), &DbError>);
+}
+
+/// How often a failed statement is tried again, and how the pauses grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
     /// Attempts after the first, 0 = none.
     pub count: u32,
-    /// Pause before each.
+    /// Pause before the first of them; see [`pause`](Self::pause).
     pub delay: Duration,
+    /// Decides the jitter.
+    pub seed: u64,
+}
+
+impl Retry {
+    /// How much longer than the first the pauses become.
+    const GROWTH: u32 = 8;
+
+    /// Pause after failed attempt number `attempt` (from 1) of an action: doubles each time up to eight times the first,
+    /// less up to a quarter, so that pods which failed together do not come back together.
+    #[must_use]
+    pub fn pause(&self, id: ActionId, attempt: u32) -> Duration {
+        let doubled = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX).min(Self::GROWTH);
+        let whole = self.delay.saturating_mul(doubled);
+        // SplitMix64 (public domain): well spread, and a number of a test gives the same pause again.
+        let mut z = self.seed ^ (u64::from(id.0) << 32) ^ u64::from(attempt);
+        z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let share = u32::try_from((z ^ (z >> 31)) & 0xffff).unwrap_or_default();
+        let pause = whole - whole / 4 * share / 0x1_0000;
+        // Whole milliseconds: nobody reads the rest.
+        Duration::from_millis(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX))
+    }
 }
 
 /// The file that the startup probe looks for.
@@ -66,6 +107,8 @@ pub struct Limits {
     pub no_gap: Duration,
     /// Bound on a pinned sender to disappear.
     pub pin: Duration,
+    /// How long a statement that changes a state may go on after the wish to stop, before it is cancelled (`--grace`).
+    pub grace: Duration,
     /// How long a cancelled statement may take to come back before it is left alone.
     pub cancel: Duration,
     /// The same after a second signal.
@@ -83,6 +126,7 @@ impl Default for Limits {
             quiet: Duration::from_secs(30),
             no_gap: Duration::from_secs(10),
             pin: Duration::from_secs(15),
+            grace: Self::GRACE,
             cancel: Duration::from_secs(10),
             abort: Duration::from_millis(700),
         }
@@ -90,10 +134,43 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// `--grace` when nobody says anything.
+    pub const GRACE: Duration = Duration::from_secs(10);
+
     /// The defaults; a SYNC may stand still for AKU_QUERY_TIMEOUT where that is longer.
     #[must_use]
     pub fn for_query_timeout(query_timeout: Duration) -> Self {
         let limits = Self::default();
         Self { no_progress: limits.no_progress.max(query_timeout), ..limits }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_bound() {
+        let retry = Retry { count: 9, delay: Duration::from_millis(1000), seed: 7 };
+        let ms = |attempt| retry.pause(ActionId(3), attempt).as_millis();
+        let bounds = [(1, 1000), (2, 2000), (3, 4000), (4, 8000), (5, 8000), (40, 8000), (u32::MAX, 8000)];
+        for (attempt, whole) in bounds {
+            assert!((whole * 3 / 4..=whole).contains(&ms(attempt)), "{attempt}: {} ms", ms(attempt));
+        }
+        assert_eq!(retry.pause(ActionId(3), 2), retry.pause(ActionId(3), 2));
+        let different: std::collections::BTreeSet<_> = (0..20).map(|id| retry.pause(ActionId(id), 1)).collect();
+        assert!(different.len() > 15, "{different:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_pause_is_never_beyond_its_bounds(seed: u64, id: u32, attempt in 1_u32.., ms in 0_u64..10_000_000) {
+            let delay = Duration::from_millis(ms);
+            let pause = Retry { count: 1, delay, seed }.pause(ActionId(id), attempt);
+            let least = (delay / 4 * 3).saturating_sub(Duration::from_millis(1));
+            prop_assert!(pause <= delay * 8 && pause >= least, "{pause:?}");
+        }
     }
 }

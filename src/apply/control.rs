@@ -1,28 +1,80 @@
 //! Whether one action may go on. Every wait of the engine goes through here, so that none outlives a signal.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use super::{
     clock::Clock,
+    context::Context,
     stop::{StopFlag, StopLevel},
     trouble::Trouble,
 };
-use crate::plan::{Action, Op, RunWhen};
+use crate::{
+    lock::Held,
+    plan::{Action, Op, RunWhen},
+};
 
 /// Longest sleep between two looks at the flag.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// Level of a whole run: the flag, or the deadline, whichever is stronger.
-pub(super) fn level(stop: &StopFlag, deadline: Option<Instant>, now: Instant) -> StopLevel {
-    let late = deadline.is_some_and(|d| now >= d);
-    stop.level().max(if late { StopLevel::Finish } else { StopLevel::Go })
+/// Everything that can make a run stop.
+#[derive(Clone)]
+pub(super) struct Wish {
+    pub stop: StopFlag,
+    pub deadline: Option<Instant>,
+    pub lock: Option<Arc<Held>>,
+    pub grace: Duration,
+    pub clock: Arc<dyn Clock>,
+    /// When it was first seen.
+    since: Arc<OnceLock<Instant>>,
+}
+
+impl Wish {
+    pub fn new(context: &Context, stop: StopFlag) -> Self {
+        Self {
+            stop,
+            deadline: context.deadline,
+            lock: context.lock.clone(),
+            grace: context.limits.grace,
+            clock: Arc::clone(&context.clock),
+            since: Arc::default(),
+        }
+    }
+
+    fn late(&self) -> bool {
+        self.deadline.is_some_and(|d| self.clock.now() >= d)
+    }
+
+    /// The flag, the deadline or the lock, whichever is stronger.
+    pub fn level(&self) -> StopLevel {
+        let lost = || self.lock.as_ref().is_some_and(|held| held.lost().is_some());
+        let said = self.stop.level();
+        let wished = if said == StopLevel::Go && (self.late() || lost()) { StopLevel::Finish } else { said };
+        if wished != StopLevel::Finish {
+            return wished;
+        }
+        let now = self.clock.now();
+        let since = *self.since.get_or_init(|| now);
+        if now >= since + self.grace { StopLevel::Hurry } else { StopLevel::Finish }
+    }
+
+    /// In words.
+    pub fn why(&self) -> Option<String> {
+        let signals = self.stop.raised_by();
+        if !signals.is_empty() {
+            return Some(signals.join(", "));
+        }
+        if self.late() {
+            return Some("the deadline passed".to_owned());
+        }
+        self.lock.as_ref()?.lost()
+    }
 }
 
 /// The level at which a running action is cancelled. Waits and copies can be repeated, so they go at once; a statement
-/// that changes a state is let finish; what puts things back is only given up in an abort.
+/// that changes a state has the grace time to finish; what puts things back is only given up in an abort.
 pub(super) fn yields_at(action: &Action) -> StopLevel {
     match action.run {
         RunWhen::Always { .. } | RunWhen::Undo { .. } => return StopLevel::Abort,
@@ -30,6 +82,7 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
     }
     match action.op {
         Op::Sync { .. }
+        | Op::SyncTables { .. }
         | Op::Flush { .. }
         | Op::Drain { .. }
         | Op::Delay { .. }
@@ -38,6 +91,9 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::CheckNoGap { .. } => StopLevel::Finish,
         Op::CreateReplication { .. }
         | Op::DropReplication { .. }
+        | Op::AddTable { .. }
+        | Op::DropTable { .. }
+        | Op::ChangeHost { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
         | Op::Stop { .. }
@@ -49,22 +105,20 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::Fence
         | Op::Open
         | Op::WriteMarker
-        | Op::RemoveMarker => StopLevel::Abort,
+        | Op::RemoveMarker => StopLevel::Hurry,
     }
 }
 
 /// One action's view of the wish to stop.
 #[derive(Clone)]
 pub(super) struct Control {
-    pub stop: StopFlag,
-    pub deadline: Option<Instant>,
-    pub clock: Arc<dyn Clock>,
+    pub wish: Wish,
     pub yields_at: StopLevel,
 }
 
 impl Control {
     pub fn level(&self) -> StopLevel {
-        level(&self.stop, self.deadline, self.clock.now())
+        self.wish.level()
     }
 
     /// Whether this action is to end now.
@@ -74,16 +128,16 @@ impl Control {
 
     /// Waits, or ends the action.
     pub fn pause(&self, d: Duration) -> Result<(), Trouble> {
-        let until = self.clock.now() + d;
+        let until = self.wish.clock.now() + d;
         loop {
             if self.stopped() {
                 return Err(Trouble::Stopped);
             }
-            let now = self.clock.now();
+            let now = self.wish.clock.now();
             if now >= until {
                 return Ok(());
             }
-            self.clock.sleep(SLICE.min(until - now));
+            self.wish.clock.sleep(SLICE.min(until - now));
         }
     }
 }

@@ -17,9 +17,10 @@ use std::{
 use super::{
     codes::Code,
     context::Context,
-    control::{self, Control},
+    control::{self, Control, Wish},
     event::{ActionError, Event, Outcome, Report},
     ops,
+    pool::Pool,
     schedule::{Admit, Schedule, Trace},
     sessions::Sessions,
     slot::Slot,
@@ -30,7 +31,7 @@ use super::{
 };
 use crate::{
     db::Login,
-    plan::{self, Action, ActionId, Decision, Op, Plan},
+    plan::{self, Action, ActionId, Decision, Op, Plan, RunWhen},
     topology::Ordinal,
 };
 
@@ -51,8 +52,9 @@ pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn F
     let (send, receive) = mpsc::channel();
     let mut engine = Engine {
         plan,
+        actions: plan.actions.iter().map(|a| (a.id, a)).collect(),
         shared: Arc::new(shared(plan, context)),
-        stop: stop.clone(),
+        wish: Wish::new(context, stop.clone()),
         schedule: Schedule::new(&plan.actions),
         running: BTreeMap::new(),
         outcomes: BTreeMap::new(),
@@ -61,6 +63,8 @@ pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn F
         on_event,
         signals_told: 0,
         aborted: None,
+        too_late: None,
+        pool: Pool::default(),
     };
     let began = context.clock.now();
     engine.tell(&Event::RunStart);
@@ -126,8 +130,9 @@ struct Running {
 
 struct Engine<'a> {
     plan: &'a Plan,
+    actions: BTreeMap<ActionId, &'a Action>,
     shared: Arc<Shared>,
-    stop: StopFlag,
+    wish: Wish,
     schedule: Schedule,
     running: BTreeMap<ActionId, Running>,
     outcomes: BTreeMap<ActionId, Outcome>,
@@ -136,6 +141,9 @@ struct Engine<'a> {
     on_event: &'a mut dyn FnMut(&Event),
     signals_told: usize,
     aborted: Option<Instant>,
+    /// What was not begun because the deadline is too near.
+    too_late: Option<String>,
+    pool: Pool,
 }
 
 impl Engine<'_> {
@@ -148,17 +156,11 @@ impl Engine<'_> {
     }
 
     fn level(&self) -> StopLevel {
-        control::level(&self.stop, self.shared.context.deadline, self.now())
+        self.wish.level()
     }
 
     fn why_stopped(&self) -> Option<String> {
-        let signals = self.stop.raised_by();
-        let late = self.shared.context.deadline.is_some_and(|d| self.now() >= d);
-        match (signals.is_empty(), late) {
-            (false, _) => Some(signals.join(", ")),
-            (true, true) => Some("the deadline passed".to_owned()),
-            (true, false) => None,
-        }
+        self.wish.why().or_else(|| self.too_late.clone())
     }
 
     fn admit(&self) -> Admit {
@@ -168,7 +170,7 @@ impl Engine<'_> {
         };
         match self.level() {
             StopLevel::Go => Admit::All,
-            StopLevel::Finish => Admit::PutBack(why()),
+            StopLevel::Finish | StopLevel::Hurry => Admit::PutBack(why()),
             StopLevel::Abort => Admit::Nothing(why()),
         }
     }
@@ -183,7 +185,7 @@ impl Engine<'_> {
             let admit = self.admit();
             let settled = self.schedule.settle(&admit);
             self.record(settled);
-            self.begin_ready(&admit);
+            self.begin_ready();
             if self.running.is_empty() {
                 if self.schedule.waiting() {
                     let given_up = self.schedule.give_up("the actions wait for each other in a circle");
@@ -200,7 +202,7 @@ impl Engine<'_> {
     }
 
     fn tell_signals(&mut self) {
-        let raised = self.stop.raised_by();
+        let raised = self.wish.stop.raised_by();
         for name in raised.iter().skip(self.signals_told) {
             self.tell(&Event::Signal { name });
         }
@@ -221,15 +223,30 @@ impl Engine<'_> {
         }
     }
 
-    fn begin_ready(&mut self, admit: &Admit) {
-        for id in self.schedule.ready(admit) {
-            let Some(action) = self.plan.action(id) else { continue };
+    fn begin_ready(&mut self) {
+        for id in self.schedule.ready() {
+            let Some(action) = self.actions.get(&id).copied() else { continue };
             let takes_lane = ops::needs_session(&action.op);
             let used = self.running.values().filter(|r| r.takes_lane && r.pod == action.pod).count();
-            if !takes_lane || used < self.shared.sessions.lanes(action.pod) {
+            if let Some(why) = self.cannot_finish(action) {
+                let outcome = Outcome::NotRun { because_of: None, why };
+                self.schedule.end(id, &outcome, Trace::None);
+                self.record(vec![(id, outcome)]);
+            } else if !takes_lane || used < self.shared.sessions.lanes(action.pod) {
                 self.begin(action, takes_lane);
             }
         }
+    }
+
+    /// Why an action cannot be over before the deadline, where its shortest time is known.
+    fn cannot_finish(&mut self, action: &Action) -> Option<String> {
+        let (Op::Delay { seconds }, RunWhen::Normal) = (&action.op, &action.run) else { return None };
+        let left = self.shared.context.deadline?.saturating_duration_since(self.now());
+        if Duration::from_secs(*seconds) <= left {
+            return None;
+        }
+        self.too_late = Some(format!("the deadline is {} s away", left.as_secs()));
+        Some(format!("not begun, because it takes {seconds} s and the deadline is {} s away", left.as_secs()))
     }
 
     fn begin(&mut self, action: &Action, takes_lane: bool) {
@@ -250,14 +267,9 @@ impl Engine<'_> {
         };
         self.running.insert(id, running);
         self.tell(&Event::ActionStart { id });
-        let control = Control {
-            stop: self.stop.clone(),
-            deadline: self.shared.context.deadline,
-            clock: Arc::clone(&self.shared.context.clock),
-            yields_at,
-        };
+        let control = Control { wish: self.wish.clone(), yields_at };
         let (shared, send, owned) = (Arc::clone(&self.shared), self.send.clone(), action.clone());
-        let spawned = thread::Builder::new().name(format!("action {id}")).spawn(move || {
+        let spawned = self.pool.run(move || {
             let mut work = Work::new(&shared, &owned, control, &slot, &send);
             let outcome = worker::carry_out(&mut work);
             let trace = if work.memory.sent { Trace::Some } else { Trace::None };
@@ -334,7 +346,7 @@ impl Engine<'_> {
 
     /// Nobody waits for it any more. Its thread and its session are left alone.
     fn abandon(&mut self, id: ActionId) {
-        let Some(action) = self.plan.action(id) else { return };
+        let Some(action) = self.actions.get(&id).copied() else { return };
         let doing = self.running.get(&id).map(|r| r.slot.report().0).unwrap_or_default();
         let outcome = Outcome::Unknown(finding(action, Code::Abandoned, doing));
         self.shared.sessions.abandon(id);

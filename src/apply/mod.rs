@@ -12,6 +12,7 @@ mod engine;
 mod event;
 mod look;
 mod ops;
+mod pool;
 pub mod retry;
 mod schedule;
 mod sessions;
@@ -21,7 +22,7 @@ pub(crate) mod single;
 mod slot;
 mod stop;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -29,7 +30,7 @@ mod work;
 mod worker;
 
 pub use clock::{Clock, SystemClock};
-pub use context::{Context, Limits, Marker, Retry};
+pub use context::{Context, Limits, Marker, Retry, Witness};
 pub use engine::run;
 pub use event::{ActionError, Event, Outcome, Report};
 pub use stop::{StopFlag, StopLevel};

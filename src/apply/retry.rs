@@ -167,8 +167,9 @@ impl Kind {
     #[must_use]
     pub fn of(op: &Op) -> Self {
         match op {
-            Op::CreateReplication { .. } => Self::Create,
-            Op::DropReplication { .. } => Self::Drop,
+            // They look first in the same way: what is there is compared with what is wanted.
+            Op::CreateReplication { .. } | Op::AddTable { .. } | Op::ChangeHost { .. } => Self::Create,
+            Op::DropReplication { .. } | Op::DropTable { .. } => Self::Drop,
             Op::Start { .. } => Self::Start,
             Op::Pin { .. } => Self::Pin,
             Op::Stop { .. } => Self::Stop,
@@ -178,7 +179,7 @@ impl Kind {
             Op::SetProperty { .. } | Op::Open => Self::Setting,
             Op::Fence => Self::Fence,
             Op::Truncate { .. } => Self::Truncate,
-            Op::Sync { .. } => Self::Sync,
+            Op::Sync { .. } | Op::SyncTables { .. } => Self::Sync,
             Op::Drain { .. }
             | Op::CheckQuiet { .. }
             | Op::CheckEmpty { .. }

@@ -171,8 +171,8 @@ impl Sessions {
     pub fn seal(self: &Arc<Self>, pod: Ordinal, wanted: usize, control: &Control) -> Result<(), Trouble> {
         self.lock().entry(pod).or_default().sealed = Some(0);
         // A session that is being opened now would not be spared by the fence.
-        let patience = control.clock.now() + 2 * self.login.connect_timeout + WAIT;
-        while self.lock().get(&pod).is_some_and(|p| p.opening > 0) && control.clock.now() < patience {
+        let patience = control.wish.clock.now() + 2 * self.login.connect_timeout + WAIT;
+        while self.lock().get(&pod).is_some_and(|p| p.opening > 0) && control.wish.clock.now() < patience {
             control.pause(WAIT)?;
         }
         loop {
@@ -198,7 +198,9 @@ impl Sessions {
 
     /// Numbers of this run's sessions on a pod that will be fenced.
     pub fn own(&self, pod: Ordinal) -> BTreeSet<i64> {
-        self.lock().get(&pod).map(|p| p.own.clone()).unwrap_or_default()
+        let mut own = self.lock().get(&pod).map(|p| p.own.clone()).unwrap_or_default();
+        own.extend(self.context.lock.as_ref().and_then(|held| held.session(pod)));
+        own
     }
 
     /// Closes everything that nobody uses. The threads of the last actions may outlive the run by a moment, so this is

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     context::Context,
-    control::{self, Control},
+    control::{self, Control, Wish},
     engine,
     event::{Outcome, Report},
     schedule::{Admit, Schedule, Trace},
@@ -26,24 +26,20 @@ pub(crate) fn run(plan: &Plan, context: &Context, stop: &StopFlag, pick: &mut dy
     let (send, _heard_by_nobody) = mpsc::channel();
     let mut outcomes: BTreeMap<_, Outcome> = BTreeMap::new();
     let began = context.clock.now();
+    let wish = Wish::new(context, stop.clone());
     loop {
         let why = || "the run was stopped".to_owned();
-        let admit = match control::level(stop, context.deadline, context.clock.now()) {
+        let admit = match wish.level() {
             StopLevel::Go => Admit::All,
-            StopLevel::Finish => Admit::PutBack(why()),
+            StopLevel::Finish | StopLevel::Hurry => Admit::PutBack(why()),
             StopLevel::Abort => Admit::Nothing(why()),
         };
         outcomes.extend(schedule.settle(&admit));
-        let ready = schedule.ready(&admit);
+        let ready = schedule.ready();
         let Some(action) = ready.get(pick(ready.len())).and_then(|id| plan.action(*id)) else { break };
         schedule.begin(action.id);
         let slot = Arc::new(Slot::default());
-        let control = Control {
-            stop: stop.clone(),
-            deadline: context.deadline,
-            clock: Arc::clone(&context.clock),
-            yields_at: control::yields_at(action),
-        };
+        let control = Control { wish: wish.clone(), yields_at: control::yields_at(action) };
         let mut work = Work::new(&shared, action, control, &slot, &send);
         let outcome = worker::carry_out(&mut work);
         let trace = if work.memory.sent { Trace::Some } else { Trace::None };

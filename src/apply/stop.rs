@@ -10,6 +10,9 @@ pub enum StopLevel {
     Go,
     /// Begin nothing new but what puts things back; waits and copies are cancelled, other statements finish.
     Finish,
+    /// As [`Finish`](Self::Finish), and the time that running statements had is over: they are cancelled, too. What puts
+    /// things back still runs.
+    Hurry,
     /// Cancel everything and return within a second.
     Abort,
 }

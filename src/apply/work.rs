@@ -227,14 +227,23 @@ impl<'a> Work<'a> {
         if control.stopped() {
             return Err(Trouble::Stopped);
         }
+        let mut statement = None;
         if sent == Sent::Change {
             self.memory.sent = true;
             self.slot.say(text);
+            let witness = shared.context.witness.as_ref();
+            statement = witness.map(|w| (w, w.intent(self.action.id, pod, text)));
         }
         let cancel = lease.session().canceller();
         let key = self.slot.enter(shared.context.clock.now(), shared.bound, cancel);
+        let began = shared.context.clock.now();
         let answer = run(lease);
         self.slot.leave(key);
+        let took = shared.context.clock.now().saturating_duration_since(began);
+        tracing::trace!(%pod, action = %self.action.id, sql = text, ?took, ok = answer.is_ok(), "statement");
+        if let Some((witness, number)) = statement {
+            witness.came_back(number, answer.as_ref().map(|_| ()));
+        }
         answer.map_err(|error| {
             if error.lost_session() {
                 lease.lose();

@@ -56,12 +56,13 @@ fn attempts(work: &mut Work<'_>) -> Outcome {
         if attempt > allowed || work.control.level() >= last_retry(work, verdict) {
             return badly(work, trouble, attempt);
         }
+        let delay = retry.pause(work.action.id, attempt);
         if let Some(error) = trouble.error().cloned() {
-            let event = Event::Retry { id: work.action.id, attempt, delay: retry.delay, error };
+            let event = Event::Retry { id: work.action.id, attempt, delay, error };
             // The engine is gone only after an abort; then nobody listens.
             let _ = work.tell.send(Message::Event(event));
         }
-        if work.control.pause(retry.delay).is_err() {
+        if work.control.pause(delay).is_err() {
             return badly(work, trouble, attempt);
         }
         attempt += 1;

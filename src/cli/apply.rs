@@ -1,25 +1,32 @@
 //! `aku apply`: plans anew, or takes a reviewed plan that still holds; asks; carries it out; reports.
 
-use std::path::Path;
-
-use clap::ValueEnum as _;
+use std::{
+    io::{self, Write},
+    path::Path,
+    sync::Arc,
+};
 
 use super::{
-    args::{ApplyArgs, Common, What},
+    args::{ApplyArgs, Common},
     gate::{self, Ask, Said, Yes},
+    goal_args::Wish,
     outcome,
-    plan::{Made, apply_command, talk},
+    plan::{Made, apply_command, placed, talk},
     policy, reviewed,
-    scene::{Scene, goal, refused},
+    run_args::{Door, RunOptions},
+    running::{Ended, Running},
+    scene::{Scene, refused},
     show::unreadable,
     stream::{Look, Patient, Streams, fail, shown, tell},
     typed,
-    watch::{Bars, Show, Watch},
-    wiring::World,
+    watch::{BAR_PACE, Bars, Show, Watch},
+    wiring::{Job, World},
 };
 use crate::{
     desired::Goal,
     exit::Exit,
+    journal::recorder::EventsTo,
+    lock::Held,
     observe::Observed,
     plan::{
         Plan,
@@ -31,39 +38,65 @@ use crate::{
 
 /// Runs it.
 pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
-    let result = match word(args) {
-        Some(what) => fresh(what, args, common, world, look, s),
-        None => reviewed(Path::new(&args.what), args, common, world, look, s),
+    let wish = args.wish().expect("the command line was checked when it was read");
+    let options = match RunOptions::new(&args.run, world.env(), Door::Person) {
+        Ok(options) => options,
+        Err(trouble) => return fail(s, look, &trouble),
     };
-    match result {
-        Ok(exit) => exit,
-        Err(trouble) => fail(s, look, &trouble),
+    let mut nothing = io::sink();
+    let events_only = options.events == Some(EventsTo::Stdout);
+    let out: &mut dyn Write = if events_only { &mut nothing } else { &mut *s.out };
+    let s = &mut Streams { out, err: &mut *s.err, input: &mut *s.input, terminal: s.terminal };
+    let command = format!("aku apply {}", args.what.display());
+    let mut running = match Running::begin(&command, options, "", world) {
+        Ok(running) => running,
+        Err(trouble) => return fail(s, look, &trouble),
+    };
+    if let Some(text) = running.no_journal() {
+        talk(look, s, &format!("warning: {text}"));
     }
+    let mut patient = Patient::default();
+    let result = match wish {
+        Some(wish) => fresh(wish, args, common, world, look, s, &mut running, &mut patient),
+        None => reviewed(Path::new(&args.what), args, common, world, look, s, &mut running, &mut patient),
+    };
+    let ended = result.unwrap_or_else(|trouble| {
+        running.trouble(&trouble);
+        Ended::at_once(fail(s, look, &trouble))
+    });
+    let ended = Ended { exit: patient.exit(s, ended.exit), ..ended };
+    let (exit, wrong) = running.finish(&ended);
+    if let Some(text) = wrong {
+        tell(s, &format!("{text}\n"));
+    }
+    exit
 }
 
-fn word(args: &ApplyArgs) -> Option<What> {
-    args.what.to_str().and_then(|text| What::from_str(text, true).ok())
-}
-
+#[expect(clippy::too_many_arguments, reason = "a run is made of all of these")]
 fn fresh(
-    what: What,
+    wish: Wish,
     args: &ApplyArgs,
     common: &Common,
     world: &dyn World,
     look: &Look,
     s: &mut Streams<'_>,
-) -> Result<Exit, Trouble> {
-    let scene = open(common, |pod| goal(what, pod), world, look, s)?;
-    if what == What::Start {
+    running: &mut Running,
+    patient: &mut Patient,
+) -> Result<Ended, Trouble> {
+    let scene = open(&placed(wish, common), |pod| wish.goal(pod), world, look, s, running)?;
+    if let Goal::Start(_) = scene.desired.goal {
         scene.check_address(world, &mut |text| talk(look, s, text))?;
     }
+    let again = format!("aku apply {}", scene.desired.goal.word());
+    let lock = running.lock(&scene, &again, &mut |text| talk(look, s, text))?;
     let (plan, observed) = plan(&scene, world, look, s)?;
     let now = apply_command(&plan, common);
     let review = if world.env().var("CI").is_some() { Review::Impossible } else { Review::Possible };
     let command = Command { again: now.clone(), now, review };
-    go(&plan, &observed, &scene, &command, args, world, look, s)
+    go(&plan, &observed, &scene, lock, &command, args, world, look, s, running, patient)
 }
 
+#[expect(clippy::too_many_arguments, reason = "a run is made of all of these")]
 fn reviewed(
     path: &Path,
     args: &ApplyArgs,
@@ -71,7 +104,9 @@ fn reviewed(
     world: &dyn World,
     look: &Look,
     s: &mut Streams<'_>,
-) -> Result<Exit, Trouble> {
+    running: &mut Running,
+    patient: &mut Patient,
+) -> Result<Ended, Trouble> {
     if common.ordinal.is_some() {
         return Err(Trouble::new(Exit::Usage, "usage", "--ordinal has no meaning with a saved plan: it names its pod"));
     }
@@ -80,24 +115,23 @@ fn reviewed(
     let typed = typed::flags(common);
     let common = Common { ordinal: Some(goal.pod()), ..common.clone() };
     reviewed::before_looking(&saved, path, &common, world.now())?;
-    let scene = open(&common, |_| goal, world, look, s)?;
+    let scene = open(&common, |_| goal, world, look, s, running)?;
     reviewed::same_conf(&saved, &scene, path, &common)?;
+    let command = format!("aku apply {}{typed}", typed::shell(path));
+    // Whether the plan still holds is looked at under the lock.
+    let lock = running.lock(&scene, &command, &mut |text| talk(look, s, text))?;
     let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
     let planned = scene.plan(world, &mut observed);
     if let Ok(now) = &planned
         && now.is_empty()
     {
-        return Ok(nothing_to_do(now, &scene, world, look, s));
+        return Ok(nothing_to_do(now, &scene, world, look, s, patient));
     }
     reviewed::same_facts(&saved, &scene, &observed, path, &common)?;
     let now = planned.map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
     reviewed::same_plan(&saved, &now, path, &common)?;
-    let command = Command {
-        now: format!("aku apply {}{typed}", typed::shell(path)),
-        again: apply_command(&now, &common),
-        review: Review::Possible,
-    };
-    go(&now, &observed, &scene, &command, args, world, look, s)
+    let command = Command { now: command, again: apply_command(&now, &common), review: Review::Possible };
+    go(&now, &observed, &scene, lock, &command, args, world, look, s, running, patient)
 }
 
 /// What was typed, for messages.
@@ -116,11 +150,14 @@ fn open(
     world: &dyn World,
     look: &Look,
     s: &mut Streams<'_>,
+    running: &Running,
 ) -> Result<Scene, Trouble> {
     let mut warnings = String::new();
     let scene = Scene::open(world, common, goal, &mut |w| warnings.push_str(w));
     talk(look, s, warnings.trim_end());
-    scene
+    let mut scene = scene?;
+    scene.run = Some(running.run().clone());
+    Ok(scene)
 }
 
 fn plan(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<(Plan, Observed), Trouble> {
@@ -131,10 +168,16 @@ fn plan(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> R
     }
 }
 
-fn nothing_to_do(plan: &Plan, scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
-    let mut patient = Patient::default();
+fn nothing_to_do(
+    plan: &Plan,
+    scene: &Scene,
+    world: &dyn World,
+    look: &Look,
+    s: &mut Streams<'_>,
+    patient: &mut Patient,
+) -> Ended {
     patient.write(s, &plan_text(plan, scene, world, look, Sql::Hidden));
-    patient.exit(s, Exit::Ok)
+    Ended::at_once(Exit::Ok)
 }
 
 fn plan_text(plan: &Plan, scene: &Scene, world: &dyn World, look: &Look, sql: Sql) -> String {
@@ -147,31 +190,42 @@ fn go(
     plan: &Plan,
     observed: &Observed,
     scene: &Scene,
+    lock: Arc<Held>,
     command: &Command,
     args: &ApplyArgs,
     world: &dyn World,
     look: &Look,
     s: &mut Streams<'_>,
-) -> Result<Exit, Trouble> {
+    running: &mut Running,
+    patient: &mut Patient,
+) -> Result<Ended, Trouble> {
+    if let Some(text) = running.planned(plan) {
+        talk(look, s, &text);
+    }
     if plan.is_empty() {
-        return Ok(nothing_to_do(plan, scene, world, look, s));
+        return Ok(nothing_to_do(plan, scene, world, look, s, patient));
     }
     let rules = policy::load(&args.policy)?;
     let made = Made::of(plan.clone(), scene, observed, world.now());
-    let how = Use { deadline: args.deadline, review: command.review };
+    let how = Use { deadline: running.left(), review: command.review };
     let saved = Saved::new(made.plan, made.facts, made.origin);
     let found = policy::judge(&args.policy, &rules, &saved, how)?;
-    let mut patient = Patient::default();
     let sql = if args.sql { Sql::Shown } else { Sql::Hidden };
     patient.write(s, &plan_text(plan, scene, world, look, sql));
     policy::pass(&found, look, s)?;
     gate::pass(plan, &said(args, world, s), &command.now, s)?;
     patient.write(s, "\n");
-    let job = scene.job(world, observed, args.deadline);
+    let progress = s.terminal.err.then_some(BAR_PACE);
+    let job = Job { progress, ..scene.job(world, observed, running, lock) };
+    running.acts();
     let show = if s.terminal.err { Show::Bars(Bars::new(plan)) } else { Show::Lines(&mut *s.err) };
     let now = || world.now();
     let mut watch = Watch::new(plan, look, show, &now);
-    let report = scene.cluster.apply(plan, &job, &mut |event| watch.event(event));
+    let report = scene.cluster.apply(plan, &job, &mut |event| {
+        // First what lasts, then what is shown.
+        running.event(plan, event);
+        watch.event(event);
+    });
     let exit = outcome::exit(plan, &report, &watch.signals);
     let text = render::report(plan, &report, &command.again, exit, look.width);
     if exit == Exit::Ok {
@@ -179,7 +233,11 @@ fn go(
     } else {
         tell(s, &text.text(look.err));
     }
-    Ok(patient.exit(s, exit))
+    if let Some(text) = running.no_journal() {
+        talk(look, s, &format!("warning: {text}"));
+    }
+    let resume = (exit != Exit::Ok).then(|| command.again.clone());
+    Ok(Ended { exit, report: Some(report), resume })
 }
 
 /// Whether a person may be asked.

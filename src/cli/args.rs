@@ -15,9 +15,12 @@ use super::{
     demo::DemoArgs,
     drift::DriftArgs,
     file_args::{CaptureArgs, DiffArgs, GraphArgs, ReviewArgs, SchemaArgs, ShowArgs},
+    goal_args::{self, Everywhere, Extras, From, GoalWord, Wish},
     info::InfoArgs,
     lab::LabArgs,
     policy::PolicyArgs,
+    run_args::RunArgs,
+    runs::RunsArgs,
     status::StatusArgs,
     time,
     validate::ValidateArgs,
@@ -35,7 +38,7 @@ use crate::topology::Ordinal;
     subcommand_negates_reqs = true,
     group = clap::ArgGroup::new("front").required(true),
     max_term_width = 100,
-    after_help = "Exit codes: 0 done, 2 changes (plan --exit-code), 3 refused, 4 partly done, 5 stale plan,\n7 cannot \
+    after_help = "Exit codes: 0 done, 2 changes (plan --exit-code), 3 refused, 4 partly done, 5 stale plan,\n6 another run is at it, 7 cannot \
                   tell, 8 stopped, 64 usage, 65 bad aku.conf or plan, 66 no such file, 69 not reachable,\n74 output, \
                   77 login refused. Every code in a message is explained by: aku explain CODE"
 )]
@@ -108,9 +111,9 @@ pub struct Common {
     /// Nothing on standard error but errors and questions
     #[arg(long, global = true)]
     pub quiet: bool,
-    /// Log what is done to standard error
-    #[arg(long, global = true)]
-    pub verbose: bool,
+    /// Log what is done to standard error; twice: every statement, too (-v and -vv after a subcommand)
+    #[arg(long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
     /// Form of that log
     #[arg(long, global = true, value_enum, value_name = "FORM")]
     pub log_format: Option<LogFormat>,
@@ -175,6 +178,8 @@ enum Command {
     Diff(DiffArgs),
     /// Print the JSON Schema of a kind of file
     Schema(SchemaArgs),
+    /// What earlier runs on this machine did, from their journals
+    Runs(RunsArgs),
     /// Tell the long story behind a code
     Explain(ExplainArgs),
     /// Check aku.conf
@@ -190,15 +195,21 @@ enum Command {
 /// Flags of `aku plan`.
 #[derive(Args, Clone, Debug)]
 pub struct PlanArgs {
-    /// What the pod is to do
+    /// What is to be reached
     #[arg(
         value_enum,
         default_value = "start",
         ignore_case = true,
-        value_name = "start|end|clean",
+        value_name = goal_args::WORDS,
         hide_possible_values = true
     )]
-    pub what: What,
+    pub what: GoalWord,
+    /// With forget: the pod that left for good
+    #[arg(value_name = "N")]
+    pub gone: Option<Ordinal>,
+    /// With clean: on every pod
+    #[arg(long)]
+    pub everywhere: bool,
     /// Save the plan, to be applied with: aku apply FILE
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -208,9 +219,9 @@ pub struct PlanArgs {
     /// Exit 2 when there is something to do
     #[arg(long)]
     pub exit_code: bool,
-    /// Plan from a file saved by `aku capture`, without any database
-    #[arg(long, value_name = "CAPTURE")]
-    pub from: Option<PathBuf>,
+    /// Plan from a file saved by `aku capture`, without any database; with recover: the slave that is the source
+    #[arg(long, value_name = "CAPTURE|N")]
+    pub from: Vec<From>,
     /// Compare with a saved plan: exit 0 when both say the same, 2 and the differences otherwise
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["exit_code", "sql", "format"])]
     pub against: Option<PathBuf>,
@@ -234,18 +245,26 @@ pub enum Format {
 /// Flags of `aku apply`.
 #[derive(Args, Clone, Debug)]
 pub struct ApplyArgs {
-    /// What the pod is to do, or a file saved by `aku plan -o`
-    #[arg(default_value = "start", value_name = "start|end|clean|FILE")]
+    /// What is to be reached, or a file saved by `aku plan -o`
+    #[arg(default_value = "start", value_name = "start|end|clean|reconcile|recover|forget|FILE")]
     pub what: OsString,
+    /// With forget: the pod that left for good
+    #[arg(value_name = "N")]
+    pub gone: Option<Ordinal>,
+    /// With clean: on every pod
+    #[arg(long)]
+    pub everywhere: bool,
+    /// With recover: the slave that is the source
+    #[arg(long, value_name = "N")]
+    pub from: Option<Ordinal>,
     /// Do not ask; covers nothing that deletes or loses rows
     #[arg(long)]
     pub yes: bool,
     /// Say yes to a class of loss by name, e.g. deletes-rows=altibase-sts/2; may be repeated
     #[arg(long, value_name = "CLASS=SCOPE", value_parser = Approve::parse)]
     pub approve: Vec<Approve>,
-    /// Stop in good order after this time, e.g. 90s
-    #[arg(long, value_name = "TIME", value_parser = time::parse)]
-    pub deadline: Option<Duration>,
+    #[command(flatten)]
+    pub run: RunArgs,
     /// Never ask; refuse instead
     #[arg(long)]
     pub no_input: bool,
@@ -254,6 +273,45 @@ pub struct ApplyArgs {
     pub sql: bool,
     #[command(flatten)]
     pub policy: PolicyArgs,
+}
+
+impl PlanArgs {
+    /// What is to be reached.
+    ///
+    /// # Errors
+    /// Something is missing, or would be ignored.
+    pub fn wish(&self) -> Result<Wish, String> {
+        let pods: Vec<Ordinal> = self.from.iter().filter_map(|f| if let From::Pod(p) = f { Some(*p) } else { None }).collect();
+        if pods.len() > 1 || self.from.len() - pods.len() > 1 {
+            return Err("--from is given more than once".to_owned());
+        }
+        let everywhere = self.everywhere.then_some(Everywhere);
+        goal_args::wish(self.what, Extras { gone: self.gone, from: pods.first().copied(), everywhere })
+    }
+
+    /// The capture to plan from.
+    #[must_use]
+    pub fn capture(&self) -> Option<&PathBuf> {
+        self.from.iter().find_map(|f| if let From::Capture(path) = f { Some(path) } else { None })
+    }
+}
+
+impl ApplyArgs {
+    /// What is to be reached; `None` for a saved plan.
+    ///
+    /// # Errors
+    /// Something is missing, or would be ignored.
+    pub fn wish(&self) -> Result<Option<Wish>, String> {
+        let everywhere = self.everywhere.then_some(Everywhere);
+        let extras = Extras { gone: self.gone, from: self.from, everywhere };
+        match self.what.to_str().and_then(|text| GoalWord::from_str(text, true).ok()) {
+            Some(word) => goal_args::wish(word, extras).map(Some),
+            None if extras.gone.is_some() || extras.from.is_some() || everywhere.is_some() => {
+                Err("a saved plan says everything itself".to_owned())
+            }
+            None => Ok(None),
+        }
+    }
 }
 
 /// One `--approve`.
@@ -313,6 +371,8 @@ pub enum Invocation {
     Diff(DiffArgs),
     /// `aku schema`
     Schema(SchemaArgs),
+    /// `aku runs`
+    Runs(RunsArgs),
     /// `aku explain`
     Explain(ExplainArgs),
     /// `aku validate`
@@ -323,8 +383,8 @@ pub enum Invocation {
     Lab(LabArgs),
     /// `aku demo`
     Demo(DemoArgs),
-    /// `aku -p`
-    Legacy(What),
+    /// `aku -p`, and the word that was typed when it is not the documented one.
+    Legacy(What, Option<String>),
 }
 
 /// Reads a command line.
@@ -332,33 +392,61 @@ pub enum Invocation {
 /// # Errors
 /// Also for `--help` and `--version`, as clap does: see `clap::Error::exit_code`.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Invocation, Common), clap::Error> {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let args = goal_args::spelt_out(args.into_iter().collect());
     if args.len() < 2 {
         return Err(clap::Error::new(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand));
     }
-    let matches = Cli::command().try_get_matches_from(args)?;
+    let matches = Cli::command().try_get_matches_from(short_verbose(args))?;
     let cli = Cli::from_arg_matches(&matches)?;
     let conflict = |text: String| Cli::command().error(ErrorKind::ArgumentConflict, text);
     let (name, invocation) = match (cli.command, cli.legacy.pod, cli.legacy.info) {
         (Some(_), Some(_), _) => return Err(conflict("-p/--pod cannot be used with a subcommand".to_owned())),
         (Some(_), None, true) => return Err(conflict("-i/--info cannot be used with a subcommand".to_owned())),
         (Some(command), None, false) => of_command(command, &cli.common),
-        (None, Some(what), _) => ("-p/--pod", Invocation::Legacy(what)),
+        (None, Some(what), _) => {
+            let typed = matches.get_raw("pod").and_then(|mut raw| Some(raw.next()?.to_string_lossy().to_lowercase()));
+            let documented = what.to_possible_value().is_none_or(|v| typed.as_deref() == Some(v.get_name()));
+            ("-p/--pod", Invocation::Legacy(what, typed.filter(|_| !documented)))
+        }
         (None, None, _) => {
             let (conf, show_secrets) = (cli.common.conf.clone(), cli.legacy.show_secrets);
             ("-i/--info", Invocation::Info(InfoArgs { conf, show_secrets }))
         }
     };
+    let wished = match &invocation {
+        Invocation::Plan(a) => a.wish().err(),
+        Invocation::Apply(a) => a.wish().err(),
+        _ => None,
+    };
+    if let Some(text) = wished {
+        return Err(conflict(text));
+    }
     if let Some(flag) = ignored(&matches, &invocation) {
         return Err(conflict(format!("--{flag} has no meaning with {name}")));
     }
     if cli.legacy.show_secrets && !cli.legacy.info {
         return Err(conflict("--show-secrets has no meaning without -i".to_owned()));
     }
-    if cli.common.log_format.is_some() && !cli.common.verbose {
+    if cli.common.log_format.is_some() && cli.common.verbose == 0 {
         return Err(conflict("--log-format has no meaning without --verbose".to_owned()));
     }
     Ok((invocation, cli.common))
+}
+
+/// `-v` is the documented version flag of the front door; after a subcommand it means what it means everywhere.
+fn short_verbose(args: Vec<OsString>) -> Vec<OsString> {
+    let known = Cli::command();
+    let is_command = |arg: &OsString| arg.to_str().is_some_and(|a| known.find_subcommand(a).is_some());
+    let Some(at) = args.iter().position(is_command) else { return args };
+    let verbose = |n| std::iter::repeat_n(OsString::from("--verbose"), n).collect::<Vec<_>>();
+    let mut all = args;
+    let rest = all.split_off(at + 1);
+    all.extend(rest.into_iter().flat_map(|arg| match arg.to_str() {
+        Some("-v") => verbose(1),
+        Some("-vv") => verbose(2),
+        _ => vec![arg],
+    }));
+    all
 }
 
 /// The whole help, for a command line that says nothing.
@@ -381,6 +469,7 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
         Command::Capture(a) => ("capture", Invocation::Capture(a)),
         Command::Diff(a) => ("diff", Invocation::Diff(a)),
         Command::Schema(a) => ("schema", Invocation::Schema(a)),
+        Command::Runs(a) => ("runs", Invocation::Runs(a)),
         Command::Explain(a) => ("explain", Invocation::Explain(a)),
         Command::Validate(a) => ("validate", Invocation::Validate(a)),
         Command::Info(a) => ("info", Invocation::Info(InfoArgs { conf: a.conf.or_else(|| common.conf.clone()), ..a })),
@@ -410,21 +499,24 @@ const ALL_PODS: [&str; 9] =
 /// The first global flag on the command line that the command does not look at.
 fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
     let seen: &[&str] = match invocation {
-        Invocation::Plan(PlanArgs { from: Some(_), .. }) => {
-            &["conf", "ordinal", "color", "width", "quiet", "verbose", "log_format"]
-        }
+        Invocation::Plan(a) if a.capture().is_some() => match a.wish() {
+            Ok(Wish::Given(_)) => &["conf", "color", "width", "quiet", "verbose", "log_format"],
+            Ok(Wish::Own(_)) | Err(_) => &["conf", "ordinal", "color", "width", "quiet", "verbose", "log_format"],
+        },
+        Invocation::Plan(a) if matches!(a.wish(), Ok(Wish::Given(_))) => &ALL_PODS,
+        Invocation::Apply(a) if matches!(a.wish(), Ok(Some(Wish::Given(_)))) => &ALL_PODS,
         Invocation::Plan(_) | Invocation::Apply(_) | Invocation::Capture(_) => &GLOBALS,
         Invocation::Status(_)
         | Invocation::Check(_)
         | Invocation::Verify(_)
         | Invocation::Drift(_)
         | Invocation::Diff(DiffArgs { live: true, .. }) => &ALL_PODS,
-        Invocation::Show(_) | Invocation::Diff(_) | Invocation::Review(_) => &["color", "width"],
+        Invocation::Show(_) | Invocation::Diff(_) | Invocation::Review(_) | Invocation::Runs(_) => &["color", "width"],
         Invocation::Explain(_) => &["width"],
         Invocation::Validate(_) => &["conf", "color", "verbose"],
         Invocation::Info(_) => &["conf", "color"],
         Invocation::Lab(_) | Invocation::Demo(_) | Invocation::Graph(_) | Invocation::Schema(_) => &[],
-        Invocation::Legacy(_) => {
+        Invocation::Legacy(..) => {
             &["conf", "endpoints", "odbc_driver", "ordinal", "connect_timeout", "verbose", "log_format"]
         }
     };

@@ -8,7 +8,7 @@ fn read(line: &str) -> Result<(Invocation, Common), clap::Error> {
 
 fn legacy(line: &str) -> Option<What> {
     match read(line) {
-        Ok((Invocation::Legacy(what), _)) => Some(what),
+        Ok((Invocation::Legacy(what, _), _)) => Some(what),
         _ => None,
     }
 }
@@ -91,6 +91,18 @@ fn flags_that_would_be_ignored_are_errors() {
         "plan --from x --connect-timeout 1s",
         "plan --against x --exit-code",
         "plan --against x --format json",
+        "plan forget",
+        "plan forget x",
+        "plan start 2",
+        "plan reconcile --from 2",
+        "plan start --from 2",
+        "plan recover --from 1 --from 2",
+        "plan start --everywhere",
+        "plan reconcile --ordinal 2",
+        "apply recover --ordinal 0",
+        "apply p.json --everywhere",
+        "apply p.json 2",
+        "-p reconcile",
         "--bogus",
         "bogus",
     ];
@@ -109,6 +121,16 @@ fn subcommands() {
         "plan --conf x --verbose --log-format json --connect-timeout 500ms",
         "apply",
         "apply end --yes --deadline 90s",
+        "plan reconcile",
+        "plan recover --from 2 -o x.json",
+        "plan recover --from 2 --from x.json",
+        "plan forget 3 --sql",
+        "plan clean --everywhere",
+        "apply forget 3 --yes --approve loses-unsent=altibase-sts/3",
+        "apply recover --from 1",
+        "forget 3",
+        "recover --from 1 --yes",
+        "reconcile",
         "apply p.json --yes --approve deletes-rows=altibase-sts/2 --approve member-down=altibase-sts/3",
         "show p.json --format json",
         "capture -o x.json --ordinal 2",

@@ -68,11 +68,12 @@ fn captured(common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>
     })
 }
 
-/// Whatever a start of any of the pods would have to count.
+/// Whatever any goal would have to count.
 fn questions(desired: &Desired, observed: &Observed) -> Vec<(Ordinal, Vec<Target>)> {
     let mut wanted: BTreeMap<Ordinal, BTreeSet<Target>> = BTreeMap::new();
-    for pod in desired.pods.keys() {
-        let goal = Desired { goal: Goal::Start(*pod), ..desired.clone() };
+    let starts = desired.pods.keys().map(|pod| Goal::Start(*pod));
+    for goal in starts.chain([Goal::Reconcile, Goal::Recover(None)]) {
+        let goal = Desired { goal, ..desired.clone() };
         for (on, targets) in plan::row_questions(&goal, observed) {
             wanted.entry(on).or_default().extend(targets);
         }

@@ -122,6 +122,8 @@ pub struct SchemaArgs {
 pub enum SchemaOf {
     /// Saved plans.
     Plan,
+    /// Lines of `--events` and of journals.
+    Event,
     /// Reports of `aku drift --format json`.
     Drift,
 }

@@ -12,12 +12,13 @@ use crate::{
 };
 
 /// Every class.
-pub const CLASSES: [ApprovalClass; 5] = [
+pub const CLASSES: [ApprovalClass; 6] = [
     ApprovalClass::DeletesRows,
     ApprovalClass::RemovesDefinition,
     ApprovalClass::MemberDown,
     ApprovalClass::EmptySource,
     ApprovalClass::LosesUnsent,
+    ApprovalClass::UnprovedSource,
 ];
 
 /// What was said on the command line.
@@ -194,6 +195,6 @@ mod tests {
             assert!(tried(&plan, &said(n), "").0.is_err(), "{n}");
         }
         assert!(tried(&plan, &said(plan.approvals.len()), "").0.is_ok());
-        assert_eq!(CLASSES.map(ApprovalClass::word).len(), 5);
+        assert_eq!(CLASSES.map(ApprovalClass::word).len(), 6);
     }
 }

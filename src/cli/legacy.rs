@@ -4,7 +4,10 @@
 //! It approves what a pod hook has always done by itself: emptying the pod's own targets before a copy, and removing
 //! the pod's own definitions at `clean`. Anything else that loses something needs a person and `aku apply`.
 
-use std::path::Path;
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
 use super::{
     args::{Approve, Common, What},
@@ -12,13 +15,16 @@ use super::{
     legacy_log::{About, Level, Log},
     legacy_phase::Phases,
     outcome,
+    run_args::{Door, RunArgs, RunOptions},
+    running::{Ended, Running},
     scene::{Scene, goal, refused},
     stream::Streams,
-    wiring::World,
+    wiring::{Job, World},
 };
 use crate::{
     apply::{Event, Outcome},
     exit::Exit,
+    journal::recorder::EventsTo,
     observe::{MarkerView, Observed},
     plan::{ApprovalClass, Code, Plan},
     render::{self, Colour, Trouble, op, words},
@@ -27,24 +33,57 @@ use crate::{
 /// Columns of messages inside log lines: wide, because a log line is long anyway.
 const WIDTH: usize = 160;
 
-/// Runs it.
-pub fn run(what: What, common: &Common, world: &dyn World, s: &mut Streams<'_>) -> Exit {
+/// Runs it. `typed` is the word that was typed when it is not the documented one.
+pub fn run(what: What, typed: Option<&str>, common: &Common, world: &dyn World, s: &mut Streams<'_>) -> Exit {
     let (option, function) = match what {
         What::Start => ("START", "akuRunStart"),
         What::End => ("END", "akuRunEnd"),
         What::Clean => ("CLEAN", "akuRunClean"),
     };
+    let options = RunOptions::new(&RunArgs::default(), world.env(), Door::Hook);
+    let mut nothing = io::sink();
+    let events_only = options.as_ref().is_ok_and(|o| o.events == Some(EventsTo::Stdout));
+    let out: &mut dyn Write = if events_only { &mut nothing } else { &mut *s.out };
+    let s = &mut Streams { out, err: &mut *s.err, input: &mut *s.input, terminal: s.terminal };
     let mut log = Log::new(world, function, s);
     log.bare(&format!("AKU started with {option} option."));
-    let exit = match goes(what, common, world, &mut log) {
-        Ok(exit) => exit,
+    let command = format!("aku -p {}", option.to_lowercase());
+    if let Some(typed) = typed {
+        log.write(Level::Warn, About::default(), &format!("-p {typed} means -p {}", option.to_lowercase()));
+    }
+    let running = options.and_then(|options| Running::begin(&command, options, FAILED, world));
+    let exit = match running {
+        Ok(running) => recorded(what, common, world, &mut log, running),
         Err(trouble) => {
             log.write(Level::Error, About::default(), &text(&trouble));
             trouble.exit
         }
     };
-    log.bare(if exit == Exit::Ok { "AKU run successfully." } else { "AKU failed to run." });
+    if exit == Exit::Ok {
+        log.bare("AKU run successfully.");
+    } else {
+        log.bare(FAILED.trim_end());
+    }
     log.finish(exit)
+}
+
+/// The documented last line of a run that did not reach its goal.
+const FAILED: &str = "AKU failed to run.\n";
+
+fn recorded(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_, '_>, mut running: Running) -> Exit {
+    if let Some(text) = running.no_journal() {
+        log.write(Level::Warn, About::default(), &text);
+    }
+    let ended = goes(what, common, world, log, &mut running).unwrap_or_else(|trouble| {
+        log.write(Level::Error, About::default(), &text(&trouble));
+        running.trouble(&trouble);
+        Ended::at_once(trouble.exit)
+    });
+    let (exit, wrong) = running.finish(&ended);
+    if let Some(text) = wrong {
+        log.write(Level::Error, About::default(), &text);
+    }
+    exit
 }
 
 /// The block of a trouble, after the documented words for it.
@@ -62,15 +101,24 @@ fn documented(code: &str) -> Option<&'static str> {
         .then_some("The MASTER server is detected to have failed. Check and perform a manual recovery.")
 }
 
-fn goes(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_, '_>) -> Result<Exit, Trouble> {
+fn goes(
+    what: What,
+    common: &Common,
+    world: &dyn World,
+    log: &mut Log<'_, '_, '_>,
+    running: &mut Running,
+) -> Result<Ended, Trouble> {
     let mut warnings = String::new();
     let scene = Scene::open(world, common, |pod| goal(what, pod), &mut |w| warnings.push_str(w));
     log.write(Level::Warn, About::default(), &warnings);
-    let scene = scene?;
+    let mut scene = scene?;
+    scene.run = Some(running.run().clone());
     log.info(if scene.who.pod.is_master() { "Start as MASTER Pod." } else { "Start as SLAVE Pod." });
     if what == What::Start {
         scene.check_address(world, &mut |text| log.info(&format!("Address check: {text}")))?;
     }
+    let again = format!("aku apply {}", scene.desired.goal.word());
+    let lock = running.lock(&scene, &again, &mut |text| log.write(Level::Warn, About::default(), text))?;
     let mut observed = scene.observe(world, &mut |retry| log.write(Level::Warn, About::default(), &retry.to_string()));
     if what == What::Start {
         may_start(&observed, &scene, scene.marker_path(world).as_deref(), log)?;
@@ -79,12 +127,16 @@ fn goes(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_, '_
     for note in &plan.notes {
         log.write(Level::Warn, About::default(), &format!("{} [{}]", note.text, note.code.word()));
     }
+    if let Some(text) = running.planned(&plan) {
+        log.write(Level::Warn, About::default(), &text);
+    }
     if plan.is_empty() {
         log.info("Nothing to do: everything is as it should be.");
-        return Ok(Exit::Ok);
+        return Ok(Ended::at_once(Exit::Ok));
     }
     approved(&plan, what, &scene)?;
-    Ok(carried_out(&plan, &observed, &scene, world, log))
+    let job = scene.job(world, &observed, running, lock);
+    Ok(carried_out(&plan, &job, &scene, log, running))
 }
 
 /// The documented conditions of a start: not started before in this life of the server, and closed to users.
@@ -159,11 +211,12 @@ fn approved(plan: &Plan, what: What, scene: &Scene) -> Result<(), Trouble> {
         .next(format!("aku apply {} --ordinal {} --yes {flags}", plan.goal.word(), scene.who.pod)))
 }
 
-fn carried_out(plan: &Plan, observed: &Observed, scene: &Scene, world: &dyn World, log: &mut Log<'_, '_, '_>) -> Exit {
-    let job = scene.job(world, observed, None);
+fn carried_out(plan: &Plan, job: &Job, scene: &Scene, log: &mut Log<'_, '_, '_>, running: &mut Running) -> Ended {
+    running.acts();
     let mut phases = Phases::new(plan);
     let mut signals = Vec::new();
-    let report = scene.cluster.apply(plan, &job, &mut |event| {
+    let report = scene.cluster.apply(plan, job, &mut |event| {
+        running.event(plan, event);
         if let Event::Signal { name } = event {
             signals.push(*name);
         }
@@ -176,12 +229,15 @@ fn carried_out(plan: &Plan, observed: &Observed, scene: &Scene, world: &dyn Worl
         }
     });
     let exit = outcome::exit(plan, &report, &signals);
+    let again = format!("aku -p {}", plan.goal.word());
     if exit != Exit::Ok {
-        let again = format!("aku -p {}", plan.goal.word());
         let block = render::report(plan, &report, &again, exit, WIDTH).text(Colour::Plain);
         log.write(Level::Error, About::default(), &block);
     }
-    exit
+    if let Some(text) = running.no_journal() {
+        log.write(Level::Warn, About::default(), &text);
+    }
+    Ended { exit, report: Some(report), resume: (exit != Exit::Ok).then_some(again) }
 }
 
 /// One log line for what a person watching `kubectl logs` wants to see of an event.

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::{
-    args::{Common, What},
-    plan::{Made, talk},
-    scene::{goal, read_conf, refused},
+    args::Common,
+    goal_args::Wish,
+    plan::{Made, placed, talk},
+    scene::{read_conf, refused},
     show::fault_code,
     stream::{Look, Streams},
     wiring::World,
@@ -34,13 +35,13 @@ pub(super) enum Nothing {
 /// Plans from a capture.
 pub(super) fn made(
     path: &Path,
-    what: What,
+    wish: Wish,
     common: &Common,
     world: &dyn World,
     look: &Look,
     s: &mut Streams<'_>,
 ) -> Result<Made, Nothing> {
-    let (capture, desired) = opened(path, what, common, world, look, s).map_err(|t| Nothing::Trouble(Box::new(t)))?;
+    let (capture, desired) = opened(path, wish, common, world, look, s).map_err(|t| Nothing::Trouble(Box::new(t)))?;
     let pod = desired.goal.pod();
     let observed = capture.observed_for(pod);
     match plan::make(&desired, &observed) {
@@ -64,7 +65,7 @@ pub(super) fn made(
 
 fn opened(
     path: &Path,
-    what: What,
+    wish: Wish,
     common: &Common,
     world: &dyn World,
     look: &Look,
@@ -84,7 +85,7 @@ fn opened(
             .fact("now", digest)
             .next("--conf FILE    (the aku.conf that it was made with)"));
     }
-    let pod = common.ordinal.unwrap_or(capture.pod);
+    let pod = placed(wish, common).ordinal.unwrap_or(capture.pod);
     let address = |p: Ordinal| capture.addresses.get(&p).cloned();
     // Equal digests mean equal pods, so every address is there unless somebody made the file by hand.
     let missing = conf.server_count.ordinals().find(|p| address(*p).is_none());
@@ -92,6 +93,6 @@ fn opened(
         return Err(Trouble::new(Exit::BadData, "capture", format!("the capture has no address of pod {p}")));
     }
     let nowhere = || ReplicationAddress { host: String::new(), port: 0 };
-    let desired = Desired::new(&conf, goal(what, pod), |p| address(p).unwrap_or_else(nowhere));
+    let desired = Desired::new(&conf, wish.goal(pod), |p| address(p).unwrap_or_else(nowhere));
     Ok((capture, desired))
 }

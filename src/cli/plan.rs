@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use super::{
     args::{Common, Format, PlanArgs},
     diff,
+    goal_args::Wish,
     offline::{self, Nothing},
     policy,
-    scene::{Scene, goal, refused},
+    scene::{Scene, refused},
     stream::{Look, Streams, Talk, answer, fail, shown, tell},
     typed,
     wiring::World,
@@ -25,6 +26,7 @@ use crate::{
         saved::{Origin, Saved},
     },
     render::{self, Head, Layout, Sql, Trouble},
+    topology::Ordinal,
 };
 
 /// Runs it.
@@ -41,9 +43,9 @@ fn planned(
     look: &Look,
     s: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
-    let made = match &args.from {
+    let made = match args.capture() {
         None => live(args, common, world, look, s)?,
-        Some(path) => match offline::made(path, args.what, common, world, look, s) {
+        Some(path) => match offline::made(path, wish(args), common, world, look, s) {
             Ok(made) => made,
             Err(Nothing::Trouble(trouble)) => return Err(fail(s, look, &trouble)),
             Err(Nothing::Refused(both)) => return Err(no_plan(args, &both.0, &both.1, look, s)?),
@@ -148,9 +150,23 @@ fn no_plan(
 
 fn open(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<Scene, Exit> {
     let mut warnings = String::new();
-    let scene = Scene::open(world, common, |pod| goal(args.what, pod), &mut |w| warnings.push_str(w));
+    let wish = wish(args);
+    let common = placed(wish, common);
+    let scene = Scene::open(world, &common, |pod| wish.goal(pod), &mut |w| warnings.push_str(w));
     talk(look, s, warnings.trim_end());
     scene.map_err(|trouble| fail(s, look, &trouble))
+}
+
+fn wish(args: &PlanArgs) -> Wish {
+    args.wish().expect("the command line was checked when it was read")
+}
+
+/// A scene needs a pod to be about; where the goal is about all pods, pod 0 stands for the cluster.
+pub(super) fn placed(wish: Wish, common: &Common) -> Common {
+    match wish {
+        Wish::Own(_) => common.clone(),
+        Wish::Given(_) => Common { ordinal: Some(Ordinal::MASTER), ..common.clone() },
+    }
 }
 
 /// Tells something that is no error.
@@ -175,7 +191,7 @@ fn store(saved: &Saved, path: &Path, look: &Look, s: &mut Streams<'_>) -> Result
 
 /// The command that applies a plan made by these flags.
 pub(super) fn apply_command(plan: &Plan, common: &Common) -> String {
-    format!("aku apply {}{}", plan.goal.word(), typed::flags(common))
+    format!("aku apply {}", typed::goal(plan.goal, common))
 }
 
 fn refusal_json(refusal: &Refusal, exit: Exit) -> String {

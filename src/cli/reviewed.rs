@@ -9,7 +9,7 @@ use super::{
     args::Common,
     scene::Scene,
     stale,
-    typed::{flags, shell},
+    typed::{goal, shell},
 };
 use crate::{
     exit::Exit,
@@ -31,7 +31,7 @@ pub(super) fn old(text: impl Into<String>, saved: &Saved, path: &Path, common: &
     Trouble::new(Exit::Stale, "stale", text)
         .fact("plan", format!("{}, made {}{made}", saved.plan_id, saved.created_at))
         .fact("changed", "nothing")
-        .next(format!("aku plan {}{} -o {}", saved.plan.goal.word(), flags(common), shell(path)))
+        .next(format!("aku plan {} -o {}", goal(saved.plan.goal, common), shell(path)))
 }
 
 /// What can be said before any pod is asked.
@@ -84,7 +84,7 @@ pub(super) fn same_facts(
         return Err(Trouble::new(Exit::BadData, "plan-release", text)
             .fact("file", path.display().to_string())
             .fact("changed", "nothing")
-            .next(format!("aku plan {}{} -o {}", saved.plan.goal.word(), flags(common), shell(path))));
+            .next(format!("aku plan {} -o {}", goal(saved.plan.goal, common), shell(path))));
     }
     let changes = saved.facts.changes(&now, &BTreeSet::new());
     if changes.matter.is_empty() { Ok(()) } else { Err(changed(saved, &changes, path, common)) }

@@ -7,7 +7,7 @@ use clap::error::ErrorKind;
 use super::{
     apply,
     args::{self, Common, Invocation, LogFormat},
-    capture, check, demo, diff, drift, explain, info, lab, legacy, plan, review, schema, show, status,
+    capture, check, demo, diff, drift, explain, info, lab, legacy, plan, review, runs, schema, show, status,
     stream::{Look, Streams, answer, tell},
     validate, verify,
     wiring::World,
@@ -40,6 +40,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
         Invocation::Capture(a) => capture::run(&a, &common, world, &look, s),
         Invocation::Diff(a) => diff::run(&a, &common, world, &look, s),
         Invocation::Schema(a) => schema::run(&a, s),
+        Invocation::Runs(a) => runs::run(&a, world, &look, s),
         Invocation::Explain(a) => explain::run(&a, &look, s),
         Invocation::Validate(a) => validate::run(&a, &env, s.out, s.err),
         Invocation::Info(a) => info::run(&a, &env, s.out, s.err),
@@ -51,7 +52,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
                 Exit::Internal
             }
         },
-        Invocation::Legacy(what) => legacy::run(what, &common, world, s),
+        Invocation::Legacy(what, typed) => legacy::run(what, typed.as_deref(), &common, world, s),
     }
 }
 
@@ -73,11 +74,12 @@ fn not_a_command(e: &clap::Error, s: &mut Streams<'_>) -> Exit {
 
 /// The log of what is done, only when asked for. A second call in one process keeps the first log.
 fn log_to_stderr(common: &Common) {
-    if !common.verbose {
-        return;
-    }
-    let log =
-        tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::DEBUG).with_ansi(false);
+    let level = match common.verbose {
+        0 => return,
+        1 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).with_ansi(false);
     let _ = match common.log_format {
         Some(LogFormat::Json) => log.json().try_init(),
         Some(LogFormat::Text) | None => log.try_init(),

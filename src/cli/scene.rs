@@ -3,13 +3,14 @@
 //! Sends nothing but SELECTs. Repeats a look at a pod whose only SYSDBA slot is taken, because that usually passes
 //! (`aku-behaviour.md` B.0); everything else is taken as seen.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     args::{Common, What},
     confpath,
     env::read_small,
     marker,
+    running::Running,
     who::{self, Who, who},
     wiring::{Cluster, Job, Way, World},
 };
@@ -21,9 +22,11 @@ use crate::{
     },
     desired::{Desired, Goal, ReplicationAddress},
     exit::Exit,
+    lock::Held,
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
     plan::{self, Plan, saved},
     render::Trouble,
+    run_id::RunId,
     topology::{Ordinal, Target},
 };
 
@@ -43,6 +46,8 @@ pub struct Scene {
     /// The pods.
     pub cluster: Box<dyn Cluster>,
     connect_timeout: Duration,
+    /// The run that changes something, if it is one.
+    pub run: Option<RunId>,
 }
 
 /// Reads a configuration. What is only odd about it goes to `warn`.
@@ -107,12 +112,12 @@ impl Scene {
         let desired = Desired::new(&conf, what(who.pod), address);
         refuse_surplus(&desired)?;
         let (password, _) = password::resolve(|name| env.var(name).map(Into::into), read_small, &conf)
-            .map_err(|e| Trouble::new(Exit::BadData, "password", e.to_string()))?;
+            .map_err(|e| Trouble::new(password_exit(&e), "password", e.to_string()))?;
         let pods = desired.pods.keys().copied().collect();
         let way = Way { endpoints, pods, driver: common.odbc_driver.clone(), password };
         let cluster = world.cluster(way)?;
         let digest = saved::conf_digest(&conf);
-        Ok(Self { conf, digest, who, desired, cluster, connect_timeout: common.connect_timeout })
+        Ok(Self { conf, digest, who, desired, cluster, connect_timeout: common.connect_timeout, run: None })
     }
 
     /// How sessions are opened.
@@ -124,11 +129,12 @@ impl Scene {
             query_timeout: (!self.conf.query_timeout.is_zero()).then_some(self.conf.query_timeout),
             silence_timeout: None,
             app_info: format!(
-                "aku {} {} pod {} pid {}",
+                "aku {} {} pod {} pid {}{}",
                 env!("CARGO_PKG_VERSION"),
                 self.desired.goal.word(),
                 self.who.pod,
-                std::process::id()
+                std::process::id(),
+                self.run.as_ref().map(|run| format!(" run {run}")).unwrap_or_default()
             ),
         }
     }
@@ -207,7 +213,7 @@ impl Scene {
 
     /// How a plan made from `observed` is carried out.
     #[must_use]
-    pub fn job(&self, world: &dyn World, observed: &Observed, deadline: Option<Duration>) -> Job {
+    pub fn job(&self, world: &dyn World, observed: &Observed, running: &Running, lock: Arc<Held>) -> Job {
         let started_at = observed.pod(self.who.pod).and_then(|p| p.server.started_at_s);
         let text = marker::text(std::process::id(), started_at, &self.digest);
         Job {
@@ -215,7 +221,12 @@ impl Scene {
             query_timeout: self.conf.query_timeout,
             retry_count: self.conf.query_retry_count,
             retry_delay: self.conf.query_retry_delay,
-            deadline,
+            deadline: running.left(),
+            grace: running.grace(),
+            progress: None,
+            lock,
+            witness: Some(running.recorder()),
+            stop: running.stop(),
             marker: self.marker_path(world).map(|path| (path, text)),
         }
     }
@@ -299,9 +310,22 @@ fn busy(observed: &Observed) -> Vec<Ordinal> {
     observed.pods.iter().filter(|(_, view)| is_busy(view)).map(|(pod, _)| *pod).collect()
 }
 
+fn password_exit(e: &password::PasswordError) -> Exit {
+    use password::PasswordError as E;
+    match e {
+        E::Unreadable { .. } => Exit::NoInput,
+        E::EmptyFile { .. } | E::Unusable { .. } | E::Missing => Exit::BadData,
+    }
+}
+
 /// A pod beyond the configured count is told so before anything is opened (`aku-behaviour.md` F 30).
 fn refuse_surplus(desired: &Desired) -> Result<(), Trouble> {
-    if desired.pods.contains_key(&desired.goal.pod()) {
+    let surplus = match desired.goal {
+        Goal::Start(pod) | Goal::End(pod) | Goal::Clean(pod) => !desired.pods.contains_key(&pod),
+        // A pod that left may be one that aku.conf no longer has.
+        Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) => false,
+    };
+    if !surplus {
         return Ok(());
     }
     let nothing = Observed { pods: std::collections::BTreeMap::new(), marker: MarkerView::Elsewhere };

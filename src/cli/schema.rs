@@ -4,13 +4,14 @@ use super::{
     file_args::{SchemaArgs, SchemaOf},
     stream::{Streams, answer},
 };
-use crate::{drift, exit::Exit, plan::schema};
+use crate::{drift, events, exit::Exit, plan::schema};
 
 /// Runs it.
 pub fn run(args: &SchemaArgs, s: &mut Streams<'_>) -> Exit {
     let text = match args.of {
         SchemaOf::Plan => schema::text(),
         SchemaOf::Drift => drift::document::schema(),
+        SchemaOf::Event => events::schema::text(),
     };
     match answer(s, &text) {
         Ok(()) => Exit::Ok,

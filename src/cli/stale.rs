@@ -53,7 +53,7 @@ pub fn differences(then: &Plan, now: &Plan) -> Vec<Difference> {
 
 /// What a plan does, one line each, without numbers that a longer plan would shift.
 fn footprint(plan: &Plan) -> Vec<String> {
-    let mut lines = vec![format!("{} pod {} of {}", plan.goal.word(), plan.goal.pod(), plan.statefulset)];
+    let mut lines = vec![format!("{} of {}", plan.goal.title(), plan.statefulset)];
     match &plan.decision {
         Decision::None { .. } => lines.push("no rows move".to_owned()),
         Decision::CatchUp { .. } => lines.push("catch-up".to_owned()),

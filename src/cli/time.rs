@@ -18,6 +18,11 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     if time.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(time) }
 }
 
+/// As [`parse`], and `0` for none at all.
+pub fn parse_or_nothing(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(Duration::ZERO) } else { parse(text) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

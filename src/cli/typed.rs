@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::args::Common;
+use crate::desired::Goal;
 
 /// The flags of `common` that say which cluster and which pod, each with a blank before it.
 pub(super) fn flags(common: &Common) -> String {
@@ -17,6 +18,17 @@ pub(super) fn flags(common: &Common) -> String {
         path("--endpoints", &common.endpoints),
         path("--odbc-driver", &common.odbc_driver)
     )
+}
+
+/// A goal with those flags; what is about all pods has no pod of its own.
+pub(super) fn goal(goal: Goal, common: &Common) -> String {
+    let common = match goal {
+        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) => common.clone(),
+        Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) => {
+            Common { ordinal: None, ..common.clone() }
+        }
+    };
+    format!("{}{}", goal.arguments(), flags(&common))
 }
 
 /// A path as a shell reads it.

@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::{
@@ -31,8 +31,8 @@ pub struct ValidateArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     pub conf: Option<PathBuf>,
     /// Show every property with its origin, and the objects of every pod
-    #[arg(short, long)]
-    pub verbose: bool,
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -166,7 +166,7 @@ fn human(v: &Verdict, args: &ValidateArgs, env: &Env, out: &mut dyn Write, err: 
         let budget = conf::end_budget(config);
         let _ = writeln!(text, "  an end needs terminationGracePeriodSeconds of at least {}", budget.total());
         let _ = writeln!(text, "    {budget}");
-        if args.verbose {
+        if args.verbose > 0 {
             text.push('\n');
             text.push_str(&details(v, config));
         }
@@ -238,7 +238,7 @@ fn json_of(v: &Verdict, args: &ValidateArgs) -> Value {
             "termination_grace_period_seconds": b.total(),
             "fence": b.fence, "flush": b.flush, "stop_and_reset": b.stop_reset, "server_stop": b.server_stop,
         });
-        if args.verbose {
+        if args.verbose > 0 {
             doc["properties"] = Property::ALL
                 .into_iter()
                 .map(|p| {

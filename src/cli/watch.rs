@@ -1,7 +1,7 @@
 //! Shows a run while it goes on: lines in a log, bars on a terminal. Remembers the signals, because they decide the
 //! exit code. Never stops a run.
 
-use std::{collections::BTreeMap, io::Write};
+use std::{collections::BTreeMap, io::Write, time::Duration};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
@@ -22,6 +22,9 @@ pub enum Show<'a> {
     /// One line for each running action, one for all.
     Bars(Bars),
 }
+
+/// Longest silence of a bar.
+pub const BAR_PACE: Duration = Duration::from_secs(1);
 
 /// Bars on standard error.
 pub struct Bars {
@@ -51,8 +54,13 @@ impl Bars {
                 );
                 self.running.insert(*id, bar);
             }
-            Event::Progress { id, .. } => {
+            Event::Progress { id, rows, .. } => {
                 if let (Some(bar), Some(line)) = (self.running.get(id), line) {
+                    if let Some((done, Some(all))) = rows {
+                        bar.set_length(*all);
+                        bar.set_position(*done);
+                        bar.set_style(style("[{bar:20}] {msg}").progress_chars("=>."));
+                    }
                     bar.set_message(line);
                     bar.tick();
                 }

@@ -2,21 +2,33 @@
 //!
 //! Decides nothing. Tests bring their own world; the real one reads the process, opens sessions and runs the engine.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    hash::{BuildHasher as _, RandomState},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use secrecy::SecretString;
 
 use super::env::Env;
 use crate::{
-    apply::{self, Clock as _, Context, Event, Limits, Marker, Report, StopFlag, SystemClock, signals},
+    apply::{
+        self, Clock as _, Context, Event, Limits, Marker, Report, StopFlag, SystemClock, Witness,
+        signals::{self, LastWords, Listening},
+    },
     db::{
         self, ConnectError, Connector, Login, Session,
         endpoints::Endpoint,
+        lending::Lending,
         odbc::{self, OdbcConnector},
     },
     desired::Desired,
     exit::Exit,
+    lock::{self, Held, Waiting, Wanted},
     observe::{self, Gathering, Observed},
     plan::Plan,
     render::Trouble,
@@ -35,6 +47,8 @@ pub trait World {
     fn zone(&self) -> TimeZone;
     /// Waits.
     fn sleep(&self, time: Duration);
+    /// Begins to listen to signals.
+    fn listen(&self, last: LastWords) -> Listening;
     /// The way to the pods.
     ///
     /// # Errors
@@ -70,12 +84,17 @@ pub trait Cluster {
     /// # Errors
     /// Why there is none.
     fn connect(&self, pod: Ordinal, login: &Login) -> Result<Box<dyn Session>, ConnectError>;
+    /// Takes the lock of a run. From then on the session that is kept for it serves everything else.
+    ///
+    /// # Errors
+    /// Another run has it.
+    fn lock(&self, wanted: &Wanted, tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Waiting>;
     /// Carries out a plan.
     fn apply(&self, plan: &Plan, job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report;
 }
 
 /// How a plan is carried out.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Job {
     /// How sessions are opened.
     pub login: Login,
@@ -85,8 +104,18 @@ pub struct Job {
     pub retry_count: u32,
     /// AKU_QUERY_RETRY_DELAY_MSEC
     pub retry_delay: Duration,
-    /// `--deadline`
+    /// What is left of `--deadline`.
     pub deadline: Option<Duration>,
+    /// `--grace`
+    pub grace: Duration,
+    /// Longest silence of an action that goes on; `None` leaves it to the engine.
+    pub progress: Option<Duration>,
+    /// The lock.
+    pub lock: Arc<Held>,
+    /// Who is told of statements before they are sent.
+    pub witness: Option<Arc<dyn Witness>>,
+    /// What signals raise.
+    pub stop: StopFlag,
     /// Where the start marker is and what is written to it; `None` when it is none of this run's business.
     pub marker: Option<(PathBuf, String)>,
 }
@@ -125,6 +154,13 @@ impl World for Real {
         std::thread::sleep(time);
     }
 
+    fn listen(&self, last: LastWords) -> Listening {
+        signals::listen(last).unwrap_or_else(|e| {
+            tracing::warn!("signals end this run at once, not in good order: {e}");
+            Listening::deaf()
+        })
+    }
+
     fn cluster(&self, way: Way) -> Result<Box<dyn Cluster>, Trouble> {
         let password = way.password.clone();
         let driver = way.driver;
@@ -140,7 +176,7 @@ impl World for Real {
             let pods = pods.into_iter().map(|(pod, e)| (pod, address(e))).collect();
             Ok::<Box<dyn Connector>, Trouble>(Box::new(OdbcConnector::new(setup, pods, password)))
         })?;
-        Ok(Box::new(Pods { connector: Arc::from(connector) }))
+        Ok(Box::new(Pods { connector: Arc::new(Lending::new(Arc::from(connector))) }))
     }
 }
 
@@ -154,7 +190,7 @@ fn no_driver(e: &dyn std::error::Error, pods: &BTreeMap<Ordinal, Endpoint>) -> T
 
 /// Pods behind a connector.
 struct Pods {
-    connector: Arc<dyn Connector>,
+    connector: Arc<Lending>,
 }
 
 impl Cluster for Pods {
@@ -174,22 +210,26 @@ impl Cluster for Pods {
         db::connect_sys(&*self.connector, pod, login).map(|(session, _)| session)
     }
 
+    fn lock(&self, wanted: &Wanted, tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Waiting> {
+        lock::acquire(&self.connector, wanted, tell)
+    }
+
     fn apply(&self, plan: &Plan, job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report {
         let clock = SystemClock;
+        let connector: Arc<Lending> = Arc::clone(&self.connector);
+        let limits = Limits::for_query_timeout(job.query_timeout);
+        let seed = RandomState::new().hash_one(std::process::id());
         let context = Context {
-            connector: Arc::clone(&self.connector),
+            connector,
             login: job.login.clone(),
-            retry: apply::Retry { count: job.retry_count, delay: job.retry_delay },
+            retry: apply::Retry { count: job.retry_count, delay: job.retry_delay, seed },
             deadline: job.deadline.map(|d| clock.now() + d),
             marker: job.marker.clone().map(|(path, text)| Marker { path, text }),
+            lock: Some(Arc::clone(&job.lock)),
+            witness: job.witness.clone(),
             clock: Arc::new(clock),
-            limits: Limits::for_query_timeout(job.query_timeout),
+            limits: Limits { grace: job.grace, progress: job.progress.unwrap_or(limits.progress), ..limits },
         };
-        let stop = StopFlag::new();
-        let listening = signals::install(&stop);
-        if let Err(e) = &listening {
-            tracing::warn!("signals end this run at once, not in good order: {e}");
-        }
-        apply::run(plan, &context, &stop, on_event)
+        apply::run(plan, &context, &job.stop, on_event)
     }
 }

@@ -5,10 +5,12 @@
 
 pub mod client;
 mod connector;
+mod each;
 pub mod endpoints;
 pub mod error;
 pub mod facts;
 pub mod lab;
+pub mod lending;
 pub mod odbc;
 pub mod page;
 pub mod rows;
@@ -18,6 +20,7 @@ pub mod wire;
 use std::{sync::Arc, time::Duration};
 
 pub use connector::connector;
+pub use each::each_pod;
 pub use error::{ConnectError, ConnectFailure, DbError};
 pub use rows::{Row, Rows, Value};
 use sql::{ChangeSql, ReadSql};

@@ -55,6 +55,11 @@ pub enum ReadSql {
     CharacterSets,
     /// Number of this session.
     SessionId,
+    /// USER_LOCK_REQUEST: 0 got it, 4 had it already, 1 somebody else has it (`measured.md` 4). Belongs to the session
+    /// and changes no data.
+    LockRequest(i64),
+    /// Sessions whose CLIENT_APP_INFO begins with this: ID, TASK_STATE, LOGIN_TIME, CLIENT_APP_INFO, COMM_NAME.
+    SessionsOf(&'static str),
     /// Ids of open transactions that wrote: ID.
     OpenWriters,
     /// Row counts, one row per target in order: N (index from 0), ROWS_NOW.
@@ -84,6 +89,40 @@ pub enum ChangeSql {
     },
     /// DROP REPLICATION
     DropReplication(ReplicationName),
+    /// ADD TABLE: one more item.
+    AddTable {
+        /// Object name.
+        name: ReplicationName,
+        /// The same name on both sides.
+        target: Target,
+    },
+    /// DROP TABLE: one item less; no row is touched.
+    DropTable {
+        /// Object name.
+        name: ReplicationName,
+        /// Here.
+        target: Target,
+        /// There.
+        remote: Target,
+    },
+    /// ADD HOST
+    AddHost {
+        /// Object name.
+        name: ReplicationName,
+        /// Replication host of the peer.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// DROP HOST
+    DropHost {
+        /// Object name.
+        name: ReplicationName,
+        /// Replication host that goes.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
     /// START: resumes from XSN, or from now when it is -1.
     Start(ReplicationName),
     /// START RETRY: fixes XSN without needing the peer.
@@ -107,6 +146,15 @@ pub enum ChangeSql {
         name: ReplicationName,
         /// Threads, 1..=100.
         parallel: u8,
+    },
+    /// SYNC PARALLEL n TABLE ...: copies only these items and keeps XSN.
+    SyncTables {
+        /// Object name.
+        name: ReplicationName,
+        /// Threads, 1..=100.
+        parallel: u8,
+        /// Items of the object.
+        targets: Vec<Target>,
     },
     /// TRUNCATE of a table or of one partition.
     Truncate(Target),
@@ -282,6 +330,13 @@ impl fmt::Display for ReadSql {
                 "SELECT NLS_CHARACTERSET, NLS_NCHAR_CHARACTERSET FROM V$NLS_PARAMETERS WHERE SESSION_ID = SESSION_ID()",
             ),
             Self::SessionId => f.write_str("SELECT SESSION_ID() FROM DUAL"),
+            Self::LockRequest(id) => write!(f, "SELECT USER_LOCK_REQUEST({id}) FROM DUAL"),
+            Self::SessionsOf(app) => write!(
+                f,
+                "SELECT ID, TASK_STATE, LOGIN_TIME, CLIENT_APP_INFO, COMM_NAME FROM V$SESSION \
+                 WHERE CLIENT_APP_INFO LIKE {} ORDER BY LOGIN_TIME, ID",
+                literal(&format!("{app}%"))
+            ),
             Self::OpenWriters => f.write_str("SELECT ID FROM V$TRANSACTION WHERE UPDATE_STATUS = 1"),
             Self::CountRows(targets) => {
                 let parts: Vec<_> = targets.iter().enumerate().map(|(i, t)| count(i, t)).collect();
@@ -310,6 +365,18 @@ impl fmt::Display for ChangeSql {
                 f.write_str(&items.join(", "))
             }
             Self::DropReplication(name) => write!(f, "DROP REPLICATION {name}"),
+            Self::AddTable { name, target } => {
+                write!(f, "ALTER REPLICATION {name} ADD TABLE FROM {target} TO {target}")
+            }
+            Self::DropTable { name, target, remote } => {
+                write!(f, "ALTER REPLICATION {name} DROP TABLE FROM {target} TO {remote}")
+            }
+            Self::AddHost { name, host, port } => {
+                write!(f, "ALTER REPLICATION {name} ADD HOST {}, {port}", literal(host))
+            }
+            Self::DropHost { name, host, port } => {
+                write!(f, "ALTER REPLICATION {name} DROP HOST {}, {port}", literal(host))
+            }
             Self::Start(name) => write!(f, "ALTER REPLICATION {name} START"),
             Self::StartRetry(name) => write!(f, "ALTER REPLICATION {name} START RETRY"),
             Self::Stop(name) => write!(f, "ALTER REPLICATION {name} STOP"),
@@ -322,6 +389,10 @@ impl fmt::Display for ChangeSql {
                 write!(f, "ALTER REPLICATION {name} FLUSH{all} WAIT {wait_s}")
             }
             Self::Sync { name, parallel } => write!(f, "ALTER REPLICATION {name} SYNC PARALLEL {parallel}"),
+            Self::SyncTables { name, parallel, targets } => {
+                let tables: Vec<_> = targets.iter().map(ToString::to_string).collect();
+                write!(f, "ALTER REPLICATION {name} SYNC PARALLEL {parallel} TABLE {}", tables.join(", "))
+            }
             Self::Truncate(target) => match &target.partition {
                 None => write!(f, "TRUNCATE TABLE {}", target.table_sql()),
                 Some(p) => write!(f, "ALTER TABLE {} TRUNCATE PARTITION {p}", target.table_sql()),

@@ -2,8 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    sync::mpsc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -14,8 +12,8 @@ use super::{
 };
 use crate::{
     db::{
-        self, ConnectError, Connector, DbError, Login, Privilege, Rows, Session, Value, error::native, facts::Facts,
-        sql::ReadSql,
+        self, ConnectError, Connector, DbError, Login, Privilege, Rows, Session, Value, each_pod, error::native,
+        facts::Facts, sql::ReadSql,
     },
     desired::Desired,
     topology::{Identifier, Ordinal, Target},
@@ -134,21 +132,6 @@ fn numbers(session: &mut dyn Session, targets: &[Target], sql: &ReadSql) -> Resu
         sqlstate: "HY000".to_owned(),
         native: 0,
         message: "a count came back without a number".to_owned(),
-    })
-}
-
-fn each_pod<T: Send>(pods: impl Iterator<Item = Ordinal>, ask: impl Fn(Ordinal) -> T + Sync) -> BTreeMap<Ordinal, T> {
-    let (send, receive) = mpsc::channel();
-    thread::scope(|scope| {
-        for pod in pods {
-            let (send, ask) = (send.clone(), &ask);
-            scope.spawn(move || {
-                // The receiver lives until the scope ends, so this cannot fail.
-                let _ = send.send((pod, ask(pod)));
-            });
-        }
-        drop(send);
-        receive.iter().collect()
     })
 }
 

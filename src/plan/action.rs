@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::reason::Reason;
 use crate::{
     db::sql::{ChangeSql, FlushUntil},
+    desired::ReplicationAddress,
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -114,6 +115,39 @@ pub enum Op {
         /// The other pod.
         peer: Ordinal,
     },
+    /// ADD TABLE. Done already when it is an item; needs both sides stopped (ERR-610FE, ERR-6109F).
+    AddTable {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+        /// Table or partition.
+        target: Target,
+    },
+    /// DROP TABLE: the table is no longer replicated through this object; its rows stay.
+    DropTable {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+        /// Table or partition here.
+        target: Target,
+        /// What it is called there.
+        remote: Target,
+    },
+    /// ADD HOST of the right address, then DROP HOST of every other one; there is no "change host".
+    ChangeHost {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+        /// Its replication host.
+        host: String,
+        /// Its replication port.
+        port: u16,
+        /// Addresses that go.
+        old: Vec<ReplicationAddress>,
+    },
     /// START. Done already when a sender exists.
     Start {
         /// Object.
@@ -204,6 +238,19 @@ pub enum Op {
         /// Rows to copy, where they were counted.
         rows: Option<u64>,
     },
+    /// SYNC PARALLEL n TABLE ...: only these items are copied; the position of the object is kept for the others.
+    SyncTables {
+        /// Object.
+        name: ReplicationName,
+        /// The pod that gets the rows.
+        peer: Ordinal,
+        /// Threads.
+        parallel: u8,
+        /// Tables and partitions.
+        targets: Vec<Target>,
+        /// Rows to copy, where they were counted.
+        rows: Option<u64>,
+    },
     /// The copy is complete: FLUSH source to joiner, count the source, the joiner, the source again; the joiner lies
     /// between (DESIGN D16). Sent to the joiner and to the source.
     CheckContents {
@@ -261,7 +308,7 @@ impl From<Until> for FlushUntil {
 pub enum Effect {
     /// Only looks, or waits.
     Observe,
-    /// CREATE REPLICATION
+    /// CREATE REPLICATION, ADD and DROP TABLE, ADD and DROP HOST
     Define,
     /// START, STOP, pin, FLUSH
     Run,
@@ -284,13 +331,16 @@ impl Op {
     #[must_use]
     pub fn effect(&self) -> Effect {
         match self {
-            Self::CreateReplication { .. } => Effect::Define,
+            Self::CreateReplication { .. }
+            | Self::AddTable { .. }
+            | Self::DropTable { .. }
+            | Self::ChangeHost { .. } => Effect::Define,
             Self::DropReplication { .. } => Effect::RemovesDefinition,
             Self::Start { .. } | Self::Pin { .. } | Self::Stop { .. } | Self::Flush { .. } => Effect::Run,
             Self::Reset { .. } | Self::Unpin { .. } => Effect::ForgetsPosition,
             Self::SetProperty { .. } | Self::Fence | Self::Open => Effect::Setting,
             Self::Truncate { .. } => Effect::DeletesRows,
-            Self::Sync { .. } => Effect::CopiesRows,
+            Self::Sync { .. } | Self::SyncTables { .. } => Effect::CopiesRows,
             Self::Drain { .. }
             | Self::CheckQuiet { .. }
             | Self::CheckEmpty { .. }
@@ -313,6 +363,10 @@ impl Op {
             | Self::Reset { name, .. }
             | Self::Unpin { name, .. }
             | Self::Flush { name, .. }
+            | Self::AddTable { name, .. }
+            | Self::DropTable { name, .. }
+            | Self::ChangeHost { name, .. }
+            | Self::SyncTables { name, .. }
             | Self::Sync { name, .. } => Some(name),
             Self::Drain { .. }
             | Self::SetProperty { .. }
@@ -341,6 +395,21 @@ impl Op {
                 targets: targets.clone(),
             }],
             Self::DropReplication { name, .. } => vec![ChangeSql::DropReplication(name.clone())],
+            Self::AddTable { name, target, .. } => {
+                vec![ChangeSql::AddTable { name: name.clone(), target: target.clone() }]
+            }
+            Self::DropTable { name, target, remote, .. } => {
+                vec![ChangeSql::DropTable { name: name.clone(), target: target.clone(), remote: remote.clone() }]
+            }
+            Self::ChangeHost { name, host, port, old, .. } => {
+                let add = ChangeSql::AddHost { name: name.clone(), host: host.clone(), port: *port };
+                let drop = |a: &ReplicationAddress| ChangeSql::DropHost {
+                    name: name.clone(),
+                    host: a.host.clone(),
+                    port: a.port,
+                };
+                std::iter::once(add).chain(old.iter().map(drop)).collect()
+            }
             Self::Start { name, .. } => vec![ChangeSql::Start(name.clone())],
             Self::Pin { name, .. } => vec![ChangeSql::StartRetry(name.clone()), ChangeSql::Stop(name.clone())],
             Self::Stop { name, .. } => vec![ChangeSql::Stop(name.clone())],
@@ -354,6 +423,11 @@ impl Op {
             }
             Self::Truncate { target, .. } => vec![ChangeSql::Truncate(target.clone())],
             Self::Sync { name, parallel, .. } => vec![ChangeSql::Sync { name: name.clone(), parallel: *parallel }],
+            Self::SyncTables { name, parallel, targets, .. } => vec![ChangeSql::SyncTables {
+                name: name.clone(),
+                parallel: *parallel,
+                targets: targets.clone(),
+            }],
             Self::CheckContents { names, wait_s, .. } => names
                 .iter()
                 .map(|name| ChangeSql::Flush { name: name.clone(), until: FlushUntil::Issued, wait_s: *wait_s })

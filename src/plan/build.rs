@@ -5,7 +5,7 @@ use super::{
     action::{Action, ActionId, After, Op, RunWhen},
     reason::{Code, Reason},
 };
-use crate::topology::Ordinal;
+use crate::topology::{Ordinal, Target};
 
 /// Actions in the making.
 #[derive(Default)]
@@ -49,6 +49,20 @@ impl Builder {
         id
     }
 
+    /// How many there are.
+    pub fn next(&self) -> usize {
+        self.actions.len()
+    }
+
+    /// ADD TABLEs from the `first` action on.
+    pub fn added_tables(&self, first: usize) -> Vec<(ActionId, Target)> {
+        let added = |a: &Action| match &a.op {
+            Op::AddTable { target, .. } => Some((a.id, target.clone())),
+            _ => None,
+        };
+        self.actions[first..].iter().filter_map(added).collect()
+    }
+
     /// The action that was added last.
     pub fn last(&self) -> Option<ActionId> {
         self.actions.last().map(|a| a.id)
@@ -56,6 +70,16 @@ impl Builder {
 
     pub fn finish(self) -> Vec<Action> {
         self.actions
+    }
+}
+
+/// `pod 1`, `pods 1 and 2`, `pods 1, 2 and 3`.
+pub(super) fn pods<'p>(list: impl IntoIterator<Item = &'p Ordinal>) -> String {
+    let words: Vec<_> = list.into_iter().map(ToString::to_string).collect();
+    match words.as_slice() {
+        [one] => format!("pod {one}"),
+        [most @ .., last] => format!("pods {} and {last}", most.join(", ")),
+        [] => "no pod".to_owned(),
     }
 }
 

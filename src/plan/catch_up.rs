@@ -18,7 +18,7 @@ use crate::{
 };
 
 pub(super) fn plan(world: &World<'_>, me: Ordinal, mut draft: Draft, creating: &[(Ordinal, &Object)]) -> Plan {
-    let created = create(world, &mut draft.build, me, creating);
+    let created = create(world, &mut draft.build, creating);
     leftovers(world, &mut draft);
     let caught_up =
         streams(world, &mut draft, &Waits::on(created.iter().copied(), "an object must exist before it starts"));
@@ -41,26 +41,34 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal, mut draft: Draft, creating: &
     draft.into_plan(world, Decision::CatchUp { because }, Vec::new())
 }
 
-/// CREATE REPLICATION where it is missing, on `me` first. On one pod they follow each other: they lock the same tables,
+/// CREATE REPLICATION of an object as `pod` should hold it.
+pub(super) fn create_op(world: &World<'_>, pod: Ordinal, object: &Object) -> Op {
+    let peer = if object.pair.low() == pod { object.pair.high() } else { object.pair.low() };
+    let address = &world.desired.pods[&peer];
+    Op::CreateReplication {
+        name: object.name.clone(),
+        peer,
+        host: address.host.clone(),
+        port: address.port,
+        targets: match world.targets_of(object.group) {
+            [] => world.desired.groups[&object.group].targets.clone(),
+            agreed => agreed.to_vec(),
+        },
+    }
+}
+
+/// CREATE REPLICATION where it is missing. On one pod they follow each other: they lock the same tables,
 /// and nothing more is sent after the first that fails (BUG-50950).
 pub(super) fn create(
     world: &World<'_>,
     build: &mut Builder,
-    me: Ordinal,
     creating: &[(Ordinal, &Object)],
 ) -> Vec<ActionId> {
     let mut created: Vec<(Ordinal, ActionId)> = Vec::new();
     for (pod, object) in creating {
         let peer = if object.pair.low() == *pod { object.pair.high() } else { object.pair.low() };
-        let address = &world.desired.pods[&peer];
-        let op = Op::CreateReplication {
-            name: object.name.clone(),
-            peer,
-            host: address.host.clone(),
-            port: address.port,
-            targets: world.desired.groups[&object.group].targets.clone(),
-        };
-        let alone = *pod == me && world.pod(peer).is_none();
+        let op = create_op(world, *pod, object);
+        let alone = world.pod(peer).is_none();
         let seen = if alone { "; the peer is absent, so this is the definition only" } else { "" };
         let because = why(Code::ObjectMissing, format!("aku.conf asks for it and pod {pod} does not have it{seen}"));
         let before = created.iter().rev().find(|(p, _)| p == pod).map(|(_, id)| *id);
@@ -77,8 +85,19 @@ pub(super) fn streams(world: &World<'_>, draft: &mut Draft, waits: &Waits) -> Ve
     let closed = world.pod(me).is_some_and(crate::observe::Pod::admin_mode);
     let flush = closed && world.desired.flush_at_start == Switch::On;
     let mut done = Vec::new();
-    for k in world.seen_others(me).filter(|k| world.all_live(me, *k)).collect::<Vec<_>>() {
-        for object in world.desired.objects_between(me, k) {
+    for k in world.seen_others(me).collect::<Vec<_>>() {
+        let live: Vec<_> =
+            world.desired.objects_between(me, k).filter(|o| world.sides(me, k, o).both_live()).collect();
+        // A pod that has ended connects its pairs when it starts; starting them here would only undo its end.
+        let ended = !closed && ended(world, me, k, &live);
+        if ended {
+            draft.notes.push(Reason::new(
+                Code::PeerEnded,
+                format!("pod {k} is closed and its streams with pod {me} are stopped, as after an end; they run again when pod {k} starts"),
+            ));
+            continue;
+        }
+        for object in live {
             for (from, to) in [(me, k), (k, me)] {
                 let started = start_if_down(world, draft, from, to, object, waits);
                 done.extend(started);
@@ -105,6 +124,12 @@ pub(super) fn streams(world: &World<'_>, draft: &mut Draft, waits: &Waits) -> Ve
         }
     }
     done
+}
+
+/// Closed, and nothing of the pair runs on either side.
+fn ended(world: &World<'_>, me: Ordinal, k: Ordinal, live: &[&Object]) -> bool {
+    let closed = world.pod(k).is_some_and(crate::observe::Pod::admin_mode);
+    closed && !live.is_empty() && !live.iter().any(|o| world.is_started(me, o) || world.is_started(k, o))
 }
 
 fn start_if_down(

@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
     let mut build = Builder::default();
-    let mut notes = world.notes(me);
+    let mut notes = world.notes(Some(me));
     let mut dropped = 0;
     for (k, object) in world.desired.objects_of(me) {
         dropped += usize::from(world.replication(me, object).is_some());
@@ -55,7 +55,7 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
                 format!("pod {me} is no longer kept in sync; its tables stay as they are"),
             )],
         },
-        pods: world.lines(me),
+        pods: world.lines(Some(me)),
         notes,
         approvals,
         actions: build.finish(),

@@ -97,7 +97,7 @@ fn whole(a: &Plan, b: &Plan, changes: &mut Vec<Change>) {
             changes.push(Change::Plan { field, then, now });
         }
     };
-    let goal = |p: &Plan| format!("{} pod {} of {}", p.goal.word(), p.goal.pod(), p.statefulset);
+    let goal = |p: &Plan| format!("{} of {}", p.goal.title(), p.statefulset);
     field("goal", goal(a), goal(b));
     field("decision", decision(&a.decision), decision(&b.decision));
     field("rows", rows(&a.decision), rows(&b.decision));

@@ -17,7 +17,8 @@ use crate::{
 };
 
 pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
-    let mut end = End { world, me, build: Builder::default(), notes: world.notes(me), source_forgotten: Vec::new() };
+    let mut end =
+        End { world, me, build: Builder::default(), notes: world.notes(Some(me)), source_forgotten: Vec::new() };
     let (fenced, pairs) = end.begin();
     for k in pairs {
         end.leave(k, fenced);
@@ -28,7 +29,7 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
         goal: world.desired.goal,
         statefulset: world.desired.statefulset.clone(),
         decision: Decision::None { because: vec![why(Code::Leaving, text)] },
-        pods: world.lines(me),
+        pods: world.lines(Some(me)),
         notes: end.notes,
         approvals: Vec::new(),
         actions: end.build.finish(),
@@ -187,6 +188,8 @@ impl End<'_> {
 
     fn reset(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: Waits) -> Option<ActionId> {
         match self.world.observed.side(pod, &object.name) {
+            // What was given up was never delivered: the mark stays, so that the next start names the loss.
+            Side::GaveUp if pod == self.me => None,
             Side::Live(_) | Side::GaveUp => {
                 let op = Op::Reset { name: object.name.clone(), peer };
                 let text =
@@ -215,6 +218,12 @@ impl End<'_> {
             ));
         }
         for (k, object) in self.world.desired.objects_of(me) {
+            if self.world.observed.side(me, &object.name) == Side::GaveUp {
+                self.notes.push(Reason::new(
+                    Code::GaveUp,
+                    format!("{}: pod {me} gave up log that pod {k} never got; the mark is kept, and the next start of pod {me} names what is lost", object.name),
+                ));
+            }
             if self.world.pod(k).is_none()
                 && let Side::Live(sn) = self.world.observed.side(me, &object.name)
             {

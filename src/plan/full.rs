@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use super::{
     Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
-    build::Waits,
+    build::{Waits, pods},
     catch_up,
     join::Join,
     preflight,
     reason::{Code, Reason},
     start::{Draft, no_source},
+    strays::{self, Kind},
     world::World,
 };
 use crate::{
@@ -37,15 +38,14 @@ pub(super) fn bars(world: &World<'_>, me: Ordinal, because: &[Reason]) -> Result
     }
     let broken = world.pods_broken();
     if !broken.is_empty() {
-        let names: Vec<_> = broken.iter().map(|k| format!("pod {k}")).collect();
         return refuse(
             RefusalKind::CannotTell,
             Code::BrokenPod,
             format!(
                 "pod {me} must be copied anew, which deletes its rows, while {} cannot be looked at; nothing was changed",
-                names.join(", ")
+                pods(&broken)
             ),
-            world.notes(me).into_iter().filter(|n| n.code == Code::PodBroken).map(|n| n.text).collect(),
+            world.notes(Some(me)).into_iter().filter(|n| n.code == Code::PodBroken).map(|n| n.text).collect(),
         );
     }
     if !world.pod(me).is_some_and(crate::observe::Pod::admin_mode) {
@@ -62,6 +62,25 @@ pub(super) fn bars(world: &World<'_>, me: Ordinal, because: &[Reason]) -> Result
                 "boot the server with ADMIN_MODE = 1, so that users wait until aku opens the pod".to_owned(),
             ],
         );
+    }
+    let differs = conf_differs(world, me);
+    if !differs.is_empty() {
+        let mut all = vec![Reason::new(
+            Code::ConfDiffers,
+            format!(
+                "pod {me} must be copied anew, and the pods were set up from another aku.conf than this one; nothing is deleted before they agree, and nothing was changed"
+            ),
+        )];
+        all.extend(differs);
+        return Err(Refusal {
+            kind: RefusalKind::Refused,
+            because: all,
+            next: vec![
+                "compare aku.conf on all pods; correct the one that is wrong, and run this again".to_owned(),
+                "if aku.conf was changed on purpose: aku plan reconcile    (brings the running pods to it first)"
+                    .to_owned(),
+            ],
+        });
     }
     let eager = |k: Ordinal, o: &Object| {
         [me, k].iter().any(|p| world.replication(*p, o).is_some_and(|r| r.mode == Mode::Eager))
@@ -87,6 +106,53 @@ pub(super) fn bars(world: &World<'_>, me: Ordinal, because: &[Reason]) -> Result
     Ok(())
 }
 
+/// What the running pods show of another configuration: a pod beyond AKU_SERVER_COUNT that log is kept for, our tables
+/// under another prefix, tables that they replicate and this configuration does not have.
+fn conf_differs(world: &World<'_>, me: Ordinal) -> Vec<Reason> {
+    let reason = |text| Reason::new(Code::ConfDiffers, text);
+    let mut found: Vec<Reason> = strays::all(world)
+        .into_iter()
+        .filter(|s| matches!(strays::side(world, s), Side::Live(_)))
+        .filter_map(|s| match s.kind {
+            Kind::Surplus(peer) => Some(reason(format!(
+                "pod {} keeps log for pod {peer} ({}), and AKU_SERVER_COUNT is {} here; if pod {peer} left for good: aku apply forget {peer}",
+                s.pod,
+                s.name,
+                world.desired.pods.len()
+            ))),
+            // Both sides of a pair are said once.
+            Kind::OldGroup(peer) if peer < s.pod && world.observed.replication(peer, s.name).is_some() => None,
+            Kind::OldGroup(peer) => {
+                let ours = |t: &&Target| s.found.items.iter().any(|i| i.local.user == t.user && i.local.table == t.table);
+                world.desired.targets().find(ours).map(|t| {
+                    reason(format!(
+                        "pods {} and {peer} replicate {t} through {}, and no group here has that prefix",
+                        s.pod, s.name
+                    ))
+                })
+            }
+            Kind::Foreign => None,
+        })
+        .collect();
+    for k in members(world, me) {
+        for object in world.desired.objects_between(Ordinal::MASTER, k) {
+            let live = world.sides(Ordinal::MASTER, k, object).both_live();
+            let Some(held) = world.replication(Ordinal::MASTER, object).filter(|_| live) else { continue };
+            let targets = &world.desired.groups[&object.group].targets;
+            let extra: Vec<_> =
+                held.items.iter().filter(|i| !targets.contains(&i.local)).map(|i| i.local.to_string()).collect();
+            if !extra.is_empty() {
+                found.push(reason(format!(
+                    "pods 0 and {k} replicate {} through {}, and this group does not have it here",
+                    extra.join(", "),
+                    object.name
+                )));
+            }
+        }
+    }
+    found
+}
+
 pub(super) fn plan(
     world: &World<'_>,
     me: Ordinal,
@@ -100,11 +166,12 @@ pub(super) fn plan(
     let approvals = approvals(world, me, &rows, &unsent);
     let mut join = Join { world, me, source, members: members(world, me), draft: &mut draft };
 
-    let created = catch_up::create(world, &mut join.draft.build, me, creating);
-    let salvaged = join.salvage(&created);
+    let fenced = join.fence();
+    let created = catch_up::create(world, &mut join.draft.build, creating);
+    let salvaged = join.salvage(&created, Some(fenced));
     let forgotten = join.forget(&salvaged);
     let defined = join.redefine(&forgotten);
-    let ready: Vec<_> = created.iter().chain(&forgotten).chain(&defined).copied().collect();
+    let ready: Vec<_> = [fenced].iter().chain(&created).chain(&forgotten).chain(&defined).copied().collect();
     let (pins, flushed) = join.pin(&ready);
     let names = world.desired.objects_of(me).map(|(_, o)| o.name.clone()).collect();
     let quiet = join.check_quiet(names, &ready, &pins, &flushed);
@@ -124,13 +191,22 @@ pub(super) fn plan(
     );
     catch_up::marker(world, &mut draft, opened);
     draft.notes.retain(|n| n.code != Code::Differs);
+    let lacking: BTreeSet<_> =
+        unsent.iter().filter(|u| matches!(u.side, Side::Missing | Side::Reset)).map(|u| u.peer).collect();
+    for k in lacking {
+        draft.notes.push(Reason::new(
+            Code::TailMissing,
+            format!(
+                "pod {k} joined while pod {me} was away and may lack what pod {me} committed last; afterwards `aku verify` shows it, and `aku apply end --ordinal {k}` with `aku apply start --ordinal {k}` copies pod {k} anew"
+            ),
+        ));
+    }
     draft.into_plan(world, Decision::Full { source, because, rows, unsent }, approvals)
 }
 
 fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
     let count = |pod: Ordinal, target: &Target| world.pod(pod).map_or(RowCount::NotCounted, |p| p.rows_of(target));
     world
-        .desired
         .targets()
         .map(|target| RowsAtStake {
             target: target.clone(),
@@ -142,19 +218,23 @@ fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
 
 /// Sides of the joiner that cannot deliver what they hold.
 fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
-    let lost = |(k, o): (Ordinal, &Object)| {
+    // With a position anywhere the pod may hold something that others do not have yet.
+    let tail = world.objects_of(me).any(|(_, o)| matches!(world.observed.side(me, &o.name), Side::Live(_)));
+    let lost = |(k, o): (Ordinal, &'_ Object)| {
         let sides = world.sides(me, k, o);
         let undelivered = match (sides.mine, sides.theirs) {
             (Side::GaveUp, _) => true,
-            (Side::Live(_), Side::Unknown) => world.is_down(k, me),
+            (Side::Live(_), Side::Unknown) => world.is_down(k, Some(me)),
             (Side::Live(_), Side::Missing | Side::Reset | Side::Live(_) | Side::GaveUp) => {
                 world.is_member(k) && !deliverable(world, me, k, o)
             }
-            (Side::Missing | Side::Reset | Side::Unknown, _) => false,
+            // The peer joined while the pod was away: the source gets the tail and does not pass it on.
+            (Side::Missing | Side::Reset, _) => tail && !k.is_master() && world.is_member(k),
+            (Side::Unknown, _) => false,
         };
         undelivered.then(|| Unsent { name: o.name.clone(), peer: k, side: sides.mine })
     };
-    world.desired.objects_of(me).filter_map(lost).collect()
+    world.objects_of(me).filter_map(lost).collect()
 }
 
 /// Whether a sender of `me` can get through to member `k`: it knows the right address, and the two definitions go
@@ -205,15 +285,33 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
             ),
         });
     }
-    for down in world.pods_down(me) {
+    let fewer = source_rows.exact().filter(|n| *n > 0 && *n < joiner.at_least());
+    if let Some(source) = fewer.filter(|_| is_younger(world, Ordinal::MASTER, me)) {
+        all.push(Approval {
+            class: ApprovalClass::EmptySource,
+            scope: scope(me),
+            because: format!(
+                "the database of pod 0 was created after that of pod {me} (by their signatures) and holds fewer rows ({source} instead of {}): pod 0 may have come back with an empty volume",
+                joiner.at_least()
+            ),
+        });
+    }
+    for down in world.pods_down(Some(me)) {
         all.push(Approval {
             class: ApprovalClass::MemberDown,
             scope: scope(down),
             because: format!("pod {down} is down and may hold rows that pod {me} will not get from anybody"),
         });
     }
+    let without: BTreeSet<_> =
+        unsent.iter().filter(|u| matches!(u.side, Side::Missing | Side::Reset)).map(|u| u.peer).collect();
     let because = if unsent.iter().any(|u| u.side == Side::GaveUp) {
         Some(format!("pod {me} gave up log that it had not sent; what it holds beyond pod 0 is deleted"))
+    } else if !without.is_empty() {
+        Some(format!(
+            "what pod {me} committed before it went away reaches pod 0, but not {}, which joined without it; there it is missing until that pod is copied anew",
+            pods(&without)
+        ))
     } else {
         // A pod that is not there is approved as a member down.
         let stuck = unsent.iter().filter(|u| world.pod(u.peer).is_some());
@@ -231,7 +329,18 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
     all
 }
 
-fn rows_of(n: RowCount) -> String {
+/// Whether the database of `a` was created after that of `b`. The signature of a database carries the second of its creation
+/// as a hexadecimal number (`measured.md` 4: `BA35EC821714-6B00DD1A:000E578D-7257D71A`); what does not look so says nothing.
+fn is_younger(world: &World<'_>, a: Ordinal, b: Ordinal) -> bool {
+    let born = |pod: Ordinal| {
+        let (_, rest) = world.pod(pod)?.server.signature.as_deref()?.split_once('-')?;
+        u32::from_str_radix(rest.split_once(':')?.0, 16).ok()
+    };
+    matches!((born(a), born(b)), (Some(a), Some(b)) if a > b)
+}
+
+/// `1 row`, `7 rows`, `at least 7 rows`.
+pub(super) fn rows_of(n: RowCount) -> String {
     match n {
         RowCount::Counted(n) => format!("{n} row{}", if n == 1 { "" } else { "s" }),
         RowCount::AtLeast { at_least } => format!("at least {at_least} rows"),

@@ -4,7 +4,7 @@ use super::{
     RowsAtStake,
     action::{ActionId, Expect, Op, RunWhen, Until},
     build::{Waits, why},
-    full, preflight,
+    catch_up, full, preflight,
     reason::{Code, Reason},
     start::Draft,
     world::World,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Longest wait for transactions that were open at the pin, seconds.
-const DRAIN_S: u32 = 60;
+pub(super) const DRAIN_S: u32 = 60;
 
 pub(super) struct Join<'w, 'd> {
     pub world: &'w World<'w>,
@@ -31,15 +31,21 @@ pub(super) type Salvaged = Vec<(ReplicationName, ActionId)>;
 
 impl Join<'_, '_> {
     fn objects(&self, k: Ordinal) -> Vec<Object> {
-        self.world.desired.objects_between(self.me, k).cloned().collect()
+        self.world.objects_between(self.me, k).cloned().collect()
     }
 
     fn receivers_of_salvage(&self) -> Vec<Ordinal> {
         std::iter::once(self.source).chain(self.members.iter().copied()).collect()
     }
 
+    /// Who is on the pod although it is closed: somebody who came before it was closed.
+    pub fn fence(&mut self) -> ActionId {
+        let text = "ADMIN_MODE 1 keeps out who comes, not who is there; what they wrote would be deleted or be in the way of the copy";
+        self.draft.build.add(self.me, Op::Fence, why(Code::Fence, text), Waits::none())
+    }
+
     /// (1) What the joiner has not sent is delivered, where its side is live and the peer has the object.
-    pub fn salvage(&mut self, created: &[ActionId]) -> Salvaged {
+    pub fn salvage(&mut self, created: &[ActionId], fenced: Option<ActionId>) -> Salvaged {
         let mut flushed = Vec::new();
         for k in self.receivers_of_salvage() {
             for object in self.objects(k) {
@@ -63,7 +69,8 @@ impl Join<'_, '_> {
                         self.me,
                         op,
                         why(Code::Salvage, text.clone()),
-                        Waits::on(created.iter().copied(), "objects first"),
+                        Waits::on(created.iter().copied(), "objects first")
+                            .and(fenced, "what is written after the flush would be lost"),
                     )
                 });
                 let op = Op::Flush {
@@ -76,7 +83,8 @@ impl Join<'_, '_> {
                     self.me,
                     op,
                     why(Code::Salvage, text),
-                    Waits::on(started, "only a running sender can be flushed"),
+                    Waits::on(started, "only a running sender can be flushed")
+                        .and(fenced, "what is written after the flush would be lost"),
                 );
                 flushed.push((object.name, id));
             }
@@ -132,24 +140,18 @@ impl Join<'_, '_> {
         let mut done = Vec::new();
         let me = self.me;
         let receivers = self.receivers_of_salvage();
-        let mine = self.world.desired.objects_of(me).map(|(k, o)| (me, k, o.clone()));
+        let mine = self.world.objects_of(me).map(|(k, o)| (me, k, o.clone()));
         let theirs =
-            self.world.desired.objects_of(me).filter(|(k, _)| receivers.contains(k)).map(|(k, o)| (k, me, o.clone()));
+            self.world.objects_of(me).filter(|(k, _)| receivers.contains(k)).map(|(k, o)| (k, me, o.clone()));
         for (pod, peer, object) in mine.chain(theirs).collect::<Vec<_>>() {
-            let Some(diff) = preflight::difference(self.world, pod, peer, &object) else { continue };
+            let agreed = self.world.targets_of(object.group);
+            let Some(diff) = preflight::difference_from(self.world, pod, peer, &object, agreed) else { continue };
             let text =
                 format!("it is not what aku.conf says, and its position is forgotten anyway:\n{}", diff.trim_end());
             let waits = Waits::on(forgotten.iter().copied(), "an object with a position is not dropped");
             let op = Op::DropReplication { name: object.name.clone(), peer };
             let dropped = self.draft.build.add(pod, op, why(Code::Differs, text.clone()), waits);
-            let address = &self.world.desired.pods[&peer];
-            let op = Op::CreateReplication {
-                name: object.name.clone(),
-                peer,
-                host: address.host.clone(),
-                port: address.port,
-                targets: self.world.desired.groups[&object.group].targets.clone(),
-            };
+            let op = catch_up::create_op(self.world, pod, &object);
             done.push(self.draft.build.add(
                 pod,
                 op,
@@ -189,7 +191,8 @@ impl Join<'_, '_> {
                 why(Code::Drain, text),
                 Waits::on(here, "it looks at what was open at the pin"),
             );
-            for object in self.world.desired.objects_between(k, source).cloned().collect::<Vec<_>>() {
+            let live = |o: &&Object| self.world.sides(k, source, o).both_live();
+            for object in self.world.objects_between(k, source).filter(live).cloned().collect::<Vec<_>>() {
                 let op = Op::Flush {
                     name: object.name.clone(),
                     peer: source,
@@ -243,7 +246,7 @@ impl Join<'_, '_> {
             Waits::on([quiet], "the switch is open as briefly as possible"),
         );
         let mut emptied = Vec::new();
-        for target in self.world.desired.targets().cloned().collect::<Vec<_>>() {
+        for target in self.world.targets().cloned().collect::<Vec<_>>() {
             let text = format!("pod {me} gets a new copy, and SYNC is right only into empty tables");
             let op = Op::Truncate { target, source };
             emptied.push(self.draft.build.add(
@@ -260,7 +263,7 @@ impl Join<'_, '_> {
             Waits::on(emptied.iter().copied(), "when the tables are empty, or it failed").and([on], "it undoes this"),
             RunWhen::Always { armed_by: on },
         );
-        let targets = self.world.desired.targets().cloned().collect();
+        let targets = self.world.targets().cloned().collect();
         let waits =
             Waits::on(emptied, "it looks at what they did").and([back], "the switch is closed before rows are copied");
         vec![self.draft.build.add(
@@ -294,7 +297,8 @@ impl Join<'_, '_> {
         let mut synced = Vec::new();
         for object in self.objects(source) {
             let group = &self.world.desired.groups[&object.group];
-            let mine = rows.iter().filter(|r| group.targets.contains(&r.target));
+            let copied = self.world.targets_of(object.group);
+            let mine = rows.iter().filter(|r| copied.contains(&r.target));
             let counted = RowCount::sum(mine.map(|r| r.source)).exact();
             let op = Op::Sync { name: object.name.clone(), peer: me, parallel: group.sync_parallel, rows: counted };
             let waits = Waits::on(emptied.iter().copied(), "sync needs empty tables").and(off, "without the lock");
@@ -337,7 +341,7 @@ impl Join<'_, '_> {
         let op = Op::CheckContents {
             source,
             names: self.objects(source).into_iter().map(|o| o.name).collect(),
-            targets: self.world.desired.targets().cloned().collect(),
+            targets: self.world.targets().cloned().collect(),
             wait_s: self.world.desired.flush_wait_s(),
         };
         let text = format!("SYNC can leave rows out and still say success, so pods {source} and {me} are counted");
@@ -356,7 +360,7 @@ impl Join<'_, '_> {
         for k in self.receivers_of_salvage() {
             for object in self.objects(k) {
                 let op = Op::Start { name: object.name.clone(), peer: k, expect: Expect::Fresh };
-                let text = format!("pod {me} sends what it will commit to pod {k}");
+                let text = format!("pod {me} sends to pod {k} what it commits from now on");
                 out.push(self.draft.build.add(
                     me,
                     op,

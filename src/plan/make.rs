@@ -1,9 +1,9 @@
 //! The planner's entrance: goal and world in, plan or refusal out. Pure.
 
 use super::{
-    Plan, Refusal, RefusalKind, check, clean, end,
+    Plan, Refusal, RefusalKind, check, clean, end, everywhere, forget,
     reason::{Code, Reason},
-    start,
+    reconcile, recover, start,
     world::World,
 };
 use crate::{
@@ -36,12 +36,14 @@ pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
 
 fn draft(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
     let world = World::new(desired, observed);
-    let me = desired.goal.pod();
-    seen(&world, me)?;
     match desired.goal {
-        Goal::Start(_) => start::plan(&world, me),
-        Goal::End(_) => Ok(end::plan(&world, me)),
-        Goal::Clean(_) => Ok(clean::plan(&world, me)),
+        Goal::Start(me) => seen(&world, me).and_then(|()| start::plan(&world, me)),
+        Goal::End(me) => seen(&world, me).map(|()| end::plan(&world, me)),
+        Goal::Clean(me) => seen(&world, me).map(|()| clean::plan(&world, me)),
+        Goal::CleanEverywhere => somebody(&world).map(|()| everywhere::plan(&world)),
+        Goal::Forget(gone) => somebody(&world).and_then(|()| forget::plan(&world, gone)),
+        Goal::Reconcile => somebody(&world).and_then(|()| reconcile::plan(&world)),
+        Goal::Recover(from) => seen(&world, Ordinal::MASTER).and_then(|()| recover::plan(&world, from)),
     }
 }
 
@@ -49,11 +51,36 @@ fn draft(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
 #[must_use]
 pub fn row_questions(desired: &Desired, observed: &Observed) -> Vec<(Ordinal, Vec<Target>)> {
     let world = World::new(desired, observed);
-    let me = desired.goal.pod();
     match desired.goal {
-        Goal::Start(_) if seen(&world, me).is_ok() => start::row_questions(&world, me),
-        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) => Vec::new(),
+        Goal::Start(me) if seen(&world, me).is_ok() => start::row_questions(&world, me),
+        Goal::Recover(_) if seen(&world, Ordinal::MASTER).is_ok() => recover::row_questions(&world),
+        Goal::Reconcile => reconcile::row_questions(&world),
+        Goal::Start(_)
+        | Goal::Recover(_)
+        | Goal::End(_)
+        | Goal::Clean(_)
+        | Goal::CleanEverywhere
+        | Goal::Forget(_) => Vec::new(),
     }
+}
+
+/// Nothing can be said about pods of which none was seen.
+fn somebody(world: &World<'_>) -> Result<(), Refusal> {
+    if world.seen().next().is_some() {
+        return Ok(());
+    }
+    let mut because = vec![Reason::new(Code::NoPodSeen, "no pod could be looked at; nothing was changed")];
+    because.extend(world.observed.pods.iter().filter_map(|(pod, view)| match view {
+        PodView::Absent { address, said } => {
+            Some(Reason::new(Code::PodAbsent, format!("pod {pod} does not answer at {address}: {said}")))
+        }
+        PodView::Broken { address, said, .. } => {
+            Some(Reason::new(Code::PodBroken, format!("pod {pod} cannot be looked at ({address}): {said}")))
+        }
+        PodView::Seen(_) => None,
+    }));
+    let next = vec!["aku status    (shows what each pod answers)".to_owned()];
+    Err(Refusal { kind: RefusalKind::CannotTell, because, next })
 }
 
 fn seen(world: &World<'_>, me: Ordinal) -> Result<(), Refusal> {

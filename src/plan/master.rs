@@ -10,19 +10,21 @@ use super::{
 };
 use crate::{desired::Object, observe::Side, topology::Ordinal};
 
-/// Refuses when pod 0 lost its place while a slave has one: what the slaves committed meanwhile never reached it.
-pub(super) fn judge(world: &World<'_>, notes: &mut Vec<Reason>) -> Result<(), Refusal> {
+/// The pairs where pod 0 lost its place while a slave has one; what is odd about slaves goes to `notes`.
+pub(super) fn lost_pairs(world: &World<'_>, notes: &mut Vec<Reason>) -> Vec<Reason> {
     let me = Ordinal::MASTER;
     let mut failed = Vec::new();
     for k in world.seen_others(me) {
         let in_service = world.pod(k).is_some_and(|p| !p.admin_mode());
+        // A group that aku.conf gained has no position on either side, and nothing was lost in it.
+        let connected = world.is_member(k);
         for object in world.desired.objects_between(me, k) {
             let (mine, theirs) = (world.observed.side(me, &object.name), world.observed.side(k, &object.name));
             let name = &object.name;
             let lost = match (mine, theirs) {
                 (Side::Missing | Side::Reset | Side::GaveUp, Side::Live(_) | Side::GaveUp)
                 | (Side::Live(_), Side::GaveUp) => true,
-                (Side::Missing | Side::Reset, Side::Reset) => in_service,
+                (Side::Missing | Side::Reset, Side::Reset) => in_service && !connected,
                 (Side::Live(_), Side::Missing | Side::Reset) if in_service => {
                     notes.push(Reason::new(
                         Code::SlaveFailed,
@@ -57,24 +59,28 @@ pub(super) fn judge(world: &World<'_>, notes: &mut Vec<Reason>) -> Result<(), Re
             }
         }
     }
+    failed
+}
+
+/// Refuses when pod 0 lost its place while a slave has one: what the slaves committed meanwhile never reached it.
+pub(super) fn judge(world: &World<'_>, notes: &mut Vec<Reason>) -> Result<(), Refusal> {
+    let failed = lost_pairs(world, notes);
     if failed.is_empty() {
         return unseen_slaves(world);
     }
     let mut because = vec![Reason::new(
         Code::MasterFailed,
-        "The MASTER server is detected to have failed. Check and perform a manual recovery. \
-         Pod 0 lost its place in the log while a slave has one; opening it would copy stale or empty tables over the slaves",
+        "pod 0 lost its place in the log while a slave has one; opening it would copy stale or empty tables over the slaves",
     )];
     because.extend(failed);
     Err(Refusal {
         kind: RefusalKind::Refused,
         because,
         next: vec![
-            "choose the most advanced slave s; run `aku -p end` on every other slave and stop them".to_owned(),
-            "on pod 0: ALTER SYSTEM SET REPLICATION_DDL_ENABLE = 1; TRUNCATE every target; set it back to 0".to_owned(),
-            "on pod s: STOP, RESET and SYNC its object with pod 0 (every group); on pod 0: START the same objects"
+            "aku plan recover            (shows which slave would be the source and what that costs; changes nothing)"
                 .to_owned(),
-            "then run `aku -p start` on pod 0 again, and start the other slaves".to_owned(),
+            "aku plan recover --from N   (the same with the slave that you choose)".to_owned(),
+            "after `aku apply recover`: aku -p start on pod 0 again, then on the other slaves".to_owned(),
         ],
     })
 }
@@ -100,7 +106,7 @@ fn unseen_slaves(world: &World<'_>) -> Result<(), Refusal> {
         doubtful.join(", ")
     );
     let mut because = vec![Reason::new(Code::BrokenPod, text)];
-    because.extend(world.notes(me).into_iter().filter(|n| n.code == Code::PodBroken));
+    because.extend(world.notes(Some(me)).into_iter().filter(|n| n.code == Code::PodBroken));
     Err(Refusal {
         kind: RefusalKind::CannotTell,
         because,
@@ -110,8 +116,7 @@ fn unseen_slaves(world: &World<'_>) -> Result<(), Refusal> {
 
 /// Creates what is missing, catches up with every pod that is live in both directions, opens.
 pub(super) fn plan(world: &World<'_>, mut draft: Draft, creating: &[(Ordinal, &Object)]) -> Plan {
-    let me = Ordinal::MASTER;
-    let created = catch_up::create(world, &mut draft.build, me, creating);
+    let created = catch_up::create(world, &mut draft.build, creating);
     let caught_up = catch_up::streams(
         world,
         &mut draft,

@@ -8,20 +8,28 @@ mod build;
 mod catch_up;
 pub mod check;
 mod clean;
+mod copy_in;
+mod definition;
 pub mod diff;
 mod end;
+mod everywhere;
+mod forget;
 pub mod facts;
 mod full;
 mod graph;
 mod join;
 mod make;
 mod master;
+mod newcomers;
 pub mod policy;
 mod preflight;
 mod reason;
+mod reconcile;
+mod recover;
 pub mod saved;
 pub mod schema;
 mod start;
+mod strays;
 mod world;
 
 #[cfg(test)]
@@ -75,7 +83,10 @@ impl Plan {
     /// The action with that id.
     #[must_use]
     pub fn action(&self, id: ActionId) -> Option<&Action> {
-        self.actions.iter().find(|a| a.id == id)
+        // The planner numbers them in order, from 1.
+        let at = usize::try_from(id.0).ok()?.checked_sub(1);
+        let there = at.and_then(|at| self.actions.get(at)).filter(|a| a.id == id);
+        there.or_else(|| self.actions.iter().find(|a| a.id == id))
     }
 }
 
@@ -180,6 +191,8 @@ pub enum ApprovalClass {
     EmptySource,
     /// Rows that were never sent are deleted.
     LosesUnsent,
+    /// Copying from a pod that may hold only part of the rows.
+    UnprovedSource,
 }
 
 impl ApprovalClass {
@@ -192,6 +205,7 @@ impl ApprovalClass {
             Self::MemberDown => "member-down",
             Self::EmptySource => "empty-source",
             Self::LosesUnsent => "loses-unsent",
+            Self::UnprovedSource => "unproved-source",
         }
     }
 }

@@ -106,14 +106,24 @@ fn properties(
 
 /// How an existing object differs from what it should be, as a unified diff of the two CREATE texts; `None` when equal.
 pub(super) fn difference(world: &World<'_>, pod: Ordinal, other: Ordinal, object: &Object) -> Option<String> {
+    difference_from(world, pod, other, object, &world.desired.groups[&object.group].targets)
+}
+
+/// As [`difference`], where the object should have these targets.
+pub(super) fn difference_from(
+    world: &World<'_>,
+    pod: Ordinal,
+    other: Ordinal,
+    object: &Object,
+    targets: &[Target],
+) -> Option<String> {
     let found = world.replication(pod, object)?;
-    let group = &world.desired.groups[&object.group];
     let address = &world.desired.pods[&other];
     let want = canonical(
         &object.name,
         "LAZY",
         &[format!("'{}', {}", address.host, address.port)],
-        group.targets.iter().map(|t| format!("FROM {t} TO {t}")).collect(),
+        targets.iter().map(|t| format!("FROM {t} TO {t}")).collect(),
     );
     let mode = match found.mode {
         crate::observe::Mode::Lazy => "LAZY".to_owned(),

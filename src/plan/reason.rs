@@ -122,6 +122,40 @@ codes! {
     CleanObject = "R070-clean-object";
     /// The peer would keep log for ever for an object that is gone.
     CleanPeer = "R071-clean-peer";
+    /// The pod left for good. RESET forgets the position that made its peers keep log for it, and the log is freed at the
+    /// next checkpoint. What the pod committed and had not sent is given up; if it comes back it is copied anew.
+    GoneForGood = "R080-gone-for-good";
+    /// The running pods are brought back to the configuration. No row that is there is deleted or copied again.
+    Reconcile = "R081-reconcile";
+    /// A definition is corrected where it stands. An older server refuses that while a sender or receiver of the object
+    /// exists, so both sides are stopped first; positions are kept, and the senders go on from them afterwards.
+    CorrectDefinition = "R082-correct-definition";
+    /// The senders were stopped for a correction, or were down; they go on from where they stopped, whatever happened in
+    /// between, because log piles up while they stand still.
+    SendAgain = "R083-send-again";
+    /// The configuration gained a table. What was in it before its ADD TABLE is in no stream, so it must be empty on the
+    /// slaves, and what pod 0 holds is copied with SYNC TABLE.
+    NewTable = "R084-new-table";
+    /// The configuration lost the table: it is no longer replicated. Its rows stay where they are.
+    TableGone = "R085-table-gone";
+    /// The peer listens somewhere else than the object says.
+    AddressChanged = "R086-address-changed";
+    /// The configuration no longer has the pod or the group that the object was made for, and nothing is unsent.
+    SurplusObject = "R087-surplus-object";
+    /// While a table is copied into a pod, the pod is closed and its own positions are forgotten after everything it
+    /// committed was delivered. A copy that breaks off is then seen by everybody as a pod that must be copied anew,
+    /// never as one that only has to catch up.
+    HalfCopyIsSeen = "R088-half-copy-is-seen";
+    /// Pod 0 lost its rows or its place in the log, and a slave has them: pod 0 is emptied and copied from that slave. It is
+    /// the only goal that deletes rows on pod 0.
+    Recover = "R090-recover";
+    /// Pod 0 may have delivered its last changes to one slave and not to another, and slaves do not pass on what they
+    /// receive. So only one slave can be the source, and the others leave and are copied anew.
+    OneSource = "R091-one-source";
+    /// The source of a recovery was not named. A slave in service comes before one that is closed, one whose copy was
+    /// completed before one of which that cannot be seen, then the one with the most rows, then the smallest number.
+    /// Rows are a weak sign: nothing in a catalog shows how far pod 0 had got with each slave.
+    MostAdvanced = "R092-most-advanced";
 
     /// A pod cannot be reached, and no seen pod keeps log for it.
     PodAbsent = "W100-pod-absent";
@@ -145,6 +179,21 @@ codes! {
     SettingLeft = "W109-setting-left";
     /// AKU_FLUSH_AT_START is 0: the pod opens with whatever gap exists.
     OpensWithGap = "W110-opens-with-gap";
+    /// An object was made for a pod or a group that the configuration no longer has.
+    Surplus = "W111-surplus";
+    /// A pod has ended and not been started again; it connects its pairs when it starts.
+    PeerEnded = "W112-peer-ended";
+    /// What the pod committed while others joined without it reaches those others only when they are copied anew.
+    TailMissing = "W113-tail-missing";
+    /// Another slave holds rows that the chosen source lacks.
+    AnotherAdvanced = "W114-another-advanced";
+    /// Something that no pod shows and that a person should know before saying yes.
+    CannotBeKnown = "W115-cannot-be-known";
+    /// Slaves are closed to users while new tables are copied into them: a row that somebody writes there would be in the way
+    /// of the copy. Pod 0 stays in service.
+    ClosedForCopy = "W116-closed-for-copy";
+    /// Another step is needed afterwards.
+    Afterwards = "W117-afterwards";
 
     /// The ordinal is not below AKU_SERVER_COUNT.
     SurplusPod = "X200-surplus-pod";
@@ -168,6 +217,21 @@ codes! {
     EagerJoin = "X209-eager-join";
     /// The pod was started already.
     AlreadyStarted = "X210-already-started";
+    /// The objects on the pods were made from another configuration than this one. Which of the two is right only a person
+    /// can tell, so nothing is deleted before they agree.
+    ConfDiffers = "X211-conf-differs";
+    /// The pod to be forgotten did not leave.
+    StillHere = "X212-still-here";
+    /// Pod 0 did not fail: emptying it would only add risk.
+    NotFailed = "X213-not-failed";
+    /// No slave can be the source of a recovery, or the one that was named cannot.
+    NoRecoverySource = "X214-no-recovery-source";
+    /// A table that the configuration gained holds rows on a slave, so no copy of it is known to be the right one.
+    NewTableNotEmpty = "X215-new-table-not-empty";
+    /// A member that must take part is not there.
+    MemberMissing = "X216-member-missing";
+    /// No pod of the StatefulSet could be looked at.
+    NoPodSeen = "X217-no-pod-seen";
     /// The independent checker found that the plan breaks a rule that protects rows. This is a bug of the program.
     PlannerBug = "X299-planner-bug";
 }

@@ -53,7 +53,7 @@ pub(super) fn row_questions(world: &World<'_>, me: Ordinal) -> Vec<(Ordinal, Vec
     if full::bars(world, me, &because).is_err() || preflight::check(world, &[me, Ordinal::MASTER], &[]).is_err() {
         return Vec::new();
     }
-    let targets: Vec<_> = world.desired.targets().cloned().collect();
+    let targets: Vec<_> = world.targets().cloned().collect();
     vec![(Ordinal::MASTER, targets.clone()), (me, targets)]
 }
 
@@ -65,8 +65,8 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    fn new(world: &World<'_>, me: Ordinal) -> Self {
-        let mut notes = world.notes(me);
+    pub fn new(world: &World<'_>, me: Ordinal) -> Self {
+        let mut notes = world.notes(Some(me));
         for (other, object) in world.desired.objects_of(me) {
             for pod in [me, other] {
                 let peer = if pod == me { other } else { me };
@@ -76,6 +76,7 @@ impl Draft {
                 }
             }
         }
+        notes.extend(newcomers(world));
         notes.extend(foreign(world, me));
         Self { me, notes, build: Builder::default() }
     }
@@ -92,13 +93,32 @@ impl Draft {
             goal: world.desired.goal,
             statefulset: world.desired.statefulset.clone(),
             decision,
-            pods: world.lines(self.me),
+            pods: world.lines(Some(self.me)),
             notes: self.notes,
             approvals,
             actions: self.build.finish(),
             already_right: right,
         }
     }
+}
+
+/// What aku.conf gained and the running pods do not replicate yet.
+fn newcomers(world: &World<'_>) -> Vec<Reason> {
+    let new: Vec<_> = world
+        .desired
+        .groups
+        .iter()
+        .flat_map(|(id, group)| group.targets.iter().filter(|t| !world.targets_of(*id).contains(t)))
+        .map(ToString::to_string)
+        .collect();
+    if new.is_empty() {
+        return Vec::new();
+    }
+    let text = format!(
+        "aku.conf has {}, which no running pod replicates yet; a start leaves that alone, and `aku plan reconcile` adds it on all pods",
+        new.join(", ")
+    );
+    vec![Reason::new(Code::Afterwards, text)]
 }
 
 /// Whether the marker has to be written at the end of a start.
@@ -148,7 +168,7 @@ fn foreign(world: &World<'_>, me: Ordinal) -> Vec<Reason> {
 pub(super) fn road(world: &World<'_>, me: Ordinal) -> Road {
     let source = Ordinal::MASTER;
     let mut because = Vec::new();
-    for (k, object) in world.desired.objects_of(me) {
+    for (k, object) in world.objects_of(me) {
         let is_source = k == source;
         let sides = world.sides(me, k, object);
         let name = &object.name;

@@ -34,6 +34,7 @@ pub fn desired(goal: Goal, pods: u8, groups: u8) -> Desired {
         }
     }
     let group = |g: u8| Group {
+        prefix: prefix(g),
         targets: vec![target(&format!("T{}", 2 * g + 1)), target(&format!("T{}", 2 * g + 2))],
         sync_parallel: 1,
     };

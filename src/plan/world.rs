@@ -1,22 +1,27 @@
 //! What the observed pods are to each other: who is a member, who is joined, who is down (DESIGN D1).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     PodLine, PodState,
     reason::{Code, Reason},
 };
 use crate::{
+    conf::GroupId,
     db::Privilege,
-    desired::{Desired, Object},
+    desired::{Desired, Goal, Object},
     observe::{Observed, Pod, PodView, Replication, Sender, Side},
-    topology::Ordinal,
+    topology::{Ordinal, ReplicationName, Target},
 };
 
 /// Desired and observed side by side, with the questions the planner asks.
 pub(super) struct World<'a> {
     pub desired: &'a Desired,
     pub observed: &'a Observed,
+    names: BTreeMap<&'a ReplicationName, &'a Object>,
+    members: BTreeSet<Ordinal>,
+    /// What a start connects: see [`World::targets_of`].
+    agreed: BTreeMap<GroupId, Vec<Target>>,
 }
 
 /// Both sides of one object, seen from one pod.
@@ -34,7 +39,102 @@ impl Sides {
 
 impl<'a> World<'a> {
     pub fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
-        Self { desired, observed }
+        let names = desired.objects.iter().map(|o| (&o.name, o)).collect();
+        let agreed = desired.groups.iter().map(|(id, g)| (*id, g.targets.clone())).collect();
+        let mut world = Self { desired, observed, names, members: BTreeSet::new(), agreed };
+        world.members = desired.pods.keys().copied().filter(|k| world.connected(*k)).collect();
+        if let Goal::Start(me) = desired.goal {
+            world.agreed = world.agreed_with(me);
+        }
+        world
+    }
+
+    /// A start connects a pod with what the running pods replicate among themselves. A table or a group that aku.conf
+    /// gained since is left to `reconcile`: a pod that joins may hold rows in it that no other pod has.
+    fn agreed_with(&self, me: Ordinal) -> BTreeMap<GroupId, Vec<Target>> {
+        let source = Ordinal::MASTER;
+        let running: Vec<_> = self.seen_others(me).filter(|k| *k != source && self.is_joined(*k)).collect();
+        let replicated = |object: &Object| match self.sides(source, object.pair.high(), object).both_live() {
+            true => self.replication(source, object),
+            false => None,
+        };
+        // What the source replicates is the measure; while it is not seen, nothing counts as new.
+        let alone = running.is_empty() || self.pod(source).is_none();
+        let mut agreed = BTreeMap::new();
+        for (id, group) in &self.desired.groups {
+            let among: Vec<_> = running
+                .iter()
+                .flat_map(|k| self.desired.objects_between(source, *k).filter(|o| o.group == *id))
+                .collect();
+            let mine = |o: &&Object| o.group == *id && o.pair.contains(me);
+            let mine_held = self.desired.objects_between(source, me).filter(mine).any(|o| {
+                let sides = self.sides(me, source, o);
+                !matches!(sides.mine, Side::Missing | Side::Reset)
+                    || !matches!(sides.theirs, Side::Missing | Side::Reset | Side::Unknown)
+            });
+            let targets = if alone {
+                // Nobody runs who could tell. An end never drops an object, so what is on no pod at all is new.
+                let held = self.desired.objects.iter().filter(|o| o.group == *id).any(|o| self.held_anywhere(o));
+                let others = self.desired.objects.iter().filter(|o| o.group != *id).any(|o| self.live_anywhere(o));
+                if !held && others { Vec::new() } else { group.targets.clone() }
+            } else {
+                let live: Vec<_> = among.iter().filter_map(|o| replicated(o)).collect();
+                match live.is_empty() {
+                    true if mine_held => group.targets.clone(),
+                    true => Vec::new(),
+                    false => {
+                        let item = |t: &Target| live.iter().any(|r| r.items.iter().any(|i| i.local == *t));
+                        group.targets.iter().filter(|t| item(t)).cloned().collect()
+                    }
+                }
+            };
+            agreed.insert(*id, targets);
+        }
+        agreed
+    }
+
+    fn held_anywhere(&self, object: &Object) -> bool {
+        [object.pair.low(), object.pair.high()].into_iter().any(|pod| self.replication(pod, object).is_some())
+    }
+
+    fn live_anywhere(&self, object: &Object) -> bool {
+        let live = |pod| matches!(self.observed.side(pod, &object.name), Side::Live(_) | Side::GaveUp);
+        [object.pair.low(), object.pair.high()].into_iter().any(live)
+    }
+
+    /// What a start connects of a group: all of it, less what the running pods do not replicate yet.
+    pub fn targets_of(&self, group: GroupId) -> &[Target] {
+        self.agreed.get(&group).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether aku.conf gained the group and no running pod replicates it yet.
+    pub fn is_new(&self, group: GroupId) -> bool {
+        self.targets_of(group).is_empty()
+    }
+
+    /// Every target that a start connects.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.agreed.values().flatten()
+    }
+
+    /// Objects of one pair that a start connects.
+    pub fn objects_between(&self, a: Ordinal, b: Ordinal) -> impl Iterator<Item = &'a Object> + '_ {
+        self.desired.objects_between(a, b).filter(|o| !self.is_new(o.group))
+    }
+
+    /// Objects of a pod that a start connects, with the other pod of each.
+    pub fn objects_of(&self, pod: Ordinal) -> impl Iterator<Item = (Ordinal, &'a Object)> + '_ {
+        self.desired.objects_of(pod).filter(|(_, o)| !self.is_new(o.group))
+    }
+
+    /// The object of that name, if the configuration asks for one.
+    pub fn object(&self, name: &ReplicationName) -> Option<&'a Object> {
+        self.names.get(name).copied()
+    }
+
+    /// Whether a sender thread exists or is wished for.
+    pub fn runs(&self, found: &Replication) -> bool {
+        found.is_started || found.sender != Sender::None
     }
 
     pub fn pod(&self, pod: Ordinal) -> Option<&'a Pod> {
@@ -46,6 +146,11 @@ impl<'a> World<'a> {
         self.desired.pods.keys().copied().filter(move |k| *k != me && self.pod(*k).is_some())
     }
 
+    /// Every pod that was seen, in ordinal order.
+    pub fn seen(&self) -> impl Iterator<Item = Ordinal> + '_ {
+        self.desired.pods.keys().copied().filter(|k| self.pod(*k).is_some())
+    }
+
     pub fn replication(&self, pod: Ordinal, object: &Object) -> Option<&'a Replication> {
         self.observed.replication(pod, &object.name)
     }
@@ -54,23 +159,33 @@ impl<'a> World<'a> {
         Sides { mine: self.observed.side(me, &object.name), theirs: self.observed.side(other, &object.name) }
     }
 
-    /// Both sides of every group are live.
-    pub fn all_live(&self, a: Ordinal, b: Ordinal) -> bool {
-        self.desired.objects_between(a, b).all(|o| self.sides(a, b, o).both_live())
+    /// Seen, and its copy was completed: live with the source in both directions, in every group that is connected at
+    /// all; a group where neither side has a position was added to aku.conf and waits for `reconcile`. Whether users
+    /// are admitted does not matter. While the source is not seen, the pod's own sides towards it must do.
+    pub fn is_member(&self, pod: Ordinal) -> bool {
+        self.members.contains(&pod)
     }
 
-    /// Seen, and its copy was completed: live with the source in both directions, in every group. Whether users are
-    /// admitted does not matter. While the source is not seen, the pod's own sides towards it must do.
-    pub fn is_member(&self, pod: Ordinal) -> bool {
+    fn connected(&self, pod: Ordinal) -> bool {
         if self.pod(pod).is_none() {
             return false;
         }
         let source = Ordinal::MASTER;
-        pod == source
-            || self.desired.objects_between(pod, source).all(|o| {
-                let sides = self.sides(pod, source, o);
-                matches!((sides.mine, sides.theirs), (Side::Live(_), Side::Live(_) | Side::Unknown))
-            })
+        if pod == source {
+            return true;
+        }
+        let mut connected = false;
+        for object in self.desired.objects_between(pod, source) {
+            let sides = self.sides(pod, source, object);
+            match (sides.mine, sides.theirs) {
+                (Side::Live(_), Side::Live(_) | Side::Unknown) => connected = true,
+                (Side::Missing | Side::Reset, Side::Missing | Side::Reset | Side::Unknown) => {}
+                (Side::Live(_), Side::Missing | Side::Reset | Side::GaveUp)
+                | (Side::Missing | Side::Reset, Side::Live(_) | Side::GaveUp)
+                | (Side::GaveUp | Side::Unknown, _) => return false,
+            }
+        }
+        connected
     }
 
     /// A member that admits users.
@@ -78,16 +193,17 @@ impl<'a> World<'a> {
         self.is_member(pod) && self.pod(pod).is_some_and(|p| !p.admin_mode())
     }
 
-    /// Not there, while a member keeps log for it. `but` is the pod a run is about; what it keeps does not count.
-    pub fn is_down(&self, pod: Ordinal, but: Ordinal) -> bool {
+    /// Not there, while a member keeps log for it. `but` is the pod a start or end is about; what it keeps does not
+    /// count.
+    pub fn is_down(&self, pod: Ordinal, but: Option<Ordinal>) -> bool {
         matches!(self.observed.pods.get(&pod), Some(PodView::Absent { .. }) | None)
             && self.desired.objects_of(pod).any(|(other, o)| {
-                other != but && self.is_member(other) && matches!(self.observed.side(other, &o.name), Side::Live(_))
+                Some(other) != but && self.is_member(other) && matches!(self.observed.side(other, &o.name), Side::Live(_))
             })
     }
 
-    pub fn pods_down(&self, me: Ordinal) -> Vec<Ordinal> {
-        self.desired.pods.keys().copied().filter(|k| *k != me && self.is_down(*k, me)).collect()
+    pub fn pods_down(&self, me: Option<Ordinal>) -> Vec<Ordinal> {
+        self.desired.pods.keys().copied().filter(|k| Some(*k) != me && self.is_down(*k, me)).collect()
     }
 
     pub fn pods_broken(&self) -> Vec<Ordinal> {
@@ -97,11 +213,11 @@ impl<'a> World<'a> {
 
     /// Whether a sender thread exists or is wished for.
     pub fn is_started(&self, pod: Ordinal, object: &Object) -> bool {
-        self.replication(pod, object).is_some_and(|r| r.is_started || r.sender != Sender::None)
+        self.replication(pod, object).is_some_and(|r| self.runs(r))
     }
 
     /// The head lines of the plan.
-    pub fn lines(&self, me: Ordinal) -> Vec<PodLine> {
+    pub fn lines(&self, me: Option<Ordinal>) -> Vec<PodLine> {
         let line = |(pod, view): (&Ordinal, &PodView)| {
             let (state, detail) = match view {
                 PodView::Seen(p) => {
@@ -118,13 +234,13 @@ impl<'a> World<'a> {
     }
 
     /// Notes about pods that are not as they should be.
-    pub fn notes(&self, me: Ordinal) -> Vec<Reason> {
+    pub fn notes(&self, me: Option<Ordinal>) -> Vec<Reason> {
         let mut notes = Vec::new();
         for pod in self.pods_down(me) {
             let keepers: BTreeMap<_, _> = self
                 .desired
                 .objects_of(pod)
-                .filter(|(other, _)| *other != me && self.is_member(*other))
+                .filter(|(other, _)| Some(*other) != me && self.is_member(*other))
                 .filter_map(|(other, o)| match self.observed.side(other, &o.name) {
                     Side::Live(sn) => Some((other, sn)),
                     Side::Missing | Side::Reset | Side::GaveUp | Side::Unknown => None,
@@ -144,7 +260,7 @@ impl<'a> World<'a> {
                 notes.push(Reason::new(Code::PodBroken, format!("pod {pod} cannot be looked at: {said}")));
             }
         }
-        for pod in self.seen_others(me) {
+        for pod in self.seen().filter(|k| Some(*k) != me) {
             let open = self.pod(pod).is_some_and(|p| !p.admin_mode());
             if open && pod != Ordinal::MASTER && !self.is_member(pod) {
                 notes.push(Reason::new(

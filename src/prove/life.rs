@@ -206,9 +206,11 @@ impl Life {
         let context = Context {
             connector: self.stage.connector(),
             login: Self::login(),
-            retry: Retry { count: 1, delay: Duration::from_millis(100) },
+            retry: Retry { count: 1, delay: Duration::from_millis(100), seed: 1 },
             deadline: None,
             marker: None,
+            lock: None,
+            witness: None,
             clock: self.stage.clock(),
             limits: Limits::default(),
         };

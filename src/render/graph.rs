@@ -70,7 +70,7 @@ pub(super) struct Chart {
 
 impl Chart {
     pub(super) fn of(plan: &Plan) -> Self {
-        let title = format!("{} pod {} of {}", plan.goal.word(), plan.goal.pod(), plan.statefulset);
+        let title = format!("{} of {}", plan.goal.title(), plan.statefulset);
         if plan.actions.len() > MOST_NODES { collapsed(plan, &title) } else { whole(plan, title) }
     }
 

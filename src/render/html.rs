@@ -65,7 +65,7 @@ pub(super) fn escape(text: &str) -> String {
 #[must_use]
 pub fn html(saved: &Saved, file: &str) -> String {
     let plan = &saved.plan;
-    let title = format!("{} pod {} of {}", plan.goal.word(), plan.goal.pod(), plan.statefulset);
+    let title = format!("{} of {}", plan.goal.title(), plan.statefulset);
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\

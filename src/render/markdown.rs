@@ -45,9 +45,9 @@ pub fn markdown(saved: &Saved, file: &str) -> String {
 
 fn at(saved: &Saved, file: &str, level: Level) -> String {
     let plan = &saved.plan;
-    let scope = format!("{}/{}", plan.statefulset, plan.goal.pod());
+    let scope = plan.goal.single().map_or_else(|| plan.statefulset.clone(), |pod| format!("{}/{pod}", plan.statefulset));
     let mut out = format!("<!-- aku-plan {} {} {} -->\n", plan.goal.word(), comment(&scope), saved.digest());
-    let what = format!("aku {} pod {} of {}: {}", plan.goal.word(), plan.goal.pod(), plan.statefulset, verdict(plan));
+    let what = format!("aku {} of {}: {}", plan.goal.title(), plan.statefulset, verdict(plan));
     put(&mut out, format_args!("**{}** To be applied before {}.\n", cell(&what), saved.expires_at));
     if level != Level::Full {
         put(&mut out, format_args!("_Shortened to fit a comment; `aku show {}` has everything._\n", code(file)));

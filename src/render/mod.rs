@@ -16,6 +16,7 @@ mod progress;
 mod report;
 mod review;
 mod row;
+mod runs;
 mod status;
 mod style;
 mod svg;
@@ -37,6 +38,7 @@ pub use policy::policy;
 pub use progress::event;
 pub use report::{reached, report, state_now};
 pub use review::review;
+pub use runs::{run, runs};
 pub use status::status;
 pub use style::{Colour, Doc, Line, Role};
 pub use trouble::{Trouble, trouble};
@@ -50,3 +52,5 @@ pub mod golden;
 mod golden_drift;
 #[cfg(test)]
 mod golden_files;
+#[cfg(test)]
+mod situations;

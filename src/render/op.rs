@@ -25,7 +25,10 @@ pub struct Words {
 #[must_use]
 pub fn symbol(op: &Op) -> (&'static str, Role) {
     match op.effect() {
-        Effect::Define => ("+", Role::Add),
+        Effect::Define => match op {
+            Op::DropTable { .. } | Op::ChangeHost { .. } => ("~", Role::Change),
+            _ => ("+", Role::Add),
+        },
         Effect::CopiesRows => ("=>", Role::Add),
         Effect::ForgetsPosition => ("<<", Role::Change),
         Effect::DeletesRows | Effect::RemovesDefinition => ("!!", Role::Destroy),
@@ -57,6 +60,15 @@ pub fn words(op: &Op) -> Words {
             ..to("create", name, *peer)
         },
         Op::DropReplication { name, peer } => to("drop", name, *peer),
+        Op::AddTable { name, peer, target } => {
+            Words { detail: target.to_string(), ..to("add table", name, *peer) }
+        }
+        Op::DropTable { name, peer, target, .. } => {
+            Words { detail: target.to_string(), ..to("drop table", name, *peer) }
+        }
+        Op::ChangeHost { name, peer, host, port, .. } => {
+            Words { address: format!("{host}:{port}"), ..to("change host", name, *peer) }
+        }
         Op::Start { name, peer, expect } => Words { detail: starts_at(*expect).to_owned(), ..to("start", name, *peer) },
         Op::Pin { name, peer } => Words { detail: "keeps log from now on".to_owned(), ..to("pin", name, *peer) },
         Op::Drain { wait_s } => {
@@ -88,6 +100,11 @@ pub fn words(op: &Op) -> Words {
         Op::Sync { name, peer, parallel, rows } => {
             let rows = rows.map(|n| count(n, "row") + ", ").unwrap_or_default();
             Words { detail: format!("{rows}parallel {parallel}"), ..to("sync", name, *peer) }
+        }
+        Op::SyncTables { name, peer, parallel, targets, rows } => {
+            let rows = rows.map(|n| count(n, "row") + ", ").unwrap_or_default();
+            let detail = format!("{rows}{}, parallel {parallel}", counted(targets.len(), "target"));
+            Words { detail, ..to("sync table", name, *peer) }
         }
         Op::CheckContents { source, targets, .. } => {
             let detail = format!("pod {source}, {}", counted(targets.len(), "target"));
@@ -129,6 +146,10 @@ pub fn kind(op: &Op) -> &'static str {
     match op {
         Op::CreateReplication { .. } => "create",
         Op::DropReplication { .. } => "DROP",
+        Op::AddTable { .. } => "add table",
+        Op::DropTable { .. } => "drop table",
+        Op::ChangeHost { .. } => "change host",
+        Op::SyncTables { .. } => "sync table",
         Op::Start { .. } => "start",
         Op::Pin { .. } => "pin",
         Op::Stop { .. } => "stop",

@@ -13,6 +13,7 @@ use super::{
     words::{counted, ids, ids_within, number, rows_in_all, rows_now, sentence, wrap},
 };
 use crate::{
+    desired::Goal,
     observe::RowCount,
     plan::{
         Action, ActionId, Decision, Effect, Op, Plan, PodState, Reason, RowsAtStake, RunWhen, critical_path, direct,
@@ -80,10 +81,16 @@ pub fn plan(plan: &Plan, head: &Head<'_>, layout: Layout) -> Doc {
 }
 
 fn nothing_to_do(doc: &mut Doc, plan: &Plan, layout: Layout) {
-    let pod = plan.goal.pod();
+    let whose = plan.goal.single().map_or_else(|| "every pod".to_owned(), |pod| format!("pod {pod}"));
     let right = counted(plan.already_right, "object");
+    if plan.goal == Goal::Reconcile && !plan.notes.is_empty() {
+        let text = format!("Nothing that can be corrected by itself; {right} looked at and right. Mind what follows.");
+        doc.line(Line::plain(text));
+        notes(doc, plan, layout.width);
+        return;
+    }
     doc.line(Line::plain(format!(
-        "Nothing to do: pod {pod} of {} is as \"{}\" wants it; {right} looked at and right.",
+        "Nothing to do: {whose} of {} is as \"{}\" wants it; {right} looked at and right.",
         plan.statefulset,
         plan.goal.word()
     )));
@@ -91,12 +98,21 @@ fn nothing_to_do(doc: &mut Doc, plan: &Plan, layout: Layout) {
 }
 
 fn title(doc: &mut Doc, plan: &Plan, head: &Head<'_>) {
-    let pod = plan.goal.pod();
-    let from = head.here.filter(|h| *h != pod).map(|h| format!("   from pod {h}")).unwrap_or_default();
+    let from = head.here.filter(|h| plan.goal.single() != Some(*h)).map(|h| format!("   from pod {h}")).unwrap_or_default();
     doc.line(
-        Line::plain(format!("{} {}   pod {pod} of {}{from}", head.command, plan.goal.word(), plan.statefulset))
+        Line::plain(format!("{} {}   {}{from}", head.command, plan.goal.word(), about(plan)))
             .with(Role::Dim, format!("   {}   conf {}", head.at.strftime("%F %TZ"), short_digest(head.conf))),
     );
+}
+
+fn about(plan: &Plan) -> String {
+    let whose = match plan.goal {
+        Goal::Start(p) | Goal::End(p) | Goal::Clean(p) | Goal::Forget(p) => format!("pod {p}"),
+        Goal::Recover(Some(from)) => format!("pod 0 from pod {from}"),
+        Goal::Recover(None) => "pod 0".to_owned(),
+        Goal::CleanEverywhere | Goal::Reconcile => "all pods".to_owned(),
+    };
+    format!("{whose} of {}", plan.statefulset)
 }
 
 fn short_digest(digest: &str) -> &str {
@@ -133,7 +149,7 @@ fn pods(doc: &mut Doc, plan: &Plan, width: usize) {
     let states = plan.pods.iter().map(|p| state(p.state).0.len()).max().unwrap_or(0);
     for (p, left) in plan.pods.iter().zip(left.lines()) {
         let (word, role) = state(p.state);
-        let mark = if p.pod == plan.goal.pod() { " >" } else { "  " };
+        let mark = if Some(p.pod) == plan.goal.single() { " >" } else { "  " };
         let mut line = Line::plain(format!("{mark}{left} ")).with(role, word);
         line.pad_to(line.width() - word.len() + states + 2);
         let column = line.width();
@@ -277,13 +293,21 @@ fn why(doc: &mut Doc, plan: &Plan, width: usize) {
 }
 
 fn reason(r: &Reason) -> String {
-    format!("{} [{}]", sentence(&r.text), r.code.word())
+    coded(&r.text, r.code.word())
+}
+
+/// The code stands behind the sentence, before a definition that follows on lines of its own.
+fn coded(text: &str, code: &str) -> String {
+    match text.split_once('\n') {
+        None => format!("{} [{code}]", sentence(text)),
+        Some((first, rest)) => format!("{first} [{code}]\n{rest}"),
+    }
 }
 
 /// As [`reason`], with the code cut to its number: it stands below every action.
 fn short_reason(r: &Reason) -> String {
     let code = r.code.word().split('-').next().unwrap_or_default();
-    format!("{} [{code}]", sentence(&r.text))
+    coded(&r.text, code)
 }
 
 fn notes(doc: &mut Doc, plan: &Plan, width: usize) {
@@ -292,9 +316,17 @@ fn notes(doc: &mut Doc, plan: &Plan, width: usize) {
     }
 }
 
+/// A sentence is wrapped; the lines of a definition below it stay as they are.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = text.split('\n');
+    let mut all = wrap(lines.next().unwrap_or_default(), width);
+    all.extend(lines.map(|line| line.trim_end().to_owned()));
+    all
+}
+
 /// Each part on lines of its own behind a common label.
 pub(super) fn labelled(doc: &mut Doc, label: &str, role: Role, parts: &[String], width: usize) {
-    let lines = parts.iter().flat_map(|p| wrap(p, width.saturating_sub(label.len()).max(20)));
+    let lines = parts.iter().flat_map(|p| wrapped(p, width.saturating_sub(label.len()).max(20)));
     for (i, text) in lines.enumerate() {
         let mut line = Line::default();
         if i == 0 {
@@ -353,7 +385,7 @@ fn block(doc: &mut Doc, actions: &[&Action], waits: &Waits, layout: Layout) {
         let last_of_its_kind = runs.get(i + 1).is_none_or(|next| next[0].because != *because);
         if last_of_its_kind && !said.contains(&because) {
             said.push(because);
-            for text in wrap(&short_reason(because), layout.width.saturating_sub(REASON_AT).max(20)) {
+            for text in wrapped(&short_reason(because), layout.width.saturating_sub(REASON_AT).max(20)) {
                 let mut line = Line::default();
                 line.pad_to(REASON_AT);
                 line.push(Role::Dim, text);
@@ -422,8 +454,8 @@ fn statements(doc: &mut Doc, a: &Action, layout: Layout) {
 }
 
 /// Kinds in the order in which a summary names them.
-const KINDS: [&str; 16] = [
-    "TRUNCATE", "DROP", "create", "sync", "start", "stop", "reset", "pin", "unpin", "flush", "set", "fence", "open",
+const KINDS: [&str; 20] = [
+    "TRUNCATE", "DROP", "create", "add table", "drop table", "change host", "sync", "sync table", "start", "stop", "reset", "pin", "unpin", "flush", "set", "fence", "open",
     "check", "wait", "mark",
 ];
 

@@ -167,12 +167,16 @@ pub fn state_now(plan: &Plan, report: &Report) -> Vec<String> {
     match plan.goal {
         Goal::Start(pod) => vec![after_start(plan, report, pod)],
         Goal::End(pod) => vec![after_end(plan, report, pod)],
-        Goal::Clean(pod) => {
+        Goal::Recover(_) => vec![after_start(plan, report, plan.goal.pod())],
+        Goal::Reconcile => vec![after_reconcile(plan, report)],
+        Goal::Forget(pod) => vec![after_forget(plan, report, pod)],
+        Goal::Clean(_) | Goal::CleanEverywhere => {
+            let whose = plan.goal.single().map_or_else(|| "the pods".to_owned(), |pod| format!("pod {pod}"));
             let all = plan.actions.iter().filter(|a| matches!(a.op, Op::DropReplication { .. }));
             let (gone, all): (Vec<_>, Vec<_>) =
                 (all.clone().filter(|a| is_done(report, a.id)).collect(), all.collect());
             vec![format!(
-                "No row was deleted. {} of {} of pod {pod} removed.",
+                "No row was deleted. {} of {} of {whose} removed.",
                 number(gone.len() as u64),
                 counted(all.len(), "definition")
             )]
@@ -224,6 +228,36 @@ fn copied_rows(plan: &Plan) -> String {
     rows.map_or_else(|| "a full copy".to_owned(), |n| format!("a full copy ({} when planned)", count(n, "row")))
 }
 
+/// Pods that the plan closed and did not open again, and streams that stand still.
+fn after_reconcile(plan: &Plan, report: &Report) -> String {
+    let closed: Vec<String> = plan
+        .actions
+        .iter()
+        .filter(|a| matches!(a.op, Op::Fence) && maybe_done(report, a.id))
+        .filter(|a| {
+            let opened = |b: &&Action| b.pod == a.pod && matches!(b.op, Op::Open);
+            !plan.actions.iter().find(opened).is_some_and(|b| is_done(report, b.id))
+        })
+        .map(|a| format!("Pod {} is CLOSED to users: run `aku plan reconcile` again, or `aku plan start --ordinal {}`.", a.pod, a.pod))
+        .collect();
+    let starts = || plan.actions.iter().filter(|a| matches!(a.op, Op::Start { .. }));
+    let (done, all) = (starts().filter(|a| is_done(report, a.id)).count(), starts().count());
+    let streams =
+        if done < all { format!(" {} of {} do not run: log is kept for them.", all - done, counted(all, "stream")) } else { String::new() };
+    let closed = if closed.is_empty() { String::new() } else { format!(" {}", closed.join(" ")) };
+    format!("No row was deleted.{closed}{streams}")
+}
+
+fn after_forget(plan: &Plan, report: &Report, pod: Ordinal) -> String {
+    let resets = || plan.actions.iter().filter(|a| matches!(a.op, Op::Reset { .. }));
+    let (done, all) = (resets().filter(|a| is_done(report, a.id)).count(), resets().count());
+    if done < all {
+        format!("No row was deleted. {} of {} still keep log for pod {pod}.", all - done, counted(all, "position"))
+    } else {
+        format!("No row was deleted. No pod that was seen keeps log for pod {pod}; its files go at the next checkpoint.")
+    }
+}
+
 fn after_end(plan: &Plan, report: &Report, pod: Ordinal) -> String {
     let users = match plan.actions.iter().find(|a| matches!(a.op, Op::Fence)) {
         Some(a) if maybe_done(report, a.id) => {
@@ -239,5 +273,11 @@ fn after_end(plan: &Plan, report: &Report, pod: Ordinal) -> String {
     } else {
         String::new()
     };
-    format!("No row was deleted. {users}{log}")
+    // One side that was reset is enough: the transfer is decided for all groups together (DESIGN D1).
+    let next = match (reached(plan, report), resets().any(|a| maybe_done(report, a.id))) {
+        (true, _) => String::new(),
+        (false, false) => format!(" The next start of pod {pod} catches up from the log."),
+        (false, true) => format!(" The next start of pod {pod} copies everything anew."),
+    };
+    format!("No row was deleted. {users}{log}{next}")
 }

@@ -1,7 +1,9 @@
 //! A lab and the real program in front of it, and clients that write and remember what was acknowledged.
+#![allow(dead_code)] // Each test program uses a part of it.
 
 use std::{
     collections::BTreeMap,
+    hash::{BuildHasher, RandomState},
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -312,4 +314,60 @@ fn round(client: &mut Client, table: &str, key: &mut i64, style: Style, w: &mut 
         w.acknowledged.extend(pending);
     }
     true
+}
+
+pub fn fill(stage: &Stage, on: u8, rows: i64) {
+    let mut client = stage.client(on);
+    client.execute("ALTER SESSION SET AUTOCOMMIT = FALSE").unwrap();
+    for (n, table) in TABLES.iter().enumerate() {
+        for key in 0..rows >> n {
+            client.execute(&format!("INSERT INTO {table} VALUES ({key}, 'old', {key})")).unwrap();
+        }
+    }
+    client.execute("COMMIT").unwrap();
+}
+
+pub fn started(pods: u8, of: u8) -> Arc<Stage> {
+    let stage = Arc::new(Stage::new(of));
+    for n in 0..pods {
+        stage.ok(n, "-p start");
+    }
+    stage
+}
+
+/// A small generator: the tests need a seed that can be given again, not good numbers.
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(name: &str) -> Self {
+        let seed = std::env::var("AKU_SEED").ok().and_then(|s| s.parse().ok());
+        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(name)) | 1;
+        println!("{name}: AKU_SEED={seed}");
+        Self(seed)
+    }
+
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+}
+
+pub fn cases(default: usize) -> usize {
+    std::env::var("AKU_CASES").ok().and_then(|s| s.parse().ok()).unwrap_or(default)
+}
+
+/// Runs start until it has nothing to do; what a person does who reads the message.
+pub fn converge(stage: &Stage, on: u8) {
+    let run = stage.aku(on, "-p start");
+    match run.code {
+        Some(0) => {}
+        // It was killed after it had opened the pod.
+        Some(3) if run.out.contains("X202") => drop(stage.ok(on, "apply start --yes")),
+        // It was killed when it had done everything.
+        Some(3) if run.out.contains("X210") => {}
+        other => panic!("{other:?}\n{}{}", run.out, run.err),
+    }
+    stage.ok(on, "plan start --exit-code");
 }

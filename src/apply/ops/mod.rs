@@ -4,6 +4,7 @@
 mod checks;
 mod define;
 mod fence;
+mod items;
 mod marker;
 mod rows;
 mod settings;
@@ -23,6 +24,12 @@ pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, Trouble> {
     match &action.op {
         Op::CreateReplication { name, host, port, targets, .. } => define::create(work, name, (host, *port), targets),
         Op::DropReplication { name, .. } => define::drop(work, name),
+        Op::AddTable { name, target, .. } => items::add_table(work, name, target),
+        Op::DropTable { name, target, remote, .. } => items::drop_table(work, name, target, remote),
+        Op::ChangeHost { name, host, port, old, .. } => items::change_host(work, name, (host, *port), old),
+        Op::SyncTables { name, parallel, targets, rows, .. } => {
+            sync::sync_tables(work, name, *parallel, targets, *rows)
+        }
         Op::Start { name, expect, .. } => streams::start(work, name, *expect),
         Op::Pin { name, .. } => streams::pin(work, name),
         Op::Stop { name, .. } => streams::stop(work, name),
@@ -53,6 +60,10 @@ pub(super) fn needs_session(op: &Op) -> bool {
         Op::Delay { .. } | Op::WriteMarker | Op::RemoveMarker => false,
         Op::CreateReplication { .. }
         | Op::DropReplication { .. }
+        | Op::AddTable { .. }
+        | Op::DropTable { .. }
+        | Op::ChangeHost { .. }
+        | Op::SyncTables { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
         | Op::Drain { .. }

@@ -21,7 +21,7 @@ use crate::{
         Cancel, DbError, Session,
         sql::{ChangeSql, ReadSql},
     },
-    topology::ReplicationName,
+    topology::{ReplicationName, Target},
 };
 
 /// Longest sleep of the watching thread.
@@ -45,11 +45,36 @@ pub(super) fn sync(
     if !side.is_reset() {
         return Err(work.told(Code::SyncNotReset, format!("{name} is at {}", side.position)));
     }
-    let sql = ChangeSql::Sync { name: name.clone(), parallel };
+    copy(work, &ChangeSql::Sync { name: name.clone(), parallel }, rows)
+}
+
+/// SYNC of some items of an object that keeps its position for the others.
+pub(super) fn sync_tables(
+    work: &mut Work<'_>,
+    name: &ReplicationName,
+    parallel: u8,
+    targets: &[Target],
+    rows: Option<u64>,
+) -> Result<Ended, Trouble> {
+    if work.memory.begun == Some(Begun::Sync) {
+        return after_lost_link(work, name);
+    }
+    let side = look::side_of(work, name)?;
+    if side.sender {
+        return Err(work.told(Code::SenderExists, name.to_string()));
+    }
+    if !side.position.is_live() || side.gave_up.is_some() {
+        // Without a position the other items would go on from now, and what they missed would be lost.
+        return Err(work.told(Code::PositionLost, format!("{name} is at {}", side.position)));
+    }
+    copy(work, &ChangeSql::SyncTables { name: name.clone(), parallel, targets: targets.to_vec() }, rows)
+}
+
+fn copy(work: &mut Work<'_>, sql: &ChangeSql, rows: Option<u64>) -> Result<Ended, Trouble> {
     let session = prepare(work)?;
     work.memory.begun = Some(Begun::Sync);
     work.memory.sent = true;
-    let answer = run(work, session, &sql, rows)?;
+    let answer = run(work, session, sql, rows)?;
     match answer {
         Ok(()) => Ok(Ended::done()),
         Err(error) => {
@@ -93,8 +118,13 @@ fn run(
     let (send, receive) = mpsc::channel();
     let key = work.slot.enter(work.now(), None, Arc::clone(&cancel));
     let statement = sql.clone();
+    let witness = work.shared.context.witness.clone();
+    let number = witness.as_ref().map(|w| w.intent(work.action.id, work.action.pod, &text));
     let spawned = thread::Builder::new().name(format!("sync {}", work.action.id)).spawn(move || {
         let answer = session.execute(&statement);
+        if let (Some(witness), Some(number)) = (witness, number) {
+            witness.came_back(number, answer.as_ref().map(|()| ()));
+        }
         if !answer.as_ref().is_err_and(DbError::lost_session) {
             // Closed before the run can end; closing a lost one may block.
             drop(session);
@@ -213,8 +243,9 @@ fn after_lost_link(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended,
         let side = look::side_of(work, name)?;
         Ok(match (side.sender, side.is_started, side.position.is_live()) {
             (true, true, true) => Some(true),
-            (false, false, false) => Some(false),
-            _ => None,
+            // A copy of single tables leaves the position that was there before.
+            (false, false, _) => Some(false),
+            (true, _, _) | (false, true, _) => None,
         })
     })?;
     match over {

@@ -23,6 +23,18 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
         ReadSql::Property(name) => {
             rows(&["VALUE1"], here.properties.get(name).map(|v| vec![text(v.to_string())]).into_iter().collect())
         }
+        ReadSql::LockRequest(id) => {
+            let holder = *here.locks.lock().unwrap().entry(*id).or_insert(session);
+            rows(&["LOCK"], vec![vec![Int(i64::from(holder != session))]])
+        }
+        ReadSql::SessionsOf(app) => {
+            let columns = ["ID", "TASK_STATE", "LOGIN_TIME", "CLIENT_APP_INFO", "COMM_NAME"];
+            let ours = here.sessions.iter().filter(|(_, s)| s.app.starts_with(app));
+            let line = |(id, s): (&i64, &super::world::FakeLogin)| {
+                vec![Int(*id), text("WAITING"), Int(0), text(&s.app), text("TCP 10.9.9.9:4000")]
+            };
+            rows(&columns, ours.map(line).collect())
+        }
         ReadSql::SessionId => rows(&["SESSION_ID"], vec![vec![Int(session)]]),
         ReadSql::Server => rows(&["DB_NAME"], vec![vec![text("MYDB")]]),
         ReadSql::Sessions => {

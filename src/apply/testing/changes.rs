@@ -18,6 +18,16 @@ fn object<'w>(world: &'w mut World, pod: Ordinal, name: &ReplicationName) -> Res
     here.objects.get_mut(name).ok_or_else(|| db_error("HY000", 397_595))
 }
 
+/// The object, when neither a sender nor a receiver of it is there.
+fn quiet<'w>(world: &'w mut World, pod: Ordinal, name: &ReplicationName) -> Result<&'w mut Object, DbError> {
+    let fed = world.pods[&pod].receivers.contains(name);
+    let object = object(world, pod, name)?;
+    if object.is_started {
+        return Err(db_error("HY000", 397_566));
+    }
+    if fed { Err(db_error("HY000", 397_471)) } else { Ok(object) }
+}
+
 pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result<(), DbError> {
     match sql {
         ChangeSql::CreateReplication { name, host, port, targets } => {
@@ -33,6 +43,34 @@ pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result
                 return refuse(397_566);
             }
             world.pods.get_mut(&pod).unwrap().objects.remove(name);
+            Ok(())
+        }
+        ChangeSql::AddTable { name, target } => {
+            quiet(world, pod, name)?.items.push(target.clone());
+            Ok(())
+        }
+        ChangeSql::DropTable { name, target, .. } => {
+            quiet(world, pod, name)?.items.retain(|t| t != target);
+            Ok(())
+        }
+        ChangeSql::AddHost { name, host, port } => {
+            let object = object(world, pod, name)?;
+            if object.is_started {
+                return refuse(397_566);
+            }
+            (object.host, object.port) = (host.clone(), *port);
+            Ok(())
+        }
+        ChangeSql::DropHost { name, host, .. } => {
+            // One address is kept here, and the last cannot be dropped.
+            if object(world, pod, name)?.host == *host { refuse(397_497) } else { Ok(()) }
+        }
+        ChangeSql::SyncTables { name, .. } => {
+            let object = object(world, pod, name)?;
+            if object.sender {
+                return refuse(397_322);
+            }
+            (object.sender, object.is_started) = (true, true);
             Ok(())
         }
         ChangeSql::Start(name) | ChangeSql::StartRetry(name) => start(world, pod, name),
@@ -81,7 +119,7 @@ pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result
             if here.sticky.contains(session) {
                 return refuse(266_364);
             }
-            here.sessions.remove(session);
+            here.end_session(*session);
             Ok(())
         }
         ChangeSql::SessionQueryTimeout(_) => Ok(()),

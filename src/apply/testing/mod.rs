@@ -3,6 +3,7 @@
 
 mod answers;
 mod changes;
+pub(crate) mod lab;
 mod world;
 
 use std::{
@@ -15,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(super) use world::{FakePod, Object, World};
+pub(crate) use world::{FakePod, Object, World};
 
 use crate::{
     apply::Clock,
@@ -27,10 +28,10 @@ use crate::{
 };
 
 /// Changes the world in each round, and says when it was enough.
-pub(super) type Enough = Box<dyn FnMut(&mut World, u32) -> bool + Send>;
+pub(crate) type Enough = Box<dyn FnMut(&mut World, u32) -> bool + Send>;
 
 /// What happens to a statement that a rule matches.
-pub(super) enum Then {
+pub(crate) enum Then {
     /// Refused with that native code, nothing done.
     Refuse(i32),
     /// The link goes down before the server sees it.
@@ -52,7 +53,7 @@ pub(super) enum Then {
 }
 
 /// A rule: the next statement on `pod` whose text starts with `text`, after `skip` others.
-pub(super) struct Rule {
+pub(crate) struct Rule {
     pub pod: u8,
     pub text: &'static str,
     pub skip: u32,
@@ -61,7 +62,7 @@ pub(super) struct Rule {
 
 /// Time that flows as usual and jumps when somebody sleeps.
 #[derive(Default)]
-pub(super) struct TestClock {
+pub(crate) struct TestClock {
     ahead_us: AtomicU64,
 }
 
@@ -78,7 +79,7 @@ impl Clock for TestClock {
 
 /// The cluster, shared by its sessions and the test.
 #[derive(Default)]
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     world: Mutex<World>,
     rules: Mutex<VecDeque<Rule>>,
     pub clock: Arc<TestClock>,
@@ -126,7 +127,7 @@ fn lost() -> DbError {
 }
 
 /// Opens scripted sessions.
-pub(super) struct FakeConnector(pub Arc<Cluster>);
+pub(crate) struct FakeConnector(pub Arc<Cluster>);
 
 impl Connector for FakeConnector {
     fn connect(&self, pod: Ordinal, login: &Login) -> Result<Box<dyn Session>, ConnectError> {
@@ -177,7 +178,7 @@ struct FakeSession {
 impl Drop for FakeSession {
     fn drop(&mut self) {
         if let Some(pod) = self.cluster.world().pods.get_mut(&self.pod) {
-            pod.sessions.remove(&self.id);
+            pod.end_session(self.id);
         }
     }
 }
@@ -193,7 +194,7 @@ impl FakeSession {
 
     fn lose<T>(&self) -> Result<T, DbError> {
         if let Some(pod) = self.cluster.world().pods.get_mut(&self.pod) {
-            pod.sessions.remove(&self.id);
+            pod.end_session(self.id);
         }
         Err(lost())
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::atomic::AtomicU32,
+    sync::{Mutex, atomic::AtomicU32},
     time::Duration,
 };
 
@@ -38,6 +38,8 @@ pub(crate) struct FakePod {
     pub connect_errors: VecDeque<Option<(ConnectFailure, i32)>>,
     /// Every login: privilege, query timeout, silence timeout.
     pub logins: Vec<(Privilege, Option<Duration>, Option<Duration>)>,
+    /// User locks: number and session.
+    pub locks: Mutex<BTreeMap<i64, i64>>,
     next_session: i64,
     sn: i64,
 }
@@ -82,6 +84,12 @@ impl FakePod {
     pub fn in_service() -> Self {
         let properties = [("ADMIN_MODE", 0), ("REPLICATION_DDL_ENABLE", 1), ("REPLICATION_SYNC_LOCK_TIMEOUT", 30)];
         Self { properties: properties.into(), sn: 100, ..Self::default() }
+    }
+
+    /// A session is gone, and its locks with it.
+    pub fn end_session(&mut self, id: i64) {
+        self.sessions.remove(&id);
+        self.locks.lock().unwrap().retain(|_, holder| *holder != id);
     }
 
     pub fn next_sn(&mut self) -> i64 {

@@ -216,7 +216,7 @@ fn play(sketch: &Sketch, picks: &[usize], stop_at: usize, stopped: &Admit) -> BT
         for (id, outcome) in schedule.settle(admit) {
             assert_eq!(outcomes.insert(id, outcome), None);
         }
-        for id in schedule.ready(admit) {
+        for id in schedule.ready() {
             schedule.begin(id);
             running.push(id);
         }

@@ -4,7 +4,9 @@
 mod dag;
 mod define;
 mod fence;
+mod matrix;
 mod rows;
+mod steps;
 mod stop;
 mod streams;
 mod sync;
@@ -100,9 +102,11 @@ impl Stage {
         let context = Context {
             connector: Arc::new(FakeConnector(Arc::clone(&cluster))),
             login,
-            retry: Retry { count: 2, delay: Duration::from_secs(1) },
+            retry: Retry { count: 2, delay: Duration::from_secs(1), seed: 1 },
             deadline: None,
             marker: None,
+            lock: None,
+            witness: None,
             clock: Arc::clone(&cluster.clock) as Arc<dyn Clock>,
             limits: Limits::default(),
         };

@@ -3,6 +3,8 @@
 use super::*;
 use crate::{
     apply::{StopLevel, testing::Then},
+    db::lending::Lending,
+    lock::{self, LockId, Wanted},
     plan::{Expect, Until},
 };
 
@@ -160,10 +162,12 @@ fn a_statement_beyond_every_bound_is_left_alone_and_the_pod_goes_on() {
 fn the_deadline_ends_waits_and_begins_nothing_but_what_puts_back() {
     let mut stage = Stage::new(2);
     stage.context.deadline = Some(stage.cluster.clock.now() + Duration::from_secs(30));
-    let delay = act(2, 1, Op::Delay { seconds: 60 }, &[1]);
+    running(&stage);
+    stage.cluster.rule(1, "ALTER REPLICATION R_01 FLUSH", Then::Hang(Duration::from_millis(10)));
+    let waits = Action { after: start(0, &[1]).after, ..flush(2) };
     let back = when(set(4, 30, &[3]), RunWhen::Always { armed_by: ActionId(1) });
-    let run = stage.run(vec![set(1, 0, &[]), delay, start(3, &[2]), back, start(5, &[1]), start(6, &[2])]);
-    assert_eq!(run.words(), ["done", "failed E106", "not run, A2", "done", "done", "not run, A2"]);
+    let run = stage.run(vec![set(1, 0, &[]), waits, start(3, &[2]), back, start(5, &[1]), start(6, &[2])]);
+    assert_eq!(run.words(), ["done", "failed E106", "not run, A2", "done", "already", "not run, A2"]);
     assert_eq!(run.report.stopped.as_deref(), Some("the deadline passed"));
 
     let mut stage = Stage::new(2);
@@ -171,6 +175,69 @@ fn the_deadline_ends_waits_and_begins_nothing_but_what_puts_back() {
     let run = stage.run(vec![start(1, &[])]);
     assert_eq!(run.words(), ["not run"]);
     assert_eq!(stage.cluster.world().pod(1).logins.len(), 0);
+}
+
+#[test]
+fn what_cannot_be_over_before_the_deadline_is_not_begun() {
+    for (seconds, words) in [(60, ["done", "not run", "not run"]), (20, ["done", "done", "done"])] {
+        let mut stage = Stage::new(2);
+        stage.context.deadline = Some(stage.cluster.clock.now() + Duration::from_secs(30));
+        let delay = act(2, 1, Op::Delay { seconds }, &[1]);
+        let run = stage.run(vec![set(1, 0, &[]), delay, start(3, &[2])]);
+        assert_eq!(run.words(), words);
+        assert_eq!(run.report.stopped.is_some(), seconds == 60, "{:?}", run.report.stopped);
+    }
+}
+
+#[test]
+fn a_statement_that_outlasts_the_grace_is_cancelled_and_what_puts_back_runs() {
+    let mut stage = Stage::new(2);
+    stage.context.limits.grace = Duration::from_secs(3);
+    let stop = stage.stop.clone();
+    let clock = Arc::clone(&stage.cluster.clock);
+    // It ends only when it is cancelled, and that is not before the grace is over.
+    let began = clock.now();
+    let hang = move |_: &mut World, round| {
+        if round == 1 {
+            stop.raise("SIGTERM");
+        }
+        clock.sleep(Duration::from_millis(100));
+        false
+    };
+    stage.cluster.rule(1, "ALTER REPLICATION R_01 START", Then::Until(Box::new(hang)));
+    let back = when(set(3, 30, &[2]), RunWhen::Always { armed_by: ActionId(1) });
+    let run = stage.run(vec![set(1, 0, &[]), start(2, &[1]), back]);
+    assert_eq!(run.words(), ["done", "failed E106", "done"]);
+    assert!(stage.cluster.clock.now() >= began + Duration::from_secs(3));
+}
+
+#[test]
+fn a_lost_lock_begins_nothing_but_what_puts_back() {
+    let mut stage = Stage::new(2);
+    let connector = Arc::new(FakeConnector(Arc::clone(&stage.cluster)));
+    let app = "aku lock 20261121T121044Z-1f3a9c start pod 1 pid 7 on here".parse().unwrap();
+    let wanted = Wanted {
+        id: LockId::of("a", "b"),
+        pods: vec![pod(0), pod(1)],
+        own: pod(1),
+        app,
+        connect_timeout: Duration::from_secs(1),
+        patience: Duration::ZERO,
+    };
+    let held = Arc::new(lock::acquire(&Arc::new(Lending::new(connector)), &wanted, &mut |_| {}).unwrap());
+    stage.context.lock = Some(Arc::clone(&held));
+    let session = held.session(pod(0)).unwrap();
+    let lose = move |world: &mut World, round| {
+        if round == 1 {
+            world.pod(0).end_session(session);
+        }
+        held.lost().is_some()
+    };
+    stage.cluster.rule(1, "ALTER REPLICATION R_01 START", Then::Until(Box::new(lose)));
+    let back = when(set(3, 30, &[2]), RunWhen::Always { armed_by: ActionId(1) });
+    let run = stage.run(vec![set(1, 0, &[]), start(2, &[1]), back, start(4, &[2])]);
+    assert_eq!(run.words(), ["done", "done", "done", "not run"]);
+    assert!(run.report.stopped.unwrap().contains("the lock on pod 0 was lost"));
 }
 
 #[test]

@@ -6,4 +6,5 @@ mod files;
 mod front_door;
 mod judging;
 mod looks;
+mod runs;
 mod world;

@@ -18,10 +18,14 @@ use super::super::{
     wiring::{Cluster, Job, Way, World},
 };
 use crate::{
-    apply::{Event, Outcome, Report},
+    apply::{
+        Event, Outcome, Report,
+        signals::{LastWords, Listening},
+    },
     db::{ConnectError, ConnectFailure, DbError, Login, Session},
     desired::Desired,
     exit::Exit,
+    lock::{Held, Waiting, Wanted},
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
     plan::{Plan, testing::Worlds},
     render::{
@@ -55,6 +59,8 @@ pub(super) struct Fake {
     pub(super) absent: usize,
     /// The action that fails.
     pub(super) fails: Option<u32>,
+    /// Another run that has the lock.
+    pub(super) locked: Option<Waiting>,
     pub(super) seen: Rc<RefCell<Seen>>,
 }
 
@@ -104,6 +110,13 @@ impl Cluster for Fake {
         Err(ConnectError { pod, address: "pod:20300".to_owned(), failure: ConnectFailure::Other, error })
     }
 
+    fn lock(&self, _wanted: &Wanted, _tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Waiting> {
+        match &self.locked {
+            None => Ok(Held::nothing()),
+            Some(waiting) => Err(waiting.clone()),
+        }
+    }
+
     fn apply(&self, plan: &Plan, job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report {
         self.seen.borrow_mut().applied.push(job.clone());
         let report = match self.fails {
@@ -146,6 +159,9 @@ impl World for Lives {
     fn zone(&self) -> TimeZone {
         TimeZone::UTC
     }
+    fn listen(&self, _last: LastWords) -> Listening {
+        Listening::deaf()
+    }
     fn sleep(&self, time: Duration) {
         self.fake.seen.borrow_mut().slept.push(time);
     }
@@ -187,7 +203,7 @@ impl Lives {
         Self {
             env: Env::fixed(vars),
             host: "altibase-sts-2",
-            fake: Fake { build, first: None, busy: 0, absent: 0, fails: None, seen },
+            fake: Fake { build, first: None, busy: 0, absent: 0, fails: None, locked: None, seen },
             now: "2026-11-20T23:41:07.123456Z".parse().unwrap(),
             dir,
         }
@@ -205,7 +221,18 @@ impl Lives {
         self.run_into(line, None, "", Terminal::default())
     }
 
+    /// Without looking for the password in files: there are directories.
+    pub(super) fn run_without_look(&self, line: &str) -> Came {
+        self.came(line, None, "", Terminal::default())
+    }
+
     pub(super) fn run_into(&self, line: &str, broken: Option<io::ErrorKind>, typed: &str, terminal: Terminal) -> Came {
+        let came = self.came(line, broken, typed, terminal);
+        self.look_for_the_password(&came);
+        came
+    }
+
+    fn came(&self, line: &str, broken: Option<io::ErrorKind>, typed: &str, terminal: Terminal) -> Came {
         let dir = self.dir.path().display().to_string();
         let args = std::iter::once("aku".to_owned()).chain(line.split_whitespace().map(|w| w.replace('@', &dir)));
         let (mut out, mut err) = (Sink(Vec::new(), broken), Sink(Vec::new(), None));
@@ -213,9 +240,7 @@ impl Lives {
         let mut s = Streams { out: &mut out, err: &mut err, input: &mut input, terminal };
         let exit = run(args.map(OsString::from), self, &mut s);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(&dir, "@");
-        let came = Came { exit, out: text(out.0), err: text(err.0) };
-        self.look_for_the_password(&came);
-        came
+        Came { exit, out: text(out.0), err: text(err.0) }
     }
 
     pub(super) fn look_for_the_password(&self, came: &Came) {
@@ -224,7 +249,9 @@ impl Lives {
             let text = std::fs::read_to_string(entry.path()).unwrap();
             assert!(entry.file_name() == "aku.conf" || !text.contains(PASSWORD), "{:?}", entry.path());
         }
-        assert!(!format!("{:?}", self.fake.seen.borrow().applied).contains(PASSWORD));
+        for job in &self.fake.seen.borrow().applied {
+            assert!(!format!("{:?} {:?} {:?}", job.login, job.marker, job.lock).contains(PASSWORD));
+        }
     }
 
     pub(super) fn applied(&self) -> usize {

@@ -225,10 +225,12 @@ fn signature(db: &mut Database, config: &PodConfig, now: Micros) -> String {
     }
     let hash = Sha256::digest(format!("{}:{}:{now}", config.ip, config.replication_port));
     let mut hex = String::new();
-    for byte in hash.iter().take(18) {
+    for byte in hash.iter().take(10) {
         let _ = write!(hex, "{byte:02X}");
     }
-    let text = format!("{}-{}:{}-{}", &hex[..12], &hex[12..20], &hex[20..28], &hex[28..36]);
+    // As on a real server, the middle is the moment of creation: seconds and microseconds.
+    let (seconds, micros) = (now / 1_000_000, now % 1_000_000);
+    let text = format!("{}-{seconds:08X}:{micros:08X}-{}", &hex[..12], &hex[12..20]);
     db.put_meta(SIGNATURE, text.clone().into_bytes());
     text
 }

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fmt};
 use super::{AS_CONFIGURED, NO_OBJECT, Post};
 use crate::{
     conf::GroupId,
-    desired::{Desired, Object},
+    desired::{Desired, Goal, Object},
     plan::{Action, Decision, Effect, Expect, Op, Plan, PodState},
     topology::{Ordinal, ReplicationName, Target},
 };
@@ -119,6 +119,20 @@ impl<'a> Needs<'a> {
                 need.extend([Key::Side(name.clone()), Key::Definition(name.clone())].map(|k| (pod, k)));
                 need.push((*peer, Key::View));
             }
+            Op::AddTable { name, target, .. } => {
+                need.extend([Key::Side(name.clone()), Key::Definition(name.clone())].map(|k| (pod, k)));
+                need.extend(self.groups_of(std::slice::from_ref(target)).map(|g| (pod, Key::Tables(g))));
+            }
+            Op::DropTable { name, .. } | Op::ChangeHost { name, .. } => {
+                need.extend([Key::Side(name.clone()), Key::Definition(name.clone())].map(|k| (pod, k)));
+            }
+            Op::SyncTables { name, peer, targets, .. } => {
+                for k in [pod, *peer] {
+                    need.extend([Key::View, Key::Signature, Key::Definition(name.clone())].map(|key| (k, key)));
+                    need.extend(targets.iter().map(|t| (k, Key::Rows(t.clone()))));
+                }
+                need.push((pod, Key::Side(name.clone())));
+            }
             Op::Pin { name, .. }
             | Op::Stop { name, .. }
             | Op::Reset { name, .. }
@@ -170,7 +184,11 @@ impl<'a> Needs<'a> {
 
     /// What chose the road: the goal pod's own sides, both sides towards whoever counts, and who counts.
     fn decision(&self) -> Facts {
-        let me = self.plan.goal.pod();
+        let me = match self.plan.goal {
+            Goal::Start(pod) | Goal::End(pod) | Goal::Clean(pod) | Goal::Forget(pod) => pod,
+            // They look at every pair.
+            Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) => return self.everybody(),
+        };
         let source = match &self.plan.decision {
             Decision::Full { source, .. } => *source,
             Decision::None { .. } | Decision::CatchUp { .. } => Ordinal::MASTER,
@@ -186,6 +204,14 @@ impl<'a> Needs<'a> {
             }
         }
         need
+    }
+
+    fn everybody(&self) -> Facts {
+        let standing = self.desired.pods.keys().map(|pod| (*pod, Key::Standing));
+        let sides = self.desired.objects.iter().flat_map(|o| {
+            [o.pair.low(), o.pair.high()].map(|pod| (pod, Key::Side(o.name.clone())))
+        });
+        standing.chain(sides).collect()
     }
 
     /// What reviewers and rules want to see, whether or not an action hangs on it.
@@ -213,9 +239,10 @@ impl<'a> Needs<'a> {
             Op::DropReplication { name, .. } => {
                 vec![side(name, "missing"), to(Key::Definition(name.clone()), NO_OBJECT)]
             }
-            Op::Start { name, expect: Expect::Fresh, .. } | Op::Pin { name, .. } | Op::Sync { name, .. } => {
-                vec![side(name, "live")]
-            }
+            Op::Start { name, expect: Expect::Fresh, .. }
+            | Op::Pin { name, .. }
+            | Op::Sync { name, .. }
+            | Op::SyncTables { name, .. } => vec![side(name, "live")],
             Op::Reset { name, .. } | Op::Unpin { name, .. } => vec![side(name, "reset")],
             Op::SetProperty { property, to: value, .. } => {
                 vec![to(Key::Property(property.clone()), &value.to_string())]
@@ -226,6 +253,9 @@ impl<'a> Needs<'a> {
             Op::WriteMarker => vec![to(Key::Marker, "present")],
             Op::RemoveMarker => vec![to(Key::Marker, "missing")],
             Op::Start { expect: Expect::Live, .. }
+            | Op::AddTable { .. }
+            | Op::DropTable { .. }
+            | Op::ChangeHost { .. }
             | Op::Stop { .. }
             | Op::Drain { .. }
             | Op::Flush { .. }

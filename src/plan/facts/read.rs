@@ -30,7 +30,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
         let world = World::new(desired, observed);
-        let states = world.lines(desired.goal.pod()).into_iter().map(|l| (l.pod, l.state)).collect();
+        let states = world.lines(desired.goal.single()).into_iter().map(|l| (l.pod, l.state)).collect();
         Self { world, states }
     }
 

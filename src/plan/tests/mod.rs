@@ -1,7 +1,10 @@
 //! Situations of `aku-behaviour.md` F and B.8, one line each where possible. Here: how they are told and asked.
 
 mod checker;
+mod goals;
 mod leave;
+mod pairs;
+mod scale;
 mod start;
 
 use super::{
@@ -41,6 +44,10 @@ fn step(a: &Action) -> String {
     let what = match &a.op {
         Op::CreateReplication { .. } => "create",
         Op::DropReplication { .. } => "drop",
+        Op::AddTable { target, name, .. } => return format!("{}:add {target} {name}", a.pod),
+        Op::DropTable { target, name, .. } => return format!("{}:remove {target} {name}", a.pod),
+        Op::ChangeHost { .. } => "host",
+        Op::SyncTables { .. } => "sync-tables",
         Op::Start { expect: Expect::Live, .. } => "start",
         Op::Start { expect: Expect::Fresh, .. } => "start-fresh",
         Op::Pin { .. } => "pin",

@@ -33,6 +33,7 @@ fn first_start_of_a_slave_is_a_full_join() {
     assert_eq!(
         steps(&plan),
         [
+            "1:fence",
             "1:create AKU_REP_01",
             "1:quiet",
             "1:set REPLICATION_DDL_ENABLE=1",

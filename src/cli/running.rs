@@ -1,0 +1,319 @@
+//! What surrounds every run that changes pods: its number, its journal and events, signals, the lock, the end.
+//!
+//! Begun before anything else and ended after everything else, so that the last event is always the last event. Sends
+//! nothing but what the lock needs.
+
+use std::{
+    io::Write as _,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{confpath, run_args::RunOptions, scene::Scene, wiring::World};
+use crate::{
+    apply::{
+        Event, Report, StopFlag,
+        signals::{LastWords, Listening},
+    },
+    events::{LockState, Severity, Verdict, What},
+    exit::Exit,
+    journal::{
+        self,
+        recorder::{Opening, Recorder},
+        runs,
+    },
+    lock::{App, Held, LockId, Waiting, Wanted},
+    plan::Plan,
+    render::{Trouble, op, words},
+    run_id::RunId,
+};
+
+/// Shortest time between two words about waiting for the lock.
+const WORDS: Duration = Duration::from_secs(10);
+
+/// A run under way.
+pub struct Running {
+    recorder: Arc<Recorder>,
+    listening: Listening,
+    options: RunOptions,
+    began: Instant,
+    state: Option<std::path::PathBuf>,
+    host: String,
+    signals: u32,
+}
+
+/// How a run ended.
+pub struct Ended {
+    /// Exit code.
+    pub exit: Exit,
+    /// What became of the actions; `None` when nothing was begun.
+    pub report: Option<Report>,
+    /// What to type to go on.
+    pub resume: Option<String>,
+}
+
+impl Ended {
+    /// Without a single action.
+    #[must_use]
+    pub fn at_once(exit: Exit) -> Self {
+        Self { exit, report: None, resume: None }
+    }
+}
+
+impl Running {
+    /// Opens journal and events and begins to listen to signals. `goodbye` goes to standard output when a signal ends
+    /// the process before anything was changed.
+    ///
+    /// # Errors
+    /// The events cannot be written where they were asked for (exit 74).
+    pub fn begin(
+        command: &str,
+        options: RunOptions,
+        goodbye: &'static str,
+        world: &dyn World,
+    ) -> Result<Self, Trouble> {
+        let host = world.hostname().to_string_lossy().into_owned();
+        let env = world.env();
+        let state = journal::dir(
+            env.var(journal::DIR_VARIABLE).map(std::path::Path::new),
+            env.var(confpath::HOME_VARIABLE).map(std::path::Path::new),
+        );
+        let opening = Opening {
+            run: RunId::new(world.now()),
+            events: options.events.clone(),
+            state: state.clone(),
+            command: command.to_owned(),
+            host: host.clone(),
+            now: jiff::Timestamp::now,
+        };
+        let recorder = Recorder::open(opening).map_err(|e| {
+            Trouble::new(Exit::Output, "output", format!("the events cannot be written: {e}"))
+                .fact("changed", "nothing")
+        })?;
+        let recorder = Arc::new(recorder);
+        let listening = world.listen(last_words(&recorder, goodbye));
+        Ok(Self { recorder, listening, options, began: Instant::now(), state, host, signals: 0 })
+    }
+
+    /// The run's number.
+    #[must_use]
+    pub fn run(&self) -> &RunId {
+        self.recorder.run()
+    }
+
+    /// Why there is no journal, or why it is incomplete; one sentence.
+    #[must_use]
+    pub fn no_journal(&self) -> Option<String> {
+        let text = |why| format!("the journal of this run cannot be written ({why}); the run goes on without it");
+        self.recorder.trouble().map(text)
+    }
+
+    /// Who is told of statements.
+    #[must_use]
+    pub fn recorder(&self) -> Arc<Recorder> {
+        Arc::clone(&self.recorder)
+    }
+
+    /// What signals raise.
+    #[must_use]
+    pub fn stop(&self) -> StopFlag {
+        self.listening.stop.clone()
+    }
+
+    /// See `--grace`.
+    #[must_use]
+    pub fn grace(&self) -> Duration {
+        self.options.grace
+    }
+
+    /// Time that is left of `--deadline`.
+    #[must_use]
+    pub fn left(&self) -> Option<Duration> {
+        self.options.deadline.map(|d| d.saturating_sub(self.began.elapsed()))
+    }
+
+    /// From here on a signal stops in good order instead of ending the process.
+    pub fn acts(&self) {
+        self.listening.acts();
+    }
+
+    /// Takes the lock. `tell` hears of the waiting now and then.
+    ///
+    /// # Errors
+    /// Another run has it (exit 6).
+    pub fn lock(&self, scene: &Scene, again: &str, tell: &mut dyn FnMut(&str)) -> Result<Arc<Held>, Trouble> {
+        let patience = self.left().map_or(self.options.lock_timeout, |left| left.min(self.options.lock_timeout));
+        let wanted = Wanted {
+            id: LockId::of(&scene.desired.statefulset, &scene.desired.service),
+            pods: scene.desired.pods.keys().copied().collect(),
+            own: scene.who.pod,
+            app: App {
+                run: self.run().clone(),
+                goal: scene.desired.goal.word().to_owned(),
+                pod: scene.who.pod,
+                pid: std::process::id(),
+                host: self.host.clone(),
+            },
+            connect_timeout: scene.login().connect_timeout,
+            patience,
+        };
+        let mut told: Option<Instant> = None;
+        let mut waits = |waiting: &Waiting| {
+            if told.is_none_or(|at| at.elapsed() >= WORDS) {
+                told = Some(Instant::now());
+                let who = waiting.holder.as_ref().map(|h| h.app.to_string());
+                self.lock_event(LockState::Waiting, vec![waiting.pod], who, waiting.waited);
+                tell(&waiting_words(waiting, patience));
+            }
+        };
+        match scene.cluster.lock(&wanted, &mut waits) {
+            Ok(held) => {
+                self.lock_event(LockState::Held, held.pods(), None, held.waited);
+                for (pod, why) in held.without_pods() {
+                    tracing::debug!(%pod, why, "not locked");
+                }
+                Ok(Arc::new(held))
+            }
+            Err(waiting) => {
+                let who = waiting.holder.as_ref().map(|h| h.app.to_string());
+                self.lock_event(LockState::Refused, vec![waiting.pod], who, waiting.waited);
+                Err(locked(&waiting, again))
+            }
+        }
+    }
+
+    fn lock_event(&self, state: LockState, pods: Vec<crate::topology::Ordinal>, holder: Option<String>, d: Duration) {
+        let waited_ms = u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+        self.recorder.record(What::Lock { state, pods, holder, waited_ms });
+    }
+
+    /// Writes the plan down, and what it says about statements of the last run that nobody knew the outcome of. Gives
+    /// back what a person should know of those.
+    pub fn planned(&self, plan: &Plan) -> Option<String> {
+        for what in What::of_plan(plan) {
+            self.recorder.record(what);
+        }
+        let state = self.state.as_ref()?;
+        let last = runs::list(state).ok()?.into_iter().find(|id| id != self.run())?;
+        let open = runs::load(state, &last).ok()?.open_intents();
+        let mut words = Vec::new();
+        for intent in &open {
+            let again = plan.actions.iter().any(|a| a.pod == intent.pod && op::short(&a.op) == intent.what);
+            let verdict = if again { Verdict::PlannedAgain } else { Verdict::NotNeeded };
+            let what = format!("{} on pod {}", intent.what, intent.pod);
+            words.push(match verdict {
+                Verdict::PlannedAgain => format!("  {} {what}: not done, or to be done again", intent.id),
+                Verdict::NotNeeded => format!("  {} {what}: done, or not needed any more", intent.id),
+            });
+            self.recorder.record(What::Resolved { of_run: last.to_string(), id: intent.id, what, verdict });
+        }
+        if words.is_empty() {
+            return None;
+        }
+        let head =
+            format!("Run {last} ended in the middle of {}; the pods show:", words::counted(open.len(), "statement"));
+        Some(format!("{head}\n{}", words.join("\n")))
+    }
+
+    /// Writes an event of the engine down.
+    pub fn event(&mut self, plan: &Plan, event: &Event) {
+        if let Event::Signal { .. } = event {
+            self.signals += 1;
+        }
+        if let Some(what) = What::of_event(plan, event, self.signals) {
+            self.recorder.record(what);
+        }
+    }
+
+    /// Writes a trouble down.
+    pub fn trouble(&self, trouble: &Trouble) {
+        self.recorder.record(What::Diagnostic {
+            severity: Severity::Error,
+            code: trouble.code.clone(),
+            text: trouble.headline.clone(),
+            next: trouble.next.clone(),
+        });
+    }
+
+    /// The end. Gives back what is wrong with the events, if something is, and the exit code with that in mind.
+    pub fn finish(self, ended: &Ended) -> (Exit, Option<String>) {
+        let last = What::end(ended.exit, ended.report.as_ref(), ended.resume.clone());
+        match self.recorder.end(last) {
+            Some(e) => {
+                let exit = if ended.exit == Exit::Ok { Exit::Output } else { ended.exit };
+                (
+                    exit,
+                    Some(format!("error[output]: the events could not all be written: {e}; the pods are not affected")),
+                )
+            }
+            None => (ended.exit, None),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // After a panic; what ended is not ended again.
+        let _ = self.recorder.end(What::end(Exit::Internal, None, None));
+    }
+}
+
+/// How long the last words of a process may take: a terminal may be stuck.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+fn last_words(recorder: &Arc<Recorder>, goodbye: &'static str) -> LastWords {
+    let recorder = Arc::clone(recorder);
+    LastWords::new(move |signal, exit| {
+        let recorder = Arc::clone(&recorder);
+        let (told, over) = std::sync::mpsc::channel();
+        // Whoever is stuck in the middle of writing holds a lock that this needs.
+        let _detached = thread::Builder::new().spawn(move || {
+            let _ = recorder.end(What::end(exit, None, None));
+            let text = match exit {
+                Exit::Stopped => format!("error[stopped]: {signal} before anything was changed\nexit {}\n", exit as u8),
+                _ => format!(
+                    "error[aborted]: {signal}, and the run did not end in time; what was under way may or may not have been \
+                     done\n  next       aku status\nexit {}\n",
+                    exit as u8
+                ),
+            };
+            let _ = std::io::stderr().write_all(text.as_bytes());
+            let _ = std::io::stdout().write_all(goodbye.as_bytes());
+            let _ = std::io::stdout().flush();
+            let _ = told.send(());
+        });
+        let _ = over.recv_timeout(FAREWELL);
+    })
+}
+
+fn waiting_words(waiting: &Waiting, patience: Duration) -> String {
+    let who = waiting.holder.as_ref().map_or_else(
+        || "another run".to_owned(),
+        |h| format!("the {} of pod {} (run {}, pid {} on {})", h.app.goal, h.app.pod, h.app.run, h.app.pid, h.app.host),
+    );
+    format!(
+        "waiting for {who}, which holds the lock on pod {}: {} of at most {}",
+        waiting.pod,
+        words::duration(waiting.waited),
+        words::duration(patience)
+    )
+}
+
+fn locked(waiting: &Waiting, again: &str) -> Trouble {
+    let what =
+        waiting.holder.as_ref().map(|h| format!(": the {} of pod {}", h.app.goal, h.app.pod)).unwrap_or_default();
+    let mut trouble = Trouble::new(Exit::Locked, "locked", format!("another run works on these pods{what}"));
+    if let Some(h) = &waiting.holder {
+        let since = h.app.run.began().map(|at| at.to_string()).unwrap_or_default();
+        trouble = trouble
+            .fact("holder", format!("run {}, pid {} on {}", h.app.run, h.app.pid, h.app.host))
+            .fact("since", since)
+            .fact("session", format!("{} on pod {}, {}", h.session, waiting.pod, h.from));
+    }
+    trouble
+        .fact("waited", format!("{} for the lock on pod {}", words::duration(waiting.waited), waiting.pod))
+        .fact("changed", "nothing")
+        .next(format!("{again} --lock-timeout 5m    (waits for it)"))
+        .next("the lock goes with its session: a run that was killed holds none")
+}

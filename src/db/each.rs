@@ -1,0 +1,24 @@
+//! The same question to several pods at once, so that k unreachable pods cost one connect timeout, not k.
+
+use std::{collections::BTreeMap, sync::mpsc, thread};
+
+use crate::topology::Ordinal;
+
+/// Asks each pod on a thread of its own and waits for all of them.
+pub fn each_pod<T: Send>(
+    pods: impl Iterator<Item = Ordinal>,
+    ask: impl Fn(Ordinal) -> T + Sync,
+) -> BTreeMap<Ordinal, T> {
+    let (send, receive) = mpsc::channel();
+    thread::scope(|scope| {
+        for pod in pods {
+            let (send, ask) = (send.clone(), &ask);
+            scope.spawn(move || {
+                // The receiver lives until the scope ends, so this cannot fail.
+                let _ = send.send((pod, ask(pod)));
+            });
+        }
+        drop(send);
+        receive.iter().collect()
+    })
+}

@@ -1,0 +1,216 @@
+//! Reading journals: which runs there were, how they ended, and what nobody knows about them. Never changes one; `gc`
+//! removes whole files.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::Path,
+};
+
+use super::{RUNS, SUFFIX, path};
+use crate::{
+    events::{ActionOutcome, Line, RunOutcome, StatementOutcome, What},
+    plan::ActionId,
+    run_id::RunId,
+    topology::Ordinal,
+};
+
+/// A run as its journal tells it.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its number.
+    pub id: RunId,
+    /// Every line that could be read, in order.
+    pub lines: Vec<Line>,
+    /// Lines that could not be read: cut off by a crash or a full disk.
+    pub unreadable: usize,
+}
+
+/// A changing statement whose outcome the journal does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenIntent {
+    /// The action.
+    pub id: ActionId,
+    /// What the action was to do, in words.
+    pub what: String,
+    /// The pod it was sent to.
+    pub pod: Ordinal,
+    /// Its text.
+    pub sql: String,
+}
+
+/// Numbers of all runs, newest first. None where there is no directory yet.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn list(state: &Path) -> io::Result<Vec<RunId>> {
+    let entries = match fs::read_dir(state.join(RUNS)) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e),
+    };
+    let mut runs = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        // Other files are none of ours.
+        runs.extend(name.to_str().and_then(|n| n.strip_suffix(SUFFIX)).and_then(|n| n.parse::<RunId>().ok()));
+    }
+    runs.sort_by(|a, b| b.cmp(a));
+    Ok(runs)
+}
+
+/// Reads a journal. What a crash cut off is counted, not an error.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn load(state: &Path, id: &RunId) -> io::Result<Run> {
+    let text = fs::read(path(state, id))?;
+    let text = String::from_utf8_lossy(&text);
+    let (mut lines, mut unreadable) = (Vec::new(), 0);
+    for line in text.lines().filter(|l| !l.is_empty()) {
+        match serde_json::from_str(line) {
+            Ok(line) => lines.push(line),
+            Err(_) => unreadable += 1,
+        }
+    }
+    Ok(Run { id: id.clone(), lines, unreadable })
+}
+
+/// Removes all but the newest `keep` journals; how many are gone.
+///
+/// # Errors
+/// What the system says; those before it are gone.
+pub fn gc(state: &Path, keep: usize) -> io::Result<usize> {
+    let old: Vec<RunId> = list(state)?.into_iter().skip(keep).collect();
+    for id in &old {
+        fs::remove_file(path(state, id))?;
+    }
+    Ok(old.len())
+}
+
+impl Run {
+    /// What was asked for.
+    #[must_use]
+    pub fn command(&self) -> Option<&str> {
+        self.lines.iter().find_map(|l| match &l.what {
+            What::RunStart { command, .. } => Some(command.as_str()),
+            _ => None,
+        })
+    }
+
+    /// How it ended and with which exit code; `None` for a run that was killed or still goes on.
+    #[must_use]
+    pub fn ended(&self) -> Option<(RunOutcome, u8)> {
+        self.lines.iter().rev().find_map(|l| match &l.what {
+            What::RunEnd { outcome, exit_code, .. } => Some((*outcome, *exit_code)),
+            _ => None,
+        })
+    }
+
+    /// Words of an action, from the plan in the journal.
+    #[must_use]
+    pub fn words(&self, id: ActionId) -> Option<&str> {
+        self.lines.iter().find_map(|l| match &l.what {
+            What::Plan { actions, .. } => actions.iter().find(|a| a.id == id).map(|a| a.what.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Statements that were about to be sent and of which nothing more is known, unless their action found out.
+    #[must_use]
+    pub fn open_intents(&self) -> Vec<OpenIntent> {
+        let mut open: BTreeMap<u64, OpenIntent> = BTreeMap::new();
+        let mut settled: BTreeSet<ActionId> = BTreeSet::new();
+        for line in &self.lines {
+            match &line.what {
+                What::Intent { statement, id, ordinal, sql } => {
+                    let what = self.words(*id).unwrap_or_default().to_owned();
+                    let intent = OpenIntent { id: *id, what, pod: *ordinal, sql: sql.clone() };
+                    settled.remove(id);
+                    open.insert(*statement, intent);
+                }
+                What::StatementEnd { statement, outcome, .. } => match outcome {
+                    StatementOutcome::Ok | StatementOutcome::Failed => drop(open.remove(statement)),
+                    StatementOutcome::Lost => {}
+                },
+                What::ActionEnd { id, outcome, .. } => match outcome {
+                    // It looked at the pod before it said so.
+                    ActionOutcome::Done | ActionOutcome::Already | ActionOutcome::Failed => drop(settled.insert(*id)),
+                    ActionOutcome::Unknown => {}
+                },
+                _ => {}
+            }
+        }
+        open.into_values().filter(|intent| !settled.contains(&intent.id)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::DbFault;
+
+    fn run(whats: Vec<What>) -> Run {
+        let id: RunId = "20261121T121044Z-1f3a9c".parse().unwrap();
+        let line = |(i, what)| Line { seq: i as u64 + 1, ts: String::new(), run_id: id.to_string(), what };
+        Run { lines: whats.into_iter().enumerate().map(line).collect(), id: id.clone(), unreadable: 0 }
+    }
+
+    fn intent(statement: u64, action: u32) -> What {
+        let sql = format!("ALTER REPLICATION R_{statement} STOP");
+        What::Intent { statement, id: ActionId(action), ordinal: Ordinal::MASTER, sql }
+    }
+
+    fn back(statement: u64, outcome: StatementOutcome) -> What {
+        let fault = DbFault { sqlstate: "08S01".to_owned(), native: 331_843, message: String::new() };
+        let error = (outcome != StatementOutcome::Ok).then_some(fault);
+        What::StatementEnd { statement, outcome, error }
+    }
+
+    fn end(action: u32, outcome: ActionOutcome) -> What {
+        What::ActionEnd { id: ActionId(action), outcome, took_us: None, said: None, error: None }
+    }
+
+    #[test]
+    fn an_intent_is_open_until_something_is_known() {
+        use StatementOutcome::{Failed, Lost, Ok};
+        let open = |whats| run(whats).open_intents().iter().map(|i| i.id.0).collect::<Vec<_>>();
+        assert_eq!(open(vec![intent(1, 1)]), [1]);
+        assert_eq!(open(vec![intent(1, 1), back(1, Ok)]), [0_u32; 0]);
+        assert_eq!(open(vec![intent(1, 1), back(1, Failed)]), [0_u32; 0]);
+        assert_eq!(open(vec![intent(1, 1), back(1, Lost)]), [1]);
+        // The second attempt looked and found it done.
+        assert_eq!(open(vec![intent(1, 1), back(1, Lost), end(1, ActionOutcome::Done)]), [0_u32; 0]);
+        assert_eq!(open(vec![intent(1, 1), back(1, Lost), end(1, ActionOutcome::Unknown)]), [1]);
+        assert_eq!(open(vec![intent(1, 1), intent(2, 2), back(1, Ok)]), [2]);
+    }
+
+    #[test]
+    fn what_a_crash_cut_off_is_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let id: RunId = "20261121T121044Z-1f3a9c".parse().unwrap();
+        fs::create_dir(dir.path().join(RUNS)).unwrap();
+        let whole = serde_json::to_string(&run(vec![intent(1, 1)]).lines[0]).unwrap();
+        fs::write(path(dir.path(), &id), format!("{whole}\n\n{}", &whole[..whole.len() / 2])).unwrap();
+        let read = load(dir.path(), &id).unwrap();
+        assert_eq!((read.lines.len(), read.unreadable), (1, 1));
+        assert_eq!(read.open_intents().len(), 1);
+        assert_eq!(read.ended(), None);
+    }
+
+    #[test]
+    fn the_newest_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(list(dir.path()).unwrap(), []);
+        fs::create_dir(dir.path().join(RUNS)).unwrap();
+        for day in 1..=5 {
+            let id: RunId = format!("2026112{day}T121044Z-1f3a9c").parse().unwrap();
+            fs::write(path(dir.path(), &id), "").unwrap();
+        }
+        fs::write(dir.path().join(RUNS).join("notes.txt"), "").unwrap();
+        assert_eq!(gc(dir.path(), 2).unwrap(), 3);
+        let left: Vec<_> = list(dir.path()).unwrap().iter().map(|id| id.as_str()[..8].to_owned()).collect();
+        assert_eq!(left, ["20261125", "20261124"]);
+        assert!(dir.path().join(RUNS).join("notes.txt").exists());
+    }
+}

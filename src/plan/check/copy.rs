@@ -1,0 +1,243 @@
+//! Rules about deleting and copying rows: the last complete copy outlives every action, and a copy misses nothing.
+
+use super::{Checker, Op, RunWhen};
+use crate::{
+    desired::Goal,
+    plan::Action,
+    topology::{Ordinal, ReplicationName, Target},
+};
+
+impl Checker<'_> {
+    pub(super) fn truncate(&mut self, a: &Action, target: &Target, source: Ordinal) {
+        let joiner = a.pod;
+        let allowed = match self.desired.goal {
+            Goal::Start(pod) => pod == joiner && !joiner.is_master() && source.is_master(),
+            Goal::Recover(from) => joiner.is_master() && from.is_none_or(|f| f == source),
+            Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Reconcile | Goal::Forget(_) => false,
+        };
+        if !allowed {
+            let rule = if joiner.is_master() { "pod-0" } else { "goal" };
+            self.broken(rule, format!("{} empties {target} on pod {joiner}, which this goal may not do", a.id));
+        }
+        self.surviving_copy(a, target, source);
+        let copied = self.plan.actions.iter().any(|b| {
+            matches!(&b.op, Op::Sync { peer, name, .. } if *peer == joiner && b.pod == source && self.is_before(a, b)
+                && self.objects.get(name).is_some_and(|o| self.desired.groups[&o.group].targets.contains(target)))
+        });
+        if !copied {
+            self.broken(
+                "copied-again",
+                format!("{} empties {target} on pod {joiner}, and no SYNC that waits for it fills it again", a.id),
+            );
+        }
+        if !self.has_before(a, |b| matches!(b.op, Op::CheckQuiet { .. }) && b.pod == joiner) {
+            self.broken("quiet", format!("{} does not wait until nothing sends to pod {joiner}", a.id));
+        }
+        if !self.fenced(a, joiner) {
+            self.broken("fenced", format!("{} does not wait until pod {joiner} is closed to everybody", a.id));
+        }
+        // What holds for one TRUNCATE holds for all that wait for the same actions.
+        if !self.seen.insert((joiner, source, self.before[self.place[&a.id]].clone())) {
+            return;
+        }
+        match self.desired.goal {
+            Goal::Recover(_) => self.others_left(a, joiner, source),
+            Goal::Start(_)
+            | Goal::End(_)
+            | Goal::Clean(_)
+            | Goal::CleanEverywhere
+            | Goal::Reconcile
+            | Goal::Forget(_) => self.members_pinned(a, joiner, source),
+        }
+        self.unsent_delivered(a, joiner, source);
+    }
+
+    /// The source is another pod, in service, and holds the table; in a recovery it also holds rows.
+    fn surviving_copy(&mut self, a: &Action, target: &Target, source: Ordinal) {
+        let joiner = a.pod;
+        let opened = self.has_before(a, |b| b.pod == source && b.op == Op::Open);
+        let holds = self
+            .observed
+            .pod(source)
+            .is_some_and(|p| p.tables.keys().any(|t| t.user == target.user && t.table == target.table));
+        if source == joiner || !holds || !(self.serves(source) || opened) {
+            self.broken(
+                "last-copy",
+                format!("{} empties {target} on pod {joiner}, and pod {source} is no source in service that holds it", a.id),
+            );
+        }
+        let rows = self.observed.pod(source).map_or(0, |p| p.rows.iter().map(|(_, n)| n.at_least()).sum::<u64>());
+        if joiner.is_master() && rows == 0 {
+            self.broken("last-copy", format!("{} empties {target} on pod 0 for an empty pod {source}", a.id));
+        }
+    }
+
+    /// Live with the source in some group and half-connected in none: its changes reach the source.
+    pub(super) fn is_member(&self, k: Ordinal, source: Ordinal) -> bool {
+        let mut sides =
+            self.between(k, source).map(|o| (self.live(k, &o.name), self.live(source, &o.name))).peekable();
+        let all: Vec<_> = std::iter::from_fn(|| sides.next()).collect();
+        let lost = self.between(k, source).any(|o| self.gave_up(k, &o.name) || self.gave_up(source, &o.name));
+        !lost && all.contains(&(true, true)) && all.iter().all(|(mine, theirs)| mine == theirs)
+    }
+
+    /// Every other pod that is live with the source is pinned, drained and flushed first.
+    fn members_pinned(&mut self, a: &Action, joiner: Ordinal, source: Ordinal) {
+        let members: Vec<_> = self
+            .desired
+            .pods
+            .keys()
+            .copied()
+            .filter(|k| *k != joiner && *k != source && self.observed.pod(*k).is_some() && self.is_member(*k, source))
+            .collect();
+        for k in members {
+            let groups: Vec<_> =
+                self.between(k, source).filter(|o| self.live(k, &o.name)).map(|o| (o.group, o.name.clone())).collect();
+            let names: Vec<_> = self
+                .between(k, joiner)
+                .filter(|o| groups.iter().any(|(group, _)| *group == o.group))
+                .map(|o| o.name.clone())
+                .collect();
+            for name in names {
+                let pinned = self.did(a, k, &name, |op| matches!(op, Op::Pin { .. }));
+                if !pinned || !self.is_taken_back(k, &name) {
+                    self.broken(
+                        "pinned",
+                        format!("{} does not wait for a pin of {name} on pod {k}, or nothing takes the pin back", a.id),
+                    );
+                }
+            }
+            let drained = self.has_before(a, |b| b.pod == k && matches!(b.op, Op::Drain { .. }));
+            let flushed = groups.iter().all(|(_, n)| {
+                self.has_before(a, |b| {
+                    b.pod == k
+                        && matches!(&b.op, Op::Flush { name, .. } if name == n)
+                        && self.has_before(b, |d| d.pod == k && matches!(d.op, Op::Drain { .. }))
+                })
+            });
+            if !drained || !flushed {
+                self.broken(
+                    "drained",
+                    format!("{} does not wait until pod {k} is drained and flushed to pod {source}", a.id),
+                );
+            }
+        }
+    }
+
+    fn is_taken_back(&self, pod: Ordinal, name: &ReplicationName) -> bool {
+        self.plan.actions.iter().any(|b| {
+            b.pod == pod && matches!((&b.op, &b.run), (Op::Unpin { name: n, .. }, RunWhen::Undo { .. }) if n == name)
+        })
+    }
+
+    /// In a recovery every other slave is closed, has delivered to the source what it can, and sends to nobody.
+    fn others_left(&mut self, a: &Action, joiner: Ordinal, source: Ordinal) {
+        let others: Vec<_> = self
+            .desired
+            .pods
+            .keys()
+            .copied()
+            .filter(|k| *k != joiner && *k != source && self.observed.pod(*k).is_some())
+            .collect();
+        for k in others {
+            if self.serves(k) && !self.fenced(a, k) {
+                self.broken("others-leave", format!("{} does not wait until pod {k} is closed", a.id));
+            }
+            let names: Vec<_> = self.between(k, source).map(|o| o.name.clone()).collect();
+            for name in names {
+                let deliverable = self.live(k, &name)
+                    && !self.gave_up(k, &name)
+                    && self.observed.replication(source, &name).is_some();
+                if deliverable && !self.did(a, k, &name, |op| matches!(op, Op::Flush { .. })) {
+                    self.broken("others-leave", format!("{} does not wait until {name} on pod {k} has delivered", a.id));
+                }
+            }
+        }
+    }
+
+    /// What the joiner can still deliver is delivered before it is deleted.
+    fn unsent_delivered(&mut self, a: &Action, joiner: Ordinal, source: Ordinal) {
+        let names: Vec<_> = self.between(joiner, source).map(|o| o.name.clone()).collect();
+        for name in names {
+            let deliverable = self.observed.replication(source, &name).is_some();
+            if self.live(joiner, &name) && !self.gave_up(joiner, &name) && deliverable {
+                let flushed = self.did(a, joiner, &name, |op| matches!(op, Op::Flush { .. }));
+                if !flushed && !self.named_as_loss(&name) {
+                    self.broken("salvage", format!("{} deletes rows that {name} on pod {joiner} has not sent", a.id));
+                }
+            }
+        }
+    }
+
+    pub(super) fn sync(&mut self, a: &Action, name: &ReplicationName, joiner: Ordinal) {
+        self.into_empty(a, joiner, &[]);
+        let forgotten = !self.live(a.pod, name) || self.did(a, a.pod, name, |op| matches!(op, Op::Reset { .. }));
+        if !forgotten {
+            self.broken(
+                "reset-first",
+                format!("{} would replay from the old position of {name} on pod {}", a.id, a.pod),
+            );
+        }
+        self.contents(a, name);
+    }
+
+    /// Only some items are copied: into a pod that is closed, proved empty in them, and seen by everybody as one that has
+    /// to be copied anew should the copy break off.
+    pub(super) fn sync_tables(&mut self, a: &Action, name: &ReplicationName, joiner: Ordinal, targets: &[Target]) {
+        self.into_empty(a, joiner, targets);
+        if !self.fenced(a, joiner) {
+            self.broken("fenced", format!("{} does not wait until pod {joiner} is closed to everybody", a.id));
+        }
+        if self.live(joiner, name) && !self.did(a, joiner, name, |op| matches!(op, Op::Reset { .. })) {
+            self.broken("half-copy", format!("{} could break off and look finished: pod {joiner} keeps its place", a.id));
+        }
+        if !self.live(a.pod, name) {
+            self.broken("position", format!("{} keeps the position of {name} on pod {}, and it has none", a.id, a.pod));
+        }
+        self.contents(a, name);
+    }
+
+    fn into_empty(&mut self, a: &Action, joiner: Ordinal, targets: &[Target]) {
+        let proved = self.has_before(a, |b| {
+            b.pod == joiner
+                && matches!(&b.op, Op::CheckEmpty { targets: empty } if targets.iter().all(|t| empty.contains(t)))
+        });
+        if !proved {
+            self.broken(
+                "empty-target",
+                format!("{} copies to pod {joiner} without a proof that its targets are empty", a.id),
+            );
+        }
+    }
+
+    fn contents(&mut self, a: &Action, name: &ReplicationName) {
+        let checked = self.plan.actions.iter().any(|b| {
+            matches!(&b.op, Op::CheckContents { names, .. } if names.contains(name)) && self.is_before(a, b)
+        });
+        if !checked {
+            self.broken("contents", format!("nothing checks what {} copied", a.id));
+        }
+    }
+
+    /// What was in the table before its ADD TABLE is in no stream: either there was nothing, or a copy brings it.
+    pub(super) fn add_table(&mut self, a: &Action, name: &ReplicationName, peer: Ordinal, target: &Target) {
+        let pod = a.pod;
+        let proves = |b: &Action| {
+            b.pod == pod && matches!(&b.op, Op::CheckEmpty { targets } if targets.contains(target))
+        };
+        let proved_after = self.plan.actions.iter().any(|b| proves(b) && self.is_before(a, b));
+        let proved_behind_fence = self.has_before(a, proves) && self.fenced(a, pod);
+        let copied = self.plan.actions.iter().any(|b| {
+            let brings = match &b.op {
+                Op::SyncTables { peer: to, targets, .. } => *to == peer && targets.contains(target),
+                Op::Sync { peer: to, .. } => *to == peer,
+                _ => false,
+            };
+            brings && self.is_before(a, b)
+        });
+        let never = !self.live(pod, name);
+        if !(proved_after || proved_behind_fence || copied || never) {
+            self.broken("new-table", format!("{} adds {target} on pod {pod}, and what is in it reaches nobody", a.id));
+        }
+    }
+}

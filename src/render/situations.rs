@@ -1,0 +1,270 @@
+//! Named situations: a world in a few words in `tests/situations/NAME.toml`, what the planner says of it in
+//! `snapshots/situations/NAME.txt` and `NAME.json`. INSTA_UPDATE=always writes the answers; read them as somebody who was
+//! woken up.
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use serde::Deserialize;
+
+use super::{
+    Head, Layout, Sql, Trouble,
+    golden::{at, text},
+    plan, trouble,
+};
+use crate::{
+    conf::Switch,
+    desired::{Goal, ReplicationAddress},
+    observe::{Item, MarkerView, Mode, Replication, RowCount},
+    plan::{
+        Plan, Refusal, make, order, row_questions,
+        testing::{Worlds, desired, ord, target},
+    },
+    topology::{Ordinal, ReplicationName},
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Situation {
+    /// What happened, for people.
+    story: String,
+    /// `start 2`, `clean everywhere`, `recover`, `recover 1`, ...
+    goal: String,
+    pods: u8,
+    #[serde(default = "one")]
+    groups: u8,
+    /// In service.
+    #[serde(default)]
+    open: Vec<u8>,
+    /// ADMIN_MODE 1.
+    #[serde(default)]
+    closed: Vec<u8>,
+    /// There, but not to be looked at.
+    #[serde(default)]
+    broken: Vec<u8>,
+    /// `0-1 LL`: what pod 0 holds, what pod 1 holds; letters as in `Worlds::side`; `0-1 LL g2` for one group.
+    #[serde(default)]
+    pairs: Vec<String>,
+    /// `0 10` in every table, or `0 T1=5 T2=0`.
+    #[serde(default)]
+    rows: Vec<String>,
+    /// Anything else: see `edit`.
+    #[serde(default)]
+    also: Vec<String>,
+}
+
+fn one() -> u8 {
+    1
+}
+
+fn number(word: &str) -> u8 {
+    word.parse().unwrap_or_else(|_| panic!("{word} is no number"))
+}
+
+fn goal(words: &str) -> Goal {
+    let parts: Vec<&str> = words.split_whitespace().collect();
+    let pod = |word: &str| ord(number(word));
+    match parts.as_slice() {
+        ["start", p] => Goal::Start(pod(p)),
+        ["end", p] => Goal::End(pod(p)),
+        ["clean", "everywhere"] => Goal::CleanEverywhere,
+        ["clean", p] => Goal::Clean(pod(p)),
+        ["forget", p] => Goal::Forget(pod(p)),
+        ["reconcile"] => Goal::Reconcile,
+        ["recover"] => Goal::Recover(None),
+        ["recover", p] => Goal::Recover(Some(pod(p))),
+        _ => panic!("no such goal: {words}"),
+    }
+}
+
+/// `0-1` or `0`.
+fn pods(word: &str) -> (u8, Option<u8>) {
+    word.split_once('-').map_or_else(|| (number(word), None), |(a, b)| (number(a), Some(number(b))))
+}
+
+impl Situation {
+    fn world(&self) -> Worlds {
+        let mut w = Worlds::new(desired(goal(&self.goal), self.pods, self.groups));
+        for (list, admin) in [(&self.open, 0), (&self.closed, 1)] {
+            w = list.iter().fold(w, |w, p| w.up(*p, admin));
+        }
+        w = self.broken.iter().fold(w, |w, p| w.broken(*p));
+        for line in &self.pairs {
+            let parts: Vec<&str> = line.split_whitespace().collect();
+            let (a, b) = pods(parts[0]);
+            let b = b.expect("a pair has two pods");
+            let mut before = w.observed.clone();
+            for (pod, peer, state) in [(a, b, parts[1].chars().next()), (b, a, parts[1].chars().nth(1))] {
+                let state = state.expect("a pair has two sides");
+                if w.observed.pod(ord(pod)).is_some() {
+                    w = w.side(pod, peer, state);
+                } else {
+                    assert_eq!(state, '?', "pod {pod} is not seen in {line}");
+                }
+            }
+            if let Some(group) = parts.get(2) {
+                let group = number(group.trim_start_matches('g')) - 1;
+                std::mem::swap(&mut before, &mut w.observed);
+                for object in w.desired.objects_between(ord(a), ord(b)).filter(|o| o.group.0 == group).cloned().collect::<Vec<_>>() {
+                    for pod in [a, b] {
+                        let found = before.replication(ord(pod), &object.name).cloned();
+                        if let (Some(found), true) = (found, w.observed.pod(ord(pod)).is_some()) {
+                            w.pod_mut(pod).replications.insert(object.name.clone(), found);
+                        }
+                    }
+                }
+            }
+        }
+        for line in &self.rows {
+            let parts: Vec<&str> = line.split_whitespace().collect();
+            let pod = number(parts[0]);
+            w = match parts[1].split_once('=') {
+                None => w.rows(pod, parts[1].parse().expect("rows are a number")),
+                Some(_) => {
+                    let count = |p: &&str| {
+                        let (table, n) = p.split_once('=').expect("TABLE=N");
+                        (target(table), RowCount::Counted(n.parse().expect("rows are a number")))
+                    };
+                    w.pod_mut(pod).rows = parts[1..].iter().map(count).collect();
+                    w
+                }
+            };
+        }
+        self.also.iter().fold(w, |w, line| edit(w, line))
+    }
+}
+
+fn edit(mut w: Worlds, line: &str) -> Worlds {
+    let parts: Vec<&str> = line.split_whitespace().collect();
+    let item = |table: &str| Item { local: target(table), remote: target(table) };
+    match parts.as_slice() {
+        ["conf", "flush_at_start", "0"] => w.desired.flush_at_start = Switch::Off,
+        ["conf", "flush_at_end", "0"] => w.desired.flush_at_end = Switch::Off,
+        ["conf", "reset_at_end", "0"] => w.desired.reset_at_end = Switch::Off,
+        ["conf", "flush_timeout", n] => w.desired.flush_timeout_at_start = n.parse().unwrap(),
+        ["conf", "delay", n] => w.desired.delay_start_complete_s = n.parse().unwrap(),
+        ["marker", "present"] => w.observed.marker = MarkerView::Present,
+        ["marker", "stale"] => w.observed.marker = MarkerView::Stale,
+        ["marker", "elsewhere"] => w.observed.marker = MarkerView::Elsewhere,
+        ["set", pod, property, value] => w = w.set(number(pod), property, value.parse().unwrap()),
+        ["born", pod, hex] => {
+            w.pod_mut(number(pod)).server.signature = Some(format!("BA35EC82171{pod}-{hex}:000E578D-7257D71A"));
+        }
+        ["table", pod, table, "gone"] => w.pod_mut(number(pod)).tables.retain(|t, _| t.table.as_str() != *table),
+        ["table", pod, table, what] => {
+            let found = w.pod_mut(number(pod)).tables.iter_mut().find(|(t, _)| t.table.as_str() == *table).unwrap().1;
+            match *what {
+                "no-key" => found.primary_key = false,
+                "foreign-key" => found.foreign_key = true,
+                "view" => found.is_table = false,
+                _ => panic!("{line}"),
+            }
+        }
+        ["side", pair, what @ ..] => {
+            let (pod, peer) = pods(pair);
+            let what: Vec<String> = what.iter().map(|s| (*s).to_owned()).collect();
+            w = w.edit(pod, peer.expect("a side has a peer"), |r| {
+                match what.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                    ["without", table] => {
+                        r.items.remove(&item(table));
+                    }
+                    ["with", table] => {
+                        r.items.insert(item(table));
+                    }
+                    ["host", host] => r.hosts = vec![ReplicationAddress { host: (*host).to_owned(), port: 20301 }],
+                    ["port", port] => r.hosts[0].port = port.parse().unwrap(),
+                    ["eager"] => r.mode = Mode::Eager,
+                    ["gap", n] => r.gap = n.parse().ok(),
+                    _ => panic!("no such edit: {what:?}"),
+                }
+            });
+        }
+        // object 0 OLD_01 towards 1 L T1
+        ["object", pod, name, "towards", peer, state, tables @ ..] => {
+            let (pod, peer) = (number(pod), number(peer));
+            let like = w.desired.objects.first().cloned().expect("there are objects");
+            let (low, high) = (like.pair.low().get(), like.pair.high().get());
+            let (a, b) = if pod == low { (low, high) } else { (high, low) };
+            let mut spare = Worlds::new(w.desired.clone()).up(a, 0).side(a, b, state.chars().next().unwrap());
+            let mut found: Replication = spare.pod_mut(a).replications[&like.name].clone();
+            found.items = tables.iter().map(|t| item(t)).collect();
+            found.hosts = vec![ReplicationAddress { host: format!("10.0.0.{peer}"), port: 20301 }];
+            w.pod_mut(pod).replications.insert(ReplicationName::exact(*name).unwrap(), found);
+        }
+        _ => panic!("no such edit: {line}"),
+    }
+    w
+}
+
+fn folder(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), name, "situations"].iter().collect()
+}
+
+fn people(w: &Worlds, made: &Result<Plan, Refusal>) -> String {
+    match made {
+        Ok(p) => {
+            let apply = format!("aku apply {}", p.goal.command());
+            let head = Head {
+                command: "aku plan",
+                at: at(),
+                here: p.goal.single().filter(|pod| w.observed.pod(*pod).is_some()),
+                conf: "sha256:9f2c41aa0000",
+                apply: Some(&apply),
+            };
+            text(&plan(p, &head, Layout { width: 100, sql: Sql::Hidden }))
+        }
+        Err(r) => text(&trouble(&Trouble::from(r), 100)),
+    }
+}
+
+fn same(name: &str, ending: &str, now: &str) -> Option<String> {
+    let path = folder("snapshots").join(format!("{name}.{ending}"));
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|v| v == "always") {
+        fs::create_dir_all(folder("snapshots")).unwrap();
+        fs::write(&path, now).unwrap();
+        return None;
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let diff = similar::TextDiff::from_lines(&kept, now);
+    (kept != now).then(|| format!("{}:\n{}", path.display(), diff.unified_diff()))
+}
+
+#[test]
+fn situations_are_planned_as_they_were_reviewed() {
+    let mut wrong = Vec::new();
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(folder("tests")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let read = fs::read_to_string(&path).unwrap();
+        let situation: Situation = toml::from_str(&read).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let w = situation.world();
+        let made = make(&w.desired, &w.observed);
+        // Whatever has rows here must be what the planner would have asked for, or the world could not come about.
+        let asked: BTreeSet<Ordinal> = row_questions(&w.desired, &w.observed).into_iter().map(|(pod, _)| pod).collect();
+        for line in &situation.rows {
+            let pod = ord(number(line.split_whitespace().next().unwrap()));
+            assert!(asked.contains(&pod), "{name}: nobody asks for the rows of pod {pod}");
+        }
+        let json = match &made {
+            Ok(p) => {
+                assert!(order(&p.actions).is_ok(), "{name}");
+                serde_json::to_string_pretty(p).unwrap()
+            }
+            Err(r) => {
+                assert!(!r.because.is_empty() && !r.next.is_empty(), "{name}: a refusal says why and what to do");
+                assert_ne!(r.because[0].code, crate::plan::Code::PlannerBug, "{name}: {:#?}", r.because);
+                serde_json::to_string_pretty(r).unwrap()
+            }
+        };
+        let told = format!("{}\n\n{}", situation.story.trim(), people(&w, &made));
+        wrong.extend(same(&name, "txt", &told));
+        wrong.extend(same(&name, "json", &(json + "\n")));
+        names.insert(name);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(names.len() >= 60, "{} situations", names.len());
+    for kept in fs::read_dir(folder("snapshots")).unwrap() {
+        let name = kept.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(names.contains(&name), "{name} has no situation any more");
+    }
+}
