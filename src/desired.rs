@@ -177,7 +177,16 @@ impl Desired {
             pods: all.map(|pod| (pod, address(pod))).collect(),
             groups: conf
                 .groups()
-                .map(|(id, g)| (id, Group { prefix: g.prefix.to_string(), targets: g.targets.clone(), sync_parallel: g.sync_parallel }))
+                .map(|(id, g)| {
+                    (
+                        id,
+                        Group {
+                            prefix: g.prefix.to_string(),
+                            targets: g.targets.clone(),
+                            sync_parallel: g.sync_parallel,
+                        },
+                    )
+                })
                 .collect(),
             objects,
             flush_at_start: conf.flush_at_start,

@@ -2,7 +2,6 @@
 //! metrics file are carried along, as a cron job does.
 #![allow(clippy::unwrap_used)] // Helpers of tests panic where a test would.
 
-#[expect(dead_code, reason = "writers are for the tests of joins and ends")]
 mod life;
 
 use std::{collections::BTreeSet, fs};

@@ -129,11 +129,9 @@ fn golden_outputs_at_four_widths() {
         for (name, line) in [
             ("show-first-start", "show plans/first-start.json"),
             ("diff-start-end", "diff plans/first-start.json plans/end.json"),
-            ("review-first-start", "review plans/first-start.json"),
         ] {
             let done = run(aku(&format!("{line} --width {width}")));
             let said = text(&done.stdout);
-            // An expired plan is part of what review says; the examples are old on purpose.
             golden().bind(|| insta::assert_snapshot!(format!("{name}-{width}"), said));
             for l in said.lines() {
                 let longest_word = l.split_whitespace().map(|w| w.width()).max().unwrap_or(0);

@@ -98,9 +98,11 @@ pub fn context(connector: Arc<dyn Connector>, lanes: usize) -> Context {
     Context {
         connector,
         login: login(),
-        retry: Retry { count: 0, delay: Duration::from_millis(10) },
+        retry: Retry { count: 0, delay: Duration::from_millis(10), seed: 0 },
         deadline: None,
         marker: None,
+        lock: None,
+        witness: None,
         clock: Arc::new(SystemClock),
         limits: Limits { lanes, ..Limits::default() },
     }

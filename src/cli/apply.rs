@@ -115,6 +115,10 @@ fn reviewed(
     let typed = typed::flags(common);
     let common = Common { ordinal: Some(goal.pod()), ..common.clone() };
     reviewed::before_looking(&saved, path, &common, world.now())?;
+    // What was denied when it was made stays denied, whatever rules apply here.
+    if let Some(trouble) = policy::refusal(&saved.policy) {
+        return Err(trouble);
+    }
     let scene = open(&common, |_| goal, world, look, s, running)?;
     reviewed::same_conf(&saved, &scene, path, &common)?;
     let command = format!("aku apply {}{typed}", typed::shell(path));

@@ -281,7 +281,8 @@ impl PlanArgs {
     /// # Errors
     /// Something is missing, or would be ignored.
     pub fn wish(&self) -> Result<Wish, String> {
-        let pods: Vec<Ordinal> = self.from.iter().filter_map(|f| if let From::Pod(p) = f { Some(*p) } else { None }).collect();
+        let pods: Vec<Ordinal> =
+            self.from.iter().filter_map(|f| if let From::Pod(p) = f { Some(*p) } else { None }).collect();
         if pods.len() > 1 || self.from.len() - pods.len() > 1 {
             return Err("--from is given more than once".to_owned());
         }

@@ -64,7 +64,11 @@ impl FromStr for From {
     type Err = OrdinalError;
 
     fn from_str(text: &str) -> Result<Self, OrdinalError> {
-        if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().map(Self::Pod) } else { Ok(Self::Capture(text.into())) }
+        if text.bytes().all(|b| b.is_ascii_digit()) {
+            text.parse().map(Self::Pod)
+        } else {
+            Ok(Self::Capture(text.into()))
+        }
     }
 }
 

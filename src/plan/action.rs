@@ -423,11 +423,9 @@ impl Op {
             }
             Self::Truncate { target, .. } => vec![ChangeSql::Truncate(target.clone())],
             Self::Sync { name, parallel, .. } => vec![ChangeSql::Sync { name: name.clone(), parallel: *parallel }],
-            Self::SyncTables { name, parallel, targets, .. } => vec![ChangeSql::SyncTables {
-                name: name.clone(),
-                parallel: *parallel,
-                targets: targets.clone(),
-            }],
+            Self::SyncTables { name, parallel, targets, .. } => {
+                vec![ChangeSql::SyncTables { name: name.clone(), parallel: *parallel, targets: targets.clone() }]
+            }
             Self::CheckContents { names, wait_s, .. } => names
                 .iter()
                 .map(|name| ChangeSql::Flush { name: name.clone(), until: FlushUntil::Issued, wait_s: *wait_s })

@@ -59,11 +59,7 @@ pub(super) fn create_op(world: &World<'_>, pod: Ordinal, object: &Object) -> Op 
 
 /// CREATE REPLICATION where it is missing. On one pod they follow each other: they lock the same tables,
 /// and nothing more is sent after the first that fails (BUG-50950).
-pub(super) fn create(
-    world: &World<'_>,
-    build: &mut Builder,
-    creating: &[(Ordinal, &Object)],
-) -> Vec<ActionId> {
+pub(super) fn create(world: &World<'_>, build: &mut Builder, creating: &[(Ordinal, &Object)]) -> Vec<ActionId> {
     let mut created: Vec<(Ordinal, ActionId)> = Vec::new();
     for (pod, object) in creating {
         let peer = if object.pair.low() == *pod { object.pair.high() } else { object.pair.low() };
@@ -86,8 +82,7 @@ pub(super) fn streams(world: &World<'_>, draft: &mut Draft, waits: &Waits) -> Ve
     let flush = closed && world.desired.flush_at_start == Switch::On;
     let mut done = Vec::new();
     for k in world.seen_others(me).collect::<Vec<_>>() {
-        let live: Vec<_> =
-            world.desired.objects_between(me, k).filter(|o| world.sides(me, k, o).both_live()).collect();
+        let live: Vec<_> = world.desired.objects_between(me, k).filter(|o| world.sides(me, k, o).both_live()).collect();
         // A pod that has ended connects its pairs when it starts; starting them here would only undo its end.
         let ended = !closed && ended(world, me, k, &live);
         if ended {

@@ -61,7 +61,8 @@ pub(super) fn plan(
 }
 
 fn tell(world: &World<'_>, notes: &mut Vec<Reason>, newcomers: &Newcomers) {
-    let tables: BTreeSet<_> = newcomers.copies.values().flat_map(BTreeMap::values).flatten().map(ToString::to_string).collect();
+    let tables: BTreeSet<_> =
+        newcomers.copies.values().flat_map(BTreeMap::values).flatten().map(ToString::to_string).collect();
     let tables: Vec<_> = tables.into_iter().collect();
     notes.push(Reason::new(
         Code::ClosedForCopy,
@@ -76,7 +77,9 @@ fn tell(world: &World<'_>, notes: &mut Vec<Reason>, newcomers: &Newcomers) {
     for k in newcomers.copies.keys().filter(|k| world.pod(**k).is_some_and(Pod::admin_mode)) {
         notes.push(Reason::new(
             Code::Afterwards,
-            format!("pod {k} was closed already, so it stays closed; `aku apply start --ordinal {k}` opens it afterwards"),
+            format!(
+                "pod {k} was closed already, so it stays closed; `aku apply start --ordinal {k}` opens it afterwards"
+            ),
         ));
     }
 }
@@ -120,7 +123,9 @@ impl Copying<'_, '_, '_> {
     /// (1)
     fn fence(&mut self, k: Ordinal) {
         let world = self.world;
-        let text = format!("nobody may write on pod {k} while new tables are copied into it, and what was committed is delivered first");
+        let text = format!(
+            "nobody may write on pod {k} while new tables are copied into it, and what was committed is delivered first"
+        );
         let fenced = self.build.add(k, Op::Fence, why(Code::HalfCopyIsSeen, text), Waits::none());
         let (mut flushed, mut names) = (Vec::new(), Vec::new());
         let sending: Vec<&Object> = self
@@ -190,7 +195,9 @@ impl Copying<'_, '_, '_> {
                     waits = waits.and([empty[&pod]], "only a slave proved empty gets a copy");
                     if live {
                         let op = Op::Reset { name: object.name.clone(), peer };
-                        let text = format!("pod {pod} has nothing left to send, and a copy that breaks off must not look like a finished one");
+                        let text = format!(
+                            "pod {pod} has nothing left to send, and a copy that breaks off must not look like a finished one"
+                        );
                         let id = self.build.add(pod, op, why(Code::HalfCopyIsSeen, text), waits);
                         waits = Waits::on([id], "a broken copy must be seen as one");
                         done.push(id);
@@ -201,7 +208,11 @@ impl Copying<'_, '_, '_> {
                     done.push(*last);
                 }
                 before = before.and(done.iter().copied(), "the slave is changed last");
-                let arriving = if self.gets(pod, object.group) { Vec::new() } else { self.in_the_copy(pod, peer, object, live, &before) };
+                let arriving = if self.gets(pod, object.group) {
+                    Vec::new()
+                } else {
+                    self.in_the_copy(pod, peer, object, live, &before)
+                };
                 for k in [pod, peer] {
                     if self.gets(k, object.group) {
                         let ready = done.iter().chain(&arriving).copied().collect::<Vec<_>>();
@@ -221,7 +232,8 @@ impl Copying<'_, '_, '_> {
         let mut waits = Waits::none();
         for k in [object.pair.low(), object.pair.high()] {
             if self.gets(k, object.group) {
-                waits = waits.and(self.slaves[&k].delivered.iter().copied(), "everything is delivered before the streams stop");
+                waits = waits
+                    .and(self.slaves[&k].delivered.iter().copied(), "everything is delivered before the streams stop");
             }
         }
         let mut ids = Vec::new();
@@ -245,11 +257,20 @@ impl Copying<'_, '_, '_> {
         let mut waits = after.clone();
         if !live {
             let op = Op::Pin { name: object.name.clone(), peer: k };
-            let text = format!("from now on pod {pod} keeps its log for pod {k}, so that nothing it commits during the copy is missed");
+            let text = format!(
+                "from now on pod {pod} keeps its log for pod {k}, so that nothing it commits during the copy is missed"
+            );
             let pin = self.build.add(pod, op, why(Code::Pin, text), waits);
             self.slave(k).pins.push((pod, object.clone(), pin));
-            let text = format!("a transaction that was open on pod {pod} at the pin is in neither stream unless it ends before the copy");
-            let drain = self.build.add(pod, Op::Drain { wait_s: DRAIN_S }, why(Code::Drain, text), Waits::on([pin], "it looks at what was open at the pin"));
+            let text = format!(
+                "a transaction that was open on pod {pod} at the pin is in neither stream unless it ends before the copy"
+            );
+            let drain = self.build.add(
+                pod,
+                Op::Drain { wait_s: DRAIN_S },
+                why(Code::Drain, text),
+                Waits::on([pin], "it looks at what was open at the pin"),
+            );
             waits = Waits::on([drain], "it delivers what the drain waited for");
         }
         let to_source: Vec<&Object> = world
@@ -285,7 +306,9 @@ impl Copying<'_, '_, '_> {
         let copies = self.newcomers.copies.clone();
         for (k, groups) in copies {
             for (group, targets) in groups {
-                let Some(object) = world.desired.objects_between(source, k).find(|o| o.group == group) else { continue };
+                let Some(object) = world.desired.objects_between(source, k).find(|o| o.group == group) else {
+                    continue;
+                };
                 let count = |t: &Target| world.pod(source).map_or(RowCount::NotCounted, |p| p.rows_of(t));
                 let rows = RowCount::sum(targets.iter().map(count)).exact();
                 let parallel = world.desired.groups[&group].sync_parallel;
@@ -296,8 +319,9 @@ impl Copying<'_, '_, '_> {
                     Link::Live | Link::Half => Op::SyncTables { name, peer: k, parallel, targets, rows },
                     Link::None => Op::Sync { name, peer: k, parallel, rows },
                 };
-                let waits = Waits::on(self.slaves[&k].ready.iter().copied(), "definitions, positions and streams are ready")
-                    .and(off, "without the lock");
+                let waits =
+                    Waits::on(self.slaves[&k].ready.iter().copied(), "definitions, positions and streams are ready")
+                        .and(off, "without the lock");
                 let id = self.build.add(source, op, why(Code::Copy, text), waits);
                 self.slave(k).synced.push(id);
                 all.push(id);
@@ -317,7 +341,8 @@ impl Copying<'_, '_, '_> {
             let until = self.slaves[&k].synced.clone();
             let text = format!("without a finished copy the pin would make pod {pod} keep log for nothing");
             let op = Op::Unpin { name: object.name, peer: k };
-            let waits = Waits::on(synced.iter().copied(), "only if the copy did not finish").and([pin], "it undoes this");
+            let waits =
+                Waits::on(synced.iter().copied(), "only if the copy did not finish").and([pin], "it undoes this");
             self.build.add_when(pod, op, why(Code::UndoPin, text), waits, RunWhen::Undo { armed_by: pin, until });
         }
     }
@@ -327,7 +352,12 @@ impl Copying<'_, '_, '_> {
         let world = self.world;
         let slaves: Vec<Ordinal> = self.newcomers.copies.keys().copied().collect();
         for &k in &slaves {
-            let names = self.objects.iter().filter(|o| o.pair.low().is_master() && o.pair.high() == k).map(|o| o.name.clone()).collect();
+            let names = self
+                .objects
+                .iter()
+                .filter(|o| o.pair.low().is_master() && o.pair.high() == k)
+                .map(|o| o.name.clone())
+                .collect();
             let wait_s = world.desired.flush_wait_s();
             let op = Op::CheckContents { source: Ordinal::MASTER, names, targets: self.targets(k), wait_s };
             let text = format!("SYNC can leave rows out and still say success, so pods 0 and {k} are counted");
@@ -353,7 +383,11 @@ impl Copying<'_, '_, '_> {
                     continue;
                 } else {
                     let text = format!("pod {pod} goes on from where it stopped; what the copy already had is skipped");
-                    (Expect::Live, why(Code::SendAgain, text), waits.and(own.iter().copied(), "the slave's own stream first"))
+                    (
+                        Expect::Live,
+                        why(Code::SendAgain, text),
+                        waits.and(own.iter().copied(), "the slave's own stream first"),
+                    )
                 };
                 let op = Op::Start { name: object.name.clone(), peer, expect };
                 let id = self.build.add(pod, op, because, waits);
@@ -369,7 +403,12 @@ impl Copying<'_, '_, '_> {
             }
             let waits = Waits::on(running.remove(&k).unwrap_or_default(), "users come in when every stream runs")
                 .and(self.slaves[&k].proved, "users come in when the copy is proved");
-            self.build.add(k, Op::Open, why(Code::Open, "the new tables are there, so users are admitted again"), waits);
+            self.build.add(
+                k,
+                Op::Open,
+                why(Code::Open, "the new tables are there, so users are admitted again"),
+                waits,
+            );
         }
     }
 }

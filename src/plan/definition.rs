@@ -131,7 +131,8 @@ pub(super) fn remake(
     waits: Waits,
 ) -> ActionId {
     let diff = preflight::difference(world, pod, peer, object).unwrap_or_default();
-    let text = format!("it is not what aku.conf says, and it holds no position that could be lost:\n{}", diff.trim_end());
+    let text =
+        format!("it is not what aku.conf says, and it holds no position that could be lost:\n{}", diff.trim_end());
     let op = Op::DropReplication { name: object.name.clone(), peer };
     let dropped = build.add(pod, op, why(Code::Differs, text.clone()), waits);
     let op = super::catch_up::create_op(world, pod, object);

@@ -130,9 +130,10 @@ fn judge(world: &World<'_>, gone: Ordinal) -> Result<(), Refusal> {
             ],
         ),
         Some(PodView::Seen(pod)) => {
-            let sends = world.desired.objects_of(gone).any(|(_, o)| {
-                matches!(world.observed.side(gone, &o.name), Side::Live(_) | Side::GaveUp)
-            });
+            let sends = world
+                .desired
+                .objects_of(gone)
+                .any(|(_, o)| matches!(world.observed.side(gone, &o.name), Side::Live(_) | Side::GaveUp));
             if pod.admin_mode() && !sends {
                 return Ok(());
             }
@@ -140,9 +141,13 @@ fn judge(world: &World<'_>, gone: Ordinal) -> Result<(), Refusal> {
             refuse(
                 RefusalKind::Refused,
                 Code::StillHere,
-                format!("pod {gone} {state}, so it did not leave; forgetting it would lose what it has not sent; nothing was changed"),
+                format!(
+                    "pod {gone} {state}, so it did not leave; forgetting it would lose what it has not sent; nothing was changed"
+                ),
                 vec![
-                    format!("aku apply end --ordinal {gone}    (it leaves in an orderly way, and nothing has to be forgotten)"),
+                    format!(
+                        "aku apply end --ordinal {gone}    (it leaves in an orderly way, and nothing has to be forgotten)"
+                    ),
                     format!("aku apply start --ordinal {gone}  (it comes back)"),
                 ],
             )

@@ -141,8 +141,7 @@ impl Join<'_, '_> {
         let me = self.me;
         let receivers = self.receivers_of_salvage();
         let mine = self.world.objects_of(me).map(|(k, o)| (me, k, o.clone()));
-        let theirs =
-            self.world.objects_of(me).filter(|(k, _)| receivers.contains(k)).map(|(k, o)| (k, me, o.clone()));
+        let theirs = self.world.objects_of(me).filter(|(k, _)| receivers.contains(k)).map(|(k, o)| (k, me, o.clone()));
         for (pod, peer, object) in mine.chain(theirs).collect::<Vec<_>>() {
             let agreed = self.world.targets_of(object.group);
             let Some(diff) = preflight::difference_from(self.world, pod, peer, &object, agreed) else { continue };

@@ -55,12 +55,9 @@ pub fn row_questions(desired: &Desired, observed: &Observed) -> Vec<(Ordinal, Ve
         Goal::Start(me) if seen(&world, me).is_ok() => start::row_questions(&world, me),
         Goal::Recover(_) if seen(&world, Ordinal::MASTER).is_ok() => recover::row_questions(&world),
         Goal::Reconcile => reconcile::row_questions(&world),
-        Goal::Start(_)
-        | Goal::Recover(_)
-        | Goal::End(_)
-        | Goal::Clean(_)
-        | Goal::CleanEverywhere
-        | Goal::Forget(_) => Vec::new(),
+        Goal::Start(_) | Goal::Recover(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) => {
+            Vec::new()
+        }
     }
 }
 

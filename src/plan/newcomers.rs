@@ -9,8 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Refusal, RefusalKind, build, definition, full, reconcile,
+    Refusal, RefusalKind, build, definition, full,
     reason::{Code, Reason},
+    reconcile,
     reconcile::Link,
     world::World,
 };
@@ -151,7 +152,9 @@ fn refuse_unknown(uncounted: &BTreeSet<(Ordinal, Target)>) -> Result<(), Refusal
     let text = "aku.conf gained tables, and whether they are empty cannot be told; nothing was changed";
     let mut because = vec![Reason::new(Code::NewTableNotEmpty, text)];
     because.extend(
-        uncounted.iter().map(|(pod, t)| Reason::new(Code::NewTable, format!("the rows of {t} on pod {pod} were not counted"))),
+        uncounted
+            .iter()
+            .map(|(pod, t)| Reason::new(Code::NewTable, format!("the rows of {t} on pod {pod} were not counted"))),
     );
     let next = vec!["see that the tables can be read as SYS on those pods, then run this again".to_owned()];
     Err(Refusal { kind: RefusalKind::CannotTell, because, next })

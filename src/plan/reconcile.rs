@@ -155,7 +155,8 @@ impl Reconcile<'_, '_> {
                 self.note(Code::SidesDisagree, text);
             }
             Link::Live => {
-                let [here, there] = [(low, high), (high, low)].map(|(p, q)| definition::wrong(self.world, p, q, object));
+                let [here, there] =
+                    [(low, high), (high, low)].map(|(p, q)| definition::wrong(self.world, p, q, object));
                 if here.mode == ModeIs::Wrong || there.mode == ModeIs::Wrong {
                     self.differs(low, high, object, "LAZY and EAGER cannot be changed while it holds positions (ERR-610FF); end one of the pods, then start it again");
                 } else if here.is_nothing() && there.is_nothing() {
@@ -222,7 +223,9 @@ impl Reconcile<'_, '_> {
                 continue;
             }
             let targets = empty.clone();
-            let text = format!("what pod {pod} committed to a new table before its ADD TABLE reaches nobody, so it must be empty");
+            let text = format!(
+                "what pod {pod} committed to a new table before its ADD TABLE reaches nobody, so it must be empty"
+            );
             let check_waits = Waits::on(corrected.iter().copied(), "it looks at what was there before");
             let check = self.build.add(pod, Op::CheckEmpty { targets }, why(Code::NewTable, text), check_waits);
             checks.push(check);
@@ -261,7 +264,9 @@ impl Reconcile<'_, '_> {
         let mut pins: Vec<(Ordinal, Ordinal, ActionId)> = Vec::new();
         for (pod, peer) in sides(object) {
             let op = Op::Pin { name: object.name.clone(), peer };
-            let text = format!("from now on pod {pod} keeps its log for pod {peer}; what it committed before is proved to be nothing");
+            let text = format!(
+                "from now on pod {pod} keeps its log for pod {peer}; what it committed before is proved to be nothing"
+            );
             pins.push((pod, peer, self.build.add(pod, op, why(Code::Pin, text), ready.clone())));
         }
         let mut checks = Vec::new();
@@ -395,10 +400,15 @@ impl Reconcile<'_, '_> {
         let safe = peer_known
             && (states.iter().all(|s| *s == Side::Reset)
                 || (states.len() == 2
-                    && both.iter().all(|(s, _)| matches!(strays::side(world, s), Side::Live(_)) && s.found.sender == Sender::Running)));
+                    && both.iter().all(|(s, _)| {
+                        matches!(strays::side(world, s), Side::Live(_)) && s.found.sender == Sender::Running
+                    })));
         if !safe {
-            let said: Vec<_> =
-                both.iter().zip(&states).map(|((s, _), side)| format!("pod {} {}", s.pod, super::start::word(*side))).collect();
+            let said: Vec<_> = both
+                .iter()
+                .zip(&states)
+                .map(|((s, _), side)| format!("pod {} {}", s.pod, super::start::word(*side)))
+                .collect();
             self.note(
                 Code::Surplus,
                 format!(
@@ -438,7 +448,11 @@ impl Reconcile<'_, '_> {
             approvals.push(Approval {
                 class: ApprovalClass::RemovesDefinition,
                 scope: format!("{}/{pod}", world.desired.statefulset),
-                because: format!("{} {} dropped on pod {pod}", names.join(", "), if names.len() == 1 { "is" } else { "are" }),
+                because: format!(
+                    "{} {} dropped on pod {pod}",
+                    names.join(", "),
+                    if names.len() == 1 { "is" } else { "are" }
+                ),
             });
         }
         let text = match self.active.len() {

@@ -176,9 +176,9 @@ fn chosen<'s>(world: &World<'_>, slaves: &'s [Slave], from: Option<Ordinal>) -> 
     let usable = |s: &&Slave| s.total() > 0;
     let found = match from {
         Some(pod) => slaves.iter().find(|s| s.pod == pod).filter(usable),
-        None => slaves.iter().filter(usable).max_by_key(|s| {
-            (s.service, s.completed, s.total(), std::cmp::Reverse(s.pod))
-        }),
+        None => {
+            slaves.iter().filter(usable).max_by_key(|s| (s.service, s.completed, s.total(), std::cmp::Reverse(s.pod)))
+        }
     };
     if let Some(slave) = found {
         return Ok(slave);
@@ -212,7 +212,10 @@ fn chosen<'s>(world: &World<'_>, slaves: &'s [Slave], from: Option<Ordinal>) -> 
         .map(|s| format!("aku plan recover --from {}", s.pod))
         .collect();
     let kind = if next.is_empty() { RefusalKind::CannotTell } else { RefusalKind::Refused };
-    next.push("or bring the servers of more slaves up (they need not be opened), then run `aku plan recover` again".to_owned());
+    next.push(
+        "or bring the servers of more slaves up (they need not be opened), then run `aku plan recover` again"
+            .to_owned(),
+    );
     refuse(kind, because, next)
 }
 
@@ -301,8 +304,7 @@ fn approvals(
         });
     }
     for other in slaves.iter().filter(|s| s.pod != from) {
-        let more: Vec<_> =
-            other.ahead_of(source).map(|(t, m, n)| format!("{t} {m} instead of {n}")).collect();
+        let more: Vec<_> = other.ahead_of(source).map(|(t, m, n)| format!("{t} {m} instead of {n}")).collect();
         let sides = |o: &Object| {
             let sides = world.sides(other.pod, from, o);
             matches!((sides.mine, sides.theirs), (Side::GaveUp, _) | (Side::Live(_), Side::Missing | Side::Unknown))
@@ -312,7 +314,10 @@ fn approvals(
             continue;
         }
         let because = if more.is_empty() {
-            format!("pod {} cannot deliver to pod {from} what it committed; that is deleted when it starts again", other.pod)
+            format!(
+                "pod {} cannot deliver to pod {from} what it committed; that is deleted when it starts again",
+                other.pod
+            )
         } else {
             format!(
                 "pod {} holds more rows than pod {from} ({}); what only pod {} has, and cannot deliver itself, is deleted when it starts again",
@@ -359,7 +364,9 @@ fn notes(draft: &mut Draft, slaves: &[Slave], source: &Slave) {
         [one] => format!(", then on pod {one}, which is emptied and copied anew from pod 0"),
         more => format!(", then on {}, each of which is emptied and copied anew from pod 0", pods(more)),
     };
-    draft.notes.push(Reason::new(Code::Afterwards, format!("afterwards run `aku -p start` on pod 0, which opens it{then}")));
+    draft
+        .notes
+        .push(Reason::new(Code::Afterwards, format!("afterwards run `aku -p start` on pod 0, which opens it{then}")));
 }
 
 fn both_ways(pod: Ordinal, peer: Ordinal) -> String {
@@ -377,7 +384,8 @@ impl Recovery<'_, '_> {
     fn open_source(&mut self) -> Vec<ActionId> {
         let closed = self.world.pod(self.source).is_some_and(Pod::admin_mode);
         let open = closed.then(|| {
-            let text = format!("pod {} is the surviving copy now, and a copy is taken from a pod in service", self.source);
+            let text =
+                format!("pod {} is the surviving copy now, and a copy is taken from a pod in service", self.source);
             self.draft.build.add(self.source, Op::Open, why(Code::OneSource, text), Waits::none())
         });
         open.into_iter().collect()

@@ -65,9 +65,7 @@ fn kind(world: &World<'_>, pod: Ordinal, name: &ReplicationName, found: &Replica
         }
     });
     let touches = || {
-        found.items.iter().any(|i| {
-            world.desired.targets().any(|t| t.user == i.local.user && t.table == i.local.table)
-        })
+        found.items.iter().any(|i| world.desired.targets().any(|t| t.user == i.local.user && t.table == i.local.table))
     };
     ours.or_else(|| touches().then_some(Kind::Foreign))
 }

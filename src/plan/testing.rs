@@ -68,12 +68,8 @@ impl Worlds {
 
     /// A pod that answers, with all tables and no objects.
     pub fn up(mut self, pod: u8, admin: i64) -> Self {
-        let table = Table {
-            is_table: true,
-            primary_key: true,
-            layout: Some("5f3a90c1".to_owned()),
-            ..Table::default()
-        };
+        let table =
+            Table { is_table: true, primary_key: true, layout: Some("5f3a90c1".to_owned()), ..Table::default() };
         let properties = [
             ("ADMIN_MODE", admin),
             ("REPLICATION_PORT_NO", 20301),

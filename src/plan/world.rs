@@ -198,7 +198,9 @@ impl<'a> World<'a> {
     pub fn is_down(&self, pod: Ordinal, but: Option<Ordinal>) -> bool {
         matches!(self.observed.pods.get(&pod), Some(PodView::Absent { .. }) | None)
             && self.desired.objects_of(pod).any(|(other, o)| {
-                Some(other) != but && self.is_member(other) && matches!(self.observed.side(other, &o.name), Side::Live(_))
+                Some(other) != but
+                    && self.is_member(other)
+                    && matches!(self.observed.side(other, &o.name), Side::Live(_))
             })
     }
 

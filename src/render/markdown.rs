@@ -45,7 +45,8 @@ pub fn markdown(saved: &Saved, file: &str) -> String {
 
 fn at(saved: &Saved, file: &str, level: Level) -> String {
     let plan = &saved.plan;
-    let scope = plan.goal.single().map_or_else(|| plan.statefulset.clone(), |pod| format!("{}/{pod}", plan.statefulset));
+    let scope =
+        plan.goal.single().map_or_else(|| plan.statefulset.clone(), |pod| format!("{}/{pod}", plan.statefulset));
     let mut out = format!("<!-- aku-plan {} {} {} -->\n", plan.goal.word(), comment(&scope), saved.digest());
     let what = format!("aku {} of {}: {}", plan.goal.title(), plan.statefulset, verdict(plan));
     put(&mut out, format_args!("**{}** To be applied before {}.\n", cell(&what), saved.expires_at));

@@ -60,9 +60,7 @@ pub fn words(op: &Op) -> Words {
             ..to("create", name, *peer)
         },
         Op::DropReplication { name, peer } => to("drop", name, *peer),
-        Op::AddTable { name, peer, target } => {
-            Words { detail: target.to_string(), ..to("add table", name, *peer) }
-        }
+        Op::AddTable { name, peer, target } => Words { detail: target.to_string(), ..to("add table", name, *peer) },
         Op::DropTable { name, peer, target, .. } => {
             Words { detail: target.to_string(), ..to("drop table", name, *peer) }
         }

@@ -98,7 +98,8 @@ fn nothing_to_do(doc: &mut Doc, plan: &Plan, layout: Layout) {
 }
 
 fn title(doc: &mut Doc, plan: &Plan, head: &Head<'_>) {
-    let from = head.here.filter(|h| plan.goal.single() != Some(*h)).map(|h| format!("   from pod {h}")).unwrap_or_default();
+    let from =
+        head.here.filter(|h| plan.goal.single() != Some(*h)).map(|h| format!("   from pod {h}")).unwrap_or_default();
     doc.line(
         Line::plain(format!("{} {}   {}{from}", head.command, plan.goal.word(), about(plan)))
             .with(Role::Dim, format!("   {}   conf {}", head.at.strftime("%F %TZ"), short_digest(head.conf))),
@@ -455,8 +456,26 @@ fn statements(doc: &mut Doc, a: &Action, layout: Layout) {
 
 /// Kinds in the order in which a summary names them.
 const KINDS: [&str; 20] = [
-    "TRUNCATE", "DROP", "create", "add table", "drop table", "change host", "sync", "sync table", "start", "stop", "reset", "pin", "unpin", "flush", "set", "fence", "open",
-    "check", "wait", "mark",
+    "TRUNCATE",
+    "DROP",
+    "create",
+    "add table",
+    "drop table",
+    "change host",
+    "sync",
+    "sync table",
+    "start",
+    "stop",
+    "reset",
+    "pin",
+    "unpin",
+    "flush",
+    "set",
+    "fence",
+    "open",
+    "check",
+    "wait",
+    "mark",
 ];
 
 fn summary(doc: &mut Doc, plan: &Plan, width: usize) {

@@ -238,12 +238,20 @@ fn after_reconcile(plan: &Plan, report: &Report) -> String {
             let opened = |b: &&Action| b.pod == a.pod && matches!(b.op, Op::Open);
             !plan.actions.iter().find(opened).is_some_and(|b| is_done(report, b.id))
         })
-        .map(|a| format!("Pod {} is CLOSED to users: run `aku plan reconcile` again, or `aku plan start --ordinal {}`.", a.pod, a.pod))
+        .map(|a| {
+            format!(
+                "Pod {} is CLOSED to users: run `aku plan reconcile` again, or `aku plan start --ordinal {}`.",
+                a.pod, a.pod
+            )
+        })
         .collect();
     let starts = || plan.actions.iter().filter(|a| matches!(a.op, Op::Start { .. }));
     let (done, all) = (starts().filter(|a| is_done(report, a.id)).count(), starts().count());
-    let streams =
-        if done < all { format!(" {} of {} do not run: log is kept for them.", all - done, counted(all, "stream")) } else { String::new() };
+    let streams = if done < all {
+        format!(" {} of {} do not run: log is kept for them.", all - done, counted(all, "stream"))
+    } else {
+        String::new()
+    };
     let closed = if closed.is_empty() { String::new() } else { format!(" {}", closed.join(" ")) };
     format!("No row was deleted.{closed}{streams}")
 }
@@ -254,7 +262,9 @@ fn after_forget(plan: &Plan, report: &Report, pod: Ordinal) -> String {
     if done < all {
         format!("No row was deleted. {} of {} still keep log for pod {pod}.", all - done, counted(all, "position"))
     } else {
-        format!("No row was deleted. No pod that was seen keeps log for pod {pod}; its files go at the next checkpoint.")
+        format!(
+            "No row was deleted. No pod that was seen keeps log for pod {pod}; its files go at the next checkpoint."
+        )
     }
 }
 

@@ -104,7 +104,13 @@ impl Situation {
             if let Some(group) = parts.get(2) {
                 let group = number(group.trim_start_matches('g')) - 1;
                 std::mem::swap(&mut before, &mut w.observed);
-                for object in w.desired.objects_between(ord(a), ord(b)).filter(|o| o.group.0 == group).cloned().collect::<Vec<_>>() {
+                for object in w
+                    .desired
+                    .objects_between(ord(a), ord(b))
+                    .filter(|o| o.group.0 == group)
+                    .cloned()
+                    .collect::<Vec<_>>()
+                {
                     for pod in [a, b] {
                         let found = before.replication(ord(pod), &object.name).cloned();
                         if let (Some(found), true) = (found, w.observed.pod(ord(pod)).is_some()) {

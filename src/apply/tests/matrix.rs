@@ -241,6 +241,7 @@ fn undisturbed(case: &Case) -> (Vec<(Place, Ordinal, String)>, Vec<Vec<Cell>>) {
 /// Strikes, revives, asks again, compares.
 fn strike(case: &Case, at: &(Place, Ordinal, String), strike: Strike, rows: &[Vec<Cell>]) -> Report {
     let what = format!("{}: {strike:?} at {:?} `{}` on pod {}", case.name, at.0, at.2, at.1);
+    println!("{what}");
     let life = (case.life)();
     life.cluster.begin(Some((at.0, strike)));
     let plan = life.plan(case.goal);
@@ -258,7 +259,6 @@ fn strike(case: &Case, at: &(Place, Ordinal, String), strike: Strike, rows: &[Ve
     for n in (0..PODS).filter(|n| pod(*n) != case.goal.pod() && case.joined.contains(n)) {
         life.reach(Goal::Start(pod(n)));
     }
-    println!("{what}");
     life.reach(case.goal);
     life.equal(case.joined, &what);
     if strike != Strike::Wipe {

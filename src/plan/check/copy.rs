@@ -63,7 +63,10 @@ impl Checker<'_> {
         if source == joiner || !holds || !(self.serves(source) || opened) {
             self.broken(
                 "last-copy",
-                format!("{} empties {target} on pod {joiner}, and pod {source} is no source in service that holds it", a.id),
+                format!(
+                    "{} empties {target} on pod {joiner}, and pod {source} is no source in service that holds it",
+                    a.id
+                ),
             );
         }
         let rows = self.observed.pod(source).map_or(0, |p| p.rows.iter().map(|(_, n)| n.at_least()).sum::<u64>());
@@ -74,8 +77,7 @@ impl Checker<'_> {
 
     /// Live with the source in some group and half-connected in none: its changes reach the source.
     pub(super) fn is_member(&self, k: Ordinal, source: Ordinal) -> bool {
-        let mut sides =
-            self.between(k, source).map(|o| (self.live(k, &o.name), self.live(source, &o.name))).peekable();
+        let mut sides = self.between(k, source).map(|o| (self.live(k, &o.name), self.live(source, &o.name))).peekable();
         let all: Vec<_> = std::iter::from_fn(|| sides.next()).collect();
         let lost = self.between(k, source).any(|o| self.gave_up(k, &o.name) || self.gave_up(source, &o.name));
         !lost && all.contains(&(true, true)) && all.iter().all(|(mine, theirs)| mine == theirs)
@@ -149,7 +151,10 @@ impl Checker<'_> {
                     && !self.gave_up(k, &name)
                     && self.observed.replication(source, &name).is_some();
                 if deliverable && !self.did(a, k, &name, |op| matches!(op, Op::Flush { .. })) {
-                    self.broken("others-leave", format!("{} does not wait until {name} on pod {k} has delivered", a.id));
+                    self.broken(
+                        "others-leave",
+                        format!("{} does not wait until {name} on pod {k} has delivered", a.id),
+                    );
                 }
             }
         }
@@ -189,7 +194,10 @@ impl Checker<'_> {
             self.broken("fenced", format!("{} does not wait until pod {joiner} is closed to everybody", a.id));
         }
         if self.live(joiner, name) && !self.did(a, joiner, name, |op| matches!(op, Op::Reset { .. })) {
-            self.broken("half-copy", format!("{} could break off and look finished: pod {joiner} keeps its place", a.id));
+            self.broken(
+                "half-copy",
+                format!("{} could break off and look finished: pod {joiner} keeps its place", a.id),
+            );
         }
         if !self.live(a.pod, name) {
             self.broken("position", format!("{} keeps the position of {name} on pod {}, and it has none", a.id, a.pod));
@@ -211,9 +219,10 @@ impl Checker<'_> {
     }
 
     fn contents(&mut self, a: &Action, name: &ReplicationName) {
-        let checked = self.plan.actions.iter().any(|b| {
-            matches!(&b.op, Op::CheckContents { names, .. } if names.contains(name)) && self.is_before(a, b)
-        });
+        let checked =
+            self.plan.actions.iter().any(|b| {
+                matches!(&b.op, Op::CheckContents { names, .. } if names.contains(name)) && self.is_before(a, b)
+            });
         if !checked {
             self.broken("contents", format!("nothing checks what {} copied", a.id));
         }
@@ -222,9 +231,8 @@ impl Checker<'_> {
     /// What was in the table before its ADD TABLE is in no stream: either there was nothing, or a copy brings it.
     pub(super) fn add_table(&mut self, a: &Action, name: &ReplicationName, peer: Ordinal, target: &Target) {
         let pod = a.pod;
-        let proves = |b: &Action| {
-            b.pod == pod && matches!(&b.op, Op::CheckEmpty { targets } if targets.contains(target))
-        };
+        let proves =
+            |b: &Action| b.pod == pod && matches!(&b.op, Op::CheckEmpty { targets } if targets.contains(target));
         let proved_after = self.plan.actions.iter().any(|b| proves(b) && self.is_before(a, b));
         let proved_behind_fence = self.has_before(a, proves) && self.fenced(a, pod);
         let copied = self.plan.actions.iter().any(|b| {

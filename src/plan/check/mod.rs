@@ -34,7 +34,16 @@ pub struct Violation {
 #[must_use]
 pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violation> {
     let objects = desired.objects.iter().map(|o| (&o.name, o)).collect();
-    let mut c = Checker { plan, desired, observed, objects, place: BTreeMap::new(), before: Vec::new(), seen: BTreeSet::new(), found: Vec::new() };
+    let mut c = Checker {
+        plan,
+        desired,
+        observed,
+        objects,
+        place: BTreeMap::new(),
+        before: Vec::new(),
+        seen: BTreeSet::new(),
+        found: Vec::new(),
+    };
     if !c.edges() {
         return c.found;
     }

@@ -17,7 +17,10 @@ impl Checker<'_> {
                 self.broken("pod-0", format!("{} resets {name} on pod 0", a.id));
             }
             Goal::Forget(gone) if peer != gone || pod == gone || self.serves(gone) => {
-                self.broken("forget", format!("{} forgets {name} on pod {pod}, and pod {gone} is the one that left", a.id));
+                self.broken(
+                    "forget",
+                    format!("{} forgets {name} on pod {pod}, and pod {gone} is the one that left", a.id),
+                );
             }
             Goal::Start(_)
             | Goal::End(_)
@@ -82,7 +85,10 @@ impl Checker<'_> {
         let delivered = self.did(a, a.pod, name, |op| matches!(op, Op::Flush { .. } | Op::Reset { .. }));
         let wanted_gone = matches!(self.desired.goal, Goal::Clean(_) | Goal::CleanEverywhere);
         if found.position.is_live() && !delivered && !wanted_gone {
-            self.broken("drop", format!("{} drops {name} on pod {} with a position that has something to send", a.id, a.pod));
+            self.broken(
+                "drop",
+                format!("{} drops {name} on pod {} with a position that has something to send", a.id, a.pod),
+            );
         }
     }
 
@@ -124,7 +130,10 @@ impl Checker<'_> {
             .collect();
         let whole = sides.iter().all(|(mine, theirs)| theirs.is_none_or(|t| t == *mine));
         if !whole || !sides.iter().any(|(mine, _)| *mine) {
-            self.broken("not-joined", format!("{} opens pod {me}, which is not connected with pod 0 and gets no copy", a.id));
+            self.broken(
+                "not-joined",
+                format!("{} opens pod {me}, which is not connected with pod 0 and gets no copy", a.id),
+            );
         }
     }
 
@@ -176,13 +185,8 @@ impl Checker<'_> {
                         | Op::Delay { .. }
                 )
         };
-        let late: Vec<_> = self
-            .plan
-            .actions
-            .iter()
-            .filter(|b| must(b) && !self.is_before(b, a))
-            .map(|b| b.id.to_string())
-            .collect();
+        let late: Vec<_> =
+            self.plan.actions.iter().filter(|b| must(b) && !self.is_before(b, a)).map(|b| b.id.to_string()).collect();
         if !late.is_empty() {
             self.broken("open-last", format!("{} admits users without waiting for {}", a.id, late.join(", ")));
         }

@@ -244,7 +244,8 @@ impl Facts {
         }
         let is_done = |u: &Uses| {
             let differs = |p: &Post| planned.get(&(p.pod, p.key.as_str())).is_some_and(|then| *then != p.value);
-            let holds = |p: &Post| p.value == ANYTHING || seen.get(&(p.pod, p.key.as_str())).is_some_and(|now| *now == p.value);
+            let holds =
+                |p: &Post| p.value == ANYTHING || seen.get(&(p.pod, p.key.as_str())).is_some_and(|now| *now == p.value);
             u.post.iter().any(differs) && u.post.iter().all(holds)
         };
         changes.done = self.uses.iter().filter(|(id, u)| !done.contains(id) && is_done(u)).map(|(id, _)| *id).collect();

@@ -132,7 +132,8 @@ fn levels_come_from_the_file() {
 fn the_sample_is_a_policy() {
     let policy = parse(include_str!("../../../conf/policy.toml")).unwrap();
     assert_eq!((policy.level(Rule::PartialView), policy.level(Rule::Unreviewed)), (Level::Deny, Level::Deny));
-    let whole = include_str!("../../../conf/policy.toml").replace("# protect", "protect").replace("# max_rows", "max_rows");
+    let whole =
+        include_str!("../../../conf/policy.toml").replace("# protect", "protect").replace("# max_rows", "max_rows");
     let policy = parse(&whole).unwrap();
     assert_eq!((policy.protect.as_slice(), policy.max_rows_deleted), (&["SYS.ACCOUNTS".to_owned()][..], Some(100_000)));
 }

@@ -26,9 +26,7 @@ fn without(r: &mut Replication, table: &str) {
 
 /// T2 is in aku.conf and on no pod's objects.
 fn gained(w: Worlds) -> Worlds {
-    [(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)]
-        .into_iter()
-        .fold(w, |w, (a, b)| w.edit(a, b, |r| without(r, "T2")))
+    [(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)].into_iter().fold(w, |w, (a, b)| w.edit(a, b, |r| without(r, "T2")))
 }
 
 fn approvals(plan: &Plan) -> Vec<(ApprovalClass, &str)> {
@@ -60,7 +58,10 @@ fn a_new_empty_table_is_added_one_side_after_the_other_and_proved_in_between() {
     assert!(waits(&plan, "0:start AKU_REP_01", "1:add SYS.T2 AKU_REP_01"));
     assert!(!steps(&plan).iter().any(|s| s.contains("fence") || s.contains("sync")), "{:?}", steps(&plan));
     for a in plan.actions.iter().filter(|a| matches!(a.op, Op::Start { .. })) {
-        assert!(matches!(a.run, RunWhen::Always { .. }), "a sender that was stopped is started whatever happens: {a:?}");
+        assert!(
+            matches!(a.run, RunWhen::Always { .. }),
+            "a sender that was stopped is started whatever happens: {a:?}"
+        );
     }
 }
 
@@ -133,7 +134,13 @@ fn a_table_that_is_gone_and_a_wrong_address_are_corrected_where_they_stand() {
 
 #[test]
 fn recover_takes_the_named_slave_and_lets_the_others_leave_first() {
-    let w = goal(Goal::Recover(Some(ord(1))), 3).up(0, 1).up(1, 0).up(2, 0).pair(1, 2, "LL").side(1, 0, 'T').side(2, 0, 'T');
+    let w = goal(Goal::Recover(Some(ord(1))), 3)
+        .up(0, 1)
+        .up(1, 0)
+        .up(2, 0)
+        .pair(1, 2, "LL")
+        .side(1, 0, 'T')
+        .side(2, 0, 'T');
     let plan = made(&w.rows(0, 3).rows(1, 9).rows(2, 11));
     for (later, earlier) in [
         ("0:truncate SYS.T1", "2:flush-all AKU_REP_12"),
