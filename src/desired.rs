@@ -181,7 +181,7 @@ impl Desired {
                     (
                         id,
                         Group {
-                            prefix: g.prefix.to_string(),
+                            prefix: g.prefix.clone(),
                             targets: g.targets.clone(),
                             sync_parallel: g.sync_parallel,
                         },

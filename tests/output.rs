@@ -135,7 +135,7 @@ fn golden_outputs_at_four_widths() {
             golden().bind(|| insta::assert_snapshot!(format!("{name}-{width}"), said));
             // The head is one line of at least seventy columns.
             for l in said.lines().skip(1) {
-                let longest_word = l.split_whitespace().map(|w| w.width()).max().unwrap_or(0);
+                let longest_word = l.split_whitespace().map(unicode_width::UnicodeWidthStr::width).max().unwrap_or(0);
                 assert!(l.width() <= width.max(longest_word + 16), "{name} at {width}: {l}");
             }
         }
