@@ -73,7 +73,7 @@ impl Retry {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         let share = u32::try_from((z ^ (z >> 31)) & 0xffff).unwrap_or_default();
-        let pause = whole - whole / 4 * share / 0x1_0000;
+        let pause = whole.checked_sub(whole / 4 * share / 0x1_0000).unwrap();
         // Whole milliseconds: nobody reads the rest.
         Duration::from_millis(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX))
     }
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_bound() {
-        let retry = Retry { count: 9, delay: Duration::from_millis(1000), seed: 7 };
+        let retry = Retry { count: 9, delay: Duration::from_secs(1), seed: 7 };
         let ms = |attempt| retry.pause(ActionId(3), attempt).as_millis();
         let bounds = [(1, 1000), (2, 2000), (3, 4000), (4, 8000), (5, 8000), (40, 8000), (u32::MAX, 8000)];
         for (attempt, whole) in bounds {

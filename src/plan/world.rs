@@ -54,9 +54,12 @@ impl<'a> World<'a> {
     fn agreed_with(&self, me: Ordinal) -> BTreeMap<GroupId, Vec<Target>> {
         let source = Ordinal::MASTER;
         let running: Vec<_> = self.seen_others(me).filter(|k| *k != source && self.is_joined(*k)).collect();
-        let replicated = |object: &Object| match self.sides(source, object.pair.high(), object).both_live() {
-            true => self.replication(source, object),
-            false => None,
+        let replicated = |object: &Object| {
+            if self.sides(source, object.pair.high(), object).both_live() {
+                self.replication(source, object)
+            } else {
+                None
+            }
         };
         // What the source replicates is the measure; while it is not seen, nothing counts as new.
         let alone = running.is_empty() || self.pod(source).is_none();
