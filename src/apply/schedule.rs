@@ -3,10 +3,7 @@
 //! A failure stops what depends on it and nothing else. `Always` and `Undo` run after failures and after the wish to
 //! stop, never after an abort (`plan::RunWhen`).
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    mem::{self, Discriminant},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Outcome;
 use crate::plan::{Action, ActionId, RunWhen};
@@ -57,17 +54,17 @@ pub(super) enum Trace {
     Some,
 }
 
-/// The plan in progress. What happens to one action is looked at only in those that wait for it, so a step costs what it
-/// changes, not what the plan holds.
+/// The plan in progress. Looks again only at what may have changed: a run costs as much as its plan has edges.
 pub(super) struct Schedule {
     nodes: BTreeMap<ActionId, Node>,
-    /// Who waits for whom.
-    dependents: BTreeMap<ActionId, Vec<ActionId>>,
-    /// Waiting actions whose fate may have changed.
+    /// Who waits for an action.
+    followers: BTreeMap<ActionId, Vec<ActionId>>,
+    /// Waiting actions whose fate may have changed since it was looked at.
     changed: BTreeSet<ActionId>,
+    /// Waiting actions that can begin.
     ready: BTreeSet<ActionId>,
-    /// What was admitted when fates were looked at last.
-    admitted: Option<Discriminant<Admit>>,
+    /// Under what they can.
+    admit: Admit,
 }
 
 /// What is to become of a waiting action.
@@ -79,40 +76,44 @@ enum Fate {
 
 impl Schedule {
     pub(super) fn new(actions: &[Action]) -> Self {
-        let nodes = actions
+        let nodes: BTreeMap<_, _> = actions
             .iter()
             .map(|a| {
                 let waits_for = a.after.iter().map(|e| e.action).chain(implied(&a.run)).collect();
                 (a.id, Node { waits_for, run: a.run.clone(), state: State::Waiting, begun: false, trace: Trace::None })
             })
-            .collect::<BTreeMap<ActionId, Node>>();
-        let mut dependents: BTreeMap<ActionId, Vec<ActionId>> = BTreeMap::new();
+            .collect();
+        let mut followers: BTreeMap<ActionId, Vec<ActionId>> = BTreeMap::new();
         for (id, node) in &nodes {
-            for dep in &node.waits_for {
-                dependents.entry(*dep).or_default().push(*id);
+            let node: &Node = node;
+            for before in &node.waits_for {
+                followers.entry(*before).or_default().push(*id);
             }
         }
         let changed = nodes.keys().copied().collect();
-        Self { nodes, dependents, changed, ready: BTreeSet::new(), admitted: None }
+        Self { nodes, followers, changed, ready: BTreeSet::new(), admit: Admit::All }
     }
 
-    /// Actions that can begin now, smaller ids first, as [`settle`](Self::settle) found them.
+    /// Actions that can begin under what [`settle`](Self::settle) was told last, smaller ids first.
     pub(super) fn ready(&self) -> Vec<ActionId> {
         self.ready.iter().copied().collect()
     }
 
-    /// Ends every action that will never begin, transitively, and finds those that can begin.
+    /// Ends every action that will never begin, transitively; smaller ids first.
     pub(super) fn settle(&mut self, admit: &Admit) -> Vec<(ActionId, Outcome)> {
-        let now = mem::discriminant(admit);
-        if self.admitted.replace(now) != Some(now) {
+        if *admit != self.admit {
+            self.admit = admit.clone();
             self.changed = self.nodes.keys().copied().collect();
-            self.ready.clear();
         }
         let mut settled = Vec::new();
         while let Some(id) = self.changed.pop_first() {
             match self.fate(id, admit) {
-                Fate::Wait => {}
-                Fate::Ready => drop(self.ready.insert(id)),
+                Fate::Wait => {
+                    self.ready.remove(&id);
+                }
+                Fate::Ready => {
+                    self.ready.insert(id);
+                }
                 Fate::Skip(outcome) => {
                     self.end(id, &outcome, Trace::None);
                     settled.push((id, outcome));
@@ -139,8 +140,8 @@ impl Schedule {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.state = State::Running;
             node.begun = true;
-            self.ready.remove(&id);
         }
+        self.ready.remove(&id);
     }
 
     pub(super) fn end(&mut self, id: ActionId, outcome: &Outcome, trace: Trace) {
@@ -152,9 +153,9 @@ impl Schedule {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.state = State::Over(ending);
             node.trace = trace;
-            self.ready.remove(&id);
-            self.changed.extend(self.dependents.get(&id).into_iter().flatten());
         }
+        self.ready.remove(&id);
+        self.changed.extend(self.followers.get(&id).into_iter().flatten());
     }
 
     /// Whether an action still waits.
@@ -262,4 +263,85 @@ fn needs(root: ActionId) -> String {
 
 fn not_run(because_of: Option<ActionId>, why: String) -> Outcome {
     Outcome::NotRun { because_of, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        plan::{After, Code, Op, Reason},
+        topology::Ordinal,
+    };
+
+    /// A plan of random edges; some actions put things back.
+    fn actions() -> impl Strategy<Value = Vec<Action>> {
+        let one = (proptest::collection::vec(any::<prop::sample::Index>(), 0..4), 0..6_u8);
+        proptest::collection::vec(one, 1..14).prop_map(|all| {
+            let action = |(i, (after, kind)): (usize, (Vec<prop::sample::Index>, u8))| {
+                let id = |n: usize| ActionId(u32::try_from(n + 1).unwrap());
+                let before: Vec<_> = after.iter().filter(|_| i > 0).map(|n| id(n.index(i))).collect();
+                let run = match (kind, before.as_slice()) {
+                    (0, [armed_by, ..]) => RunWhen::Always { armed_by: *armed_by },
+                    (1, [armed_by, until @ ..]) => RunWhen::Undo { armed_by: *armed_by, until: until.to_vec() },
+                    _ => RunWhen::Normal,
+                };
+                let after = before.into_iter().map(|action| After { action, because: String::new() }).collect();
+                let because = Reason::new(Code::Copy, "a test");
+                Action { id: id(i), pod: Ordinal::MASTER, op: Op::Fence, because, after, run }
+            };
+            all.into_iter().enumerate().map(action).collect()
+        })
+    }
+
+    fn failed(action: &Action) -> Outcome {
+        Outcome::Failed(crate::render::fixtures::handshake(action))
+    }
+
+    proptest! {
+        /// What is looked at again is enough: nothing that can begin is missed, and nothing that never will is left.
+        #[test]
+        fn nothing_is_forgotten(actions in actions(), steps in proptest::collection::vec((0..5_u8, any::<prop::sample::Index>()), 0..40)) {
+            let mut schedule = Schedule::new(&actions);
+            let mut admit = Admit::All;
+            let mut running: Vec<ActionId> = Vec::new();
+            for (kind, which) in steps {
+                schedule.settle(&admit);
+                let (mut ready, mut skipped) = (Vec::new(), Vec::new());
+                for id in schedule.nodes.keys() {
+                    match schedule.fate(*id, &admit) {
+                        Fate::Ready => ready.push(*id),
+                        Fate::Skip(_) => skipped.push(*id),
+                        Fate::Wait => {}
+                    }
+                }
+                prop_assert_eq!(schedule.ready(), ready.clone());
+                prop_assert_eq!(skipped, Vec::new());
+                match kind {
+                    0 | 1 if !ready.is_empty() => {
+                        let id = ready[which.index(ready.len())];
+                        schedule.begin(id);
+                        running.push(id);
+                    }
+                    2 | 3 if !running.is_empty() => {
+                        let id = running.swap_remove(which.index(running.len()));
+                        let action = actions.iter().find(|a| a.id == id).unwrap();
+                        let (outcome, trace) = match kind {
+                            2 => (Outcome::Already, Trace::None),
+                            _ => (failed(action), Trace::Some),
+                        };
+                        schedule.end(id, &outcome, trace);
+                    }
+                    4 if which.index(8) == 0 => {
+                        admit = match admit {
+                            Admit::All => Admit::PutBack("enough".to_owned()),
+                            Admit::PutBack(why) | Admit::Nothing(why) => Admit::Nothing(why),
+                        };
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
 }

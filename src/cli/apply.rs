@@ -38,6 +38,7 @@ use crate::{
 
 /// Runs it.
 pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+    let wish = args.wish().expect("the command line was checked when it was read");
     let options = match RunOptions::new(&args.run, world.env(), Door::Person) {
         Ok(options) => options,
         Err(trouble) => return fail(s, look, &trouble),
@@ -55,7 +56,6 @@ pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s:
         talk(look, s, &format!("warning: {text}"));
     }
     let mut patient = Patient::default();
-    let wish = args.wish().expect("the command line was checked when it was read");
     let result = match wish {
         Some(wish) => fresh(wish, args, common, world, look, s, &mut running, &mut patient),
         None => reviewed(Path::new(&args.what), args, common, world, look, s, &mut running, &mut patient),
@@ -115,6 +115,10 @@ fn reviewed(
     let typed = typed::flags(common);
     let common = Common { ordinal: Some(goal.pod()), ..common.clone() };
     reviewed::before_looking(&saved, path, &common, world.now())?;
+    // What was denied when it was made stays denied, whatever rules apply here.
+    if let Some(trouble) = policy::refusal(&saved.policy) {
+        return Err(trouble);
+    }
     let scene = open(&common, |_| goal, world, look, s, running)?;
     reviewed::same_conf(&saved, &scene, path, &common)?;
     let command = format!("aku apply {}{typed}", typed::shell(path));

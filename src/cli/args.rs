@@ -507,8 +507,11 @@ fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
         Invocation::Plan(a) if matches!(a.wish(), Ok(Wish::Given(_))) => &ALL_PODS,
         Invocation::Apply(a) if matches!(a.wish(), Ok(Some(Wish::Given(_)))) => &ALL_PODS,
         Invocation::Plan(_) | Invocation::Apply(_) | Invocation::Capture(_) => &GLOBALS,
-        Invocation::Status(_) | Invocation::Check(_) | Invocation::Verify(_) | Invocation::Drift(_) => &ALL_PODS,
-        Invocation::Diff(DiffArgs { live: true, .. }) => &ALL_PODS,
+        Invocation::Status(_)
+        | Invocation::Check(_)
+        | Invocation::Verify(_)
+        | Invocation::Drift(_)
+        | Invocation::Diff(DiffArgs { live: true, .. }) => &ALL_PODS,
         Invocation::Show(_) | Invocation::Diff(_) | Invocation::Review(_) | Invocation::Runs(_) => &["color", "width"],
         Invocation::Explain(_) => &["width"],
         Invocation::Validate(_) => &["conf", "color", "verbose"],

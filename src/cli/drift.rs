@@ -177,7 +177,7 @@ fn looked(
         observer: scene.who.here,
         conf_digest: scene.digest.clone(),
     };
-    let report = compare(drift, setting, rules, world.now(), clock.elapsed());
+    let report = compare(&drift, setting, rules, world.now(), clock.elapsed());
     Ok(Seen { scene, observed, report })
 }
 

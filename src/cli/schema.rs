@@ -10,8 +10,8 @@ use crate::{drift, events, exit::Exit, plan::schema};
 pub fn run(args: &SchemaArgs, s: &mut Streams<'_>) -> Exit {
     let text = match args.of {
         SchemaOf::Plan => schema::text(),
-        SchemaOf::Event => events::schema::text(),
         SchemaOf::Drift => drift::document::schema(),
+        SchemaOf::Event => events::schema::text(),
     };
     match answer(s, &text) {
         Ok(()) => Exit::Ok,

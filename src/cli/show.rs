@@ -62,10 +62,13 @@ fn known(saved: &Saved, format: ShowFormat, args: &ShowArgs, look: &Look) -> Str
             doc.gap();
             doc.append(render::policy(&saved.policy, look.width));
             doc.gap();
-            doc.line(Line::plain(format!(
+            let made = format!(
                 "Plan {}, made by aku {}, to be applied before {}.",
                 saved.plan_id, saved.producer, saved.expires_at
-            )));
+            );
+            for line in render::words::wrap(&made, look.width) {
+                doc.line(Line::plain(line));
+            }
             doc.line(Line::plain(saved.digest()));
             shown(&doc, look)
         }

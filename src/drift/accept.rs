@@ -199,7 +199,7 @@ mod tests {
         let text = "[[accept]]\nobject = \"AKU_REP_03\"\npod = 0\nfact = \"started\"\nreason = \"pod 3 in repair\"\n\
                     until = 2026-12-01\n[[accept]]\nkind = \"d300\"\nreason = \"x\"\nuntil = \"2026-12-01T08:00:00Z\"\n";
         let list = parse(text).unwrap();
-        let d = |pod, object: &str, kind| Difference::new(kind, ord(pod), "started", "").object(object);
+        let d = |pod, object: &str, kind| Difference::new(kind, ord(pod), "started", "").object(&object);
         let found = |d: &Difference, now| list.covering(d, at(now)).map(|(n, _)| n);
         let (stopped, trying) = (Kind::SenderStopped, Kind::SenderTrying);
         assert_eq!(found(&d(0, "AKU_REP_03", trying), "2026-12-01T23:59:59Z"), Some(1));

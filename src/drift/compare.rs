@@ -48,9 +48,9 @@ pub struct Setting {
 
 /// Judges a look.
 #[must_use]
-pub fn compare(drift: Drift, setting: Setting, rules: Rules<'_>, now: Timestamp, took: Duration) -> Report {
+pub fn compare(drift: &Drift, setting: Setting, rules: Rules<'_>, now: Timestamp, took: Duration) -> Report {
     let before = Before::new(rules.previous);
-    let view = view(&drift, &before, now);
+    let view = view(drift, &before, now);
     let mut found = drift.differences.clone();
     found.extend(stuck(&view, rules.join_limit, now));
     let present: BTreeSet<Identity> = found.iter().map(Difference::identity).collect();
@@ -74,7 +74,7 @@ pub fn compare(drift: Drift, setting: Setting, rules: Rules<'_>, now: Timestamp,
     }
     let (mut resolved, mut unchecked) = (Vec::new(), Vec::new());
     for (item, counted) in before.items.iter().filter(|(i, _)| !present.contains(&i.difference.identity())) {
-        if !could_check(&drift, &item.difference) {
+        if !could_check(drift, &item.difference) {
             unchecked.push((*item).clone());
         } else if *counted {
             resolved.push((*item).clone());

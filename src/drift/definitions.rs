@@ -16,8 +16,16 @@ pub(super) fn examine(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>)
         match standings.get(&pod) {
             Some(Standing::InService | Standing::Closed) => missing(scope, pod, seen, &mut all),
             // The next start creates them; a pod apart is told as a whole.
-            Some(Standing::Apart | Standing::Unfinished | Standing::Joining | Standing::Left) => {}
-            Some(Standing::NotThere | Standing::Down | Standing::Unseen) | None => {}
+            Some(
+                Standing::Apart
+                | Standing::Unfinished
+                | Standing::Joining
+                | Standing::Left
+                | Standing::NotThere
+                | Standing::Down
+                | Standing::Unseen,
+            )
+            | None => {}
         }
         items(scope, pod, seen, &mut all);
         for (other, object) in scope.desired.objects_of(pod) {
@@ -101,7 +109,7 @@ fn another_conf(pod: Ordinal, found: &[(&Object, &Replication)], want: &BTreeSet
         );
         let prefix = prefix(first);
         Difference::new(Kind::ConfDiffers, pod, "items", "was set up from another aku.conf")
-            .object(prefix)
+            .object(&prefix)
             .text(text)
             .next("compare the aku.conf of the pods; then aku plan reconcile")
     })

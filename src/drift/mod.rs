@@ -106,7 +106,7 @@ impl Difference {
         Self { peer: Some(peer), ..self }
     }
 
-    fn object(self, object: impl ToString) -> Self {
+    fn object(self, object: &dyn std::fmt::Display) -> Self {
         Self { object: Some(object.to_string()), ..self }
     }
 

@@ -28,7 +28,7 @@ fn unfit(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) 
             if there { (Kind::TableUnfit, "cannot be replicated") } else { (Kind::TableMissing, "table missing") };
         let fact = target.partition.as_ref().map_or_else(|| "table".to_owned(), |p| format!("partition {p}"));
         let next = format!("create or correct the table on pod {pod}");
-        all.push(Difference::new(kind, pod, fact, headline).object(target.table_sql()).text(text).next(next));
+        all.push(Difference::new(kind, pod, fact, headline).object(&target.table_sql()).text(text).next(next));
     }
 }
 
@@ -55,7 +55,7 @@ fn layouts(scope: Scope<'_>, matters: impl Fn(Ordinal) -> bool, all: &mut Vec<Di
             );
             let difference = Difference::new(Kind::TableDiffers, *pod, "layout", "table of another shape");
             all.push(
-                difference.object(name).text(text).next(format!("make the table alike on pods {first} and {pod}")),
+                difference.object(&name).text(text).next(format!("make the table alike on pods {first} and {pod}")),
             );
         }
     }

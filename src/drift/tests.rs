@@ -336,7 +336,7 @@ impl Judge {
             observer: Some(ord(0)),
             conf_digest: format!("sha256:{}", "0".repeat(64)),
         };
-        compare(look(w), setting, rules, t(at), Duration::from_millis(40))
+        compare(&look(w), setting, rules, t(at), Duration::from_millis(40))
     }
 }
 

@@ -168,7 +168,7 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, owners: &[Id
     // The views before the catalog: a sender that starts in between is then seen as IS_STARTED without a row, never as
     // a row without its object.
     let [senders, receivers, gaps] =
-        at_once(session, &Facts::Streams, [ReadSql::Senders, ReadSql::Receivers, ReadSql::Gaps], optional)?;
+        at_once(session, &Facts::Streams, &[ReadSql::Senders, ReadSql::Receivers, ReadSql::Gaps], optional)?;
     let definitions = match session.query(&ReadSql::Definitions) {
         Err(e) if e.native == native::NO_COLUMN => session.query(&ReadSql::DefinitionsOfOld)?,
         other => other?,
@@ -178,7 +178,7 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, owners: &[Id
     let [tables, constraints, partitions] = at_once(
         session,
         &Facts::Tables(of()),
-        [ReadSql::Tables(of()), ReadSql::Constraints(of()), ReadSql::Partitions(of())],
+        &[ReadSql::Tables(of()), ReadSql::Constraints(of()), ReadSql::Partitions(of())],
         |session, sql| session.query(sql),
     )?;
     let (columns, keys) = columns(session, owners)?;
@@ -212,7 +212,7 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, owners: &[Id
 pub(super) fn columns(session: &mut dyn Session, owners: &[Identifier]) -> Result<(Rows, Rows), DbError> {
     let of = || owners.to_vec();
     let parts = [ReadSql::Columns(of()), ReadSql::KeyColumns(of())];
-    let [mut columns, mut keys] = at_once(session, &Facts::Columns(of()), parts, |session, sql| session.query(sql))?;
+    let [mut columns, mut keys] = at_once(session, &Facts::Columns(of()), &parts, |session, sql| session.query(sql))?;
     for rows in [&mut columns, &mut keys] {
         if let Some(at) = rows.columns.iter().position(|c| c == "ORDER_NO") {
             rows.rows.sort_by_key(|cells| match cells.get(at) {
@@ -232,7 +232,7 @@ type Ask = fn(&mut dyn Session, &ReadSql) -> Result<Rows, DbError>;
 fn at_once<const N: usize>(
     session: &mut dyn Session,
     facts: &Facts,
-    parts: [ReadSql; N],
+    parts: &[ReadSql; N],
     ask: Ask,
 ) -> Result<[Rows; N], DbError> {
     match session.query(&ReadSql::Facts(facts.clone())) {
@@ -244,7 +244,7 @@ fn at_once<const N: usize>(
         Err(e) => {
             tracing::debug!("asked one by one: {e}");
             let mut answers = Vec::with_capacity(N);
-            for sql in &parts {
+            for sql in parts {
                 answers.push(ask(session, sql)?);
             }
             let mut answers = answers.into_iter();

@@ -18,150 +18,16 @@
 //! with the switch open for that only; the copy goes into tables proved empty, without the SYNC lock; nothing is live
 //! before the copy is proved; the joiner's streams run before its peers'; users come last, the marker after them.
 
+mod world;
+
 use std::collections::{BTreeMap, HashSet};
 
+use self::world::{Place, Pod, Side, World};
 use super::play;
 use crate::{
-    conf::Switch,
-    db::Privilege,
-    desired::Goal,
     lab::sim::Rng,
-    observe::MarkerView,
-    plan::{self, Action, RefusalKind, RunWhen, testing},
+    plan::{self, Action, RefusalKind, RunWhen},
 };
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pod {
-    Absent,
-    Broken,
-    Closed,
-    Open,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Place {
-    Missing,
-    None,
-    Live,
-    GaveUp,
-    Pinned,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Side {
-    place: Place,
-    sender: bool,
-    flushed: bool,
-}
-
-impl Side {
-    fn of(letter: char) -> Self {
-        let (place, sender) = match letter {
-            'R' => (Place::None, false),
-            'L' | 'T' => (Place::Live, true),
-            'l' => (Place::Live, false),
-            'G' => (Place::GaveUp, false),
-            _ => (Place::Missing, false),
-        };
-        Self { place, sender, flushed: false }
-    }
-
-    fn live(self) -> bool {
-        self.place == Place::Live
-    }
-
-    fn forgotten(self) -> bool {
-        matches!(self.place, Place::Missing | Place::None) && !self.sender
-    }
-}
-
-/// A world, as letters: what each pod is, and what it holds towards each other.
-#[derive(Clone, Debug)]
-struct World {
-    pods: Vec<Pod>,
-    sides: BTreeMap<(usize, usize), char>,
-    me: usize,
-    flush: bool,
-    delay: bool,
-    marker: bool,
-    lock: bool,
-}
-
-impl World {
-    fn random(rng: &mut Rng) -> Self {
-        let mut pick = |from: &str| {
-            let at = usize::try_from(rng.below(from.len() as u64)).unwrap_or(0);
-            from.chars().nth(at).unwrap_or('-')
-        };
-        let count = if pick("233") == '2' { 2 } else { 3 };
-        let me = pick("00111222").to_digit(10).map_or(0, |n| n as usize).min(count - 1);
-        let pods = (0..count)
-            .map(|p| match pick(if p == me { "cccco" } else { "aaabccccoooooooooo" }) {
-                'a' => Pod::Absent,
-                'b' => Pod::Broken,
-                'c' => Pod::Closed,
-                _ => Pod::Open,
-            })
-            .collect();
-        let mut sides = BTreeMap::new();
-        // Some worlds are wild, most are near something that happens.
-        let wild = pick("wnn") == 'w';
-        for low in 0..count {
-            for high in low + 1..count {
-                let both = if wild { ['x', 'x'] } else { [pick("-RLLx"), pick("sssx")] };
-                let first = if both[0] == 'x' { pick("--RRLLlTG") } else { both[0] };
-                let second = if both[1] == 's' { first } else { pick("--RRLLlTG") };
-                sides.insert((low, high), first);
-                sides.insert((high, low), second);
-            }
-        }
-        let flush = pick("111110") == '1';
-        let (delay, marker, lock) = (pick("001") == '1', pick("01") == '1', pick("1110") == '1');
-        Self { pods, sides, me, flush, delay, marker, lock }
-    }
-
-    fn seen(&self, pod: usize) -> bool {
-        matches!(self.pods[pod], Pod::Closed | Pod::Open)
-    }
-
-    fn side(&self, from: usize, to: usize) -> Side {
-        Side::of(self.sides[&(from, to)])
-    }
-
-    /// Its copy was completed once: live with pod 0 both ways, as far as pod 0 can be asked.
-    fn member(&self, pod: usize) -> bool {
-        let theirs = || !self.seen(0) || self.side(0, pod).live();
-        self.seen(pod) && (pod == 0 || (self.side(pod, 0).live() && theirs()))
-    }
-
-    fn observed(&self) -> testing::Worlds {
-        let small = |n: usize| u8::try_from(n).expect("a few pods");
-        let goal = Goal::Start(testing::ord(small(self.me)));
-        let mut desired = testing::desired(goal, small(self.pods.len()), 1);
-        desired.flush_at_start = if self.flush { Switch::On } else { Switch::Off };
-        desired.delay_start_complete_s = if self.delay { 5 } else { 0 };
-        let mut w = testing::Worlds::new(desired);
-        for (p, pod) in self.pods.iter().enumerate() {
-            w = match pod {
-                Pod::Absent => w,
-                Pod::Broken => w.broken(small(p)),
-                Pod::Closed => w.up(small(p), 1),
-                Pod::Open => w.up(small(p), 0),
-            };
-        }
-        for ((from, to), letter) in &self.sides {
-            if self.seen(*from) {
-                w = w.side(small(*from), small(*to), *letter);
-            }
-        }
-        for p in (0..self.pods.len()).filter(|p| self.seen(*p)) {
-            w.pod_mut(small(p)).privilege = Privilege::Normal;
-            w = w.rows(small(p), 5);
-            w = w.set(small(p), "REPLICATION_SYNC_LOCK_TIMEOUT", if self.lock { 30 } else { 0 });
-        }
-        w.marker(if self.marker { MarkerView::Missing } else { MarkerView::Elsewhere })
-    }
-}
 
 /// Where a search stands. Sides are those of the joiner: `[other pod][0]` its own, `[1]` the other's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -452,14 +318,14 @@ impl<'w> Search<'w> {
                 let steps = self.steps(s, i, d);
                 for at in 0..all.len() {
                     for side in &steps {
-                        let creates = s.sides[i][d].place == Place::Missing;
-                        if creates && created[at].contains(&pod) {
+                        let is_new = s.sides[i][d].place == Place::Missing;
+                        if is_new && created[at].contains(&pod) {
                             continue;
                         }
                         let mut new = all[at];
                         new.sides[i][d] = *side;
                         let mut made = created[at].clone();
-                        made.extend(creates.then_some(pod));
+                        made.extend(is_new.then_some(pod));
                         all.push(new);
                         created.push(made);
                     }

@@ -30,8 +30,8 @@ pre{background:var(--soft);padding:.75rem;white-space:pre-wrap}.wide{overflow-x:
 table{border-collapse:collapse;width:100%}th,td{border-bottom:1px solid var(--line);padding:.35rem .6rem;\
 text-align:left;vertical-align:top}th{font-weight:600;color:var(--dim)}.n{text-align:right}td.n{\
 font-variant-numeric:tabular-nums}td:first-child,th:first-child{white-space:nowrap}.code{display:inline-block}\
-table.actions{table-layout:fixed}table.actions col:nth-child(1){width:3.6rem}table.actions col:nth-child(2){width:27%}\
-table.actions col:nth-child(3){width:33%}table.actions col:nth-child(5){width:5.5rem}details{margin:1.5rem 0}\
+table.actions{table-layout:fixed}.actions td{overflow-wrap:anywhere}table.actions col:nth-child(1){width:3.6rem}table.actions col:nth-child(2){width:26%}\
+table.actions col:nth-child(3){width:30%}table.actions col:nth-child(5){width:5.5rem}details{margin:1.5rem 0}\
 summary{font-weight:600;cursor:pointer}.bad{border:2px solid var(--bad);background:var(--bad-bg);padding:.25rem 1rem 1rem;\
 margin:1.5rem 0}.bad h2{color:var(--bad);margin-top:.5rem}tr.destroys td:nth-child(2){color:var(--bad);\
 font-weight:600}svg{max-width:none;background:var(--bg)}svg text{fill:var(--fg);font:12px system-ui,sans-serif;\
@@ -68,7 +68,7 @@ pub fn html(saved: &Saved, file: &str) -> String {
     let title = format!("{} of {}", plan.goal.title(), plan.statefulset);
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>aku: {t}</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n<h1>{t}</h1>\n",

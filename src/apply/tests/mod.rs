@@ -6,6 +6,7 @@ mod define;
 mod fence;
 mod matrix;
 mod rows;
+mod steps;
 mod stop;
 mod streams;
 mod sync;

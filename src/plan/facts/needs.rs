@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::{AS_CONFIGURED, NO_OBJECT, Post};
+use super::{ANYTHING, AS_CONFIGURED, NO_OBJECT, Post};
 use crate::{
     conf::GroupId,
     desired::{Desired, Goal, Object},
@@ -178,8 +178,12 @@ impl<'a> Needs<'a> {
         }
     }
 
-    fn objects(&self) -> impl Iterator<Item = (Ordinal, &'a Object)> {
-        self.desired.objects_of(self.plan.goal.pod())
+    /// The objects of the pod that the plan is about, with that pod and its peer; every object when it is about all.
+    fn objects(&self) -> Vec<(Ordinal, Ordinal, &'a Object)> {
+        match self.plan.goal.single() {
+            Some(me) => self.desired.objects_of(me).map(|(k, o)| (me, k, o)).collect(),
+            None => self.desired.objects.iter().map(|o| (o.pair.low(), o.pair.high(), o)).collect(),
+        }
     }
 
     /// What chose the road: the goal pod's own sides, both sides towards whoever counts, and who counts.
@@ -196,7 +200,11 @@ impl<'a> Needs<'a> {
         let joined: BTreeSet<Ordinal> =
             self.plan.pods.iter().filter(|l| l.state == PodState::Joined).map(|l| l.pod).collect();
         let mut need = vec![(source, admin_mode())];
-        for (k, o) in self.objects() {
+        // A pod that is forgotten must not have come back.
+        if matches!(self.plan.goal, Goal::Forget(_)) {
+            need.push((me, Key::Standing));
+        }
+        for (me, k, o) in self.objects() {
             need.push((me, Key::Side(o.name.clone())));
             need.push((k, Key::Standing));
             if k == source || joined.contains(&k) {
@@ -218,8 +226,7 @@ impl<'a> Needs<'a> {
 
     /// What reviewers and rules want to see, whether or not an action hangs on it.
     pub fn informative(&self) -> impl Iterator<Item = (Ordinal, Key)> {
-        let me = self.plan.goal.pod();
-        let sides = self.objects().flat_map(move |(k, o)| {
+        let sides = self.objects().into_iter().flat_map(move |(me, k, o)| {
             let keys = || [Key::Side(o.name.clone()), Key::Xsn(o.name.clone()), Key::Sender(o.name.clone())];
             let definition = Key::Definition(o.name.clone());
             [me, k]
@@ -254,10 +261,11 @@ impl<'a> Needs<'a> {
             Op::Open => vec![to(admin_mode(), "0")],
             Op::WriteMarker => vec![to(Key::Marker, "present")],
             Op::RemoveMarker => vec![to(Key::Marker, "missing")],
+            // One of several steps towards the definition.
+            Op::AddTable { name, .. } | Op::DropTable { name, .. } | Op::ChangeHost { name, .. } => {
+                vec![to(Key::Definition(name.clone()), ANYTHING)]
+            }
             Op::Start { expect: Expect::Live, .. }
-            | Op::AddTable { .. }
-            | Op::DropTable { .. }
-            | Op::ChangeHost { .. }
             | Op::Stop { .. }
             | Op::Drain { .. }
             | Op::Flush { .. }

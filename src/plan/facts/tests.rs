@@ -122,7 +122,8 @@ fn a_half_applied_plan_goes_on_from_every_point_and_begins_from_none() {
         let now = after(&facts, &done);
         assert_eq!(facts.changes(&now, &done).matter, [], "after {n} actions");
         let from_the_start = facts.changes(&now, &BTreeSet::new());
-        let changed = done.iter().any(|id| !facts.uses[id].post.is_empty());
+        // A fence on a pod that is closed already leaves no trace in the facts.
+        let changed = now.all != facts.all;
         assert!(!changed || !from_the_start.done.is_empty() || from_the_start.idle > 0, "after {n} actions");
         // A world that only half looks like it is refused.
         let mut other = now.clone();
@@ -133,7 +134,7 @@ fn a_half_applied_plan_goes_on_from_every_point_and_begins_from_none() {
             assert_ne!(facts.changes(&other, &done).matter, [], "after {n} actions");
         }
     }
-    let first = plan.actions[0].id;
+    let first = plan.actions.iter().find(|a| matches!(a.op, Op::CreateReplication { .. })).unwrap().id;
     let done = BTreeSet::from([first]);
     assert_eq!(facts.changes(&after(&facts, &done), &BTreeSet::new()).done, [first]);
 }
