@@ -251,10 +251,10 @@ fn ends_and_cleans_killed_anywhere_converge() {
 
 #[test]
 fn what_cannot_be_written_stops_no_statement() {
+    type Spoil<'a> = Box<dyn Fn(&mut Command) + 'a>;
     let stage = started(1, 2);
     fill(&stage, 0, 10);
     let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
-    type Spoil<'a> = Box<dyn Fn(&mut Command) + 'a>;
     let table: [(&str, i32, Spoil); 4] = [
         (
             "standard output is full",

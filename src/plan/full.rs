@@ -218,8 +218,11 @@ fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
 
 /// Sides of the joiner that cannot deliver what they hold.
 fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
-    // With a position anywhere the pod may hold something that others do not have yet.
-    let tail = world.objects_of(me).any(|(_, o)| matches!(world.observed.side(me, &o.name), Side::Live(_)));
+    // With a position towards the source the pod was a member, and may hold something that others do not have yet. An end
+    // forgets the source first, so one that broke off leaves none.
+    let tail = world
+        .objects_between(me, Ordinal::MASTER)
+        .any(|o| matches!(world.observed.side(me, &o.name), Side::Live(_)));
     let lost = |(k, o): (Ordinal, &'_ Object)| {
         let sides = world.sides(me, k, o);
         let undelivered = match (sides.mine, sides.theirs) {
@@ -229,7 +232,11 @@ fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
                 world.is_member(k) && !deliverable(world, me, k, o)
             }
             // The peer joined while the pod was away: the source gets the tail and does not pass it on.
-            (Side::Missing | Side::Reset, _) => tail && !k.is_master() && world.is_member(k),
+            (Side::Missing | Side::Reset, Side::Missing | Side::Reset | Side::GaveUp) => {
+                tail && !k.is_master() && world.is_member(k)
+            }
+            // A peer that keeps log for a pod without a position: a join that broke off, whose rows nobody wrote.
+            (Side::Missing | Side::Reset, Side::Live(_) | Side::Unknown) => false,
             (Side::Unknown, _) => false,
         };
         undelivered.then(|| Unsent { name: o.name.clone(), peer: k, side: sides.mine })
