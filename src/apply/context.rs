@@ -73,7 +73,7 @@ impl Retry {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         let share = u32::try_from((z ^ (z >> 31)) & 0xffff).unwrap_or_default();
-        let pause = whole - whole / 4 * share / 0x1_0000;
+        let pause = whole.saturating_sub(whole / 4 * share / 0x1_0000);
         // Whole milliseconds: nobody reads the rest.
         Duration::from_millis(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX))
     }

@@ -88,12 +88,12 @@ fn fresh(
         scene.check_address(world, &mut |text| talk(look, s, text))?;
     }
     let again = format!("aku apply {}", scene.desired.goal.word());
-    let lock = running.lock(&scene, &again, &mut |text| talk(look, s, text))?;
+    let held = running.lock(&scene, &again, &mut |text| talk(look, s, text))?;
     let (plan, observed) = plan(&scene, world, look, s)?;
     let now = apply_command(&plan, common);
     let review = if world.env().var("CI").is_some() { Review::Impossible } else { Review::Possible };
     let command = Command { again: now.clone(), now, review };
-    go(&plan, &observed, &scene, lock, &command, args, world, look, s, running, patient)
+    go(&plan, &observed, &scene, held, &command, args, world, look, s, running, patient)
 }
 
 #[expect(clippy::too_many_arguments, reason = "a run is made of all of these")]
@@ -123,7 +123,7 @@ fn reviewed(
     reviewed::same_conf(&saved, &scene, path, &common)?;
     let command = format!("aku apply {}{typed}", typed::shell(path));
     // Whether the plan still holds is looked at under the lock.
-    let lock = running.lock(&scene, &command, &mut |text| talk(look, s, text))?;
+    let held = running.lock(&scene, &command, &mut |text| talk(look, s, text))?;
     let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
     let planned = scene.plan(world, &mut observed);
     if let Ok(now) = &planned
@@ -135,7 +135,7 @@ fn reviewed(
     let now = planned.map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
     reviewed::same_plan(&saved, &now, path, &common)?;
     let command = Command { now: command, again: apply_command(&now, &common), review: Review::Possible };
-    go(&now, &observed, &scene, lock, &command, args, world, look, s, running, patient)
+    go(&now, &observed, &scene, held, &command, args, world, look, s, running, patient)
 }
 
 /// What was typed, for messages.
@@ -194,7 +194,7 @@ fn go(
     plan: &Plan,
     observed: &Observed,
     scene: &Scene,
-    lock: Arc<Held>,
+    held: Arc<Held>,
     command: &Command,
     args: &ApplyArgs,
     world: &dyn World,
@@ -220,7 +220,7 @@ fn go(
     gate::pass(plan, &said(args, world, s), &command.now, s)?;
     patient.write(s, "\n");
     let progress = s.terminal.err.then_some(BAR_PACE);
-    let job = Job { progress, ..scene.job(world, observed, running, lock) };
+    let job = Job { progress, ..scene.job(world, observed, running, held) };
     running.acts();
     let show = if s.terminal.err { Show::Bars(Bars::new(plan)) } else { Show::Lines(&mut *s.err) };
     let now = || world.now();

@@ -88,7 +88,7 @@ pub trait Cluster {
     ///
     /// # Errors
     /// Another run has it.
-    fn lock(&self, wanted: &Wanted, tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Waiting>;
+    fn lock(&self, wanted: &Wanted, tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Box<Waiting>>;
     /// Carries out a plan.
     fn apply(&self, plan: &Plan, job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report;
 }
@@ -210,7 +210,7 @@ impl Cluster for Pods {
         db::connect_sys(&*self.connector, pod, login).map(|(session, _)| session)
     }
 
-    fn lock(&self, wanted: &Wanted, tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Waiting> {
+    fn lock(&self, wanted: &Wanted, tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Box<Waiting>> {
         lock::acquire(&self.connector, wanted, tell)
     }
 

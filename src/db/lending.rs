@@ -212,15 +212,12 @@ impl Lent {
                     // When nobody waits any more, the session is closed here.
                     let _ = send.send((session, answer));
                 });
-                match receive.recv_timeout(bound) {
-                    Ok((session, answer)) => {
-                        self.session = Some(session);
-                        answer
-                    }
-                    Err(_) => {
-                        let message = "Connection timeout.".to_owned();
-                        Err(DbError { sqlstate: "HYT01".to_owned(), native: native::SILENT, message })
-                    }
+                if let Ok((session, answer)) = receive.recv_timeout(bound) {
+                    self.session = Some(session);
+                    answer
+                } else {
+                    let message = "Connection timeout.".to_owned();
+                    Err(DbError { sqlstate: "HYT01".to_owned(), native: native::SILENT, message })
                 }
             }
         };

@@ -95,7 +95,7 @@ const PACE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// Another run has it for longer than `patience`.
-pub fn acquire(lending: &Arc<Lending>, wanted: &Wanted, tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Waiting> {
+pub fn acquire(lending: &Arc<Lending>, wanted: &Wanted, tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Box<Waiting>> {
     let normal = login(wanted, Privilege::Normal);
     let mut links = each_pod(wanted.pods.iter().copied(), |pod| lending.connect(pod, &normal));
     let mut held = Held::new(Arc::clone(lending), wanted.id);
@@ -173,7 +173,7 @@ fn one(
     mut session: Box<dyn Session>,
     began: Instant,
     tell: &mut dyn FnMut(&Waiting),
-) -> Result<Got, Waiting> {
+) -> Result<Got, Box<Waiting>> {
     loop {
         let asked = Instant::now();
         match request(&mut *session, wanted.id) {
@@ -183,7 +183,7 @@ fn one(
         }
         let waiting = Waiting { pod, holder: holder(&mut *session, &wanted.app), waited: began.elapsed() };
         if waiting.waited >= wanted.patience {
-            return Err(waiting);
+            return Err(Box::new(waiting));
         }
         tell(&waiting);
         thread::sleep(PACE.saturating_sub(asked.elapsed()));

@@ -123,7 +123,7 @@ fn run(
     let spawned = thread::Builder::new().name(format!("sync {}", work.action.id)).spawn(move || {
         let answer = session.execute(&statement);
         if let (Some(witness), Some(number)) = (witness, number) {
-            witness.came_back(number, answer.as_ref().map(|()| ()));
+            witness.came_back(number, answer.as_ref().copied());
         }
         if !answer.as_ref().is_err_and(DbError::lost_session) {
             // Closed before the run can end; closing a lost one may block.

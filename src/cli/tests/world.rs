@@ -110,10 +110,10 @@ impl Cluster for Fake {
         Err(ConnectError { pod, address: "pod:20300".to_owned(), failure: ConnectFailure::Other, error })
     }
 
-    fn lock(&self, _wanted: &Wanted, _tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Waiting> {
+    fn lock(&self, _wanted: &Wanted, _tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Box<Waiting>> {
         match &self.locked {
             None => Ok(Held::nothing()),
-            Some(waiting) => Err(waiting.clone()),
+            Some(waiting) => Err(Box::new(waiting.clone())),
         }
     }
 
