@@ -178,14 +178,7 @@ impl Desired {
             groups: conf
                 .groups()
                 .map(|(id, g)| {
-                    (
-                        id,
-                        Group {
-                            prefix: g.prefix.to_string(),
-                            targets: g.targets.clone(),
-                            sync_parallel: g.sync_parallel,
-                        },
-                    )
+                    (id, Group { prefix: g.prefix.clone(), targets: g.targets.clone(), sync_parallel: g.sync_parallel })
                 })
                 .collect(),
             objects,

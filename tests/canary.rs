@@ -2,7 +2,6 @@
 //! files, not in the command line or the environment of any process that was not given it, not in what a panic prints.
 #![allow(clippy::unwrap_used)] // Helpers of tests panic where a test would.
 
-#[allow(dead_code, reason = "each test file uses some of it")]
 mod life;
 
 use std::{
@@ -52,7 +51,8 @@ impl Seen {
             let kind = fs::symlink_metadata(&path).unwrap();
             if not.contains(&path) {
                 continue;
-            } else if kind.is_dir() {
+            }
+            if kind.is_dir() {
                 self.files(&path, not);
             } else if kind.is_file() {
                 self.add(path.display().to_string(), fs::read(&path).unwrap());
@@ -174,7 +174,7 @@ fn the_password_is_seen_nowhere_in_a_whole_life() {
         assert!(code == Some(want), "pod {on}: aku {args}: {code:?}\n{}", seen.last_output());
     }
     let of_servers = [0, 1].map(|n| stage.lab.pod_dir(pod(n)));
-    let not = [&[file.clone()], of_servers.as_slice()].concat();
+    let not = [std::slice::from_ref(&file), of_servers.as_slice()].concat();
     seen.files(stage.dir(), &not);
     // What the pods of a lab log is ours as well.
     for dir in of_servers {
@@ -242,7 +242,7 @@ fn neither_broken_files_nor_the_odbc_road_show_it() {
         assert!(code == Some(want), "pod {on}: aku {args}: {code:?}\n{}", seen.last_output());
     }
     let not = [0, 1].map(|n| stage.lab.pod_dir(pod(n)));
-    seen.files(stage.dir(), &[&[file.clone()], not.as_slice()].concat());
+    seen.files(stage.dir(), &[std::slice::from_ref(&file), not.as_slice()].concat());
     seen.check();
 }
 

@@ -2,7 +2,6 @@
 //! settings are back, the pins are gone, a fenced pod stays fenced, and the same command leads to equal rows.
 #![allow(clippy::unwrap_used)] // Helpers of tests panic where a test would.
 
-#[allow(dead_code, reason = "each test file uses some of it")]
 mod life;
 mod tty;
 

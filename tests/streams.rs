@@ -2,7 +2,6 @@
 //! on to its end first (`plan-apply-anchors.md` 2.5).
 #![allow(clippy::unwrap_used)] // Helpers of tests panic where a test would.
 
-#[allow(dead_code, reason = "each test file uses some of it")]
 mod life;
 
 use std::{

@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_bound() {
-        let retry = Retry { count: 9, delay: Duration::from_millis(1000), seed: 7 };
+        let retry = Retry { count: 9, delay: Duration::from_secs(1), seed: 7 };
         let ms = |attempt| retry.pause(ActionId(3), attempt).as_millis();
         let bounds = [(1, 1000), (2, 2000), (3, 4000), (4, 8000), (5, 8000), (40, 8000), (u32::MAX, 8000)];
         for (attempt, whole) in bounds {

@@ -243,6 +243,7 @@ pub enum Format {
 }
 
 /// Flags of `aku apply`.
+#[expect(clippy::struct_excessive_bools, reason = "flags are what they are")]
 #[derive(Args, Clone, Debug)]
 pub struct ApplyArgs {
     /// What is to be reached, or a file saved by `aku plan -o`

@@ -55,5 +55,5 @@ fn judged(args: &ReviewArgs, text: Result<&str, &document::Fault>, world: &dyn W
         Some(saved) => policy::judge(&args.policy, &rules, saved, how)?,
         None => Vec::new(),
     };
-    Ok(review::judged(reading, found, world.now()))
+    Ok(review::judged(reading, &found, world.now()))
 }

@@ -185,14 +185,14 @@ impl Running {
 
     fn lock_event(&self, state: LockState, pods: Vec<crate::topology::Ordinal>, holder: Option<String>, d: Duration) {
         let waited_ms = u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
-        self.recorder.record(What::Lock { state, pods, holder, waited_ms });
+        self.recorder.record(&What::Lock { state, pods, holder, waited_ms });
     }
 
     /// Writes the plan down, and what it says about statements of the last run that nobody knew the outcome of. Gives
     /// back what a person should know of those.
     pub fn planned(&self, plan: &Plan) -> Option<String> {
         for what in What::of_plan(plan) {
-            self.recorder.record(what);
+            self.recorder.record(&what);
         }
         let state = self.state.as_ref()?;
         let last = runs::list(state).ok()?.into_iter().find(|id| id != self.run())?;
@@ -206,7 +206,7 @@ impl Running {
                 Verdict::PlannedAgain => format!("  {} {what}: not done, or to be done again", intent.id),
                 Verdict::NotNeeded => format!("  {} {what}: done, or not needed any more", intent.id),
             });
-            self.recorder.record(What::Resolved { of_run: last.to_string(), id: intent.id, what, verdict });
+            self.recorder.record(&What::Resolved { of_run: last.to_string(), id: intent.id, what, verdict });
         }
         if words.is_empty() {
             return None;
@@ -222,13 +222,13 @@ impl Running {
             self.signals += 1;
         }
         if let Some(what) = What::of_event(plan, event, self.signals) {
-            self.recorder.record(what);
+            self.recorder.record(&what);
         }
     }
 
     /// Writes a trouble down.
     pub fn trouble(&self, trouble: &Trouble) {
-        self.recorder.record(What::Diagnostic {
+        self.recorder.record(&What::Diagnostic {
             severity: Severity::Error,
             code: trouble.code.clone(),
             text: trouble.headline.clone(),
@@ -239,7 +239,7 @@ impl Running {
     /// The end. Gives back what is wrong with the events, if something is, and the exit code with that in mind.
     pub fn finish(self, ended: &Ended) -> (Exit, Option<String>) {
         let last = What::end(ended.exit, ended.report.as_ref(), ended.resume.clone());
-        match self.recorder.end(last) {
+        match self.recorder.end(&last) {
             Some(e) => {
                 let exit = if ended.exit == Exit::Ok { Exit::Output } else { ended.exit };
                 (
@@ -255,7 +255,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // After a panic; what ended is not ended again.
-        let _ = self.recorder.end(What::end(Exit::Internal, None, None));
+        let _ = self.recorder.end(&What::end(Exit::Internal, None, None));
     }
 }
 
@@ -269,7 +269,7 @@ fn last_words(recorder: &Arc<Recorder>, goodbye: &'static str) -> LastWords {
         let (told, over) = std::sync::mpsc::channel();
         // Whoever is stuck in the middle of writing holds a lock that this needs.
         let _detached = thread::Builder::new().spawn(move || {
-            let _ = recorder.end(What::end(exit, None, None));
+            let _ = recorder.end(&What::end(exit, None, None));
             let text = match exit {
                 Exit::Stopped => format!("error[stopped]: {signal} before anything was changed\nexit {}\n", exit as u8),
                 _ => format!(

@@ -178,7 +178,9 @@ mod tests {
                 })
             })
             .collect();
-        writers.into_iter().for_each(|w| w.join().unwrap());
+        for writer in writers {
+            writer.join().unwrap();
+        }
         let text = fs::read_to_string(journal.path()).unwrap();
         let numbers: Vec<u64> = text.lines().map(|l| l.parse().unwrap()).collect();
         assert_eq!(numbers, (1..=200).collect::<Vec<_>>());

@@ -151,7 +151,7 @@ impl Recorder {
         };
         let (statements, ended) = (AtomicU64::new(0), AtomicBool::new(false));
         let recorder = Self { run, now, journal, no_journal, stream, statements, ended };
-        recorder.record(What::RunStart {
+        recorder.record(&What::RunStart {
             v: events::VERSION,
             aku: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -182,7 +182,7 @@ impl Recorder {
     }
 
     /// Writes a line to the journal and to the events. Nothing is written after the end.
-    pub fn record(&self, what: What) {
+    pub fn record(&self, what: &What) {
         if !self.ended.load(Ordering::Acquire) {
             self.write(&what, Durable::Later);
         }
@@ -217,7 +217,7 @@ impl Recorder {
 
     /// Writes the last line, once; later calls do nothing. Gives back why the events could not all be written, a reader
     /// who went away apart.
-    pub fn end(&self, last: What) -> Option<io::Error> {
+    pub fn end(&self, last: &What) -> Option<io::Error> {
         if self.ended.swap(true, Ordering::AcqRel) {
             return None;
         }
@@ -230,7 +230,7 @@ impl Recorder {
 impl Drop for Recorder {
     fn drop(&mut self) {
         // Somebody panicked, or forgot.
-        let _ = self.end(What::end(Exit::Internal, None, None));
+        let _ = self.end(&What::end(Exit::Internal, None, None));
     }
 }
 
@@ -287,7 +287,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let to = dir.path().join("events");
         let recorder = Recorder::open(opening(Some(EventsTo::File(to.clone())), Some(dir.path()))).unwrap();
-        recorder.record(What::Signal { name: "SIGINT".to_owned(), count: 1 });
+        recorder.record(&What::Signal { name: "SIGINT".to_owned(), count: 1 });
         let n = recorder.intent(ActionId(1), Ordinal::MASTER, "ALTER REPLICATION R STOP");
         recorder.came_back(n, Ok(()));
         let journal = recorder.journal().unwrap().to_path_buf();
@@ -304,8 +304,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let to = dir.path().join("events");
         let recorder = Recorder::open(opening(Some(EventsTo::File(to.clone())), None)).unwrap();
-        assert!(recorder.end(What::end(Exit::Ok, None, None)).is_none());
-        recorder.record(What::Signal { name: "SIGINT".to_owned(), count: 1 });
+        assert!(recorder.end(&What::end(Exit::Ok, None, None)).is_none());
+        recorder.record(&What::Signal { name: "SIGINT".to_owned(), count: 1 });
         drop(recorder);
         check(&lines(&to));
         assert_eq!(lines(&to).len(), 2);
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_told_at_the_end() {
         let recorder = Recorder::open(opening(Some(EventsTo::File("/dev/full".into())), None)).unwrap();
-        let failed = recorder.end(What::end(Exit::Ok, None, None)).unwrap();
+        let failed = recorder.end(&What::end(Exit::Ok, None, None)).unwrap();
         assert_eq!(failed.kind(), io::ErrorKind::StorageFull);
         let nowhere = Recorder::open(opening(None, Some(Path::new("/proc/nowhere")))).unwrap();
         assert!(nowhere.trouble().unwrap().contains("/proc/nowhere"), "{:?}", nowhere.trouble());

@@ -118,13 +118,12 @@ impl Held {
         let beat = move || {
             while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
                 match request(&mut *session, id) {
-                    Ok(Answer::Ours) => {}
                     Ok(Answer::Others) => lose(&lost, format!("the lock on pod {pod} has gone to somebody else")),
                     Err(e) if e.lost_session() => {
                         return lose(&lost, format!("the lock on pod {pod} was lost with its session: {e}"));
                     }
-                    // A busy server; the session, and so the lock, is there.
-                    Err(_) => {}
+                    // Ours still, or a busy server: the session, and so the lock, is there.
+                    Ok(Answer::Ours) | Err(_) => {}
                 }
             }
         };

@@ -99,7 +99,9 @@ fn two_runs_are_never_inside_at_once() {
             })
         })
         .collect();
-    runs.into_iter().for_each(|r| r.join().unwrap());
+    for run in runs {
+        run.join().unwrap();
+    }
 }
 
 #[test]

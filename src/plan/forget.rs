@@ -7,7 +7,7 @@ use super::{
     build::{Builder, Waits, why},
     reason::{Code, Reason},
     strays::{self, Kind},
-    world::World,
+    world::{World, runs},
 };
 use crate::{
     observe::{PodView, Replication, Side},
@@ -22,9 +22,9 @@ pub(super) fn plan(world: &World<'_>, gone: Ordinal) -> Result<Plan, Refusal> {
     let mut right = 0;
     let mut kept = Vec::new();
     for (pod, name, found) in &held {
-        if found.position.is_live() || found.gave_up.is_some() || world.runs(found) {
+        if found.position.is_live() || found.gave_up.is_some() || runs(found) {
             kept.push(format!("{name} on pod {pod}{}", since(world, *pod, name, found)));
-            steps(world, &mut build, gone, *pod, name, found);
+            steps(&mut build, gone, *pod, name, found);
         } else {
             right += 1;
         }
@@ -85,16 +85,9 @@ fn since(world: &World<'_>, pod: Ordinal, name: &ReplicationName, found: &Replic
     }
 }
 
-fn steps(
-    world: &World<'_>,
-    build: &mut Builder,
-    gone: Ordinal,
-    pod: Ordinal,
-    name: &ReplicationName,
-    found: &Replication,
-) {
+fn steps(build: &mut Builder, gone: Ordinal, pod: Ordinal, name: &ReplicationName, found: &Replication) {
     let text = format!("pod {pod} keeps log for pod {gone}, which left for good");
-    let stopped = world.runs(found).then(|| {
+    let stopped = runs(found).then(|| {
         let op = Op::Stop { name: name.clone(), peer: gone };
         build.add(pod, op, why(Code::GoneForGood, text.clone()), Waits::none())
     });

@@ -17,7 +17,7 @@ use super::{
     preflight,
     reason::{Code, Reason},
     strays::{self, Kind, Stray},
-    world::World,
+    world::{World, runs},
 };
 use crate::{
     desired::Object,
@@ -368,7 +368,7 @@ impl Reconcile<'_, '_> {
     fn surplus(&mut self, stray: &Stray<'_>, peer: Ordinal) {
         let count = self.world.desired.pods.len();
         match strays::side(self.world, stray) {
-            Side::Reset if !self.world.runs(stray.found) => {
+            Side::Reset if !runs(stray.found) => {
                 let text = format!("AKU_SERVER_COUNT is {count}, so there is no pod {peer}; no log is kept for it");
                 self.drop_stray(stray, peer, &text, Waits::none());
             }
@@ -428,7 +428,7 @@ impl Reconcile<'_, '_> {
             let because = why(Code::FlushBeforeStop, format!("what pod {} committed so far reaches pod {to}", s.pod));
             flushed.push(self.build.add(s.pod, op, because, Waits::none()));
         }
-        for (s, to) in both.iter().filter(|(s, _)| world.runs(s.found)) {
+        for (s, to) in both.iter().filter(|(s, _)| runs(s.found)) {
             let op = Op::Stop { name: s.name.clone(), peer: *to };
             let waits = Waits::on(flushed.iter().copied(), "everything is delivered before the streams stop");
             stopped.push(self.build.add(s.pod, op, why(Code::SurplusObject, text), waits));

@@ -37,6 +37,11 @@ impl Sides {
     }
 }
 
+/// Whether a sender thread exists or is wished for.
+pub(super) fn runs(found: &Replication) -> bool {
+    found.is_started || found.sender != Sender::None
+}
+
 impl<'a> World<'a> {
     pub fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
         let names = desired.objects.iter().map(|o| (&o.name, o)).collect();
@@ -54,9 +59,12 @@ impl<'a> World<'a> {
     fn agreed_with(&self, me: Ordinal) -> BTreeMap<GroupId, Vec<Target>> {
         let source = Ordinal::MASTER;
         let running: Vec<_> = self.seen_others(me).filter(|k| *k != source && self.is_joined(*k)).collect();
-        let replicated = |object: &Object| match self.sides(source, object.pair.high(), object).both_live() {
-            true => self.replication(source, object),
-            false => None,
+        let replicated = |object: &Object| {
+            if self.sides(source, object.pair.high(), object).both_live() {
+                self.replication(source, object)
+            } else {
+                None
+            }
         };
         // What the source replicates is the measure; while it is not seen, nothing counts as new.
         let alone = running.is_empty() || self.pod(source).is_none();
@@ -130,11 +138,6 @@ impl<'a> World<'a> {
     /// The object of that name, if the configuration asks for one.
     pub fn object(&self, name: &ReplicationName) -> Option<&'a Object> {
         self.names.get(name).copied()
-    }
-
-    /// Whether a sender thread exists or is wished for.
-    pub fn runs(&self, found: &Replication) -> bool {
-        found.is_started || found.sender != Sender::None
     }
 
     pub fn pod(&self, pod: Ordinal) -> Option<&'a Pod> {
@@ -215,7 +218,7 @@ impl<'a> World<'a> {
 
     /// Whether a sender thread exists or is wished for.
     pub fn is_started(&self, pod: Ordinal, object: &Object) -> bool {
-        self.replication(pod, object).is_some_and(|r| self.runs(r))
+        self.replication(pod, object).is_some_and(runs)
     }
 
     /// The head lines of the plan.

@@ -7,6 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
     time::Duration,
 };
 
@@ -227,7 +228,7 @@ impl Life {
         for (id, outcome) in &report.outcomes {
             if let Outcome::Failed(e) | Outcome::Unknown(e) = outcome {
                 let op = plan.action(*id).map(|a| format!("{:?}", a.op)).unwrap_or_default();
-                text.push_str(&format!("\n  {id} {op}: {} {} {:?}", e.code, e.meaning, e.error));
+                let _ = write!(text, "\n  {id} {op}: {} {} {:?}", e.code, e.meaning, e.error);
                 assert_ne!(e.code, "E100", "{}", self.told(&text));
             }
         }

@@ -30,6 +30,7 @@ use crate::{
 };
 
 /// Where a search stands. Sides are those of the joiner: `[other pod][0]` its own, `[1]` the other's.
+#[expect(clippy::struct_excessive_bools, reason = "independent steps of a search")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct State {
     sides: [[Side; 2]; 2],
@@ -226,8 +227,7 @@ impl<'w> Search<'w> {
             Stage::SwitchOpen => Stage::Emptied,
             Stage::Emptied => Stage::SwitchClosed,
             Stage::SwitchClosed if self.w.lock => Stage::ProvedEmpty,
-            Stage::SwitchClosed => Stage::Unlocked,
-            Stage::ProvedEmpty => Stage::Unlocked,
+            Stage::SwitchClosed | Stage::ProvedEmpty => Stage::Unlocked,
             Stage::Unlocked => {
                 if let Some(i) = self.others.iter().position(|k| *k == 0) {
                     new.sides[i][1] = Side { place: Place::Live, sender: true, flushed: true };

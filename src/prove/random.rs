@@ -119,7 +119,7 @@ fn case(seed: u64) {
             life.start(p, cut);
         }
     }
-    for _ in 0..1 + rng.below(6) {
+    for _ in 0..=rng.below(6) {
         event(&mut life);
     }
     let absent: BTreeSet<_> = (1..life.pods()).filter(|_| rng.percent(10)).collect();

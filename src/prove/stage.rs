@@ -363,7 +363,7 @@ impl Session for StageSession {
         let answer = inner.execute(self.client, &text);
         match &answer {
             Response::Error { native, message, .. } => {
-                inner.say(format!("pod {}: {text}: {native} {message}", self.pod))
+                inner.say(format!("pod {}: {text}: {native} {message}", self.pod));
             }
             _ => inner.say(format!("pod {}: {text}", self.pod)),
         }

@@ -27,7 +27,7 @@ pub fn runs(list: &[Run], all: usize) -> Doc {
         let (role, how) = ending(run);
         line.push(role, how);
         line.pad_to(43);
-        line.push(Role::Plain, run.command().unwrap_or("?").to_owned());
+        line.push(Role::Plain, run.command().unwrap_or("?"));
         let open = run.open_intents().len();
         if open > 0 {
             line.push(Role::Wait, format!("  {} without an outcome", counted(open, "statement")));

@@ -123,16 +123,15 @@ impl Situation {
         for line in &self.rows {
             let parts: Vec<&str> = line.split_whitespace().collect();
             let pod = number(parts[0]);
-            w = match parts[1].split_once('=') {
-                None => w.rows(pod, parts[1].parse().expect("rows are a number")),
-                Some(_) => {
-                    let count = |p: &&str| {
-                        let (table, n) = p.split_once('=').expect("TABLE=N");
-                        (target(table), RowCount::Counted(n.parse().expect("rows are a number")))
-                    };
-                    w.pod_mut(pod).rows = parts[1..].iter().map(count).collect();
-                    w
-                }
+            w = if parts[1].contains('=') {
+                let count = |p: &&str| {
+                    let (table, n) = p.split_once('=').expect("TABLE=N");
+                    (target(table), RowCount::Counted(n.parse().expect("rows are a number")))
+                };
+                w.pod_mut(pod).rows = parts[1..].iter().map(count).collect();
+                w
+            } else {
+                w.rows(pod, parts[1].parse().expect("rows are a number"))
             };
         }
         self.also.iter().fold(w, |w, line| edit(w, line))

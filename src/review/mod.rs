@@ -109,7 +109,7 @@ pub fn unusable(fault: &Fault) -> Review {
 
 /// A file that is a plan. `rules` are what the policy finds in it.
 #[must_use]
-pub fn judged(reading: Reading, rules: Vec<Finding>, now: Timestamp) -> Review {
+pub fn judged(reading: Reading, rules: &[Finding], now: Timestamp) -> Review {
     let misfit = |m: &Misfit| finding(Check::OtherRelease, m.to_string());
     let mut findings: Vec<Finding> = reading.misfits.iter().map(misfit).collect();
     let usable = findings.is_empty();

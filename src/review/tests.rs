@@ -12,7 +12,7 @@ fn saved() -> Saved {
 fn review(text: &str, at: &str) -> Review {
     match Reading::parse(text) {
         Err(fault) => unusable(&fault),
-        Ok(reading) => judged(reading, Vec::new(), at.parse().unwrap()),
+        Ok(reading) => judged(reading, &[], at.parse().unwrap()),
     }
 }
 
@@ -61,9 +61,9 @@ fn what_was_denied_stays_denied() {
     let no = Finding { code: "SITE-1".into(), level: Level::Deny, text: "no".to_owned(), actions: Vec::new() };
     let plan = saved().judged(vec![no.clone()]);
     let reading = Reading::parse(&plan.text()).unwrap();
-    let review = judged(reading.clone(), Vec::new(), IN_TIME.parse().unwrap());
+    let review = judged(reading.clone(), &[], IN_TIME.parse().unwrap());
     assert_eq!((review.exit, review.findings.as_slice()), (Exit::Refused, &[no.clone()][..]));
-    let again = judged(reading, vec![no], IN_TIME.parse().unwrap());
+    let again = judged(reading, &[no], IN_TIME.parse().unwrap());
     assert_eq!(again.findings.len(), 1);
 }
 

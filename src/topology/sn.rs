@@ -14,7 +14,6 @@ enum Written {
 ///
 /// # Errors
 /// Those of the serializer.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
 pub fn serialize<S: Serializer>(sn: &u64, s: S) -> Result<S::Ok, S::Error> {
     s.collect_str(sn)
 }

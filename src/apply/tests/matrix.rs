@@ -225,8 +225,11 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// Statements with their pods, and where each is sent from.
+type Sent = Vec<(Place, Ordinal, String)>;
+
 /// Statements of an undisturbed run, and the rows it ends with.
-fn undisturbed(case: &Case) -> (Vec<(Place, Ordinal, String)>, Vec<Vec<Cell>>) {
+fn undisturbed(case: &Case) -> (Sent, Vec<Vec<Cell>>) {
     let life = (case.life)();
     life.cluster.begin(None);
     let plan = life.plan(case.goal);

@@ -95,9 +95,9 @@ fn reviews_in_three_forms() {
 
 #[test]
 fn what_another_release_made_is_shown_and_not_applied() {
+    type Edit = fn(&mut Value);
     let world = Lives::new(fresh);
     world.run("plan -o @/p.json");
-    type Edit = fn(&mut Value);
     let edits: [(Edit, bool); 4] = [
         (|d| d["producer"]["planner_rev"] = 99.into(), true),
         (|d| d["must_understand"] = serde_json::json!(["magic"]), true),

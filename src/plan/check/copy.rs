@@ -175,7 +175,7 @@ impl Checker<'_> {
     }
 
     pub(super) fn sync(&mut self, a: &Action, name: &ReplicationName, joiner: Ordinal) {
-        self.into_empty(a, joiner, &[]);
+        self.proved_empty(a, joiner, &[]);
         let forgotten = !self.live(a.pod, name) || self.did(a, a.pod, name, |op| matches!(op, Op::Reset { .. }));
         if !forgotten {
             self.broken(
@@ -189,7 +189,7 @@ impl Checker<'_> {
     /// Only some items are copied: into a pod that is closed, proved empty in them, and seen by everybody as one that has
     /// to be copied anew should the copy break off.
     pub(super) fn sync_tables(&mut self, a: &Action, name: &ReplicationName, joiner: Ordinal, targets: &[Target]) {
-        self.into_empty(a, joiner, targets);
+        self.proved_empty(a, joiner, targets);
         if !self.fenced(a, joiner) {
             self.broken("fenced", format!("{} does not wait until pod {joiner} is closed to everybody", a.id));
         }
@@ -205,7 +205,7 @@ impl Checker<'_> {
         self.contents(a, name);
     }
 
-    fn into_empty(&mut self, a: &Action, joiner: Ordinal, targets: &[Target]) {
+    fn proved_empty(&mut self, a: &Action, joiner: Ordinal, targets: &[Target]) {
         let proved = self.has_before(a, |b| {
             b.pod == joiner
                 && matches!(&b.op, Op::CheckEmpty { targets: empty } if targets.iter().all(|t| empty.contains(t)))

@@ -152,7 +152,7 @@ impl Facts {
         };
         let uses = per_action
             .iter()
-            .map(|(a, pre, because)| (a.id, Uses { pre: ids(pre), because: ids(because), post: needs.post(a) }))
+            .map(|(a, pre, because)| (a.id, Uses { pre: ids(pre), because: ids(because), post: Needs::post(a) }))
             .collect();
         let all = sorted
             .iter()

@@ -238,7 +238,7 @@ impl<'a> Needs<'a> {
     }
 
     /// What holds after the action.
-    pub fn post(&self, a: &Action) -> Vec<Post> {
+    pub fn post(a: &Action) -> Vec<Post> {
         let to = |key: Key, value: &str| Post { pod: a.pod, key: key.to_string(), value: value.to_owned() };
         let side = |name: &ReplicationName, value| to(Key::Side(name.clone()), value);
         match &a.op {

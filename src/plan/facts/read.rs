@@ -1,6 +1,6 @@
 //! The value of a fact in what was seen. Words, not numbers, so that a reviewer can read them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use sha2::{Digest as _, Sha256};
 
@@ -198,5 +198,9 @@ fn short_digest<'t>(parts: impl IntoIterator<Item = &'t str>) -> String {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    hash.finalize().iter().take(4).map(|b| format!("{b:02x}")).collect()
+    let mut text = String::new();
+    for byte in hash.finalize().iter().take(4) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }

@@ -77,7 +77,7 @@ fn every_rule_finds_what_it_looks_for_and_nothing_else() {
             Rule::ShapeDiffers,
             edit(&|w| {
                 strange(w, 1, |p| {
-                    p.tables.values_mut().for_each(|t| t.partitions = [Identifier::exact("P").unwrap()].into())
+                    p.tables.values_mut().for_each(|t| t.partitions = [Identifier::exact("P").unwrap()].into());
                 });
             }),
             none,

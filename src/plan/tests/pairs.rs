@@ -81,9 +81,8 @@ fn cell(w: &Worlds, name: &str) -> String {
             assert_eq!(check::check(&plan, &w.desired, &w.observed), [], "{name}");
             let transfer = match &plan.decision {
                 Decision::Full { .. } => 'F',
-                Decision::CatchUp { .. } if plan.is_empty() => '.',
+                Decision::CatchUp { .. } | Decision::None { .. } if plan.is_empty() => '.',
                 Decision::CatchUp { .. } => 'C',
-                Decision::None { .. } if plan.is_empty() => '.',
                 Decision::None { .. } => 'p',
             };
             let asks = if plan.approvals.is_empty() { "" } else { "!" };
@@ -105,16 +104,15 @@ fn the_whole_pair_table() {
         for (me, peer, cast) in CASTS {
             let closed = if admin == 1 { "closed" } else { "in service" };
             let _ = writeln!(table, "{role}, {closed}; {cast}");
-            let head: String = THEIRS.iter().map(|c| format!("{c:>5}")).collect();
+            let head = THEIRS.map(|c| format!("{c:>5}")).concat();
             let _ = writeln!(table, "     theirs{head}");
             for mine in MINE {
-                let cells: String = THEIRS
-                    .into_iter()
+                let cells = THEIRS
                     .map(|theirs| {
                         let name = format!("{role} {closed} {cast}: {mine}{theirs}");
                         format!("{:>5}", cell(&world(role, admin, (me, peer), mine, theirs), &name))
                     })
-                    .collect();
+                    .concat();
                 let _ = writeln!(table, "mine {mine}     {cells}");
             }
             table.push('\n');

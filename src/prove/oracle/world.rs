@@ -50,6 +50,7 @@ impl Side {
 }
 
 /// A world, as letters: what each pod is, and what it holds towards each other.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of the configuration")]
 #[derive(Clone, Debug)]
 pub struct World {
     pub pods: Vec<Pod>,
