@@ -253,7 +253,7 @@ fn a_signal_before_the_run_begins_nothing() {
 fn a_panic_is_a_failure_and_the_rest_goes_on() {
     let stage = Stage::new(2);
     stage.cluster.rule(1, "ALTER REPLICATION R_01 START", Then::Panic);
-    let run = stage.run(vec![start(1, &[]), set(2, 0, &[]), set(3, 7, &[1]), start(4, &[2])]);
+    let run = stage.run(vec![start(1, &[]), set(2, 0, &[]), set(3, 7, &[1]), set(4, 30, &[2])]);
     assert_eq!(run.words(), ["failed E100", "done", "not run, A1", "done"]);
     assert!(run.meaning(1).ends_with("scripted panic"), "{}", run.meaning(1));
 }
