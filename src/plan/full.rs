@@ -220,9 +220,8 @@ fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
 fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
     // With a position towards the source the pod was a member, and may hold something that others do not have yet. An end
     // forgets the source first, so one that broke off leaves none.
-    let tail = world
-        .objects_between(me, Ordinal::MASTER)
-        .any(|o| matches!(world.observed.side(me, &o.name), Side::Live(_)));
+    let tail =
+        world.objects_between(me, Ordinal::MASTER).any(|o| matches!(world.observed.side(me, &o.name), Side::Live(_)));
     let lost = |(k, o): (Ordinal, &'_ Object)| {
         let sides = world.sides(me, k, o);
         let undelivered = match (sides.mine, sides.theirs) {

@@ -36,6 +36,8 @@ struct State {
     sides: [[Side; 2]; 2],
     drained: [bool; 2],
     to_source: [bool; 2],
+    /// Nobody is on the joiner any more; only a copy asks for it.
+    fenced: bool,
     stage: Stage,
     own_streams: bool,
     waited: bool,
@@ -114,6 +116,7 @@ impl<'w> Search<'w> {
             sides,
             drained: [false; 2],
             to_source: [false; 2],
+            fenced: false,
             stage: Stage::Before,
             own_streams: false,
             waited: false,
@@ -154,13 +157,15 @@ impl<'w> Search<'w> {
         }
         let peer_seen = self.w.seen(self.others[i]);
         let before = s.stage == Stage::Before;
+        // What is written after a salvage would be lost.
+        let shut = d == 1 || !self.copies() || s.fenced;
         if self.missing(s, i, d) {
             next.push(Side { place: Place::None, ..side });
         }
-        if side.live() && !side.sender && self.all_created(s) && peer_seen && before {
+        if side.live() && !side.sender && self.all_created(s) && peer_seen && before && shut {
             next.push(Side { sender: true, ..side });
         }
-        if side.live() && side.sender && !side.flushed && peer_seen {
+        if side.live() && side.sender && !side.flushed && peer_seen && shut {
             next.push(Side { flushed: true, ..side });
         }
         // Forgetting: the joiner first, and not before it delivered; only for a copy, or a leftover towards somebody who
@@ -170,7 +175,7 @@ impl<'w> Search<'w> {
         let leftover = d == 0 && peer_seen && !joined && was_closed && !s.sides[i][1].live();
         let delivered = d == 1 || !side.live() || !self.receives(i) || side.flushed;
         let turn = d == 0 || s.sides[i][0].forgotten();
-        let for_copy = self.needs_copy && self.may_copy && before && delivered && turn;
+        let for_copy = self.copies() && before && delivered && turn;
         if for_copy || (leftover && !self.needs_copy) {
             if side.sender {
                 next.push(Side { sender: false, ..side });
@@ -194,7 +199,11 @@ impl<'w> Search<'w> {
         next
     }
 
-    /// Everything is created and forgotten, pins of this run apart.
+    fn copies(&self) -> bool {
+        self.needs_copy && self.may_copy
+    }
+
+    /// The joiner is shut, and everything is created and forgotten, pins of this run apart.
     fn pinnable(&self, s: &State) -> bool {
         let mut without = *s;
         for pair in &mut without.sides {
@@ -202,12 +211,13 @@ impl<'w> Search<'w> {
                 pair[1].place = Place::None;
             }
         }
-        self.all_created(s) && self.all_forgotten(&without)
+        s.fenced && self.all_created(s) && self.all_forgotten(&without)
     }
 
     /// Steps that are no choice: they only look or wait, or have one order; each takes a round.
     fn forced(&self, old: &State, new: &mut State) {
         let pinned = |i: usize| old.sides[i][1].place == Place::Pinned;
+        new.fenced = self.copies();
         for i in self.pinned_pods() {
             new.drained[i] |= pinned(i);
             new.to_source[i] |= old.drained[i];

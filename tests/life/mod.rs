@@ -18,10 +18,11 @@ use std::{
 use aku::{
     db::{
         client::{Client, Options},
+        error::native,
         wire::{Cell, Response},
     },
     lab::{
-        Lab, LabOptions,
+        Lab, LabError, LabOptions,
         process::{PodProgram, wait_until},
     },
     topology::{Ordinal, ServerCount},
@@ -135,8 +136,18 @@ impl Stage {
         }
     }
 
+    /// A session that has just ended may hold the only SYSDBA slot for a moment longer.
     pub fn sql(&self, on: u8, text: &str) -> Response {
-        self.lab.sql(pod(on), text).unwrap_or_else(|e| panic!("pod {on}: {text}: {e}"))
+        for _ in 0..500 {
+            match self.lab.sql(pod(on), text) {
+                Ok(answer) => return answer,
+                Err(LabError::Db { error, .. }) if error.native == native::SYSDBA_BUSY => {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                Err(e) => panic!("pod {on}: {text}: {e}"),
+            }
+        }
+        panic!("pod {on}: {text}: the SYSDBA slot is never free")
     }
 
     pub fn select(&self, on: u8, text: &str) -> Vec<Vec<Cell>> {
