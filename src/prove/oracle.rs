@@ -256,6 +256,13 @@ impl<'w> Search<'w> {
         new.marked |= old.open && self.rows_right(old) && self.all_created(old);
     }
 
+    /// A pod that was closed and stopped in good order connects its pairs when it starts; an open one does not wait for it.
+    fn ended(&self, i: usize) -> bool {
+        let k = self.others[i];
+        let stopped = !self.w.side(self.w.me, k).sender && !self.w.side(k, self.w.me).sender;
+        self.w.pods[self.w.me] == Pod::Open && self.w.pods[k] == Pod::Closed && stopped
+    }
+
     /// The joiner has what the others committed, they have what it committed, and the streams run.
     fn rows_right(&self, s: &State) -> bool {
         let closed = self.w.pods[self.w.me] == Pod::Closed;
@@ -263,7 +270,7 @@ impl<'w> Search<'w> {
             let [mine, theirs] = s.sides[i];
             let both = mine.live() && theirs.live();
             let flushed = !self.w.flush || !closed || (mine.flushed && theirs.flushed);
-            !both || (mine.sender && theirs.sender && flushed)
+            !both || (mine.sender && theirs.sender && flushed) || self.ended(i)
         };
         let seen = |i: &usize| self.w.seen(self.others[*i]);
         let all = (0..self.others.len()).filter(seen).all(runs);
