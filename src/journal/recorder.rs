@@ -184,7 +184,7 @@ impl Recorder {
     /// Writes a line to the journal and to the events. Nothing is written after the end.
     pub fn record(&self, what: &What) {
         if !self.ended.load(Ordering::Acquire) {
-            self.write(&what, Durable::Later);
+            self.write(what, Durable::Later);
         }
     }
 
@@ -221,7 +221,7 @@ impl Recorder {
         if self.ended.swap(true, Ordering::AcqRel) {
             return None;
         }
-        self.write(&last, Durable::Now);
+        self.write(last, Durable::Now);
         let failed = self.stream.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).end();
         failed.filter(|e| e.kind() != io::ErrorKind::BrokenPipe)
     }

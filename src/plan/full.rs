@@ -235,8 +235,7 @@ fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
                 tail && !k.is_master() && world.is_member(k)
             }
             // A peer that keeps log for a pod without a position: a join that broke off, whose rows nobody wrote.
-            (Side::Missing | Side::Reset, Side::Live(_) | Side::Unknown) => false,
-            (Side::Unknown, _) => false,
+            (Side::Missing | Side::Reset, Side::Live(_) | Side::Unknown) | (Side::Unknown, _) => false,
         };
         undelivered.then(|| Unsent { name: o.name.clone(), peer: k, side: sides.mine })
     };
