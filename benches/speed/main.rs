@@ -23,10 +23,12 @@ use table::Table;
 
 /// What goes wrong in a bench ends it.
 pub type Done = Result<(), Box<dyn Error>>;
+/// Measures one thing.
+type Section = fn(&mut Table) -> Done;
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    let sections: [(&str, fn(&mut Table) -> Done); 5] = [
+    let sections: [(&str, Section); 5] = [
         ("layers", layers::run),
         ("overhead", overhead::run),
         ("plan", planning::run),
@@ -44,7 +46,7 @@ fn main() -> ExitCode {
         if !wanted.is_empty() && !wanted.iter().any(|w| w == name) {
             continue;
         }
-        table.section(name);
+        Table::section(name);
         if let Err(e) = run(&mut table) {
             table.broken(&e.to_string());
         }

@@ -197,8 +197,8 @@ fn whole(world: &World) -> Series {
 
 /// Pods and groups whose full join has about so many actions, with the gates of `plan-apply-anchors.md` 5.5: CPU of
 /// the pure plan, CPU and memory of the whole process.
-const SIZES: [(u8, u8, f64, Option<(f64, f64)>); 3] =
-    [(6, 8, 2.0, Some((15.0, 30.0))), (6, 28, 5.0, None), (33, 25, 40.0, Some((120.0, 80.0)))];
+type Size = (u8, u8, f64, Option<(f64, f64)>);
+const SIZES: [Size; 3] = [(6, 8, 2.0, Some((15.0, 30.0))), (6, 28, 5.0, None), (33, 25, 40.0, Some((120.0, 80.0)))];
 
 /// Measures.
 pub fn run(table: &mut Table) -> Done {

@@ -26,9 +26,8 @@ impl Shape {
     /// What action number `i` (from 0) of `n` waits for.
     pub fn waits(self, i: usize, n: usize) -> Vec<usize> {
         match self {
-            Self::Flat => Vec::new(),
             Self::FanIn if i + 1 == n => (0..i).collect(),
-            Self::FanIn => Vec::new(),
+            Self::Flat | Self::FanIn => Vec::new(),
             Self::Layers => match (i / WIDTH).checked_sub(1) {
                 None => Vec::new(),
                 Some(before) => vec![before * WIDTH + i % WIDTH, before * WIDTH + (i + 1) % WIDTH],

@@ -86,7 +86,7 @@ pub struct Table {
 
 impl Table {
     /// What follows belongs together.
-    pub fn section(&mut self, name: &str) {
+    pub fn section(name: &str) {
         println!("\n{name:<58}{:>12}{:>12}{:>12}   gate", "median", "min", "max");
     }
 
@@ -110,7 +110,7 @@ impl Table {
     }
 
     /// Words that belong to the lines before.
-    pub fn note(&mut self, text: &str) {
+    pub fn note(text: &str) {
         for line in text.lines() {
             println!("    {line}");
         }

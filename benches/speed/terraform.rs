@@ -19,16 +19,16 @@ use super::{
 const RUNS: usize = 5;
 const PLANNED: usize = 300;
 
-fn terraform(dir: &Path, args: &[&str]) -> std::io::Result<Command> {
+fn terraform(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new("terraform");
     command.args(args).current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command.env("CHECKPOINT_DISABLE", "1").env("TF_CLI_CONFIG_FILE", "/dev/null").env("TF_IN_AUTOMATION", "1");
-    Ok(command)
+    command
 }
 
 fn timed(dir: &Path, args: &[&str]) -> std::io::Result<Duration> {
     let began = Instant::now();
-    let output = terraform(dir, args)?.output()?;
+    let output = terraform(dir, args).output()?;
     let took = began.elapsed();
     if output.status.success() {
         return Ok(took);
@@ -65,12 +65,12 @@ pub fn run(table: &mut Table) -> Done {
     let version = match version() {
         Ok(version) => version,
         Err(e) if e.kind() == ErrorKind::NotFound => {
-            table.note(ELSEWHERE);
+            Table::note(ELSEWHERE);
             return Ok(());
         }
         Err(e) => return Err(e.into()),
     };
-    table.note(&format!("{version}; terraform_data in layers of 10, each node after two of the layer before"));
+    Table::note(&format!("{version}; terraform_data in layers of 10, each node after two of the layer before"));
     let apply = tempfile::tempdir()?;
     fs::write(apply.path().join("main.tf"), configuration(layers::ACTIONS, Some("sleep 0.01")))?;
     timed(apply.path(), &["init", "-input=false", "-no-color"])?;
