@@ -209,12 +209,16 @@ fn an_hour_of_a_cluster_that_is_broken_and_mended() {
 #[test]
 fn a_join_under_way_is_no_drift() {
     let stage = Stage::new(3);
+    // As patient as by default: 5 s, not 5 x 20 ms. A job without pauses between its looks takes the slot often.
+    stage.conf("AKU_QUERY_RETRY_COUNT = 250");
     for n in 0..2 {
         stage.ok(n, "-p start");
     }
     let late = Fault::Latency { from: Party::Clients, millis: 20 };
     stage.lab.fault(pod(2), None, late).unwrap();
-    let mut child = stage.command(2, "-p start").stdout(std::process::Stdio::null()).spawn().unwrap();
+    let told = fs::File::create(stage.dir().join("start.txt")).unwrap();
+    let also = told.try_clone().unwrap();
+    let mut child = stage.command(2, "-p start").stdout(told).stderr(also).spawn().unwrap();
     let mut looks = Vec::new();
     while child.try_wait().unwrap().is_none() {
         let run = stage.aku(0, "drift --format json --quiet");
@@ -223,7 +227,8 @@ fn a_join_under_way_is_no_drift() {
         assert!(matches!(run.code, Some(0 | 7)), "{report:#?}");
         looks.push(report.view.pods[2].state.standing);
     }
-    assert!(child.wait().unwrap().success(), "{looks:?}");
+    let told = fs::read_to_string(stage.dir().join("start.txt")).unwrap();
+    assert!(child.wait().unwrap().success(), "{looks:?}\n{told}");
     stage.lab.clear_all(pod(2)).unwrap();
     let run = stage.aku(0, "drift");
     assert_eq!(run.code, Some(0), "{run:#?}");

@@ -128,6 +128,15 @@ struct Running {
     stopping: Option<Instant>,
 }
 
+/// What became of the actions that were ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    /// They were begun, or wait for a session.
+    Only,
+    /// Some ended without being begun.
+    AndEnded,
+}
+
 struct Engine<'a> {
     plan: &'a Plan,
     actions: BTreeMap<ActionId, &'a Action>,
@@ -185,7 +194,10 @@ impl Engine<'_> {
             let admit = self.admit();
             let settled = self.schedule.settle(&admit);
             self.record(settled);
-            self.begin_ready();
+            if self.begin_ready() == Round::AndEnded {
+                // What waits for them is looked at before anything is given up: it may put something back.
+                continue;
+            }
             if self.running.is_empty() {
                 if self.schedule.waiting() {
                     let given_up = self.schedule.give_up("the actions wait for each other in a circle");
@@ -223,7 +235,8 @@ impl Engine<'_> {
         }
     }
 
-    fn begin_ready(&mut self) {
+    fn begin_ready(&mut self) -> Round {
+        let mut round = Round::Only;
         for id in self.schedule.ready() {
             let Some(action) = self.actions.get(&id).copied() else { continue };
             let takes_lane = ops::needs_session(&action.op);
@@ -232,10 +245,12 @@ impl Engine<'_> {
                 let outcome = Outcome::NotRun { because_of: None, why };
                 self.schedule.end(id, &outcome, Trace::None);
                 self.record(vec![(id, outcome)]);
+                round = Round::AndEnded;
             } else if !takes_lane || used < self.shared.sessions.lanes(action.pod) {
                 self.begin(action, takes_lane);
             }
         }
+        round
     }
 
     /// Why an action cannot be over before the deadline, where its shortest time is known.

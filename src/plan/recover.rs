@@ -212,10 +212,10 @@ fn chosen<'s>(world: &World<'_>, slaves: &'s [Slave], from: Option<Ordinal>) -> 
         .map(|s| format!("aku plan recover --from {}", s.pod))
         .collect();
     let kind = if next.is_empty() { RefusalKind::CannotTell } else { RefusalKind::Refused };
-    next.push(
-        "or bring the servers of more slaves up (they need not be opened), then run `aku plan recover` again"
-            .to_owned(),
-    );
+    let or = if next.is_empty() { "" } else { "or " };
+    next.push(format!(
+        "{or}bring the servers of more slaves up (they need not be opened), then run `aku plan recover` again"
+    ));
     refuse(kind, because, next)
 }
 

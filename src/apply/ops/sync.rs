@@ -38,10 +38,7 @@ pub(super) fn sync(
     if work.memory.begun == Some(Begun::Sync) {
         return after_lost_link(work, name);
     }
-    let side = look::side_of(work, name)?;
-    if side.sender {
-        return Err(work.told(Code::SenderExists, name.to_string()));
-    }
+    let side = side_without_sender(work, name)?;
     if !side.is_reset() {
         return Err(work.told(Code::SyncNotReset, format!("{name} is at {}", side.position)));
     }
@@ -59,15 +56,18 @@ pub(super) fn sync_tables(
     if work.memory.begun == Some(Begun::Sync) {
         return after_lost_link(work, name);
     }
-    let side = look::side_of(work, name)?;
-    if side.sender {
-        return Err(work.told(Code::SenderExists, name.to_string()));
-    }
+    let side = side_without_sender(work, name)?;
     if !side.position.is_live() || side.gave_up.is_some() {
         // Without a position the other items would go on from now, and what they missed would be lost.
         return Err(work.told(Code::PositionLost, format!("{name} is at {}", side.position)));
     }
     copy(work, &ChangeSql::SyncTables { name: name.clone(), parallel, targets: targets.to_vec() }, rows)
+}
+
+/// A SYNC is refused while a sender exists (ERR-6100A).
+fn side_without_sender(work: &mut Work<'_>, name: &ReplicationName) -> Result<look::Side, Trouble> {
+    let side = look::side_of(work, name)?;
+    if side.sender { Err(work.told(Code::SenderExists, name.to_string())) } else { Ok(side) }
 }
 
 fn copy(work: &mut Work<'_>, sql: &ChangeSql, rows: Option<u64>) -> Result<Ended, Trouble> {

@@ -179,12 +179,15 @@ fn the_deadline_ends_waits_and_begins_nothing_but_what_puts_back() {
 
 #[test]
 fn what_cannot_be_over_before_the_deadline_is_not_begun() {
-    for (seconds, words) in [(60, ["done", "not run", "not run"]), (20, ["done", "done", "done"])] {
+    for (seconds, words) in [(60, ["done", "not run", "not run", "done"]), (20, ["done", "done", "done", "done"])] {
         let mut stage = Stage::new(2);
         stage.context.deadline = Some(stage.cluster.clock.now() + Duration::from_secs(30));
         let delay = act(2, 1, Op::Delay { seconds }, &[1]);
-        let run = stage.run(vec![set(1, 0, &[]), delay, start(3, &[2])]);
+        let back = when(set(4, 30, &[3]), RunWhen::Always { armed_by: ActionId(1) });
+        let run = stage.run(vec![set(1, 0, &[]), delay, start(3, &[2]), back]);
         assert_eq!(run.words(), words);
+        let told = format!("{:?}", run.report.outcomes);
+        assert!(!told.contains("circle"), "{told}");
         assert_eq!(run.report.stopped.is_some(), seconds == 60, "{:?}", run.report.stopped);
     }
 }
