@@ -188,17 +188,24 @@ impl Running {
         self.recorder.record(&What::Lock { state, pods, holder, waited_ms });
     }
 
-    /// Writes the plan down, and what it says about statements of the last run that nobody knew the outcome of. Gives
+    /// Writes the plan down, and what it says about statements of earlier runs that nobody knew the outcome of. Gives
     /// back what a person should know of those.
     pub fn planned(&self, plan: &Plan) -> Option<String> {
         for what in What::of_plan(plan) {
             self.recorder.record(&what);
         }
         let state = self.state.as_ref()?;
-        let last = runs::list(state).ok()?.into_iter().find(|id| id != self.run())?;
-        let open = runs::load(state, &last).ok()?.open_intents();
+        let mut texts = Vec::new();
+        for (last, open) in runs::unresolved(state, &plan.statefulset, self.run()).ok()? {
+            texts.push(self.resolve(plan, &last, &open));
+        }
+        (!texts.is_empty()).then(|| texts.join("\n"))
+    }
+
+    /// What the pods show of the statements that a run ended in the middle of.
+    fn resolve(&self, plan: &Plan, last: &RunId, open: &[runs::OpenIntent]) -> String {
         let mut words = Vec::new();
-        for intent in &open {
+        for intent in open {
             let again = plan.actions.iter().any(|a| a.pod == intent.pod && op::short(&a.op) == intent.what);
             let verdict = if again { Verdict::PlannedAgain } else { Verdict::NotNeeded };
             let what = format!("{} on pod {}", intent.what, intent.pod);
@@ -208,12 +215,9 @@ impl Running {
             });
             self.recorder.record(&What::Resolved { of_run: last.to_string(), id: intent.id, what, verdict });
         }
-        if words.is_empty() {
-            return None;
-        }
         let head =
             format!("Run {last} ended in the middle of {}; the pods show:", words::counted(open.len(), "statement"));
-        Some(format!("{head}\n{}", words.join("\n")))
+        format!("{head}\n{}", words.join("\n"))
     }
 
     /// Writes an event of the engine down.
