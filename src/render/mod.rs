@@ -35,7 +35,7 @@ pub use markdown::markdown;
 pub use metrics::{Looked, Run, metrics};
 pub use plan::{Head, Layout, Sql, approval_flags, plan};
 pub use policy::policy;
-pub use progress::event;
+pub use progress::{Board, event};
 pub use report::{reached, report, state_now};
 pub use review::review;
 pub use runs::{run, runs};
