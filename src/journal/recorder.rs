@@ -332,7 +332,8 @@ mod tests {
         for path in [&to, &journal] {
             let lines = lines(path);
             check(&lines);
-            let counts = lines.iter().filter_map(|l| if let What::Signal { count, .. } = l.what { Some(count) } else { None });
+            let counts =
+                lines.iter().filter_map(|l| if let What::Signal { count, .. } = l.what { Some(count) } else { None });
             assert_eq!(counts.collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
             assert!(lines.windows(2).any(|pair| pair[1].ts < pair[0].ts), "the clock was not set back");
         }

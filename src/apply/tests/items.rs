@@ -2,11 +2,7 @@
 //! lost before and after.
 
 use super::*;
-use crate::{
-    apply::testing::Then,
-    db::ConnectFailure,
-    desired::ReplicationAddress,
-};
+use crate::{apply::testing::Then, db::ConnectFailure, desired::ReplicationAddress};
 
 const ADD: &str = "ALTER REPLICATION R_01 ADD TABLE";
 const DROP: &str = "ALTER REPLICATION R_01 DROP TABLE";

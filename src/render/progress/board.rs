@@ -212,7 +212,6 @@ impl Running {
     fn details(&self, others: usize) -> Vec<Detail> {
         let mut details = Vec::new();
         let mut detail = |rank, text| details.push(Detail { rank, text });
-        let seconds = self.elapsed.as_secs();
         if let Some((done, all)) = self.rows {
             let all = all.filter(|all| *all > 0);
             if let Some(all) = all {
@@ -221,14 +220,14 @@ impl Running {
             } else {
                 detail(0, format!("{} rows", number(done)));
             }
-            if let Some(rate) = done.checked_div(seconds).filter(|rate| *rate > 0) {
+            if let Some(rate) = done.checked_div(self.elapsed.as_secs()).filter(|rate| *rate > 0) {
                 detail(3, format!("{} rows/s", number(rate)));
                 if let Some(left) = all.and_then(|all| all.checked_sub(done)).filter(|left| *left > 0) {
                     detail(2, format!("{} left", seconds(Duration::from_secs(left.div_ceil(rate)))));
                 }
             }
-        } else if seconds > 0 {
-            detail(0, self::seconds(self.elapsed));
+        } else if self.elapsed >= Duration::from_secs(1) {
+            detail(0, seconds(self.elapsed));
         }
         if others > 0 {
             detail(1, format!("+{others}"));
