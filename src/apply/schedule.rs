@@ -6,7 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Outcome;
-use crate::plan::{Action, ActionId, RunWhen};
+use crate::plan::{
+    Action, ActionId, RunWhen,
+    resume::{Earlier, Past},
+};
 
 /// Whether new actions may begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +78,21 @@ enum Fate {
 }
 
 impl Schedule {
+    /// With actions that earlier runs of the plan did: they are over, and count as begun, so that what they need to be put
+    /// back is put back.
+    pub(super) fn going_on(actions: &[Action], earlier: &Past) -> Self {
+        let mut schedule = Self::new(actions);
+        for (id, how) in earlier {
+            schedule.begin(*id);
+            let trace = match how {
+                Earlier::Did | Earlier::Begun => Trace::Some,
+                Earlier::FoundSo => Trace::None,
+            };
+            schedule.end(*id, &Outcome::Already, trace);
+        }
+        schedule
+    }
+
     pub(super) fn new(actions: &[Action]) -> Self {
         let nodes: BTreeMap<_, _> = actions
             .iter()
