@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     db::Login,
-    plan::{self, Action, ActionId, Decision, Op, Plan, RunWhen},
+    plan::{self, Action, ActionId, Decision, Op, Plan, RunWhen, resume::Past},
     topology::Ordinal,
 };
 
@@ -49,13 +49,25 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// `on_event` is called on this thread: [`Event::RunStart`] first, [`Event::RunEnd`] last. Returns within a second
 /// after `stop` has been raised twice.
 pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn FnMut(&Event)) -> Report {
+    go_on(plan, &Past::new(), context, stop, on_event)
+}
+
+/// As [`run`], with actions that earlier runs of the same plan did: they end at once as [`Outcome::Already`] and are not
+/// begun.
+pub fn go_on(
+    plan: &Plan,
+    earlier: &Past,
+    context: &Context,
+    stop: &StopFlag,
+    on_event: &mut dyn FnMut(&Event),
+) -> Report {
     let (send, receive) = mpsc::channel();
     let mut engine = Engine {
         plan,
         actions: plan.actions.iter().map(|a| (a.id, a)).collect(),
         shared: Arc::new(shared(plan, context)),
         wish: Wish::new(context, stop.clone()),
-        schedule: Schedule::new(&plan.actions, |a| ops::needs_session(&a.op).then_some(a.pod)),
+        schedule: Schedule::going_on(&plan.actions, earlier, |a| ops::needs_session(&a.op).then_some(a.pod)),
         running: BTreeMap::new(),
         outcomes: BTreeMap::new(),
         send,
@@ -68,6 +80,7 @@ pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn F
     };
     let began = context.clock.now();
     engine.tell(&Event::RunStart);
+    engine.record(earlier.keys().map(|id| (*id, Outcome::Already)).collect());
     engine.work_off();
     let stopped = engine.why_stopped();
     let Engine { shared, outcomes, aborted, .. } = engine;

@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Outcome;
 use crate::{
-    plan::{Action, ActionId, RunWhen},
+    plan::{
+        Action, ActionId, RunWhen,
+        resume::{Earlier, Past},
+    },
     topology::Ordinal,
 };
 
@@ -82,6 +85,21 @@ enum Fate {
 }
 
 impl Schedule {
+    /// With actions that earlier runs of the plan did: they are over, and count as begun, so that what they need to be put
+    /// back is put back.
+    pub(super) fn going_on(actions: &[Action], earlier: &Past, lane: impl Fn(&Action) -> Lane) -> Self {
+        let mut schedule = Self::new(actions, lane);
+        for (id, how) in earlier {
+            schedule.begin(*id);
+            let trace = match how {
+                Earlier::Did | Earlier::Begun => Trace::Some,
+                Earlier::FoundSo => Trace::None,
+            };
+            schedule.end(*id, &Outcome::Already, trace);
+        }
+        schedule
+    }
+
     pub(super) fn new(actions: &[Action], lane: impl Fn(&Action) -> Lane) -> Self {
         let nodes: BTreeMap<_, _> = actions
             .iter()

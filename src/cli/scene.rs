@@ -227,6 +227,7 @@ impl Scene {
             lock,
             witness: Some(running.recorder()),
             stop: running.stop(),
+            earlier: plan::resume::Past::new(),
             marker: self.marker_path(world).map(|path| (path, text)),
         }
     }

@@ -10,7 +10,10 @@ use std::{
 use super::{RUNS, SUFFIX, path};
 use crate::{
     events::{ActionOutcome, Line, RunOutcome, StatementOutcome, What},
-    plan::ActionId,
+    plan::{
+        ActionId,
+        resume::{Earlier, Past},
+    },
     run_id::RunId,
     topology::Ordinal,
 };
@@ -39,7 +42,8 @@ pub struct OpenIntent {
     pub sql: String,
 }
 
-/// Numbers of all runs, newest first. None where there is no directory yet.
+/// Numbers of all runs, newest first; of those that began in one second, the one that wrote last. None where there is no
+/// directory yet.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -51,12 +55,15 @@ pub fn list(state: &Path) -> io::Result<Vec<RunId>> {
     };
     let mut runs = Vec::new();
     for entry in entries {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         // Other files are none of ours.
-        runs.extend(name.to_str().and_then(|n| n.strip_suffix(SUFFIX)).and_then(|n| n.parse::<RunId>().ok()));
+        let id = name.to_str().and_then(|n| n.strip_suffix(SUFFIX)).and_then(|n| n.parse::<RunId>().ok());
+        let wrote = entry.metadata().and_then(|m| m.modified()).ok();
+        runs.extend(id.map(|id| (id.began(), wrote, id)));
     }
-    runs.sort_by(|a, b| b.cmp(a));
-    Ok(runs)
+    runs.sort();
+    Ok(runs.into_iter().rev().map(|(_, _, id)| id).collect())
 }
 
 /// Reads a journal. What a crash cut off is counted, not an error.
@@ -79,7 +86,8 @@ pub fn load(state: &Path, id: &RunId) -> io::Result<Run> {
 /// How many journals are looked through for what nobody has looked into yet.
 const LOOKED_THROUGH: usize = 50;
 
-/// Runs of a StatefulSet, other than `run`, that ended in the middle of statements which no run has looked into since, newest first. Which
+/// Runs of a StatefulSet, other than `run`, that ended in the middle of statements which no run has looked into
+/// since, newest first. Which
 /// run came last is not told from their numbers: a clock may have been set back meanwhile.
 ///
 /// # Errors
@@ -103,6 +111,26 @@ fn resolves(line: &Line) -> Option<&str> {
         What::Resolved { of_run, .. } => Some(of_run),
         _ => None,
     }
+}
+
+/// What the runs of a saved plan did with its actions, and the newest of these runs; `None` when none of them began it.
+/// Journals that cannot be read are passed over: what they would tell counts as not done.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn past(state: &Path, digest: &str) -> io::Result<Option<(RunId, Past)>> {
+    let all = list(state)?;
+    let mut runs: Vec<Run> = all.iter().filter_map(|id| load(state, id).ok()).collect();
+    runs.retain(|run| run.digest() == Some(digest));
+    // The first line tells more than the seconds of a number.
+    let began = |run: &Run| run.lines.first().map(|l| l.ts.clone());
+    runs.sort_by_cached_key(began);
+    let found = runs.into_iter().fold(None, |found: Option<(RunId, Past)>, run| {
+        let past = run.continued(found.map(|(_, past)| past).unwrap_or_default());
+        Some((run.id, past))
+    });
+    // A run that was refused at the gate began nothing.
+    Ok(found.filter(|(_, past)| !past.is_empty()))
 }
 
 /// Removes all but the newest `keep` journals; how many are gone.
@@ -142,6 +170,50 @@ impl Run {
             What::Plan { statefulset, .. } => Some(statefulset.as_str()),
             _ => None,
         })
+    }
+
+    /// Digest of the saved plan that it carried out, if it came as far as that.
+    #[must_use]
+    pub fn digest(&self) -> Option<&str> {
+        self.lines.iter().find_map(|l| match &l.what {
+            What::Plan { digest, .. } => digest.as_deref(),
+            _ => None,
+        })
+    }
+
+    /// What is known of the plan's actions after this run, when `past` was known before it.
+    fn continued(&self, past: Past) -> Past {
+        let mut now: BTreeMap<ActionId, Option<Earlier>> = BTreeMap::new();
+        for line in &self.lines {
+            match &line.what {
+                What::ActionStart { id, .. } => drop(now.insert(*id, Some(Earlier::Begun))),
+                What::ActionEnd { id, outcome, .. } => {
+                    let how = match (outcome, past.get(id)) {
+                        // So already because an earlier run did it, or got it through.
+                        (ActionOutcome::Done, _) | (ActionOutcome::Already, Some(Earlier::Did | Earlier::Begun)) => {
+                            Earlier::Did
+                        }
+                        (ActionOutcome::Already, Some(Earlier::FoundSo) | None) => Earlier::FoundSo,
+                        (ActionOutcome::Failed | ActionOutcome::Unknown, _) => Earlier::Begun,
+                    };
+                    now.insert(*id, Some(how));
+                }
+                // Not begun by this run: what an earlier one did of it does not count any more, but may be there.
+                What::ActionSkipped { id, .. } => drop(now.entry(*id).or_insert(None)),
+                _ => {}
+            }
+        }
+        // A run that began nothing changed nothing.
+        if now.values().all(Option::is_none) {
+            return past;
+        }
+        let ids: BTreeSet<ActionId> = now.keys().chain(past.keys()).copied().collect();
+        let merged = ids.into_iter().filter_map(|id| match (now.get(&id), past.get(&id)) {
+            (Some(Some(how)), _) => Some((id, *how)),
+            (Some(None) | None, Some(_)) => Some((id, Earlier::Begun)),
+            (Some(None) | None, None) => None,
+        });
+        merged.collect()
     }
 
     /// Words of an action, from the plan in the journal.
@@ -223,6 +295,33 @@ mod tests {
     }
 
     #[test]
+    fn what_several_runs_of_a_plan_did() {
+        use ActionOutcome::{Already, Done, Failed};
+        let start = |id: u32| What::ActionStart { id: ActionId(id), ordinal: Ordinal::MASTER, what: String::new() };
+        let skipped = |id: u32| What::ActionSkipped {
+            id: ActionId(id),
+            kind: crate::events::SkipKind::NotRun,
+            because_of: None,
+            why: String::new(),
+        };
+        let first = run(vec![start(1), end(1, Done), start(2), end(2, Already), start(3), end(3, Failed), skipped(4)]);
+        let known = |past: &Past| past.iter().map(|(id, how)| (id.0, *how)).collect::<Vec<_>>();
+        let past = first.continued(Past::new());
+        assert_eq!(known(&past), [(1, Earlier::Did), (2, Earlier::FoundSo), (3, Earlier::Begun)]);
+        // One that was refused leaves all as it was; one that goes on says so of what is done.
+        assert_eq!(run(vec![]).continued(past.clone()), past);
+        let second = run(vec![end(1, Already), end(2, Already), start(3), end(3, Already), start(4)]);
+        let past = second.continued(past);
+        let all = [(1, Earlier::Did), (2, Earlier::FoundSo), (3, Earlier::Did), (4, Earlier::Begun)];
+        assert_eq!(known(&past), all);
+        // What was to be done again and was not reached counts no more.
+        let third = run(vec![end(1, Already), start(2), end(2, Done), skipped(3)]);
+        let past = third.continued(past);
+        let all = [(1, Earlier::Did), (2, Earlier::Did), (3, Earlier::Begun), (4, Earlier::Begun)];
+        assert_eq!(known(&past), all);
+    }
+
+    #[test]
     fn what_a_crash_cut_off_is_counted() {
         let dir = tempfile::tempdir().unwrap();
         let id: RunId = "20261121T121044Z-1f3a9c".parse().unwrap();
@@ -277,6 +376,7 @@ mod tests {
             ordinal: Ordinal::MASTER,
             statefulset: "other".to_owned(),
             transfer: "none".to_owned(),
+            digest: None,
             actions: Vec::new(),
         };
         let theirs = run(vec![plan, intent(1, 1)]).lines;
