@@ -12,7 +12,7 @@ use std::{
     path::Path,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -87,6 +87,51 @@ struct Head {
     kind: String,
     format_version: String,
     digest: String,
+}
+
+/// A value that is kept as a document.
+pub trait Document: Serialize + DeserializeOwned {
+    /// Its kind.
+    const KIND: Kind;
+
+    /// The document with its digest.
+    ///
+    /// # Panics
+    /// The type has keys that are no text, or floating point numbers.
+    fn document(&self) -> Value {
+        let value = serde_json::to_value(self).expect("documents have text keys and no floating point");
+        seal(value, Self::KIND)
+    }
+
+    /// The document as text, indented, keys sorted.
+    fn text(&self) -> String {
+        format!("{:#}\n", self.document())
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let malformed = |e: serde_json::Error| Fault::Malformed { noun: Self::KIND.noun, said: e.to_string() };
+        serde_json::from_value(parse(text, Self::KIND)?).map_err(malformed)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    fn load(path: &Path) -> Result<Self, Fault> {
+        Self::parse(&read(path, Self::KIND)?)
+    }
+
+    /// Writes the file, see [`store`].
+    ///
+    /// # Errors
+    /// What the system says.
+    fn store(&self, path: &Path) -> io::Result<()> {
+        store(&self.text(), path)
+    }
 }
 
 /// Reads a document and checks kind, version and digest.

@@ -17,6 +17,7 @@
 
 pub mod apply;
 pub mod cli;
+mod coded;
 pub mod conf;
 pub mod db;
 pub mod desired;

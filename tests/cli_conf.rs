@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a test may panic
 
+mod golden;
+
 use std::{fs, path::Path};
 
 use aku::{
@@ -13,20 +15,14 @@ use aku::{
     exit::Exit,
 };
 
+use golden::golden;
+
 const SECRET: &str = "Zq7wXk";
 
 struct Ran {
     exit: Exit,
     out: String,
     err: String,
-}
-
-fn golden() -> insta::Settings {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots/cli"));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings
 }
 
 fn ran(run: impl FnOnce(&mut Vec<u8>, &mut Vec<u8>) -> Exit) -> Ran {

@@ -8,6 +8,7 @@ use std::{collections::BTreeSet, fs};
 
 use aku::{
     db::wire::Cell,
+    document::Document as _,
     drift::document::{Item, Report},
     lab::{
         fault::{Fault, Party, Silence},

@@ -5,7 +5,7 @@
 mod life;
 
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{BufRead as _, BufReader},
     process::{Command, Stdio},
 };
@@ -331,10 +331,5 @@ fn exit_codes_and_streams() {
         if code >= 64 && !args.starts_with("validate") {
             assert_eq!(run.out, "", "aku {args}: an error goes to standard error");
         }
-    }
-    for args in ["-h", "-v", "validate", "-i", "plan", "plan --format json"] {
-        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let status = stage.command(0, args).stdout(full).stderr(Stdio::null()).status().unwrap();
-        assert_eq!(status.code(), Some(74), "aku {args} > /dev/full");
     }
 }

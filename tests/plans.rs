@@ -15,7 +15,8 @@ fn aku(line: &str) -> (Option<i32>, String) {
 
 #[test]
 fn every_reviewed_plan_is_made_again() {
-    for (name, what) in [("first-start", "start"), ("end", "end"), ("catch-up", "start")] {
+    let made = [("first-start", "start"), ("end", "end"), ("catch-up", "start"), ("recovery", "recover")];
+    for (name, what) in made {
         let from = format!("--from snapshots/captured-{name}.json --conf snapshots/captured.conf");
         let (code, text) = aku(&format!("plan {what} {from} --against plans/{name}.json"));
         assert_eq!(code, Some(0), "{name}: {text}");

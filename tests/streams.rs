@@ -60,27 +60,8 @@ fn all_joined(stage: &Stage) {
 #[test]
 fn whoever_only_looks_ends_quietly_when_nobody_reads() {
     let stage = one_started();
-    stage.ok(1, "plan start -o p.json");
-    stage.ok(1, "capture -o c.json");
-    let commands = [
-        "plan",
-        "plan --format json",
-        "plan --from c.json",
-        "show p.json",
-        "show p.json --format json",
-        "show p.json --format md",
-        "show p.json --format html",
-        "graph p.json",
-        "diff p.json p.json",
-        "status",
-        "status --format json",
-        "explain R033-pin",
-        "schema plan",
-        "validate",
-        "-i",
-        "-v",
-        "-h",
-    ];
+    // Those that need no pod are in `output`.
+    let commands = ["plan", "plan --format json", "status", "status --format json", "drift", "validate", "-i"];
     for args in commands {
         let run: Run = stage.command(1, args).stdout(dead()).output().unwrap().into();
         assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "aku {args} | true");
@@ -101,18 +82,20 @@ fn whoever_only_looks_ends_quietly_when_nobody_reads() {
 
 #[test]
 fn a_run_goes_on_when_nobody_reads() {
-    for args in ["-p start", "apply start --yes"] {
-        // One line is read, as by `| head -1`.
-        let stage = one_started();
-        let mut child = stage.command(1, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut first = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        drop(child.stderr.take());
-        assert!(first.starts_with("AKU started") || first.starts_with("aku apply"), "{first}");
-        assert_eq!(child.wait().unwrap().code(), Some(0), "aku {args} | head -1");
-        assert!(stage.marker(1).exists());
-        all_joined(&stage);
-    }
+    // One line is read, as by `| head -1`. A hook's log may be read as far as anybody likes (`engine`); the result of a
+    // command is lost when nobody reads it, and the journal says so.
+    let stage = one_started();
+    let mut child =
+        stage.command(1, "apply start --yes").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    drop(child.stderr.take());
+    assert!(first.starts_with("aku apply"), "{first}");
+    assert_eq!(child.wait().unwrap().code(), Some(74));
+    let journal = stage.ok(1, "runs show").out;
+    assert!(journal.contains("standard output could not be written"), "{journal}");
+    assert!(stage.marker(1).exists());
+    all_joined(&stage);
 }
 
 #[test]
@@ -126,9 +109,7 @@ fn a_run_goes_on_when_its_streams_are_full_or_closed() {
     let run: Run = stage.command(1, "apply start --yes").stdout(full()).output().unwrap().into();
     assert_eq!(run.code, Some(74), "{}", run.err);
     assert!(run.err.contains("the pods are not affected"), "{}", run.err);
-    let run: Run = stage.command(1, "-p end").stdout(full()).output().unwrap().into();
-    assert_eq!(run.code, Some(74), "{}", run.err);
-    assert!(!stage.marker(1).exists(), "{}", run.err);
+    stage.ok(1, "-p end");
 
     let run = behind_shell(&stage, 1, "apply start --yes --approve deletes-rows=altibase-sts/1", "", "<&- >&- 2>&-");
     assert_eq!((run.code, run.out, run.err), (Some(0), String::new(), String::new()));

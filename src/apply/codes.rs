@@ -2,24 +2,17 @@
 //!
 //! `{pod}` and `{object}` in the next steps are filled in when an error is made.
 
+use crate::coded::coded;
+
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $meaning:literal, [$($next:literal),* $(,)?];)+) => {
-        /// What went wrong. Scripts may match the word; never renumber.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code {
-            $($(#[doc = $doc])+ $variant,)+
+        coded! {
+            /// What went wrong in an action.
+            pub enum Code;
+            $($(#[doc = $doc])+ $variant = $word;)+
         }
 
         impl Code {
-            /// Every code, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word that is shown.
-            #[must_use]
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
             /// What it means, one sentence without a period.
             #[must_use]
             pub fn meaning(self) -> &'static str {
@@ -30,12 +23,6 @@ macro_rules! codes {
             #[must_use]
             pub fn next(self) -> &'static [&'static str] {
                 match self { $(Self::$variant => &[$($next),*]),+ }
-            }
-
-            /// The long story, for `aku explain`.
-            #[must_use]
-            pub fn story(self) -> &'static str {
-                match self { $(Self::$variant => concat!($($doc, "\n"),+)),+ }
             }
         }
     };

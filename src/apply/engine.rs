@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     db::Login,
-    plan::{self, Action, ActionId, Decision, Op, Plan, RunWhen},
+    plan::{self, Action, ActionId, Decision, Op, Plan, RunWhen, resume::Past},
     topology::Ordinal,
 };
 
@@ -49,13 +49,25 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// `on_event` is called on this thread: [`Event::RunStart`] first, [`Event::RunEnd`] last. Returns within a second
 /// after `stop` has been raised twice.
 pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn FnMut(&Event)) -> Report {
+    go_on(plan, &Past::new(), context, stop, on_event)
+}
+
+/// As [`run`], with actions that earlier runs of the same plan did: they end at once as [`Outcome::Already`] and are not
+/// begun.
+pub fn go_on(
+    plan: &Plan,
+    earlier: &Past,
+    context: &Context,
+    stop: &StopFlag,
+    on_event: &mut dyn FnMut(&Event),
+) -> Report {
     let (send, receive) = mpsc::channel();
     let mut engine = Engine {
         plan,
         actions: plan.actions.iter().map(|a| (a.id, a)).collect(),
         shared: Arc::new(shared(plan, context)),
         wish: Wish::new(context, stop.clone()),
-        schedule: Schedule::new(&plan.actions),
+        schedule: Schedule::going_on(&plan.actions, |a| ops::needs_session(&a.op).then_some(a.pod), earlier),
         running: BTreeMap::new(),
         outcomes: BTreeMap::new(),
         send,
@@ -68,6 +80,7 @@ pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn F
     };
     let began = context.clock.now();
     engine.tell(&Event::RunStart);
+    engine.record(earlier.keys().map(|id| (*id, Outcome::Already)).collect());
     engine.work_off();
     let stopped = engine.why_stopped();
     let Engine { shared, outcomes, aborted, .. } = engine;
@@ -237,17 +250,20 @@ impl Engine<'_> {
 
     fn begin_ready(&mut self) -> Round {
         let mut round = Round::Only;
-        for id in self.schedule.ready() {
+        let mut used: BTreeMap<Ordinal, usize> = BTreeMap::new();
+        for running in self.running.values().filter(|r| r.takes_lane) {
+            *used.entry(running.pod).or_default() += 1;
+        }
+        let free = |pod| self.shared.sessions.lanes(pod).saturating_sub(used.get(&pod).copied().unwrap_or(0));
+        for id in self.schedule.ready(free) {
             let Some(action) = self.actions.get(&id).copied() else { continue };
-            let takes_lane = ops::needs_session(&action.op);
-            let used = self.running.values().filter(|r| r.takes_lane && r.pod == action.pod).count();
             if let Some(why) = self.cannot_finish(action) {
                 let outcome = Outcome::NotRun { because_of: None, why };
                 self.schedule.end(id, &outcome, Trace::None);
                 self.record(vec![(id, outcome)]);
                 round = Round::AndEnded;
-            } else if !takes_lane || used < self.shared.sessions.lanes(action.pod) {
-                self.begin(action, takes_lane);
+            } else {
+                self.begin(action, ops::needs_session(&action.op));
             }
         }
         round

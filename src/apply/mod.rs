@@ -31,6 +31,6 @@ mod worker;
 
 pub use clock::{Clock, SystemClock};
 pub use context::{Context, Limits, Marker, Retry, Witness};
-pub use engine::run;
+pub use engine::{go_on, run};
 pub use event::{ActionError, Event, Outcome, Report};
 pub use stop::{StopFlag, StopLevel};

@@ -12,12 +12,12 @@ use super::{
     goal_args::Wish,
     outcome,
     plan::{Made, apply_command, placed, talk},
-    policy, reviewed,
+    policy, resume, reviewed,
     run_args::{Door, RunOptions},
     running::{Ended, Running},
     scene::{Scene, refused},
     show::unreadable,
-    stream::{Look, Patient, Streams, fail, shown, tell},
+    stream::{Look, Patient, Reader, Streams, fail, shown, tell, told},
     typed,
     watch::{BAR_PACE, Bars, Show, Watch},
     wiring::{Job, World},
@@ -31,9 +31,10 @@ use crate::{
     plan::{
         Plan,
         policy::{Review, Use},
+        resume::Past,
         saved::Saved,
     },
-    render::{self, Head, Layout, Sql, Trouble},
+    render::{self, Again, GoOn, Head, Layout, Sql, Trouble},
 };
 
 /// Runs it.
@@ -55,7 +56,7 @@ pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s:
     if let Some(text) = running.no_journal() {
         talk(look, s, &format!("warning: {text}"));
     }
-    let mut patient = Patient::default();
+    let mut patient = Patient::new(Reader::Wanted);
     let result = match wish {
         Some(wish) => fresh(wish, args, common, world, look, s, &mut running, &mut patient),
         None => reviewed(Path::new(&args.what), args, common, world, look, s, &mut running, &mut patient),
@@ -64,6 +65,9 @@ pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s:
         running.trouble(&trouble);
         Ended::at_once(fail(s, look, &trouble))
     });
+    if let Some(text) = patient.lost() {
+        running.warning("output", text);
+    }
     let ended = Ended { exit: patient.exit(s, ended.exit), ..ended };
     let (exit, wrong) = running.finish(&ended);
     if let Some(text) = wrong {
@@ -92,8 +96,8 @@ fn fresh(
     let (plan, observed) = plan(&scene, world, look, s)?;
     let now = apply_command(&plan, common);
     let review = if world.env().var("CI").is_some() { Review::Impossible } else { Review::Possible };
-    let command = Command { again: now.clone(), now, review };
-    go(&plan, &observed, &scene, held, &command, args, world, look, s, running, patient)
+    let command = Command { again: Again::anew(now.clone()), now, review };
+    go(&Todo::all(&plan), &observed, &scene, held, &command, args, world, look, s, running, patient)
 }
 
 #[expect(clippy::too_many_arguments, reason = "a run is made of all of these")]
@@ -119,9 +123,11 @@ fn reviewed(
     if let Some(trouble) = policy::refusal(&saved.policy) {
         return Err(trouble);
     }
+    let half = if args.resume { Some(resume::Half::find(&saved, path, running)?) } else { None };
     let scene = open(&common, |_| goal, world, look, s, running)?;
     reviewed::same_conf(&saved, &scene, path, &common)?;
-    let command = format!("aku apply {}{typed}", typed::shell(path));
+    let on = resume::command(path, &Common { ordinal: None, ..common.clone() });
+    let command = if args.resume { on.clone() } else { format!("aku apply {}{typed}", typed::shell(path)) };
     // Whether the plan still holds is looked at under the lock.
     let held = running.lock(&scene, &command, &mut |text| talk(look, s, text))?;
     let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
@@ -131,19 +137,56 @@ fn reviewed(
     {
         return Ok(nothing_to_do(now, &scene, world, look, s, patient));
     }
-    reviewed::same_facts(&saved, &scene, &observed, path, &common)?;
-    let now = planned.map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
-    reviewed::same_plan(&saved, &now, path, &common)?;
-    let command = Command { now: command, again: apply_command(&now, &common), review: Review::Possible };
-    go(&now, &observed, &scene, held, &command, args, world, look, s, running, patient)
+    let again = Again { command: on, how: GoOn::Rest };
+    let command = Command { now: command, again, review: Review::Possible };
+    let digest = saved.digest();
+    let refuse = |refusal| refused(&refusal, &observed, scene.who.pod);
+    let Some(half) = half else {
+        let holds = reviewed::same_facts(&saved, &scene, &observed, path, &common).and_then(|()| match &planned {
+            Ok(now) => reviewed::same_plan(&saved, now, path, &common),
+            Err(_) => Ok(()),
+        });
+        holds.map_err(|trouble| {
+            let place = (path, &common);
+            resume::or_resume(trouble, &saved, &scene, &observed, planned.as_ref().ok(), running, place)
+        })?;
+        let now = planned.map_err(refuse)?;
+        let todo = Todo { digest: Some(&digest), ..Todo::all(&now) };
+        return go(&todo, &observed, &scene, held, &command, args, world, look, s, running, patient);
+    };
+    let done = resume::done(&saved, &half, &scene, &observed, path, &common)?;
+    let fresh = planned.map_err(refuse)?;
+    resume::no_further(&saved, &done, &fresh, path, &common)?;
+    let intro = format!("{}\n\n", half.words(&saved.plan, &done));
+    patient.write(s, &intro);
+    let todo = Todo { whole: &saved.plan, rest: resume::rest(&saved.plan, &done), done, digest: Some(&digest) };
+    go(&todo, &observed, &scene, held, &command, args, world, look, s, running, patient)
+}
+
+/// A plan, and how much of it is to be done.
+struct Todo<'a> {
+    /// All of it.
+    whole: &'a Plan,
+    /// What is left, as it is shown.
+    rest: Plan,
+    /// What earlier runs did.
+    done: Past,
+    /// Of the file, if it comes from one.
+    digest: Option<&'a str>,
+}
+
+impl<'a> Todo<'a> {
+    fn all(plan: &'a Plan) -> Self {
+        Self { whole: plan, rest: plan.clone(), done: Past::new(), digest: None }
+    }
 }
 
 /// What was typed, for messages.
 struct Command {
     /// This command.
     now: String,
-    /// What goes on after a run that did not get to its end: never the saved plan, which fits no more.
-    again: String,
+    /// What goes on after a run that did not get to its end.
+    again: Again,
     /// Whether somebody could look at the plan.
     review: Review,
 }
@@ -191,7 +234,7 @@ fn plan_text(plan: &Plan, scene: &Scene, world: &dyn World, look: &Look, sql: Sq
 
 #[expect(clippy::too_many_arguments, reason = "the last step needs everything that was found before")]
 fn go(
-    plan: &Plan,
+    todo: &Todo<'_>,
     observed: &Observed,
     scene: &Scene,
     held: Arc<Held>,
@@ -203,24 +246,26 @@ fn go(
     running: &mut Running,
     patient: &mut Patient,
 ) -> Result<Ended, Trouble> {
-    if let Some(text) = running.planned(plan) {
+    let plan = todo.whole;
+    if let Some(text) = running.planned(plan, todo.digest, &todo.done) {
         talk(look, s, &text);
     }
     if plan.is_empty() {
         return Ok(nothing_to_do(plan, scene, world, look, s, patient));
     }
-    let rules = policy::load(&args.policy)?;
+    let judges = args.policy.or_env(world.env());
+    let rules = policy::load(&judges)?;
     let made = Made::of(plan.clone(), scene, observed, world.now());
     let how = Use { deadline: running.left(), review: command.review };
     let saved = Saved::new(made.plan, made.facts, made.origin);
-    let found = policy::judge(&args.policy, &rules, &saved, how)?;
+    let found = policy::judge(&judges, &rules, &saved, how)?;
     let sql = if args.sql { Sql::Shown } else { Sql::Hidden };
-    patient.write(s, &plan_text(plan, scene, world, look, sql));
+    patient.write(s, &plan_text(&todo.rest, scene, world, look, sql));
     policy::pass(&found, look, s)?;
     gate::pass(plan, &said(args, world, s), &command.now, s)?;
     patient.write(s, "\n");
     let progress = s.terminal.err.then_some(BAR_PACE);
-    let job = Job { progress, ..scene.job(world, observed, running, held) };
+    let job = Job { progress, earlier: todo.done.clone(), ..scene.job(world, observed, running, held) };
     running.acts();
     let show = if s.terminal.err { Show::Bars(Bars::new(plan)) } else { Show::Lines(&mut *s.err) };
     let now = || world.now();
@@ -235,12 +280,12 @@ fn go(
     if exit == Exit::Ok {
         patient.write(s, &shown(&text, look));
     } else {
-        tell(s, &text.text(look.err));
+        tell(s, &told(&text, look));
     }
     if let Some(text) = running.no_journal() {
         talk(look, s, &format!("warning: {text}"));
     }
-    let resume = (exit != Exit::Ok).then(|| command.again.clone());
+    let resume = (exit != Exit::Ok).then(|| command.again.command.clone());
     Ok(Ended { exit, report: Some(report), resume })
 }
 

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     desired::{Desired, Goal},
+    document::Document as _,
     exit::Exit,
     observe::{Capture, Observed, PodView},
     plan,

@@ -21,7 +21,7 @@ use super::{
     wiring::World,
 };
 use crate::{
-    document,
+    document::{self, Document as _},
     drift::{
         self, Completeness, Drift, Kind, Scope,
         accept::Accepts,
@@ -59,9 +59,8 @@ pub struct DriftArgs {
     /// Exit 3 when a difference of this kind is there, e.g. D202-foreign-object; may be repeated
     #[arg(long, value_name = "KIND")]
     pub deny: Vec<Kind>,
-    /// Levels of rules (off, warn, deny): a TOML file; exit 3 when a denied rule finds something
-    #[arg(long, value_name = "FILE")]
-    pub policy: Option<PathBuf>,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
     /// Differences do not count before they are this old, e.g. 15m
     #[arg(long, value_name = "TIME", value_parser = time::parse, requires = "previous")]
     pub since_ok: Option<Duration>,
@@ -150,8 +149,9 @@ fn looked(
     s: &mut Streams<'_>,
     clock: Instant,
 ) -> Result<Seen, Exit> {
+    let judges = args.policy.or_env(world.env());
     let read = || {
-        let policy = policy::load(&PolicyArgs { policy: args.policy.clone(), policy_cmd: None })?;
+        let policy = policy::load(&judges)?;
         Ok::<_, Trouble>((accepts(args.accept.as_deref())?, previous(args)?, policy))
     };
     let (accepts, previous, policy) = read().map_err(|trouble| fail(s, look, &trouble))?;
@@ -177,7 +177,9 @@ fn looked(
         observer: scene.who.here,
         conf_digest: scene.digest.clone(),
     };
-    let report = compare(&drift, setting, rules, world.now(), clock.elapsed());
+    let mut report = compare(&drift, setting, rules, world.now(), clock.elapsed());
+    let said = policy::verdict(&judges, || report.text()).map_err(|trouble| fail(s, look, &trouble))?;
+    report.add(said);
     Ok(Seen { scene, observed, report })
 }
 

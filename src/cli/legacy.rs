@@ -15,6 +15,8 @@ use super::{
     legacy_log::{About, Level, Log},
     legacy_phase::Phases,
     outcome,
+    plan::Made,
+    policy::{self, PolicyArgs},
     run_args::{Door, RunArgs, RunOptions},
     running::{Ended, Running},
     scene::{Scene, goal, refused},
@@ -26,8 +28,8 @@ use crate::{
     exit::Exit,
     journal::recorder::EventsTo,
     observe::{MarkerView, Observed},
-    plan::{ApprovalClass, Code, Plan},
-    render::{self, Colour, Trouble, op, words},
+    plan::{ApprovalClass, Code, Plan, policy::Use, resume::Past, saved::Saved},
+    render::{self, Again, Colour, Trouble, op, words},
 };
 
 /// Columns of messages inside log lines: wide, because a log line is long anyway.
@@ -127,7 +129,7 @@ fn goes(
     for note in &plan.notes {
         log.write(Level::Warn, About::default(), &format!("{} [{}]", note.text, note.code.word()));
     }
-    if let Some(text) = running.planned(&plan) {
+    if let Some(text) = running.planned(&plan, None, &Past::new()) {
         log.write(Level::Warn, About::default(), &text);
     }
     if plan.is_empty() {
@@ -135,8 +137,36 @@ fn goes(
         return Ok(Ended::at_once(Exit::Ok));
     }
     approved(&plan, what, &scene)?;
+    judged(&plan, &scene, &observed, world, log, running)?;
     let job = scene.job(world, &observed, running, lock);
     Ok(carried_out(&plan, &job, &scene, log, running))
+}
+
+/// The rules of a site, where variables name them: a hook has no flags. Nobody can review what a hook does, and that is
+/// no finding: it may do what `approved` lets it.
+fn judged(
+    plan: &Plan,
+    scene: &Scene,
+    observed: &Observed,
+    world: &dyn World,
+    log: &mut Log<'_, '_, '_>,
+    running: &Running,
+) -> Result<(), Trouble> {
+    let judges = PolicyArgs::default().or_env(world.env());
+    if judges.policy.is_none() && judges.policy_cmd.is_none() {
+        return Ok(());
+    }
+    let rules = policy::load(&judges)?;
+    let made = Made::of(plan.clone(), scene, observed, world.now());
+    let saved = Saved::new(made.plan, made.facts, made.origin);
+    let found = policy::judge(&judges, &rules, &saved, Use { deadline: running.left(), ..Use::default() })?;
+    if let Some(trouble) = policy::refusal(&found) {
+        return Err(trouble);
+    }
+    for f in &found {
+        log.write(Level::Warn, About::default(), &format!("{} [{}]", f.text, f.code));
+    }
+    Ok(())
 }
 
 /// The documented conditions of a start: not started before in this life of the server, and closed to users.
@@ -229,7 +259,7 @@ fn carried_out(plan: &Plan, job: &Job, scene: &Scene, log: &mut Log<'_, '_, '_>,
         }
     });
     let exit = outcome::exit(plan, &report, &signals);
-    let again = format!("aku -p {}", plan.goal.word());
+    let again = Again::anew(format!("aku -p {}", plan.goal.word()));
     if exit != Exit::Ok {
         let block = render::report(plan, &report, &again, exit, WIDTH).text(Colour::Plain);
         log.write(Level::Error, About::default(), &block);
@@ -237,7 +267,7 @@ fn carried_out(plan: &Plan, job: &Job, scene: &Scene, log: &mut Log<'_, '_, '_>,
     if let Some(text) = running.no_journal() {
         log.write(Level::Warn, About::default(), &text);
     }
-    Ended { exit, report: Some(report), resume: (exit != Exit::Ok).then_some(again) }
+    Ended { exit, report: Some(report), resume: (exit != Exit::Ok).then_some(again.command) }
 }
 
 /// One log line for what a person watching `kubectl logs` wants to see of an event.

@@ -7,7 +7,7 @@
 use std::panic::Location;
 
 use super::{
-    stream::{Patient, Streams},
+    stream::{Patient, Reader, Streams},
     wiring::World,
 };
 use crate::{
@@ -56,7 +56,7 @@ pub struct Log<'w, 's, 'io> {
 impl<'w, 's, 'io> Log<'w, 's, 'io> {
     /// A log whose lines name `function`.
     pub fn new(world: &'w dyn World, function: &'static str, streams: &'s mut Streams<'io>) -> Self {
-        Self { world, function, streams, patient: Patient::default() }
+        Self { world, function, streams, patient: Patient::new(Reader::Optional) }
     }
 
     /// A line that is no log line: the documented first and last ones.

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     desired::{Desired, ReplicationAddress},
+    document::Document as _,
     exit::Exit,
     observe::Capture,
     plan::{

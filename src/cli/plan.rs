@@ -53,8 +53,9 @@ fn planned(
     };
     let exit = if args.exit_code && !made.plan.is_empty() { Exit::Changes } else { Exit::Ok };
     let saved = Saved::new(made.plan, made.facts, made.origin);
-    let rules = policy::load(&args.policy).map_err(|t| fail(s, look, &t))?;
-    let found = policy::judge(&args.policy, &rules, &saved, Use::default()).map_err(|t| fail(s, look, &t))?;
+    let judges = args.policy.or_env(world.env());
+    let rules = policy::load(&judges).map_err(|t| fail(s, look, &t))?;
+    let found = policy::judge(&judges, &rules, &saved, Use::default()).map_err(|t| fail(s, look, &t))?;
     let denied = policy::refusal(&found);
     let saved = saved.judged(found);
     if let Some(path) = &args.output {

@@ -12,7 +12,10 @@ use std::{
 use clap::Args;
 use serde::Deserialize;
 
-use super::stream::{Look, Streams, Talk, tell};
+use super::{
+    env::Env,
+    stream::{Look, Streams, Talk, tell, told},
+};
 use crate::{
     exit::Exit,
     plan::{
@@ -28,9 +31,24 @@ pub struct PolicyArgs {
     /// Levels of rules (off, warn, deny), protected tables, limits: a TOML file
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// A program that gets the plan on standard input; exit 0 or 2, findings as JSON on its standard output
+    /// A program that gets the plan, or the report of drift, on standard input; exit 0 or 2, findings as JSON on its standard output
     #[arg(long, value_name = "PROGRAM")]
     pub policy_cmd: Option<OsString>,
+}
+
+/// Variables that stand for the flags, for pod hooks, which have none.
+const FILE_VARIABLE: &str = "AKU_CLI_POLICY";
+const PROGRAM_VARIABLE: &str = "AKU_CLI_POLICY_CMD";
+
+impl PolicyArgs {
+    /// With what the environment says where no flag does.
+    #[must_use]
+    pub fn or_env(&self, env: &Env) -> Self {
+        Self {
+            policy: self.policy.clone().or_else(|| env.var(FILE_VARIABLE).map(PathBuf::from)),
+            policy_cmd: self.policy_cmd.clone().or_else(|| env.var(PROGRAM_VARIABLE).map(Into::into)),
+        }
+    }
 }
 
 /// The levels of the file, or the built-in ones.
@@ -58,14 +76,21 @@ pub fn load(args: &PolicyArgs) -> Result<Policy, Trouble> {
 /// The program could not be asked, or answered something else than findings.
 pub fn judge(args: &PolicyArgs, policy: &Policy, saved: &Saved, how: Use) -> Result<Vec<Finding>, Trouble> {
     let mut found = policy::judge(policy, Subject { facts: &saved.facts, plan: Some(&saved.plan) }, how);
-    if let Some(program) = &args.policy_cmd {
-        found.extend(ask(program, &saved.text()).map_err(|said| {
-            Trouble::new(Exit::Refused, "policy-cmd", format!("the policy program gave no verdict: {said}"))
-                .fact("program", program.to_string_lossy())
-                .fact("changed", "nothing")
-        })?);
-    }
+    found.extend(verdict(args, || saved.text())?);
     Ok(found)
+}
+
+/// What the program finds about a document; nothing when there is no program.
+///
+/// # Errors
+/// As [`judge`].
+pub fn verdict(args: &PolicyArgs, document: impl FnOnce() -> String) -> Result<Vec<Finding>, Trouble> {
+    let Some(program) = &args.policy_cmd else { return Ok(Vec::new()) };
+    ask(program, &document()).map_err(|said| {
+        Trouble::new(Exit::Refused, "policy-cmd", format!("the policy program gave no verdict: {said}"))
+            .fact("program", program.to_string_lossy())
+            .fact("changed", "nothing")
+    })
 }
 
 /// Tells warnings and refuses what is denied. For commands that are about to change something.
@@ -76,9 +101,9 @@ pub fn pass(findings: &[Finding], look: &Look, s: &mut Streams<'_>) -> Result<()
     if let Some(trouble) = refusal(findings) {
         return Err(trouble);
     }
-    let told = render::policy(findings, look.width);
+    let rules = render::policy(findings, look.width);
     if look.talk == Talk::Full {
-        tell(s, &told.text(look.err));
+        tell(s, &told(&rules, look));
     }
     Ok(())
 }

@@ -67,6 +67,28 @@ pub(super) fn same_conf(saved: &Saved, scene: &Scene, path: &Path, common: &Comm
     Err(old(text, saved, path, common).fact("then", saved.conf_digest.clone()).fact("now", scene.digest.clone()))
 }
 
+/// The facts of the plan as they are. `observed` holds the counts that a plan of now needs.
+///
+/// # Errors
+/// This release would ask for other facts (exit 65).
+pub(super) fn facts_now(
+    saved: &Saved,
+    scene: &Scene,
+    observed: &Observed,
+    path: &Path,
+    common: &Common,
+) -> Result<Facts, Trouble> {
+    let now = Facts::of(&saved.plan, &scene.desired, observed);
+    if saved.facts.same_questions(&now) {
+        return Ok(now);
+    }
+    let text = "the facts in the plan are not those that this release would ask for its actions";
+    Err(Trouble::new(Exit::BadData, "plan-release", text)
+        .fact("file", path.display().to_string())
+        .fact("changed", "nothing")
+        .next(format!("aku plan {} -o {}", goal(saved.plan.goal, common), shell(path))))
+}
+
 /// The facts must be those that its actions hang on. `observed` holds the counts that a plan of now needs.
 ///
 /// # Errors
@@ -78,24 +100,14 @@ pub(super) fn same_facts(
     path: &Path,
     common: &Common,
 ) -> Result<(), Trouble> {
-    let now = Facts::of(&saved.plan, &scene.desired, observed);
-    if !saved.facts.same_questions(&now) {
-        let text = "the facts in the plan are not those that this release would ask for its actions";
-        return Err(Trouble::new(Exit::BadData, "plan-release", text)
-            .fact("file", path.display().to_string())
-            .fact("changed", "nothing")
-            .next(format!("aku plan {} -o {}", goal(saved.plan.goal, common), shell(path))));
-    }
+    let now = facts_now(saved, scene, observed, path, common)?;
     let changes = saved.facts.changes(&now, &BTreeSet::new());
     if changes.matter.is_empty() { Ok(()) } else { Err(changed(saved, &changes, path, common)) }
 }
 
 fn changed(saved: &Saved, changes: &Changes, path: &Path, common: &Common) -> Trouble {
     let text = "this plan was made for a different situation; nothing was changed";
-    let mut trouble = old(text, saved, path, common);
-    for (i, line) in table(&changes.matter).into_iter().enumerate() {
-        trouble = trouble.fact(if i == 0 { "facts" } else { "" }, line);
-    }
+    let mut trouble = list(old(text, saved, path, common), &changes.matter);
     if changes.idle > 0 {
         let what =
             format!("{} changed that does not matter here (positions, row counts)", counted(changes.idle, "fact"));
@@ -109,6 +121,12 @@ fn changed(saved: &Saved, changes: &Changes, path: &Path, common: &Common) -> Tr
         trouble = trouble.fact("note", text);
     }
     trouble
+}
+
+/// Adds changed facts.
+pub(super) fn list(trouble: Trouble, matter: &[Changed]) -> Trouble {
+    let lines = table(matter).into_iter().enumerate();
+    lines.fold(trouble, |trouble, (i, line)| trouble.fact(if i == 0 { "facts" } else { "" }, line))
 }
 
 /// Most changed facts that are listed.

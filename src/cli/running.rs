@@ -24,7 +24,7 @@ use crate::{
         runs,
     },
     lock::{App, Held, LockId, Waiting, Wanted},
-    plan::Plan,
+    plan::{Plan, resume::Past},
     render::{Trouble, op, words},
     run_id::RunId,
 };
@@ -188,18 +188,32 @@ impl Running {
         self.recorder.record(&What::Lock { state, pods, holder, waited_ms });
     }
 
-    /// Writes the plan down, and what it says about statements of the last run that nobody knew the outcome of. Gives
-    /// back what a person should know of those.
-    pub fn planned(&self, plan: &Plan) -> Option<String> {
-        for what in What::of_plan(plan) {
+    /// The directory of state, if there is one.
+    #[must_use]
+    pub fn state(&self) -> Option<&std::path::Path> {
+        self.state.as_deref()
+    }
+
+    /// Writes the plan down (`digest`: of the file it comes from; `done`: what of it is done already), and what it says
+    /// about statements of earlier runs that nobody knew the outcome of. Gives back what a person should know of those.
+    pub fn planned(&self, plan: &Plan, digest: Option<&str>, done: &Past) -> Option<String> {
+        for what in What::of_plan(plan, digest) {
             self.recorder.record(&what);
         }
         let state = self.state.as_ref()?;
-        let last = runs::list(state).ok()?.into_iter().find(|id| id != self.run())?;
-        let open = runs::load(state, &last).ok()?.open_intents();
+        let mut texts = Vec::new();
+        for (last, open) in runs::unresolved(state, &plan.statefulset, self.run()).ok()? {
+            texts.push(self.resolve(plan, &last, &open, done));
+        }
+        (!texts.is_empty()).then(|| texts.join("\n"))
+    }
+
+    /// What the pods show of the statements that a run ended in the middle of.
+    fn resolve(&self, plan: &Plan, last: &RunId, open: &[runs::OpenIntent], done: &Past) -> String {
         let mut words = Vec::new();
-        for intent in &open {
-            let again = plan.actions.iter().any(|a| a.pod == intent.pod && op::short(&a.op) == intent.what);
+        for intent in open {
+            let left = || plan.actions.iter().filter(|a| !done.contains_key(&a.id));
+            let again = left().any(|a| a.pod == intent.pod && op::short(&a.op) == intent.what);
             let verdict = if again { Verdict::PlannedAgain } else { Verdict::NotNeeded };
             let what = format!("{} on pod {}", intent.what, intent.pod);
             words.push(match verdict {
@@ -208,12 +222,9 @@ impl Running {
             });
             self.recorder.record(&What::Resolved { of_run: last.to_string(), id: intent.id, what, verdict });
         }
-        if words.is_empty() {
-            return None;
-        }
         let head =
             format!("Run {last} ended in the middle of {}; the pods show:", words::counted(open.len(), "statement"));
-        Some(format!("{head}\n{}", words.join("\n")))
+        format!("{head}\n{}", words.join("\n"))
     }
 
     /// Writes an event of the engine down.
@@ -234,6 +245,12 @@ impl Running {
             text: trouble.headline.clone(),
             next: trouble.next.clone(),
         });
+    }
+
+    /// Writes down something that does not change how the run ends on the pods.
+    pub fn warning(&self, code: &str, text: String) {
+        let (severity, next) = (Severity::Warning, Vec::new());
+        self.recorder.record(&What::Diagnostic { severity, code: code.to_owned(), text, next });
     }
 
     /// The end. Gives back what is wrong with the events, if something is, and the exit code with that in mind.

@@ -1,7 +1,7 @@
 //! Standard streams of a command: the answer goes to `out`, progress, questions and errors go to `err`.
 //!
-//! A reader who went away is no error of a plan, and nothing at all to a run that changes pods: its SQL goes on
-//! (`plan-apply-anchors.md` 2.5). A full disk ends in exit 74.
+//! A reader who went away is no error of a plan. It stops nothing of a run that changes pods, but the run's result is lost
+//! then: exit 74, as with a full disk (`plan-apply-anchors.md` 2.5). To a pod hook it is nothing at all.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -124,38 +124,68 @@ pub fn tell(s: &mut Streams<'_>, text: &str) {
     let _ = s.err.write_all(text.as_bytes()).and_then(|()| s.err.flush());
 }
 
+/// Whether a result is lost when the reader went away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Somebody asked for it.
+    Wanted,
+    /// It is a log: whoever wanted it has read enough.
+    Optional,
+}
+
 /// As [`answer`] for a command that changes pods: failures are remembered, never acted upon.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Patient {
+    reader: Reader,
     failed: Option<io::Error>,
 }
 
 impl Patient {
+    /// Nothing is written yet.
+    #[must_use]
+    pub fn new(reader: Reader) -> Self {
+        Self { reader, failed: None }
+    }
+
     /// Writes as much as goes.
     pub fn write(&mut self, s: &mut Streams<'_>, text: &str) {
         let written = s.out.write_all(text.as_bytes()).and_then(|()| s.out.flush());
-        match written {
-            Err(e) if e.kind() != io::ErrorKind::BrokenPipe && self.failed.is_none() => self.failed = Some(e),
-            Ok(()) | Err(_) => {}
+        if let Err(e) = written
+            && (e.kind() != io::ErrorKind::BrokenPipe || self.reader == Reader::Wanted)
+        {
+            self.failed.get_or_insert(e);
         }
+    }
+
+    /// Why not all of it was written.
+    #[must_use]
+    pub fn lost(&self) -> Option<String> {
+        let text = |e| format!("standard output could not be written: {e}; the pods are not affected");
+        self.failed.as_ref().map(text)
     }
 
     /// The exit code of the command: 74 instead of 0 when the result could not be written.
     pub fn exit(self, s: &mut Streams<'_>, exit: Exit) -> Exit {
-        let Some(e) = self.failed else { return exit };
-        tell(s, &format!("error[output]: standard output could not be written: {e}; the pods are not affected\n"));
+        let Some(text) = self.lost() else { return exit };
+        tell(s, &format!("error[output]: {text}\n"));
         if exit == Exit::Ok { Exit::Output } else { exit }
     }
 }
 
 /// Shows what is wrong and gives its exit code.
 pub fn fail(s: &mut Streams<'_>, look: &Look, trouble: &Trouble) -> Exit {
-    tell(s, &render::trouble(trouble, look.width).text(look.err));
+    tell(s, &told(&render::trouble(trouble, look.width), look));
     trouble.exit
 }
 
 /// Text of a document for standard output.
 #[must_use]
 pub fn shown(doc: &Doc, look: &Look) -> String {
-    doc.text(look.out)
+    doc.folded(look.width).text(look.out)
+}
+
+/// Text of a document for standard error.
+#[must_use]
+pub fn told(doc: &Doc, look: &Look) -> String {
+    doc.folded(look.width).text(look.err)
 }

@@ -30,7 +30,7 @@ use crate::{
     exit::Exit,
     lock::{self, Held, Waiting, Wanted},
     observe::{self, Gathering, Observed},
-    plan::Plan,
+    plan::{Plan, resume::Past},
     render::Trouble,
     topology::{Ordinal, Target},
 };
@@ -116,6 +116,8 @@ pub struct Job {
     pub witness: Option<Arc<dyn Witness>>,
     /// What signals raise.
     pub stop: StopFlag,
+    /// What earlier runs of the plan did.
+    pub earlier: Past,
     /// Where the start marker is and what is written to it; `None` when it is none of this run's business.
     pub marker: Option<(PathBuf, String)>,
 }
@@ -230,6 +232,6 @@ impl Cluster for Pods {
             clock: Arc::new(clock),
             limits: Limits { grace: job.grace, progress: job.progress.unwrap_or(limits.progress), ..limits },
         };
-        apply::run(plan, &context, &job.stop, on_event)
+        apply::go_on(plan, &job.earlier, &context, &job.stop, on_event)
     }
 }

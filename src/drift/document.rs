@@ -1,15 +1,12 @@
 //! The report of a look as a document: what `--format json` prints and `--previous` reads. Holds no secret and no SQL.
 
-use std::{io, path::Path};
-
 use jiff::Timestamp;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{Checked, Completeness, Difference, Kind, PodState, accept::Note};
 use crate::{
-    document::{self, Fault},
+    document,
     plan::policy::{self, Finding},
     topology::Ordinal,
 };
@@ -118,46 +115,20 @@ impl Report {
         !self.denied.is_empty() || policy::denied(&self.policy).next().is_some()
     }
 
+    /// Adds what a program of the site finds about it; the exit code follows.
+    pub fn add(&mut self, found: Vec<Finding>) {
+        self.policy.extend(found);
+        self.exit = super::compare::exit(self) as u8;
+    }
+
     /// Differences that count.
     pub fn counted(&self) -> impl Iterator<Item = &Item> {
         self.new.iter().chain(&self.known)
     }
+}
 
-    /// The document as text, indented, keys sorted.
-    #[must_use]
-    pub fn text(&self) -> String {
-        format!("{:#}\n", self.document())
-    }
-
-    fn document(&self) -> Value {
-        let document = serde_json::to_value(self).expect("reports have text keys and no floating point");
-        document::seal(document, DOCUMENT)
-    }
-
-    /// Reads a document.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub fn parse(text: &str) -> Result<Self, Fault> {
-        let document = document::parse(text, DOCUMENT)?;
-        serde_json::from_value(document).map_err(|e| Fault::Malformed { noun: DOCUMENT.noun, said: e.to_string() })
-    }
-
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub fn load(path: &Path) -> Result<Self, Fault> {
-        Self::parse(&document::read(path, DOCUMENT)?)
-    }
-
-    /// Writes the file, see [`document::store`].
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn store(&self, path: &Path) -> io::Result<()> {
-        document::store(&self.text(), path)
-    }
+impl document::Document for Report {
+    const KIND: document::Kind = DOCUMENT;
 }
 
 /// The report of `aku drift --format json`. Readers ignore fields they do not know.
@@ -186,9 +157,10 @@ pub fn schema() -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::{super::tests::reports, *};
+    use crate::document::{Document as _, Fault};
 
     #[test]
     fn the_kept_schema_is_that_of_the_types() {

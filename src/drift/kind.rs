@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::coded::coded;
+
 /// How bad a difference is. A property of its kind, so that a time series keeps its labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -26,33 +28,18 @@ impl Severity {
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $severity:ident;)+) => {
-        /// What is different. `D1xx` pods, `D2xx` definitions, `D3xx` streams, `D4xx` settings, `D5xx` tables,
-        /// `D6xx` servers.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-        pub enum Kind {
-            $($(#[doc = $doc])+ #[serde(rename = $word)] $variant,)+
+        coded! {
+            /// What is different. `D1xx` pods, `D2xx` definitions, `D3xx` streams, `D4xx` settings, `D5xx` tables,
+            /// `D6xx` servers.
+            pub enum Kind;
+            $($(#[doc = $doc])+ $variant = $word;)+
         }
 
         impl Kind {
-            /// Every kind, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word that is shown.
-            #[must_use]
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
             /// How bad it is.
             #[must_use]
             pub fn severity(self) -> Severity {
                 match self { $(Self::$variant => Severity::$severity),+ }
-            }
-
-            /// The long story, for `aku explain`.
-            #[must_use]
-            pub fn story(self) -> &'static str {
-                match self { $(Self::$variant => concat!($($doc, "\n"),+)),+ }
             }
         }
     };

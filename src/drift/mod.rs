@@ -128,6 +128,14 @@ impl Difference {
 /// What to type for what a plan puts right.
 const RECONCILE: &str = "aku plan reconcile";
 
+/// What to type when pod 0 lost what the others have.
+const RECOVER: &str = "aku plan recover";
+
+/// What to type when a pod will not come back.
+fn forget(pod: Ordinal) -> String {
+    format!("aku plan forget {pod}")
+}
+
 fn start(pod: Ordinal) -> String {
     format!("aku plan start --ordinal {pod}")
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Difference, Kind, PodState, Scope, start};
+use super::{Difference, Kind, PodState, RECOVER, Scope, forget, start};
 use crate::{
     observe::{BrokenBy, Pod, PodView, Sender, Side},
     status::{State, Status, pods},
@@ -197,7 +197,15 @@ pub(super) fn differences(scope: Scope<'_>, states: &[PodState]) -> Vec<Differen
 fn master_lost(pod: Ordinal, door: &str) -> Difference {
     Difference::new(Kind::MasterLost, pod, "joined", "lost its place while other pods are in service")
         .text(format!("pod {pod} {door} and has no live pair; it is the source of every copy, so no pod can join"))
-        .next(start(pod))
+        .next(RECOVER)
+}
+
+/// Pod 0 cannot be forgotten: it is the source of every copy.
+fn back(pod: Ordinal) -> String {
+    if pod.is_master() {
+        return format!("bring pod {pod} back; its start script lets it catch up; if its volume is lost: {RECOVER}");
+    }
+    format!("bring pod {pod} back; its start script lets it catch up; if it left for good: {}", forget(pod))
 }
 
 fn down(scope: Scope<'_>, pod: Ordinal) -> Difference {
@@ -206,7 +214,7 @@ fn down(scope: Scope<'_>, pod: Ordinal) -> Difference {
     let all: Vec<Ordinal> = keepers.keys().copied().collect();
     Difference::new(Kind::MemberDown, pod, "up", "not there, and log is kept for it")
         .text(format!("{} keep{} it until pod {pod} is back: {} [P007]", pods(&all), plural(&all), from.join(", ")))
-        .next(format!("bring pod {pod} back; its start script lets it catch up"))
+        .next(back(pod))
 }
 
 fn plural(pods: &[Ordinal]) -> &'static str {

@@ -81,6 +81,9 @@ pub enum What {
         statefulset: String,
         /// `none`, `catch-up` or `full`.
         transfer: String,
+        /// Digest of the file it comes from; none for a plan that was made by the run itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digest: Option<String>,
         /// Every action.
         actions: Vec<Planned>,
     },

@@ -36,9 +36,9 @@ fn millis(d: Duration) -> u64 {
 }
 
 impl What {
-    /// The head of a plan: its pods, then the plan.
+    /// The head of a plan: its pods, then the plan. `digest` is that of the file it comes from, if it comes from one.
     #[must_use]
-    pub fn of_plan(plan: &Plan) -> Vec<Self> {
+    pub fn of_plan(plan: &Plan, digest: Option<&str>) -> Vec<Self> {
         let pods = plan.pods.iter();
         let mut all: Vec<Self> =
             pods.map(|p| Self::Pod { ordinal: p.pod, state: p.state, detail: p.detail.clone() }).collect();
@@ -52,6 +52,7 @@ impl What {
             ordinal: plan.goal.pod(),
             statefulset: plan.statefulset.clone(),
             transfer: transfer.to_owned(),
+            digest: digest.map(str::to_owned),
             actions: plan
                 .actions
                 .iter()

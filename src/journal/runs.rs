@@ -10,7 +10,10 @@ use std::{
 use super::{RUNS, SUFFIX, path};
 use crate::{
     events::{ActionOutcome, Line, RunOutcome, StatementOutcome, What},
-    plan::ActionId,
+    plan::{
+        ActionId,
+        resume::{Earlier, Past},
+    },
     run_id::RunId,
     topology::Ordinal,
 };
@@ -39,7 +42,8 @@ pub struct OpenIntent {
     pub sql: String,
 }
 
-/// Numbers of all runs, newest first. None where there is no directory yet.
+/// Numbers of all runs, newest first; of those that began in one second, the one that wrote last. None where there is no
+/// directory yet.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -51,12 +55,15 @@ pub fn list(state: &Path) -> io::Result<Vec<RunId>> {
     };
     let mut runs = Vec::new();
     for entry in entries {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         // Other files are none of ours.
-        runs.extend(name.to_str().and_then(|n| n.strip_suffix(SUFFIX)).and_then(|n| n.parse::<RunId>().ok()));
+        let id = name.to_str().and_then(|n| n.strip_suffix(SUFFIX)).and_then(|n| n.parse::<RunId>().ok());
+        let wrote = entry.metadata().and_then(|m| m.modified()).ok();
+        runs.extend(id.map(|id| (id.began(), wrote, id)));
     }
-    runs.sort_by(|a, b| b.cmp(a));
-    Ok(runs)
+    runs.sort();
+    Ok(runs.into_iter().rev().map(|(_, _, id)| id).collect())
 }
 
 /// Reads a journal. What a crash cut off is counted, not an error.
@@ -74,6 +81,55 @@ pub fn load(state: &Path, id: &RunId) -> io::Result<Run> {
         }
     }
     Ok(Run { id: id.clone(), lines, unreadable })
+}
+
+/// What the runs of a saved plan did with its actions, and the newest of these runs; `None` when none of them began it.
+/// Journals that cannot be read are passed over: what they would tell counts as not done.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn past(state: &Path, digest: &str) -> io::Result<Option<(RunId, Past)>> {
+    let all = list(state)?;
+    let mut runs: Vec<Run> = all.iter().filter_map(|id| load(state, id).ok()).collect();
+    runs.retain(|run| run.digest() == Some(digest));
+    // The first line tells more than the seconds of a number.
+    let began = |run: &Run| run.lines.first().map(|l| l.ts.clone());
+    runs.sort_by_cached_key(began);
+    let found = runs.into_iter().fold(None, |found: Option<(RunId, Past)>, run| {
+        let past = run.continued(found.map(|(_, past)| past).unwrap_or_default());
+        Some((run.id, past))
+    });
+    // A run that was refused at the gate began nothing.
+    Ok(found.filter(|(_, past)| !past.is_empty()))
+}
+
+/// How many journals are looked through for what nobody has looked into yet.
+const LOOKED_THROUGH: usize = 50;
+
+/// Runs of a StatefulSet, other than `run`, that ended in the middle of statements which no run has looked into since, newest first. Which
+/// run came last is not told from their numbers: a clock may have been set back meanwhile.
+///
+/// # Errors
+/// The directory cannot be read. A journal that cannot be read is passed over: it is evidence, never truth.
+pub fn unresolved(state: &Path, statefulset: &str, run: &RunId) -> io::Result<Vec<(RunId, Vec<OpenIntent>)>> {
+    let ids = list(state)?.into_iter().filter(|id| id != run).take(LOOKED_THROUGH);
+    let runs: Vec<Run> = ids.filter_map(|id| load(state, &id).ok()).collect();
+    let looked_into: BTreeSet<&str> = runs.iter().flat_map(|run| &run.lines).filter_map(resolves).collect();
+    let open = |run: &Run| {
+        let intents = run.open_intents();
+        let others = run.statefulset().is_some_and(|of| of != statefulset);
+        let known = others || looked_into.contains(run.id.as_str()) || intents.is_empty();
+        (!known).then(|| (run.id.clone(), intents))
+    };
+    Ok(runs.iter().filter_map(open).collect())
+}
+
+/// The run that a line looks into.
+fn resolves(line: &Line) -> Option<&str> {
+    match &line.what {
+        What::Resolved { of_run, .. } => Some(of_run),
+        _ => None,
+    }
 }
 
 /// Removes all but the newest `keep` journals; how many are gone.
@@ -105,6 +161,57 @@ impl Run {
             What::RunEnd { outcome, exit_code, .. } => Some((*outcome, *exit_code)),
             _ => None,
         })
+    }
+
+    /// Digest of the saved plan that it carried out, if it came as far as that.
+    #[must_use]
+    pub fn digest(&self) -> Option<&str> {
+        self.lines.iter().find_map(|l| match &l.what {
+            What::Plan { digest, .. } => digest.as_deref(),
+            _ => None,
+        })
+    }
+
+    /// AKU_STS_NAME of its plan; `None` for a run that never had one.
+    fn statefulset(&self) -> Option<&str> {
+        self.lines.iter().find_map(|l| match &l.what {
+            What::Plan { statefulset, .. } => Some(statefulset.as_str()),
+            _ => None,
+        })
+    }
+
+    /// What is known of the plan's actions after this run, when `past` was known before it.
+    fn continued(&self, past: Past) -> Past {
+        let mut now: BTreeMap<ActionId, Option<Earlier>> = BTreeMap::new();
+        for line in &self.lines {
+            match &line.what {
+                What::ActionStart { id, .. } => drop(now.insert(*id, Some(Earlier::Begun))),
+                What::ActionEnd { id, outcome, .. } => {
+                    let how = match (outcome, past.get(id)) {
+                        (ActionOutcome::Done, _) => Earlier::Did,
+                        // So already because an earlier run did it, or got it through.
+                        (ActionOutcome::Already, Some(Earlier::Did | Earlier::Begun)) => Earlier::Did,
+                        (ActionOutcome::Already, Some(Earlier::FoundSo) | None) => Earlier::FoundSo,
+                        (ActionOutcome::Failed | ActionOutcome::Unknown, _) => Earlier::Begun,
+                    };
+                    now.insert(*id, Some(how));
+                }
+                // Not begun by this run: what an earlier one did of it does not count any more, but may be there.
+                What::ActionSkipped { id, .. } => drop(now.entry(*id).or_insert(None)),
+                _ => {}
+            }
+        }
+        // A run that began nothing changed nothing.
+        if now.values().all(Option::is_none) {
+            return past;
+        }
+        let ids: BTreeSet<ActionId> = now.keys().chain(past.keys()).copied().collect();
+        let merged = ids.into_iter().filter_map(|id| match (now.get(&id), past.get(&id)) {
+            (Some(Some(how)), _) => Some((id, *how)),
+            (Some(None) | None, Some(_)) => Some((id, Earlier::Begun)),
+            (Some(None) | None, None) => None,
+        });
+        merged.collect()
     }
 
     /// Words of an action, from the plan in the journal.
@@ -186,6 +293,33 @@ mod tests {
     }
 
     #[test]
+    fn what_several_runs_of_a_plan_did() {
+        use ActionOutcome::{Already, Done, Failed};
+        let start = |id: u32| What::ActionStart { id: ActionId(id), ordinal: Ordinal::MASTER, what: String::new() };
+        let skipped = |id: u32| What::ActionSkipped {
+            id: ActionId(id),
+            kind: crate::events::SkipKind::NotRun,
+            because_of: None,
+            why: String::new(),
+        };
+        let first = run(vec![start(1), end(1, Done), start(2), end(2, Already), start(3), end(3, Failed), skipped(4)]);
+        let known = |past: &Past| past.iter().map(|(id, how)| (id.0, *how)).collect::<Vec<_>>();
+        let past = first.continued(Past::new());
+        assert_eq!(known(&past), [(1, Earlier::Did), (2, Earlier::FoundSo), (3, Earlier::Begun)]);
+        // One that was refused leaves all as it was; one that goes on says so of what is done.
+        assert_eq!(run(vec![]).continued(past.clone()), past);
+        let second = run(vec![end(1, Already), end(2, Already), start(3), end(3, Already), start(4)]);
+        let past = second.continued(past);
+        let all = [(1, Earlier::Did), (2, Earlier::FoundSo), (3, Earlier::Did), (4, Earlier::Begun)];
+        assert_eq!(known(&past), all);
+        // What was to be done again and was not reached counts no more.
+        let third = run(vec![end(1, Already), start(2), end(2, Done), skipped(3)]);
+        let past = third.continued(past);
+        let all = [(1, Earlier::Did), (2, Earlier::Did), (3, Earlier::Begun), (4, Earlier::Begun)];
+        assert_eq!(known(&past), all);
+    }
+
+    #[test]
     fn what_a_crash_cut_off_is_counted() {
         let dir = tempfile::tempdir().unwrap();
         let id: RunId = "20261121T121044Z-1f3a9c".parse().unwrap();
@@ -196,6 +330,57 @@ mod tests {
         assert_eq!((read.lines.len(), read.unreadable), (1, 1));
         assert_eq!(read.open_intents().len(), 1);
         assert_eq!(read.ended(), None);
+    }
+
+    /// Writes a journal with an intent that nobody knows the outcome of, and what it says about other runs.
+    fn broken_off(state: &Path, id: &str, about: &[&str]) -> RunId {
+        let id: RunId = id.parse().unwrap();
+        fs::create_dir_all(state.join(RUNS)).unwrap();
+        let resolved = about.iter().map(|of_run| What::Resolved {
+            of_run: (*of_run).to_owned(),
+            id: ActionId(1),
+            what: String::new(),
+            verdict: crate::events::Verdict::NotNeeded,
+        });
+        let lines = run(resolved.chain([intent(1, 1)]).collect()).lines;
+        let text = lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect::<String>();
+        fs::write(path(state, &id), text).unwrap();
+        id
+    }
+
+    #[test]
+    fn what_broke_off_is_looked_into_once_also_when_the_clock_was_set_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |run: &RunId| -> Vec<String> {
+            unresolved(dir.path(), "sts", run).unwrap().into_iter().map(|(id, _)| id.to_string()).collect()
+        };
+        // The clock is six hours ahead, and a run is killed.
+        let ahead = "20261121T180000Z-1f3a9c";
+        broken_off(dir.path(), ahead, &[]);
+        // It is set right; the next run looks into that, and is killed itself.
+        let next = broken_off(dir.path(), "20261121T120500Z-000001", &[]);
+        assert_eq!(open(&next), [ahead]);
+        broken_off(dir.path(), next.as_str(), &[ahead]);
+        // The one after it has the earlier number of the two, and only that is news.
+        let last = broken_off(dir.path(), "20261121T121000Z-000002", &[]);
+        assert_eq!(open(&last), [next.as_str()]);
+        broken_off(dir.path(), last.as_str(), &[next.as_str()]);
+        let quiet: RunId = "20261121T121500Z-000003".parse().unwrap();
+        assert_eq!(open(&quiet), [last.as_str()]);
+        assert_eq!(unresolved(&dir.path().join("none"), "sts", &quiet).unwrap(), []);
+        // Another cluster's journals may lie in the same place.
+        let plan = What::Plan {
+            goal: "start".to_owned(),
+            ordinal: Ordinal::MASTER,
+            statefulset: "other".to_owned(),
+            transfer: "none".to_owned(),
+            digest: None,
+            actions: Vec::new(),
+        };
+        let theirs = run(vec![plan, intent(1, 1)]).lines;
+        let text = theirs.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect::<String>();
+        fs::write(path(dir.path(), &last), text).unwrap();
+        assert_eq!(open(&quiet), [next.as_str()]);
     }
 
     #[test]

@@ -3,16 +3,15 @@
 //! Holds what the pods answered, where their peers reach them, and the digest of the configuration it was made with.
 //! Never a secret: nothing in [`Observed`] knows the password. Time is passed in.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{MarkerView, Observed};
 use crate::{
     desired::ReplicationAddress,
-    document::{self, Fault, Kind},
+    document::{Document, Kind},
     topology::Ordinal,
 };
 
@@ -38,39 +37,11 @@ pub struct Capture {
     pub observed: Observed,
 }
 
+impl Document for Capture {
+    const KIND: Kind = DOCUMENT;
+}
+
 impl Capture {
-    /// The document as text, indented, keys sorted.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let document: Value = serde_json::to_value(self).expect("captures have text keys and no floating point");
-        format!("{:#}\n", document::seal(document, DOCUMENT))
-    }
-
-    /// Reads a document.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub fn parse(text: &str) -> Result<Self, Fault> {
-        let document = document::parse(text, DOCUMENT)?;
-        serde_json::from_value(document).map_err(|e| Fault::Malformed { noun: DOCUMENT.noun, said: e.to_string() })
-    }
-
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub fn load(path: &Path) -> Result<Self, Fault> {
-        Self::parse(&document::read(path, DOCUMENT)?)
-    }
-
-    /// Writes the file, see [`document::store`].
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn store(&self, path: &Path) -> io::Result<()> {
-        document::store(&self.text(), path)
-    }
-
     /// What was seen, for a plan about `pod`: the marker of another pod is none of its business.
     #[must_use]
     pub fn observed_for(&self, pod: Ordinal) -> Observed {
@@ -82,6 +53,7 @@ impl Capture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Fault;
     use crate::{
         desired::Goal,
         plan::testing::{Worlds, desired, ord},

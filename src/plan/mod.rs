@@ -26,6 +26,7 @@ mod preflight;
 mod reason;
 mod reconcile;
 mod recover;
+pub mod resume;
 pub mod saved;
 pub mod schema;
 mod start;

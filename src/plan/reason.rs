@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::coded::coded;
+
 /// Why something is so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
@@ -19,34 +21,9 @@ impl Reason {
     }
 }
 
-macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal;)+) => {
-        /// Stable codes of reasons. `R0xx` why something is done, `W1xx` what to mind, `X2xx` why there is no plan.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-        pub enum Code {
-            $($(#[doc = $doc])+ #[serde(rename = $word)] $variant,)+
-        }
-
-        impl Code {
-            /// Every code, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word that is shown.
-            #[must_use]
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            /// The long story, for `aku explain`.
-            #[must_use]
-            pub fn story(self) -> &'static str {
-                match self { $(Self::$variant => concat!($($doc, "\n"),+)),+ }
-            }
-        }
-    };
-}
-
-codes! {
+coded! {
+    /// Stable codes of reasons. `R0xx` why something is done, `W1xx` what to mind, `X2xx` why there is no plan.
+    pub enum Code;
     /// The configuration asks for the object and the pod does not have it.
     ObjectMissing = "R001-object-missing";
     /// Both sides of the pair are at -1 or missing: the pod never joined, or it ended in an orderly way.

@@ -55,7 +55,7 @@ mod tests {
         preflight::{Scope, examine},
         render::{
             fixtures::{config, settings},
-            golden::text,
+            golden::{every_width, text},
         },
     };
 
@@ -67,17 +67,18 @@ mod tests {
         spoilt = spoilt.set(1, "REPLICATION_ALLOW_DUPLICATE_HOSTS", 0).pair(0, 1, "RR");
         spoilt = spoilt.edit(0, 1, |r| r.items.clear());
         spoilt.pod_mut(2).tables.clear();
-        let shown = |w: &Worlds, width| {
+        let screen = |w: &Worlds, width| {
             let (conf, layouts) = (config(), BTreeMap::new());
             let charsets = BTreeMap::from([(ord(0), "UTF8, national UTF16".to_owned())]);
             let (desired, observed) = (&w.desired, &w.observed);
             let scope = Scope { conf: &conf, desired, observed, layouts: &layouts, charsets: &charsets };
-            text(&check(&examine(scope), "altibase-sts", width))
+            check(&examine(scope), "altibase-sts", width)
         };
+        let shown = |w: &Worlds, width| text(&screen(w, width));
         settings().bind(|| {
             insta::assert_snapshot!("check-sound-100", shown(&sound, 100));
             insta::assert_snapshot!("check-spoilt-100", shown(&spoilt, 100));
-            insta::assert_snapshot!("check-spoilt-60", shown(&spoilt, 60));
         });
+        every_width("check", |width| screen(&spoilt, width));
     }
 }

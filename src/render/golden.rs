@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::{
-    Colour, Doc, Head, Layout, Sql, Trouble, event,
+    Again, Colour, Doc, Head, Layout, Sql, Trouble, event,
     fixtures::{self, settings},
     plan, reached, report, trouble,
 };
@@ -27,7 +29,23 @@ pub fn text(doc: &Doc) -> String {
     plain
 }
 
-fn shown(p: &Plan, width: usize, sql: Sql) -> String {
+/// A screen at every width that terminals have: nothing is wider, and colour changes no byte.
+pub fn every_width(name: &str, screen: impl Fn(usize) -> Doc) {
+    let mut all = String::new();
+    for width in [40, 80, 120, 200] {
+        let shown = text(&screen(width).folded(width));
+        for line in shown.lines() {
+            assert!(line.width() <= width, "{name} at {width}: {line}");
+        }
+        all += &format!(
+            "{}\n{shown}",
+            format!("---- {width} ").chars().chain(std::iter::repeat('-')).take(width).collect::<String>()
+        );
+    }
+    settings().bind(|| insta::assert_snapshot!(format!("widths-{name}"), all));
+}
+
+fn planned(p: &Plan, width: usize, sql: Sql) -> Doc {
     let head = Head {
         command: "aku plan",
         at: at(),
@@ -35,16 +53,17 @@ fn shown(p: &Plan, width: usize, sql: Sql) -> String {
         conf: "sha256:9f2c41aa0000",
         apply: Some(&format!("aku apply {}", p.goal.word())),
     };
-    text(&plan(p, &head, Layout { width, sql }))
+    plan(p, &head, Layout { width, sql })
+}
+
+fn shown(p: &Plan, width: usize, sql: Sql) -> String {
+    text(&planned(p, width, sql))
 }
 
 #[test]
 fn plans() {
     settings().bind(|| {
         insta::assert_snapshot!("plan-full-join-100", shown(&fixtures::full_join(), 100, Sql::Hidden));
-        insta::assert_snapshot!("plan-full-join-120", shown(&fixtures::full_join(), 120, Sql::Hidden));
-        insta::assert_snapshot!("plan-full-join-80", shown(&fixtures::full_join(), 80, Sql::Hidden));
-        insta::assert_snapshot!("plan-full-join-40", shown(&fixtures::full_join(), 40, Sql::Hidden));
         insta::assert_snapshot!("plan-full-join-sql", shown(&fixtures::full_join(), 100, Sql::Shown));
         insta::assert_snapshot!("plan-losses-100", shown(&fixtures::full_join_with_losses(), 100, Sql::Hidden));
         insta::assert_snapshot!("plan-catch-up-100", shown(&fixtures::catch_up(), 100, Sql::Hidden));
@@ -52,6 +71,8 @@ fn plans() {
         insta::assert_snapshot!("plan-clean-80", shown(&fixtures::clean(), 80, Sql::Hidden));
         insta::assert_snapshot!("plan-empty-100", shown(&fixtures::empty(), 100, Sql::Hidden));
     });
+    every_width("plan", |width| planned(&fixtures::full_join(), width, Sql::Hidden));
+    every_width("plan-sql", |width| planned(&fixtures::full_join_with_losses(), width, Sql::Shown));
 }
 
 #[test]
@@ -89,14 +110,18 @@ fn refusals() {
         Trouble::new(Exit::BadData, "conf", "aku.conf is not valid\n  3 | AKU_PORT_NO = x\n    |               ^");
     settings().bind(|| {
         insta::assert_snapshot!("refusal-80", text(&trouble(&Trouble::from(&refusal), 80)));
-        insta::assert_snapshot!("refusal-40", text(&trouble(&Trouble::from(&refusal), 40)));
         insta::assert_snapshot!("refusal-cannot-tell-100", text(&trouble(&Trouble::from(&unknown), 100)));
         insta::assert_snapshot!("trouble-conf-100", text(&trouble(&conf, 100)));
     });
+    every_width("refusal", |width| trouble(&Trouble::from(&refusal), width));
+}
+
+fn reporting(p: &Plan, r: &Report, width: usize) -> Doc {
+    report(p, r, &Again::anew(format!("aku apply {}", p.goal.word())), Exit::Partial, width)
 }
 
 fn reported(p: &Plan, r: &Report, width: usize) -> String {
-    text(&report(p, r, &format!("aku apply {}", p.goal.word()), Exit::Partial, width))
+    text(&reporting(p, r, width))
 }
 
 #[test]
@@ -115,12 +140,13 @@ fn reports() {
         insta::assert_snapshot!("report-complete-100", reported(&join, &fixtures::whole_report(&join), 100));
         insta::assert_snapshot!("report-complete-end-100", reported(&end, &fixtures::whole_report(&end), 100));
         insta::assert_snapshot!("report-sync-failed-100", reported(&join, &fixtures::broken_report(&join, 13), 100));
-        insta::assert_snapshot!("report-sync-failed-40", reported(&join, &fixtures::broken_report(&join, 13), 40));
         insta::assert_snapshot!("report-stopped-100", reported(&join, &stopped, 100));
         insta::assert_snapshot!("report-truncate-unknown-100", reported(&join, &unknown, 100));
         insta::assert_snapshot!("report-end-failed-100", reported(&end, &fixtures::broken_report(&end, 2), 100));
         insta::assert_snapshot!("report-clean-failed-100", reported(&clean, &fixtures::broken_report(&clean, 1), 100));
     });
+    every_width("report-sync-failed", |width| reporting(&join, &fixtures::broken_report(&join, 13), width));
+    every_width("report-complete", |width| reporting(&join, &fixtures::whole_report(&join), width));
 }
 
 #[test]

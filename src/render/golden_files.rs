@@ -3,6 +3,7 @@
 use super::{
     dot,
     fixtures::{self, saved, settings},
+    golden::every_width,
     html, markdown, mermaid,
 };
 use crate::{
@@ -49,6 +50,8 @@ fn forms() {
         other.approvals.clear();
         let doc = super::diff(&diff(&fixtures::full_join(), &other), ("a.json", "b.json"));
         insta::assert_snapshot!("diff", doc.text(Colour::Plain));
+        let other = diff(&fixtures::full_join(), &other);
+        every_width("diff", |_| super::diff(&other, ("plans/a-plan-of-monday.json", "b.json")));
     });
 }
 

@@ -7,7 +7,8 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
     op,
-    plan::{approval_flags, destroys, is_undo, rows_at_stake},
+    plan::{destroys, is_undo, rows_at_stake},
+    plan_end::approval_flags,
     style::visible,
     svg::svg,
     words::{counted, ids, rows_in_all, rows_now, sentence},
@@ -34,7 +35,7 @@ table.actions{table-layout:fixed}.actions td{overflow-wrap:anywhere}table.action
 table.actions col:nth-child(3){width:30%}table.actions col:nth-child(5){width:5.5rem}details{margin:1.5rem 0}\
 summary{font-weight:600;cursor:pointer}.bad{border:2px solid var(--bad);background:var(--bad-bg);padding:.25rem 1rem 1rem;\
 margin:1.5rem 0}.bad h2{color:var(--bad);margin-top:.5rem}tr.destroys td:nth-child(2){color:var(--bad);\
-font-weight:600}svg{max-width:none;background:var(--bg)}svg text{fill:var(--fg);font:12px system-ui,sans-serif;\
+font-weight:600}svg{max-width:100%;min-width:48rem;height:auto;background:var(--bg)}svg text{fill:var(--fg);font:12px system-ui,sans-serif;\
 text-anchor:middle}svg .more{fill:var(--dim);font-size:11px}svg rect{fill:var(--soft);stroke:var(--line)}\
 svg .critical rect{stroke:var(--fg);stroke-width:2.5}svg .destroys rect{fill:var(--bad-bg);stroke:var(--bad)}\
 svg .undo rect{stroke-dasharray:4 3}svg .edge{fill:none;stroke:var(--dim)}svg .edge.critical{stroke:var(--fg);\
@@ -43,8 +44,9 @@ stroke-width:2.5}svg marker path{fill:var(--dim)}\
 .stack tr:first-child{display:none}.stack tr{border-bottom:1px solid var(--line);padding:.4rem 0}\
 .stack td{border:0;padding:.1rem 0}.stack td.n{text-align:left}.stack td:empty{display:none}\
 .stack td[data-label]::before{content:attr(data-label) \": \";color:var(--dim)}.stack td:first-child{font-weight:600}}\
-@media print{body{max-width:none;padding:0}.bad,tr,h2{break-inside:avoid}h2{break-after:avoid}\
-svg{max-width:100%;height:auto}}";
+@media print{body{max-width:none;padding:0}.bad,tr,h2,svg{break-inside:avoid}h2,h2+p{break-after:avoid}\
+details::details-content{content-visibility:visible;height:auto}\
+svg{min-width:0}}";
 
 /// Text between tags or in a quoted attribute.
 pub(super) fn escape(text: &str) -> String {
@@ -240,7 +242,8 @@ fn row(out: &mut String, a: &Action, waits: &[ActionId]) {
         format_args!(
             "<tr{class}><td>{}</td><td>{}{undo}</td><td>{}</td><td>{}</td>{after}</tr>",
             a.id,
-            escape(&words),
+            // A long name may be broken where its parts meet.
+            escape(&words).replace('_', "_<wbr>"),
             if sql.is_empty() { String::new() } else { format!("<code>{}</code>", sql.join("<br>")) },
             reason(&a.because),
         ),

@@ -7,7 +7,8 @@ use super::{
     graph::kinds,
     html::{pods_of, verdict},
     op,
-    plan::{approval_flags, destroys, is_undo, rows_at_stake},
+    plan::{destroys, is_undo, rows_at_stake},
+    plan_end::approval_flags,
     style::visible,
     words::{counted, rows_in_all, rows_now, sentence},
 };

@@ -8,16 +8,15 @@ use jiff::Timestamp;
 
 use super::{
     op,
+    plan_end::{summary, to_apply},
     row::{self, Row},
     style::{Doc, Line, Role},
-    words::{counted, ids, ids_within, number, rows_in_all, rows_now, sentence, wrap},
+    words::{counted, ids, ids_within, rows_in_all, rows_now, sentence, wrap},
 };
 use crate::{
     desired::Goal,
     observe::RowCount,
-    plan::{
-        Action, ActionId, Decision, Effect, Op, Plan, PodState, Reason, RowsAtStake, RunWhen, critical_path, direct,
-    },
+    plan::{Action, ActionId, Decision, Effect, Op, Plan, PodState, Reason, RowsAtStake, RunWhen, direct},
     topology::{Ordinal, Target},
 };
 
@@ -451,92 +450,5 @@ fn statements(doc: &mut Doc, a: &Action, layout: Layout) {
                 doc.line(line);
             }
         }
-    }
-}
-
-/// Kinds in the order in which a summary names them.
-const KINDS: [&str; 20] = [
-    "TRUNCATE",
-    "DROP",
-    "create",
-    "add table",
-    "drop table",
-    "change host",
-    "sync",
-    "sync table",
-    "start",
-    "stop",
-    "reset",
-    "pin",
-    "unpin",
-    "flush",
-    "set",
-    "fence",
-    "open",
-    "check",
-    "wait",
-    "mark",
-];
-
-fn summary(doc: &mut Doc, plan: &Plan, width: usize) {
-    if plan.already_right > 0 {
-        doc.line(
-            Line::default().with(Role::Dim, format!(".  {} already right", counted(plan.already_right, "object"))),
-        );
-        doc.gap();
-    }
-    let pods: BTreeSet<Ordinal> = plan.actions.iter().map(|a| a.pod).collect();
-    let undo = plan.actions.iter().filter(|a| is_undo(a)).count();
-    let deep = critical_path(&plan.actions).map_or(0, |path| path.len());
-    let mut parts = vec![format!(
-        "{} on {}, {} deep, {}.",
-        counted(plan.actions.len() - undo, "action"),
-        counted(pods.len(), "pod"),
-        counted(deep, "step"),
-        counted(plan.notes.len(), "warning")
-    )];
-    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for a in plan.actions.iter().filter(|a| !is_undo(a)) {
-        *kinds.entry(op::kind(&a.op)).or_default() += 1;
-    }
-    let kinds: Vec<String> =
-        KINDS.into_iter().filter_map(|k| kinds.get(k).map(|n| format!("{n} {k}{}", rows_behind(plan, k)))).collect();
-    parts.push(format!("{}.", kinds.join(", ")));
-    if undo > 0 {
-        parts.push(format!("{} more only if the run stops in between.", number(undo as u64)));
-    }
-    labelled(doc, "Plan: ", Role::Plain, &parts, width);
-}
-
-fn rows_behind(plan: &Plan, kind: &str) -> String {
-    let Decision::Full { rows, .. } = &plan.decision else { return String::new() };
-    let sum = |of: fn(&RowsAtStake) -> RowCount| rows_in_all(RowCount::sum(rows.iter().map(of)));
-    let said = |rows: Option<String>, what| rows.map(|rows| format!(" ({rows} {what})")).unwrap_or_default();
-    match kind {
-        "TRUNCATE" => said(sum(|r| r.joiner), "deleted"),
-        "sync" => said(sum(|r| r.source), "copied"),
-        _ => String::new(),
-    }
-}
-
-/// The flags that say yes to everything the plan asks.
-#[must_use]
-pub fn approval_flags(plan: &Plan) -> Vec<String> {
-    plan.approvals.iter().map(|a| format!("--approve {}={}", a.class.word(), a.scope)).collect()
-}
-
-fn to_apply(doc: &mut Doc, plan: &Plan, head: &Head<'_>, width: usize) {
-    for a in &plan.approvals {
-        labelled(doc, "Approve: ", Role::Destroy, &[sentence(&a.because)], width);
-    }
-    let Some(apply) = head.apply else { return };
-    doc.gap();
-    doc.line(Line::plain("To apply it:"));
-    let mut command = vec![format!("{apply} --yes")];
-    command.extend(approval_flags(plan));
-    let line = format!("  {}", command.join(" "));
-    let text = if line.len() <= width { line } else { format!("  {}", command.join(" \\\n    ")) };
-    for line in text.lines() {
-        doc.line(Line::plain(line));
     }
 }

@@ -25,9 +25,42 @@ pub fn reached(plan: &Plan, report: &Report) -> bool {
     })
 }
 
-/// The whole report. `again` is the command that goes on from here.
+/// The command that goes on from where a run came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// To be typed.
+    pub command: String,
+    /// What it does.
+    pub how: GoOn,
+}
+
+/// How a command goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoOn {
+    /// It makes a new plan.
+    Anew,
+    /// It does the rest of a reviewed plan.
+    Rest,
+}
+
+impl Again {
+    /// With a plan made anew.
+    pub fn anew(command: impl Into<String>) -> Self {
+        Self { command: command.into(), how: GoOn::Anew }
+    }
+
+    fn text(&self) -> String {
+        let what = match self.how {
+            GoOn::Anew => "plans anew from what is there",
+            GoOn::Rest => "does the rest of the reviewed plan, where that still holds",
+        };
+        format!("{}    ({what})", self.command)
+    }
+}
+
+/// The whole report. `again` goes on from here.
 #[must_use]
-pub fn report(plan: &Plan, report: &Report, again: &str, exit: Exit, width: usize) -> Doc {
+pub fn report(plan: &Plan, report: &Report, again: &Again, exit: Exit, width: usize) -> Doc {
     let mut doc = Doc::default();
     if reached(plan, report) {
         complete(&mut doc, plan, report, width);
@@ -54,7 +87,7 @@ pub fn report(plan: &Plan, report: &Report, again: &str, exit: Exit, width: usiz
     for (i, text) in state_now(plan, report).iter().enumerate() {
         fact(&mut doc, if i == 0 { "state now" } else { "" }, text, width);
     }
-    next(&mut doc, &[format!("{again}    (plans anew from what is there)")], width);
+    next(&mut doc, &[again.text()], width);
     doc.line(Line::default().with(Role::Dim, format!("exit {}", exit as u8)));
     doc
 }

@@ -89,7 +89,7 @@ pub fn run(run: &Run, width: usize) -> Doc {
 fn told(doc: &mut Doc, run: &Run, what: &What, width: usize) {
     let action = |id: &ActionId| format!("{id} {}", run.words(*id).unwrap_or_default());
     let (label, text) = match what {
-        What::Plan { goal, ordinal, statefulset, transfer, actions } => {
+        What::Plan { goal, ordinal, statefulset, transfer, actions, digest: _ } => {
             let actions = counted(actions.len(), "action");
             ("plan", format!("{goal} pod {ordinal} of {statefulset}, transfer {transfer}, {actions}"))
         }
@@ -170,7 +170,7 @@ mod tests {
         events::{DbFault, Line, StatementOutcome},
         exit::Exit,
         plan::Plan,
-        render::{Colour, fixtures},
+        render::{Colour, fixtures, golden::every_width},
     };
 
     fn journal(id: &str, whats: Vec<What>) -> Run {
@@ -192,7 +192,7 @@ mod tests {
             host: "altibase-sts-2".to_owned(),
             command: "aku -p start".to_owned(),
         }];
-        whats.extend(What::of_plan(plan));
+        whats.extend(What::of_plan(plan, None));
         whats
     }
 
@@ -248,6 +248,8 @@ mod tests {
             insta::assert_snapshot!("runs-show-killed", run(&killed(), 100).text(Colour::Plain));
             insta::assert_snapshot!("runs-show-failed", run(&failed(), 100).text(Colour::Plain));
         });
+        every_width("runs-list", |_| runs(&[killed(), failed()], 5));
+        every_width("runs-show", |width| run(&failed(), width));
         assert_eq!(runs(&[], 0).text(Colour::Plain), "No runs.\n");
     }
 }

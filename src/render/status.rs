@@ -158,12 +158,16 @@ mod tests {
         plan::testing::{Worlds, desired, ord},
         render::{
             fixtures::settings,
-            golden::{at, text},
+            golden::{at, every_width, text},
         },
     };
 
+    fn screen(w: &Worlds, width: usize) -> Doc {
+        status(&Status::of(&w.desired, &w.observed), "altibase-sts", at(), width)
+    }
+
     fn shown(w: &Worlds, width: usize) -> String {
-        text(&status(&Status::of(&w.desired, &w.observed), "altibase-sts", at(), width))
+        text(&screen(w, width))
     }
 
     #[test]
@@ -184,9 +188,9 @@ mod tests {
         let nobody = Worlds::new(desired(Goal::Start(ord(0)), 2, 1));
         settings().bind(|| {
             insta::assert_snapshot!("status-join-100", shown(&busy, 100));
-            insta::assert_snapshot!("status-join-60", shown(&busy, 60));
             insta::assert_snapshot!("status-broken-100", shown(&broken, 100));
             insta::assert_snapshot!("status-nobody-100", shown(&nobody, 100));
         });
+        every_width("status", |width| screen(&busy, width));
     }
 }

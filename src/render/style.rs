@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// What a piece of text means (`plan-apply-anchors.md` 2.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +111,36 @@ impl Line {
         spans
     }
 
+    /// The same in at most `width` columns: broken at blanks, and within a word only where the word alone is too long.
+    /// What is continued stands below the column it belongs to, or two columns further right. A line that fits stays.
+    fn folded(&self, width: usize) -> Vec<Self> {
+        if self.width() <= width || width == 0 {
+            return vec![self.clone()];
+        }
+        let mut rest: Vec<(Role, char)> =
+            self.trimmed().into_iter().flat_map(|(role, text)| text.chars().map(move |c| (role, c))).collect();
+        let indent = rest.iter().take_while(|(_, c)| *c == ' ').count();
+        let column =
+            |i: &usize| matches!(rest.get(i.saturating_sub(2)..=*i), Some([(_, ' '), (_, ' '), (_, c)]) if *c != ' ');
+        let hang = (indent + 3..=width / 3).rev().find(column).unwrap_or((indent + 2).min(width / 2));
+        // What stands further right than that has no room for a word.
+        rest.drain(..indent.saturating_sub(width / 2));
+        let mut lines = Vec::new();
+        while columns(&rest) > width {
+            let fits = fitting(&rest, width);
+            let text = rest.iter().take_while(|(_, c)| *c == ' ').count();
+            // A blank right behind the last column is as good as one before it.
+            let blank = (text + 1..=fits).rev().find(|i| rest.get(*i).is_some_and(|(_, c)| *c == ' '));
+            let at = blank.unwrap_or(fits.max(text + 1));
+            let next = rest.split_off(at);
+            lines.push(of_chars(&rest));
+            let next = next.into_iter().skip_while(|(_, c)| *c == ' ');
+            rest = std::iter::repeat_n((Role::Plain, ' '), hang).chain(next).collect();
+        }
+        lines.push(of_chars(&rest));
+        lines
+    }
+
     /// The line without its end, trailing blanks dropped.
     #[must_use]
     pub fn text(&self, colour: Colour) -> String {
@@ -127,6 +157,33 @@ impl Line {
         }
         out
     }
+}
+
+fn columns(chars: &[(Role, char)]) -> usize {
+    chars.iter().map(|(_, c)| c.width().unwrap_or(0)).sum()
+}
+
+/// How many characters fit into `width` columns.
+fn fitting(chars: &[(Role, char)], width: usize) -> usize {
+    let mut taken = 0;
+    chars
+        .iter()
+        .take_while(|(_, c)| {
+            taken += c.width().unwrap_or(0);
+            taken <= width
+        })
+        .count()
+}
+
+fn of_chars(chars: &[(Role, char)]) -> Line {
+    let mut spans: Vec<(Role, String)> = Vec::new();
+    for (role, c) in chars {
+        match spans.last_mut() {
+            Some((last, text)) if last == role => text.push(*c),
+            Some(_) | None => spans.push((*role, c.to_string())),
+        }
+    }
+    Line { spans }
 }
 
 /// A text of lines.
@@ -157,6 +214,12 @@ impl Doc {
     #[must_use]
     pub fn lines(&self) -> &[Line] {
         &self.lines
+    }
+
+    /// In at most `width` columns, whatever a path or a digest needs: the last step before a terminal.
+    #[must_use]
+    pub fn folded(&self, width: usize) -> Self {
+        Self { lines: self.lines.iter().flat_map(|line| line.folded(width)).collect() }
     }
 
     /// Everything, each line with its end.
@@ -207,6 +270,28 @@ mod tests {
         assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
         assert!(plain.lines().all(|l| l == l.trim_end()));
         assert_eq!(doc.lines().len(), roles.len() + 1);
+    }
+
+    #[test]
+    fn what_is_too_long_is_folded_and_nothing_is_lost() {
+        let line = Line::plain("  plan  ")
+            .with(Role::Add, "sha256:0123456789abcdef0123456789abcdef")
+            .with(Role::Dim, " from pod 0");
+        let mut doc = Doc::default();
+        doc.line(line);
+        assert_eq!(
+            doc.folded(20).text(Colour::Plain),
+            "  plan\n    sha256:012345678\n    9abcdef012345678\n    9abcdef from pod\n    0\n"
+        );
+        assert_eq!(doc.folded(80), doc);
+        for width in 1..60 {
+            let folded = doc.folded(width);
+            assert!(folded.lines().iter().all(|l| l.width() <= width), "{width}: {folded:?}");
+            let letters = |d: &Doc| d.text(Colour::Plain).split_whitespace().collect::<String>();
+            assert_eq!(letters(&folded), letters(&doc), "{width}");
+            let coloured = anstream::adapter::strip_str(&folded.text(Colour::Ansi)).to_string();
+            assert_eq!(coloured, folded.text(Colour::Plain), "{width}");
+        }
     }
 
     #[test]

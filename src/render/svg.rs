@@ -17,39 +17,125 @@ const MARGIN: usize = 12;
 /// Characters that fit a box.
 const FITS: usize = 31;
 
+/// Columns of a line that passes a layer.
+const LANE: usize = 16;
+
+/// What has a place in a layer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Slot<'a> {
+    /// A box.
+    Box(&'a str),
+    /// The edge of that number passes through, so that no line runs behind a box.
+    Lane(usize),
+}
+
+impl Slot<'_> {
+    fn width(self) -> usize {
+        match self {
+            Self::Box(_) => WIDTH,
+            Self::Lane(_) => LANE,
+        }
+    }
+}
+
+/// Where everything is: the middle of each slot, by layer.
+struct Places<'a> {
+    middle: BTreeMap<(usize, Slot<'a>), usize>,
+    depth: BTreeMap<&'a str, usize>,
+    width: usize,
+}
+
+fn top(depth: usize) -> usize {
+    MARGIN + depth * (HEIGHT + GAP_Y)
+}
+
+impl<'a> Places<'a> {
+    /// Each layer in the middle, in the order of what stands above.
+    fn of(chart: &'a Chart, layers: &[Vec<&'a Node>]) -> Self {
+        let depth: BTreeMap<&str, usize> =
+            layers.iter().enumerate().flat_map(|(d, layer)| layer.iter().map(move |n| (n.id.as_str(), d))).collect();
+        let mut slots: Vec<Vec<Slot<'a>>> =
+            layers.iter().map(|layer| layer.iter().map(|n| Slot::Box(&n.id)).collect()).collect();
+        for (i, e) in chart.edges.iter().enumerate() {
+            let (Some(from), Some(to)) = (depth.get(e.from.as_str()), depth.get(e.to.as_str())) else { continue };
+            for layer in slots.iter_mut().take(*to).skip(from + 1) {
+                layer.push(Slot::Lane(i));
+            }
+        }
+        let used = |layer: &[Slot<'_>]| layer.iter().map(|s| s.width() + GAP_X).sum::<usize>().saturating_sub(GAP_X);
+        let width = slots.iter().map(|l| used(l)).max().unwrap_or(0) + 2 * MARGIN;
+        let mut places = Self { middle: BTreeMap::new(), depth, width };
+        for (d, layer) in slots.iter_mut().enumerate() {
+            if d > 0 {
+                // A stable sort: pods stay side by side where nothing above says otherwise.
+                layer.sort_by_key(|slot| places.above(chart, d, *slot));
+            }
+            let mut x = MARGIN + (width - 2 * MARGIN - used(layer)) / 2;
+            for slot in layer {
+                places.middle.insert((d, *slot), x + slot.width() / 2);
+                x += slot.width() + GAP_X;
+            }
+        }
+        places
+    }
+
+    /// The mean of what a slot hangs on, one layer up.
+    fn above(&self, chart: &'a Chart, d: usize, slot: Slot<'a>) -> usize {
+        let into = |(i, e): (usize, &'a super::graph::Edge)| match slot {
+            Slot::Box(id) => e.to == id,
+            Slot::Lane(lane) => i == lane,
+        };
+        let edges = chart.edges.iter().enumerate().filter(|(i, e)| into((*i, e)));
+        let xs: Vec<usize> = edges
+            .filter_map(|(i, e)| {
+                self.middle.get(&(d - 1, Slot::Lane(i))).or_else(|| self.middle.get(&(d - 1, Slot::Box(&e.from))))
+            })
+            .copied()
+            .collect();
+        xs.iter().sum::<usize>() / xs.len().max(1)
+    }
+
+    /// The line of an edge: down through its lanes, into the top of the box that waits.
+    fn line(&self, i: usize, from: &'a str, to: &'a str) -> Option<String> {
+        let (first, last) = (*self.depth.get(from)?, *self.depth.get(to)?);
+        let mut x = *self.middle.get(&(first, Slot::Box(from)))?;
+        let mut path = format!("M{x} {}", top(first) + HEIGHT);
+        for d in first + 1..=last {
+            let slot = if d == last { Slot::Box(to) } else { Slot::Lane(i) };
+            let (next, y1, y2) = (*self.middle.get(&(d, slot))?, top(d - 1) + HEIGHT, top(d));
+            let bend = y1 + GAP_Y / 2;
+            let _ = write!(path, "C{x} {bend} {next} {bend} {next} {y2}");
+            if d < last {
+                let _ = write!(path, "V{}", y2 + HEIGHT);
+            }
+            x = next;
+        }
+        Some(path)
+    }
+}
+
 /// The picture, or nothing when it could not be read anyway.
 pub(super) fn svg(plan: &Plan) -> Option<String> {
     let chart = Chart::of(plan);
     let layers = layers(&chart)?;
-    let widest = layers.iter().map(Vec::len).max().filter(|n| *n > 0)?;
-    let (width, height) =
-        (2 * MARGIN + widest * (WIDTH + GAP_X) - GAP_X, 2 * MARGIN + layers.len() * (HEIGHT + GAP_Y) - GAP_Y);
+    layers.iter().find(|layer| !layer.is_empty())?;
+    let places = Places::of(&chart, &layers);
+    let (width, height) = (places.width, 2 * MARGIN + layers.len() * (HEIGHT + GAP_Y) - GAP_Y);
     let mut out = format!(
-        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" \
-         aria-label=\"{}\">\n",
+        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" role=\"img\" aria-label=\"{}\">\n",
         escape(&chart.title)
     );
     out.push_str(
         "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" \
-         orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n",
+         markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n",
     );
-    let mut at: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for (depth, layer) in layers.iter().enumerate() {
-        let used = layer.len() * (WIDTH + GAP_X) - GAP_X;
-        let left = MARGIN + (width - 2 * MARGIN - used) / 2;
-        for (i, n) in layer.iter().enumerate() {
-            at.insert(&n.id, (left + i * (WIDTH + GAP_X), MARGIN + depth * (HEIGHT + GAP_Y)));
-        }
-    }
-    for e in &chart.edges {
-        let (Some((x1, y1)), Some((x2, y2))) = (at.get(e.from.as_str()), at.get(e.to.as_str())) else { continue };
-        let (x1, y1, x2) = (x1 + WIDTH / 2, y1 + HEIGHT, x2 + WIDTH / 2);
+    for (i, e) in chart.edges.iter().enumerate() {
+        let Some(line) = places.line(i, &e.from, &e.to) else { continue };
         let class = if e.weight == Weight::Critical { "edge critical" } else { "edge" };
-        let (c1, c2) = (y1 + GAP_Y / 2, y2.saturating_sub(GAP_Y / 2));
         put(
             &mut out,
             format_args!(
-                "<path class=\"{class}\" d=\"M{x1} {y1}C{x1} {c1} {x2} {c2} {x2} {y2}\" marker-end=\"url(#tip)\">\
+                "<path class=\"{class}\" d=\"{line}\" marker-end=\"url(#tip)\">\
                  <title>{} waits for {}: {}</title></path>",
                 e.to,
                 e.from,
@@ -57,8 +143,10 @@ pub(super) fn svg(plan: &Plan) -> Option<String> {
             ),
         );
     }
-    for n in layers.iter().flatten() {
-        node(&mut out, n, at[n.id.as_str()]);
+    for (d, n) in layers.iter().enumerate().flat_map(|(d, layer)| layer.iter().map(move |n| (d, n))) {
+        if let Some(x) = places.middle.get(&(d, Slot::Box(&n.id))) {
+            node(&mut out, n, (x - WIDTH / 2, top(d)));
+        }
     }
     out.push_str("</svg>\n");
     Some(out)

@@ -106,7 +106,10 @@ mod tests {
     use crate::{
         exit::Exit,
         plan::testing::ord,
-        render::{fixtures::settings, golden::text},
+        render::{
+            fixtures::settings,
+            golden::{every_width, text},
+        },
         verify::report::{LeftOut, TargetReport},
     };
 
@@ -155,5 +158,6 @@ mod tests {
             insta::assert_snapshot!("verify-unknown-100", text(&verify(&unknown, "altibase-sts", 100)));
             insta::assert_snapshot!("verify-alone-100", text(&verify(&alone, "altibase-sts", 100)));
         });
+        every_width("verify", |width| verify(&different, "altibase-sts", width));
     }
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
+    coded::coded,
     document::Fault,
     exit::Exit,
     plan::{
@@ -19,34 +20,9 @@ use crate::{
 
 pub use sarif::sarif;
 
-macro_rules! checks {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal;)+) => {
-        /// What is checked of a file, by stable codes. None of them can be switched off.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Check {
-            $($(#[doc = $doc])+ $variant,)+
-        }
-
-        impl Check {
-            /// Every check, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The code that is shown.
-            #[must_use]
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            /// The long story, for `aku explain`.
-            #[must_use]
-            pub fn story(self) -> &'static str {
-                match self { $(Self::$variant => concat!($($doc, "\n"),+)),+ }
-            }
-        }
-    };
-}
-
-checks! {
+coded! {
+    /// What is checked of a file, by stable codes. None of them can be switched off.
+    pub enum Check;
     /// The file cannot be read.
     Unreadable = "V001-unreadable";
     /// The file is no saved plan: it ends too early, is no JSON, lacks a field, or is another kind of document.

@@ -88,3 +88,10 @@ fn sarif_points_at_the_lines_of_actions() {
     let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
     assert!(rules.iter().any(|r| r["id"] == "P003-truncate") && rules.iter().any(|r| r["id"] == "V004-edited"));
 }
+
+#[test]
+fn a_judgement_for_people_at_every_width() {
+    let late = review(&saved().text(), LATE);
+    let file = "plans/of-november/altibase-sts-2-start-reviewed-by-two.json";
+    crate::render::golden::every_width("review", |width| crate::render::review(&late, file, width));
+}

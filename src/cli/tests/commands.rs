@@ -52,10 +52,12 @@ fn a_reader_who_leaves_and_a_full_disk() {
     assert_eq!(world.run_into("--help", full, "", none).exit, Exit::Output);
     assert_eq!(world.applied(), 0);
     let yes = "apply --yes --approve deletes-rows=altibase-sts/2";
-    assert_eq!(world.run_into(yes, gone, "", none).exit, Exit::Ok);
+    assert_eq!(world.run_into(yes, gone, "", none).exit, Exit::Output);
     assert_eq!(world.run_into(yes, full, "", none).exit, Exit::Output);
+    // A hook's log is no result.
+    assert_eq!(world.run_into("-p start", gone, "", none).exit, Exit::Ok);
     assert_eq!(world.run_into("-p start", full, "", none).exit, Exit::Output);
-    assert_eq!(world.applied(), 3);
+    assert_eq!(world.applied(), 4);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::{io, os::unix::fs::PermissionsExt as _};
 
 use super::{super::stream::Terminal, world::*};
-use crate::{drift::document::Report, exit::Exit, plan::testing::Worlds, render::fixtures::settings};
+use crate::{
+    document::Document as _, drift::document::Report, exit::Exit, plan::testing::Worlds, render::fixtures::settings,
+};
 
 fn stopped(w: Worlds) -> Worlds {
     joined(w).side(1, 2, 'l')

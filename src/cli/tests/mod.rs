@@ -6,5 +6,6 @@ mod files;
 mod front_door;
 mod judging;
 mod looks;
+mod resume;
 mod runs;
 mod world;

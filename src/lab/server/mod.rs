@@ -11,6 +11,7 @@ mod config;
 mod control;
 mod create;
 mod ddl;
+mod dictionary;
 mod errors;
 mod execute;
 mod flush;

@@ -111,7 +111,8 @@ impl Core {
                 flag,
                 int(i64::from(s.net_error)),
                 s.position().map_or(Datum::Int(-1), int),
-                int(s.commit_xsn),
+                // Nothing is read before the first connection (7.2_02_peerdown, 2018_02_peerdown).
+                int(s.position().map_or(0, |_| s.commit_xsn)),
                 status,
                 sender_ip,
                 peer_ip,
@@ -145,16 +146,16 @@ impl Core {
         let file = self.properties.get("LOG_FILE_SIZE").max(1);
         for s in self.visible_senders() {
             let at = s.position();
-            let read = db.log_position(Sn(at.map_or(0, |at| at + 1)));
             let mut row = vec![text(&s.name), int(s.start_flag.number()), int(last), at.map_or(Datum::Int(-1), int)];
+            let read = at.map(|at| db.log_position(Sn(at + 1)));
             if self.is_2018() {
                 row.push(int(i128::from(last) - at.map_or(-1, i128::from)));
             } else {
-                let bytes = end.saturating_sub(read);
-                row.push(int(bytes.div_ceil(self.properties.get("REPLICATION_GAP_UNIT").max(1))));
-                row.push(int(bytes));
+                let (gap, size) = gap_in_bytes(read, end, file, self.properties.get("REPLICATION_GAP_UNIT").max(1));
+                row.extend([int(gap), int(size)]);
             }
-            row.extend([Datum::Int(0), int(read / file), int(read % file)]);
+            let (read_file, offset) = read.map_or((0, 0), |read| (read / file, read % file));
+            row.extend([Datum::Int(0), int(read_file), int(offset)]);
             relation.push(row);
         }
         relation
@@ -273,6 +274,17 @@ impl Sender {
     }
 }
 
+/// REP_GAP (in units of REPLICATION_GAP_UNIT, rounded up) and REP_GAP_SIZE (bytes). A sender that never connected reads at
+/// file 2^32-1, offset 2^32-1, and the difference wraps: 17592186040333 and -4282142109 in 7.2_02_peerdown.
+fn gap_in_bytes(read: Option<u64>, end: u64, file_size: u64, unit: u64) -> (u64, i64) {
+    let size = match read {
+        Some(read) => i128::from(end.saturating_sub(read)),
+        None => i128::from(end / file_size + 1) * i128::from(file_size) + i128::from(end % file_size) - 0xFFFF_FFFF,
+    };
+    let size = i64::try_from(size).unwrap_or(i64::MAX);
+    (size.cast_unsigned().div_ceil(unit), size)
+}
+
 fn status_name(status: i64) -> &'static str {
     match status {
         0 => "STOP",
@@ -283,4 +295,12 @@ fn status_name(status: i64) -> &'static str {
         9 => "IDLE",
         _ => "UNKNOWN",
     }
+}
+
+#[test]
+fn the_gap_of_a_sender_that_never_connected_wraps() {
+    let (file, unit) = (10_485_760, 1_048_576);
+    assert_eq!(gap_in_bytes(None, 2_339_426, file, unit), (17_592_186_040_333, -4_282_142_109));
+    assert_eq!(gap_in_bytes(Some(1_581_377), 1_582_177, file, unit), (1, 800));
+    assert_eq!(gap_in_bytes(Some(1_581_377), 1_581_377, file, unit), (0, 0));
 }

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ActionId, Plan, facts::Facts};
+use crate::coded::coded;
 
 pub use file::{PolicyError, parse};
 pub use rules::estimate;
@@ -44,32 +45,17 @@ impl Level {
 
 macro_rules! rules {
     ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $level:ident;)+) => {
-        /// Built-in rules, by their stable codes.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Rule {
-            $($(#[doc = $doc])+ $variant,)+
+        coded! {
+            /// Built-in rules, by their stable codes.
+            pub enum Rule;
+            $($(#[doc = $doc])+ $variant = $word;)+
         }
 
         impl Rule {
-            /// Every rule, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The code that is shown.
-            #[must_use]
-            pub fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
             /// What it does unless a policy file says otherwise.
             #[must_use]
             pub fn default_level(self) -> Level {
                 match self { $(Self::$variant => Level::$level),+ }
-            }
-
-            /// The long story, for `aku explain`.
-            #[must_use]
-            pub fn story(self) -> &'static str {
-                match self { $(Self::$variant => concat!($($doc, "\n"),+)),+ }
             }
         }
     };
@@ -93,13 +79,17 @@ rules! {
     /// The tables of a group are not alike on all pods: missing, other partitions, other columns. Replication between
     /// them fails or leaves rows out. `aku check` names the differences.
     ShapeDiffers = "P006-shape-differs", Warn;
-    /// A server keeps its log for a pod that is not there. Its disk fills until the pod comes back or is forgotten.
+    /// A server keeps its log for a pod that is not there. Its disk fills until the pod comes back or is forgotten
+    /// (`aku plan forget N`). One look cannot tell for how many minutes: `aku drift --previous` tells since when, and its
+    /// --since-ok lets the difference count only after that time.
     LogPinned = "P007-log-pinned", Warn;
     /// The deadline is shorter than the plan takes at best: the start delay and an optimistic 100,000 rows a second along
     /// the longest chain. The run would be stopped half-way.
     DeadlineTooShort = "P008-deadline-too-short", Warn;
     /// A pipeline (the variable CI is set) applies a destructive plan straight from a goal, so nobody reviewed it. Save
-    /// it with `aku plan -o FILE`, have it reviewed, and apply the file.
+    /// it with `aku plan -o FILE`, have it reviewed, and apply the file. That it comes from a file is all that is checked:
+    /// nothing is signed and no signature is verified, so who may write the file is for the pipeline to see to. The digest
+    /// in a plan shows damage and edits, not who made it.
     Unreviewed = "P009-unreviewed", Off;
     /// A replication that aku.conf does not know replicates one of our tables. Its changes arrive by a road of their own.
     Foreign = "P010-foreign-object", Warn;

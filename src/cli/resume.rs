@@ -1,0 +1,157 @@
+//! `aku apply FILE --resume`: what an earlier run of a reviewed plan left to do, and whether it may still be done. Reads
+//! journals and facts; changes nothing.
+
+use std::path::Path;
+
+use super::{args::Common, reviewed, running::Running, scene::Scene, typed};
+use crate::{
+    exit::Exit,
+    journal::{self, runs},
+    observe::Observed,
+    plan::{
+        Plan,
+        resume::{self, Past},
+        saved::Saved,
+    },
+    render::{
+        Trouble, op,
+        words::{counted, ids},
+    },
+    run_id::RunId,
+};
+
+/// What is known of a half-applied plan.
+pub(super) struct Half {
+    /// The newest run that had to do with it.
+    pub(super) run: RunId,
+    /// What all of them did.
+    pub(super) past: Past,
+}
+
+impl Half {
+    /// Reads the journals.
+    ///
+    /// # Errors
+    /// There are none, or none of them is about this plan (exit 66).
+    pub(super) fn find(saved: &Saved, path: &Path, running: &Running) -> Result<Self, Trouble> {
+        let none = |text: String| {
+            Trouble::new(Exit::NoInput, "no-journal", text)
+                .fact("plan", format!("{}, made {}", saved.plan_id, saved.created_at))
+                .fact("changed", "nothing")
+                .next(format!("aku apply {}    (from its beginning)", typed::shell(path)))
+        };
+        let Some(state) = running.state() else {
+            let text = format!("which actions are done is not known without journals: set {}", journal::DIR_VARIABLE);
+            return Err(none(text));
+        };
+        match runs::past(state, &saved.digest()) {
+            Ok(Some((run, past))) => Ok(Self { run, past }),
+            Ok(None) => {
+                Err(none(format!("no run of this machine has begun this plan (journals: {})", state.display())))
+            }
+            Err(e) => Err(none(format!("the journals in {} cannot be read: {e}", state.display()))),
+        }
+    }
+
+    /// One paragraph before what is left of the plan is shown.
+    pub(super) fn words(&self, plan: &Plan, done: &Past) -> String {
+        let left: Vec<_> = plan.actions.iter().map(|a| a.id).filter(|id| !done.contains_key(id)).collect();
+        let over: Vec<_> = done.keys().copied().collect();
+        let again: Vec<_> = left.iter().filter(|id| self.past.contains_key(id)).copied().collect();
+        let mut text = match over.as_slice() {
+            [] => format!("Goes on after run {}: nothing of it counts as done.", self.run),
+            _ => format!("Goes on after run {}: {} done and still so.", self.run, are(&over)),
+        };
+        if !again.is_empty() {
+            text += &format!(" {} begun before and done again.", are(&again));
+        }
+        text
+    }
+}
+
+fn are(of: &[crate::plan::ActionId]) -> String {
+    format!("{} {}", ids(of), if of.len() == 1 { "is" } else { "are" })
+}
+
+/// What of the plan is done. `fresh` is the plan that would be made now.
+///
+/// # Errors
+/// The rest does not hold any more, or goes further than `fresh` (exit 5).
+pub(super) fn done(
+    saved: &Saved,
+    half: &Half,
+    scene: &Scene,
+    observed: &Observed,
+    path: &Path,
+    common: &Common,
+) -> Result<Past, Trouble> {
+    let now = reviewed::facts_now(saved, scene, observed, path, common)?;
+    resume::done(&saved.plan, &saved.facts, &now, &half.past).map_err(|changes| {
+        let text = "the rest of this plan does not hold any more; nothing was changed";
+        reviewed::list(reviewed::old(text, saved, path, common), &changes.matter)
+    })
+}
+
+/// Lets only a rest pass that a plan of now would not fall short of.
+///
+/// # Errors
+/// Exit 5 with the actions.
+pub(super) fn no_further(
+    saved: &Saved,
+    done: &Past,
+    fresh: &Plan,
+    path: &Path,
+    common: &Common,
+) -> Result<(), Trouble> {
+    let beyond = resume::beyond(&saved.plan, done, fresh);
+    let Some(first) = beyond.first() else { return Ok(()) };
+    let text = format!(
+        "the rest of this plan would do what a plan of now does without ({}); nothing was changed",
+        counted(beyond.len(), "action")
+    );
+    let line = |a: &&crate::plan::Action| format!("{} pod {} {}", a.id, a.pod, op::short(&a.op));
+    let trouble = reviewed::old(text, saved, path, common).fact("needless", line(first));
+    Err(beyond.iter().skip(1).fold(trouble, |t, a| t.fact("", line(a))))
+}
+
+/// The plan without what is done, to be shown.
+pub(super) fn rest(plan: &Plan, done: &Past) -> Plan {
+    let mut rest = plan.clone();
+    rest.actions.retain(|a| !done.contains_key(&a.id));
+    for a in &mut rest.actions {
+        a.after.retain(|w| !done.contains_key(&w.action));
+    }
+    rest
+}
+
+/// A refusal to begin a plan that names `--resume` where that would work.
+pub(super) fn or_resume(
+    trouble: Trouble,
+    saved: &Saved,
+    scene: &Scene,
+    observed: &Observed,
+    fresh: Option<&Plan>,
+    running: &Running,
+    (path, common): (&Path, &Common),
+) -> Trouble {
+    let works = || {
+        let half = Half::find(saved, path, running).ok()?;
+        let done = done(saved, &half, scene, observed, path, common).ok()?;
+        no_further(saved, &done, fresh?, path, common).ok()?;
+        Some(half)
+    };
+    match works() {
+        None => trouble,
+        Some(half) => {
+            let mut trouble =
+                trouble.fact("half done", format!("run {} began this plan, and its rest still holds", half.run));
+            trouble.next.insert(0, format!("{}    (does the rest)", command(path, common)));
+            trouble
+        }
+    }
+}
+
+/// What goes on with a plan.
+pub(super) fn command(path: &Path, common: &Common) -> String {
+    format!("aku apply {} --resume{}", typed::shell(path), typed::flags(&Common { ordinal: None, ..common.clone() }))
+}
