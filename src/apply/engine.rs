@@ -67,7 +67,7 @@ pub fn go_on(
         actions: plan.actions.iter().map(|a| (a.id, a)).collect(),
         shared: Arc::new(shared(plan, context)),
         wish: Wish::new(context, stop.clone()),
-        schedule: Schedule::going_on(&plan.actions, earlier, |a| ops::needs_session(&a.op).then_some(a.pod)),
+        schedule: Schedule::going_on(&plan.actions, |a| ops::needs_session(&a.op).then_some(a.pod), earlier),
         running: BTreeMap::new(),
         outcomes: BTreeMap::new(),
         send,

@@ -87,7 +87,7 @@ enum Fate {
 impl Schedule {
     /// With actions that earlier runs of the plan did: they are over, and count as begun, so that what they need to be put
     /// back is put back.
-    pub(super) fn going_on(actions: &[Action], earlier: &Past, lane: impl Fn(&Action) -> Lane) -> Self {
+    pub(super) fn going_on(actions: &[Action], lane: impl Fn(&Action) -> Lane, earlier: &Past) -> Self {
         let mut schedule = Self::new(actions, lane);
         for (id, how) in earlier {
             schedule.begin(*id);

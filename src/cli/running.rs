@@ -203,13 +203,13 @@ impl Running {
         let state = self.state.as_ref()?;
         let mut texts = Vec::new();
         for (last, open) in runs::unresolved(state, &plan.statefulset, self.run()).ok()? {
-            texts.push(self.resolve(plan, done, &last, &open));
+            texts.push(self.resolve(plan, &last, &open, done));
         }
         (!texts.is_empty()).then(|| texts.join("\n"))
     }
 
     /// What the pods show of the statements that a run ended in the middle of.
-    fn resolve(&self, plan: &Plan, done: &Past, last: &RunId, open: &[runs::OpenIntent]) -> String {
+    fn resolve(&self, plan: &Plan, last: &RunId, open: &[runs::OpenIntent], done: &Past) -> String {
         let mut words = Vec::new();
         for intent in open {
             let left = || plan.actions.iter().filter(|a| !done.contains_key(&a.id));
