@@ -1,9 +1,6 @@
 //! Every goal, and a life in which its plan has much to do.
 
-use super::{
-    super::super::testing::lab::Strike,
-    life::{Life, PODS, ordinary, pod},
-};
+use super::life::{Life, PODS, ordinary, pod};
 use crate::{
     conf::GroupId,
     desired::{Desired, Goal},
@@ -24,8 +21,6 @@ pub struct Case {
     pub joined: &'static [u8],
     /// Who never comes back.
     pub gone: Option<u8>,
-    /// Strikes after which the planner does not know the way yet; `what_has_no_way_out_yet` plays them.
-    pub stuck: fn(Strike) -> bool,
 }
 
 fn restarted(n: u8) -> Life {
@@ -165,7 +160,6 @@ fn all() -> Vec<Case> {
         then: &[],
         joined: &[0, 1, 2],
         gone: None,
-        stuck: |_| false,
     };
     let of_all = |name, goal, life| Case { goal, ..start(name, 0, life) };
     vec![
@@ -177,12 +171,8 @@ fn all() -> Vec<Case> {
         Case { first: &[0, 1], joined: &[0, 1], ..of_all("end", Goal::End(pod(2)), leaving) },
         Case { first: &[0, 1], joined: &[0, 1], ..of_all("clean", Goal::Clean(pod(2)), ended) },
         of_all("clean everywhere", Goal::CleanEverywhere, in_service),
-        Case {
-            then: &[0, 1, 2],
-            stuck: |s| matches!(s, Strike::KillBefore(0) | Strike::KillAfter(0)),
-            ..of_all("reconcile", Goal::Reconcile, astray)
-        },
-        Case { then: &[0, 1, 2], stuck: |_| true, ..of_all("reconcile with a copy", Goal::Reconcile, gained) },
+        Case { then: &[0, 1, 2], ..of_all("reconcile", Goal::Reconcile, astray) },
+        Case { then: &[0, 1, 2], ..of_all("reconcile with a copy", Goal::Reconcile, gained) },
         Case { then: &[0, 1, 2], ..of_all("recover", Goal::Recover(Some(pod(1))), lost_master) },
         Case { first: &[0, 1], joined: &[0, 1], gone: Some(2), ..of_all("forget", Goal::Forget(pod(2)), abandoned) },
     ]
