@@ -136,6 +136,11 @@ codes! {
     SourceEmptied = "E145", "the source lost its rows since the plan was made; nothing was deleted",
         ["look at the source before anything else: its volume may have been replaced", "aku plan"];
 
+    /// The server of the pod was restarted while the run worked on it. It may have come back with another volume, so users
+    /// are not admitted before a new plan has looked at it.
+    Restarted = "E146", "the server was restarted since the run began, and may hold another volume; users were not admitted",
+        ["aku status", "run again: the next plan looks at what is there"];
+
     /// The server does not know the property.
     NoProperty = "E150", "the server has no such property",
         ["aku plan"];

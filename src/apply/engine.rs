@@ -115,11 +115,12 @@ pub(super) fn shared(plan: &Plan, context: &Context) -> Shared {
         *wanted.entry(action.pod).or_insert(0) += 1;
     }
     let fenced: BTreeSet<Ordinal> = plan.actions.iter().filter(|a| a.op == Op::Fence).map(|a| a.pod).collect();
+    let opened = plan.actions.iter().filter(|a| a.op == Op::Open).map(|a| a.pod).collect();
     let planned = match &plan.decision {
         Decision::Full { rows, .. } => rows.iter().map(|r| (r.target.clone(), r.source.at_least())).collect(),
         Decision::None { .. } | Decision::CatchUp { .. } => Vec::new(),
     };
-    let sessions = Arc::new(Sessions::new(context.clone(), login, fenced));
+    let sessions = Arc::new(Sessions::new(context.clone(), login, fenced, opened));
     Shared { context: context.clone(), sessions, bound, planned, wanted }
 }
 

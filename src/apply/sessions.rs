@@ -24,6 +24,13 @@ struct Link {
     id: Option<i64>,
 }
 
+/// One life of a server on one volume: V$INSTANCE and V$DATABASE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Instance {
+    startup: Option<i64>,
+    signature: Option<String>,
+}
+
 #[derive(Default)]
 struct PodSessions {
     idle: Vec<Link>,
@@ -36,6 +43,10 @@ struct PodSessions {
     /// After a fence: no more than this.
     sealed: Option<usize>,
     ever: bool,
+    /// The server that the first session found, where it matters.
+    instance: Option<Instance>,
+    /// A later session found another one.
+    restarted: bool,
     /// Who uses which session.
     used: BTreeMap<u64, ActionId>,
     next: u64,
@@ -55,6 +66,8 @@ pub(super) struct Sessions {
     login: Login,
     /// Pods that will be fenced: there, every session must be known by its number.
     fenced: BTreeSet<Ordinal>,
+    /// Pods that users will be admitted to: there, a server that was restarted meanwhile is noticed.
+    opened: BTreeSet<Ordinal>,
     pods: Mutex<BTreeMap<Ordinal, PodSessions>>,
     freed: Condvar,
 }
@@ -122,8 +135,8 @@ impl Drop for Lease {
 }
 
 impl Sessions {
-    pub fn new(context: Context, login: Login, fenced: BTreeSet<Ordinal>) -> Self {
-        Self { context, login, fenced, pods: Mutex::default(), freed: Condvar::new() }
+    pub fn new(context: Context, login: Login, fenced: BTreeSet<Ordinal>, opened: BTreeSet<Ordinal>) -> Self {
+        Self { context, login, fenced, opened, pods: Mutex::default(), freed: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Ordinal, PodSessions>> {
@@ -267,8 +280,35 @@ impl Sessions {
         answer
     }
 
+    /// Whether a session of this run found another server than the first one did. Right as soon as the pod was looked at.
+    pub fn restarted(&self, pod: Ordinal) -> bool {
+        self.lock().get(&pod).is_some_and(|p| p.restarted)
+    }
+
+    fn recognise(&self, pod: Ordinal, session: &mut dyn Session) -> Result<(), ConnectError> {
+        if !self.opened.contains(&pod) {
+            return Ok(());
+        }
+        let rows = match session.query(&ReadSql::Server) {
+            Ok(rows) => rows,
+            Err(error) if error.lost_session() => {
+                return Err(ConnectError { pod, address: String::new(), failure: ConnectFailure::Other, error });
+            }
+            // A server that does not tell.
+            Err(_) => return Ok(()),
+        };
+        let row = rows.iter().next();
+        let startup = row.and_then(|row| row.int("STARTUP_TIME_SEC"));
+        let now = Instance { startup, signature: row.and_then(|row| row.text("DB_SIGNATURE")) };
+        let mut pods = self.lock();
+        let state = pods.entry(pod).or_default();
+        state.restarted |= *state.instance.get_or_insert_with(|| now.clone()) != now;
+        Ok(())
+    }
+
     fn connect(&self, pod: Ordinal) -> Result<(Link, Privilege), ConnectError> {
         let (mut session, privilege) = db::connect_sys(&*self.context.connector, pod, &self.login)?;
+        self.recognise(pod, &mut *session)?;
         if !self.fenced.contains(&pod) {
             return Ok((Link { session, id: None }, privilege));
         }

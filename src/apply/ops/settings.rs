@@ -19,6 +19,20 @@ pub(super) fn set_property(work: &mut Work<'_>, property: &str, from: i64, to: i
     Ok(if now == from { Ended::done() } else { Ended::said(format!("it was {now}, not {from}")) })
 }
 
+/// Admits users to the server that this run worked on, and to no other: one that was restarted meanwhile may have come back
+/// with another volume.
 pub(super) fn open(work: &mut Work<'_>) -> Result<Ended, Trouble> {
-    set_property(work, "ADMIN_MODE", 1, 0)
+    let (pod, property) = (work.action.pod, "ADMIN_MODE");
+    let now = look::property(work, pod, property)?;
+    if work.shared.sessions.restarted(pod) {
+        return Err(work.told(Code::Restarted, "V$INSTANCE and V$DATABASE show another life of it"));
+    }
+    match now {
+        None => Err(work.told(Code::NoProperty, property)),
+        Some(0) => Ok(Ended::Already),
+        Some(_) => {
+            work.change(&ChangeSql::SetSystem { property, value: 0 })?;
+            Ok(Ended::done())
+        }
+    }
 }
