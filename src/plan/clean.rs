@@ -73,14 +73,11 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
     }
 }
 
-/// A yes for what a pod has not sent and cannot send any more once its objects are gone: the peer is not there, or no
-/// sender runs to it.
+/// A yes for what a pod has not sent to a pod that is not there: it is never sent once the objects are gone. A stopped
+/// sender to a pod that is there asks for nothing, because a clean that broke off leaves just that.
 pub(super) fn undelivered(world: &World<'_>, me: Ordinal) -> Option<Approval> {
-    let stuck = |k: Ordinal, o: &Object| {
-        let live = matches!(world.observed.side(me, &o.name), Side::Live(_));
-        let runs = world.replication(me, o).is_some_and(|r| r.sender == Sender::Running);
-        live && !(runs && world.pod(k).is_some())
-    };
+    let live = |o: &Object| matches!(world.observed.side(me, &o.name), Side::Live(_));
+    let stuck = |k: Ordinal, o: &Object| live(o) && world.pod(k).is_none();
     let peers: BTreeSet<_> = world.desired.objects_of(me).filter(|(k, o)| stuck(*k, o)).map(|(k, _)| k).collect();
     (!peers.is_empty()).then(|| Approval {
         class: ApprovalClass::LosesUnsent,

@@ -70,9 +70,9 @@ fn peak() -> u64 {
 #[test]
 #[ignore = "a measurement: run it in release mode"]
 fn the_largest_cluster() {
+    type Edit = fn(&mut Worlds);
     const LARGEST: (u8, u8, u16) = (33, 8, 125);
     let newest = Goal::Start(ord(32));
-    type Edit = fn(&mut Worlds);
     let same: Edit = |_| {};
     let open: Edit = |w| admin(w, 32, "0");
     let gained: Edit = |w| {
