@@ -115,15 +115,15 @@ fn left_behind(world: &World<'_>, notes: &mut Vec<Reason>) -> Vec<Approval> {
                 || (world.observed.side(k, &o.name) != Side::Missing && !runs)
         };
         let what = if world.desired.objects_between(source, k).any(unsent) {
-            "has not sent yet and what it commits from then on never reach pod 0"
+            "has not sent yet and what it commits from then on never reach pod 0, and are deleted"
         } else {
-            "commits from then on never reaches pod 0"
+            "commits from then on never reaches pod 0, and is deleted"
         };
         Approval {
             class: ApprovalClass::LosesUnsent,
             scope: format!("{}/{k}", world.desired.statefulset),
             because: format!(
-                "pod {k} loses its place towards pod 0, the source of all copies: what pod {k} {what}, and is deleted when pod {k} joins again"
+                "pod {k} loses its place towards pod 0, the source of all copies: what pod {k} {what} when pod {k} joins again"
             ),
         }
     };
