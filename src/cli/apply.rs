@@ -34,7 +34,7 @@ use crate::{
         resume::Past,
         saved::Saved,
     },
-    render::{self, Again, GoOn, Head, Layout, Sql, Trouble},
+    render::{self, Again, Doc, GoOn, Head, Layout, Line, Sql, Trouble},
 };
 
 /// Runs it.
@@ -123,7 +123,7 @@ fn reviewed(
     if let Some(trouble) = policy::refusal(&saved.policy) {
         return Err(trouble);
     }
-    let half = if args.resume { Some(resume::Half::find(&saved, path, running)?) } else { None };
+    let half = if args.resume { Some(resume::find(&saved, path, &common, running)?) } else { None };
     let scene = open(&common, |_| goal, world, look, s, running)?;
     reviewed::same_conf(&saved, &scene, path, &common)?;
     let on = resume::command(path, &Common { ordinal: None, ..common.clone() });
@@ -157,8 +157,10 @@ fn reviewed(
     let done = resume::done(&saved, &half, &scene, &observed, path, &common)?;
     let fresh = planned.map_err(refuse)?;
     resume::no_further(&saved, &done, &fresh, path, &common)?;
-    let intro = format!("{}\n\n", half.words(&saved.plan, &done));
-    patient.write(s, &intro);
+    let mut intro = Doc::default();
+    intro.line(Line::plain(resume::words(&half, &saved.plan, &done)));
+    intro.line(Line::default());
+    patient.write(s, &shown(&intro, look));
     let todo = Todo { whole: &saved.plan, rest: resume::rest(&saved.plan, &done), done, digest: Some(&digest) };
     go(&todo, &observed, &scene, held, &command, args, world, look, s, running, patient)
 }

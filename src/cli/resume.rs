@@ -6,10 +6,13 @@ use std::path::Path;
 use super::{args::Common, reviewed, running::Running, scene::Scene, typed};
 use crate::{
     exit::Exit,
-    journal::{self, runs},
+    journal::{
+        self,
+        runs::{self, Half},
+    },
     observe::Observed,
     plan::{
-        Plan,
+        Action, ActionId, Plan,
         resume::{self, Past},
         saved::Saved,
     },
@@ -17,60 +20,53 @@ use crate::{
         Trouble, op,
         words::{counted, ids},
     },
-    run_id::RunId,
 };
 
-/// What is known of a half-applied plan.
-pub(super) struct Half {
-    /// The newest run that had to do with it.
-    pub(super) run: RunId,
-    /// What all of them did.
-    pub(super) past: Past,
-}
-
-impl Half {
-    /// Reads the journals.
-    ///
-    /// # Errors
-    /// There are none, or none of them is about this plan (exit 66).
-    pub(super) fn find(saved: &Saved, path: &Path, running: &Running) -> Result<Self, Trouble> {
-        let none = |text: String| {
-            Trouble::new(Exit::NoInput, "no-journal", text)
-                .fact("plan", format!("{}, made {}", saved.plan_id, saved.created_at))
-                .fact("changed", "nothing")
-                .next(format!("aku apply {}    (from its beginning)", typed::shell(path)))
-        };
-        let Some(state) = running.state() else {
-            let text = format!("which actions are done is not known without journals: set {}", journal::DIR_VARIABLE);
-            return Err(none(text));
-        };
-        match runs::past(state, &saved.digest()) {
-            Ok(Some((run, past))) => Ok(Self { run, past }),
-            Ok(None) => {
-                Err(none(format!("no run of this machine has begun this plan (journals: {})", state.display())))
-            }
-            Err(e) => Err(none(format!("the journals in {} cannot be read: {e}", state.display()))),
+/// Reads the journals.
+///
+/// # Errors
+/// There are none, or none of them is about this plan (exit 66), or somebody else worked on its pod since (exit 5).
+pub(super) fn find(saved: &Saved, path: &Path, common: &Common, running: &Running) -> Result<Half, Trouble> {
+    let none = |text: String| {
+        Trouble::new(Exit::NoInput, "no-journal", text)
+            .fact("plan", format!("{}, made {}", saved.plan_id, saved.created_at))
+            .fact("changed", "nothing")
+            .next(format!("aku apply {}    (from its beginning)", typed::shell(path)))
+    };
+    let Some(state) = running.state() else {
+        let text = format!("which actions are done is not known without journals: set {}", journal::DIR_VARIABLE);
+        return Err(none(text));
+    };
+    let pod = saved.plan.goal.pod();
+    let half = runs::half(state, &saved.digest(), pod)
+        .map_err(|e| none(format!("the journals in {} cannot be read: {e}", state.display())))?
+        .ok_or_else(|| none(format!("no run of this machine has begun this plan (journals: {})", state.display())))?;
+    match &half.since {
+        None => Ok(half),
+        Some(other) => {
+            let text = format!("run {other} has worked on pod {pod} since this plan was left half done");
+            Err(reviewed::old(text, saved, path, common))
         }
-    }
-
-    /// One paragraph before what is left of the plan is shown.
-    pub(super) fn words(&self, plan: &Plan, done: &Past) -> String {
-        let left: Vec<_> = plan.actions.iter().map(|a| a.id).filter(|id| !done.contains_key(id)).collect();
-        let over: Vec<_> = done.keys().copied().collect();
-        let again: Vec<_> = left.iter().filter(|id| self.past.contains_key(id)).copied().collect();
-        let mut text = match over.as_slice() {
-            [] => format!("Goes on after run {}: nothing of it counts as done.", self.run),
-            _ => format!("Goes on after run {}: {} done and still so.", self.run, are(&over)),
-        };
-        if !again.is_empty() {
-            text += &format!(" {} begun before and done again.", are(&again));
-        }
-        text
     }
 }
 
-fn are(of: &[crate::plan::ActionId]) -> String {
-    format!("{} {}", ids(of), if of.len() == 1 { "is" } else { "are" })
+/// One paragraph before what is left of the plan is shown.
+pub(super) fn words(half: &Half, plan: &Plan, done: &Past) -> String {
+    let over: Vec<_> = done.keys().copied().collect();
+    let again: Vec<_> =
+        plan.actions.iter().map(|a| a.id).filter(|id| !done.contains_key(id) && half.past.contains_key(id)).collect();
+    let one = |of: &[ActionId], one: &'static str, many: &'static str| {
+        format!("{} {}", ids(of), if of.len() == 1 { one } else { many })
+    };
+    let mut text = if over.is_empty() {
+        format!("Goes on after run {}: nothing of it counts as done.", half.run)
+    } else {
+        format!("Goes on after run {}: {} done and still so.", half.run, one(&over, "is", "are"))
+    };
+    if !again.is_empty() {
+        text += &format!(" {} done again.", one(&again, "was begun and is", "were begun and are"));
+    }
+    text
 }
 
 /// What of the plan is done. `fresh` is the plan that would be made now.
@@ -109,7 +105,7 @@ pub(super) fn no_further(
         "the rest of this plan would do what a plan of now does without ({}); nothing was changed",
         counted(beyond.len(), "action")
     );
-    let line = |a: &&crate::plan::Action| format!("{} pod {} {}", a.id, a.pod, op::short(&a.op));
+    let line = |a: &&Action| format!("{} pod {} {}", a.id, a.pod, op::short(&a.op));
     let trouble = reviewed::old(text, saved, path, common).fact("needless", line(first));
     Err(beyond.iter().skip(1).fold(trouble, |t, a| t.fact("", line(a))))
 }
@@ -135,7 +131,7 @@ pub(super) fn or_resume(
     (path, common): (&Path, &Common),
 ) -> Trouble {
     let works = || {
-        let half = Half::find(saved, path, running).ok()?;
+        let half = find(saved, path, common, running).ok()?;
         let done = done(saved, &half, scene, observed, path, common).ok()?;
         no_further(saved, &done, fresh?, path, common).ok()?;
         Some(half)

@@ -172,6 +172,10 @@ pub(super) fn differences(scope: Scope<'_>, states: &[PodState]) -> Vec<Differen
         match p.standing {
             Standing::Apart if pod.is_master() => Some(master_lost(pod, "is open to users")),
             Standing::Left if pod.is_master() && in_service > 0 => Some(master_lost(pod, "is closed")),
+            // An empty volume: the others kept their places towards it, and it has none.
+            Standing::Unfinished if pod.is_master() && in_service > 0 && placeless(scope, pod) => {
+                Some(master_lost(pod, "is closed"))
+            }
             Standing::Apart => Some(
                 Difference::new(Kind::NotJoined, pod, "joined", "open to users, but replicates with no other pod")
                     .text(format!("what users write on pod {pod} stays there, and what others write does not arrive"))
@@ -192,6 +196,14 @@ pub(super) fn differences(scope: Scope<'_>, states: &[PodState]) -> Vec<Differen
         }
     };
     states.iter().filter_map(one).collect()
+}
+
+/// Whether a pod has no place in the log towards anybody.
+fn placeless(scope: Scope<'_>, pod: Ordinal) -> bool {
+    scope.desired.objects_of(pod).all(|(_, o)| match scope.observed.side(pod, &o.name) {
+        Side::Missing | Side::Reset | Side::Unknown => true,
+        Side::Live(_) | Side::GaveUp => false,
+    })
 }
 
 fn master_lost(pod: Ordinal, door: &str) -> Difference {

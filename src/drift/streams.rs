@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Difference, Kind, RECONCILE, Scope, Standing, standing::syncs, start};
+use super::{Difference, Kind, RECONCILE, RECOVER, Scope, Standing, forget, standing::syncs, start};
 use crate::{
     desired::Object,
     observe::{Sender, Side},
@@ -133,16 +133,17 @@ fn half(object: &Object, lost: End, kept: End, sn: u64) -> Difference {
 }
 
 fn leftover(object: &Object, mine: End, theirs: End, sn: u64) -> Difference {
-    let text = format!(
-        "pod {} keeps its log from SN {sn} on for pod {}, which is not joined: left by a join that broke off [P007]",
-        mine.pod, theirs.pod
-    );
-    let slave = if theirs.pod.is_master() { mine.pod } else { theirs.pod };
+    let (why, next) = match (theirs.pod.is_master(), theirs.standing == Standing::NotThere) {
+        (true, _) => ("has no place in it any more", RECOVER.to_owned()),
+        (false, true) => ("is not there: left by a join that broke off", forget(theirs.pod)),
+        (false, false) => ("is not joined: left by a join that broke off", start(theirs.pod)),
+    };
+    let text = format!("pod {} keeps its log from SN {sn} on for pod {}, which {why} [P007]", mine.pod, theirs.pod);
     Difference::new(Kind::Leftover, mine.pod, "xsn", format!("log kept for pod {}, not joined", theirs.pod))
         .peer(theirs.pod)
         .object(&object.name)
         .text(text)
-        .next(start(slave))
+        .next(next)
 }
 
 fn gave_up(object: &Object, mine: End, theirs: End) -> Difference {

@@ -83,24 +83,41 @@ pub fn load(state: &Path, id: &RunId) -> io::Result<Run> {
     Ok(Run { id: id.clone(), lines, unreadable })
 }
 
-/// What the runs of a saved plan did with its actions, and the newest of these runs; `None` when none of them began it.
-/// Journals that cannot be read are passed over: what they would tell counts as not done.
+/// What the runs of a saved plan did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Half {
+    /// The newest of them.
+    pub run: RunId,
+    /// What all of them did with its actions.
+    pub past: Past,
+    /// The first run of something else that worked on `pod` after it.
+    pub since: Option<RunId>,
+}
+
+/// What the runs of a saved plan did with its actions, and who worked on its pod since; `None` when none of them began
+/// it. Journals that cannot be read are passed over: what they would tell counts as not done.
 ///
 /// # Errors
 /// The directory cannot be read.
-pub fn past(state: &Path, digest: &str) -> io::Result<Option<(RunId, Past)>> {
-    let all = list(state)?;
-    let mut runs: Vec<Run> = all.iter().filter_map(|id| load(state, id).ok()).collect();
-    runs.retain(|run| run.digest() == Some(digest));
+pub fn half(state: &Path, digest: &str, pod: Ordinal) -> io::Result<Option<Half>> {
+    let mut runs: Vec<Run> = list(state)?.iter().filter_map(|id| load(state, id).ok()).collect();
     // The first line tells more than the seconds of a number.
-    let began = |run: &Run| run.lines.first().map(|l| l.ts.clone());
-    runs.sort_by_cached_key(began);
-    let found = runs.into_iter().fold(None, |found: Option<(RunId, Past)>, run| {
-        let past = run.continued(found.map(|(_, past)| past).unwrap_or_default());
-        Some((run.id, past))
-    });
+    runs.sort_by_cached_key(|run| run.lines.first().map(|l| l.ts.clone()));
+    let mut half: Option<Half> = None;
+    for run in runs {
+        if run.digest() == Some(digest) {
+            let (past, since) = half.map(|h| (h.past, h.since)).unwrap_or_default();
+            let past = run.continued(past);
+            half = Some(Half { run: run.id, past, since });
+        } else if let Some(half) = &mut half
+            && half.since.is_none()
+            && run.worked_on(pod)
+        {
+            half.since = Some(run.id);
+        }
+    }
     // A run that was refused at the gate began nothing.
-    Ok(found.filter(|(_, past)| !past.is_empty()))
+    Ok(half.filter(|half| !half.past.is_empty()))
 }
 
 /// How many journals are looked through for what nobody has looked into yet.
@@ -178,6 +195,11 @@ impl Run {
             What::Plan { statefulset, .. } => Some(statefulset.as_str()),
             _ => None,
         })
+    }
+
+    /// Whether it began an action there.
+    fn worked_on(&self, pod: Ordinal) -> bool {
+        self.lines.iter().any(|l| matches!(&l.what, What::ActionStart { ordinal, .. } if *ordinal == pod))
     }
 
     /// What is known of the plan's actions after this run, when `past` was known before it.
@@ -317,6 +339,41 @@ mod tests {
         let past = third.continued(past);
         let all = [(1, Earlier::Did), (2, Earlier::Did), (3, Earlier::Begun), (4, Earlier::Begun)];
         assert_eq!(known(&past), all);
+    }
+
+    #[test]
+    fn who_worked_on_the_pod_since_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(RUNS)).unwrap();
+        let start =
+            |pod: u8| What::ActionStart { id: ActionId(1), ordinal: Ordinal::new(pod).unwrap(), what: String::new() };
+        let plan = |digest: Option<&str>| What::Plan {
+            goal: "start".to_owned(),
+            ordinal: Ordinal::new(2).unwrap(),
+            statefulset: String::new(),
+            transfer: String::new(),
+            digest: digest.map(str::to_owned),
+            actions: Vec::new(),
+        };
+        let write = |second: u8, whats: Vec<What>| {
+            let id: RunId = format!("20261121T1210{second:02}Z-1f3a9c").parse().unwrap();
+            let line =
+                |what| Line { seq: 1, ts: format!("2026-11-21T12:10:{second:02}Z"), run_id: id.to_string(), what };
+            let lines = whats.into_iter().map(|w| serde_json::to_string(&line(w)).unwrap() + "\n");
+            fs::write(path(dir.path(), &id), lines.collect::<String>()).unwrap();
+            id
+        };
+        let pod = Ordinal::new(2).unwrap();
+        let half = || half(dir.path(), "sha256:a", pod).unwrap();
+        write(1, vec![plan(None), start(2)]);
+        write(2, vec![plan(Some("sha256:a"))]);
+        assert_eq!(half(), None, "it began nothing");
+        let own = write(3, vec![plan(Some("sha256:a")), start(2)]);
+        write(4, vec![plan(None), start(1)]);
+        write(5, vec![plan(Some("sha256:b"))]);
+        assert_eq!(half().map(|h| (h.run, h.since)), Some((own.clone(), None)));
+        let other = write(6, vec![plan(None), start(2)]);
+        assert_eq!(half().map(|h| (h.run, h.since)), Some((own, Some(other))));
     }
 
     #[test]

@@ -130,7 +130,20 @@ impl<'a> Looked<'a> {
             .find(|a| waits(a))
             .map(|a| a.id)
             .or_else(|| self.taken_back(left))
+            .or_else(|| outside().find(|a| self.is_old(a, left)).map(|a| a.id))
             .or_else(|| outside().find(|a| self.shows_otherwise(a, left)).map(|a| a.id))
+    }
+
+    /// Whether a comparison of contents was made too long ago: nobody but the copy may have written there meanwhile, and
+    /// no fact tells. Once users are admitted it has served.
+    fn is_old(&self, a: &Action, left: &BTreeSet<ActionId>) -> bool {
+        let Op::CheckContents { .. } = &a.op else { return false };
+        let opens = |b: &&Action| b.pod == a.pod && b.op == Op::Open;
+        let after = self.plan.actions.iter().filter(|b| b.id > a.id && b.run == RunWhen::Normal);
+        match self.plan.actions.iter().find(opens) {
+            Some(open) => left.contains(&open.id),
+            None => after.into_iter().any(|b| left.contains(&b.id)),
+        }
     }
 
     /// An action whose effect an earlier run took back, or put back before all that needs it was done.

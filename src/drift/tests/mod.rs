@@ -132,6 +132,11 @@ fn what_is_not_normal_is_told_once() {
             &["0 D105 - joined"],
         ),
         (
+            "pod 0 lost its volume, the others kept their places",
+            three().up(0, 1),
+            &["0 D105 - joined", "1 D305 AKU_REP_01 xsn", "2 D305 AKU_REP_02 xsn"],
+        ),
+        (
             "an object was dropped",
             with(&|w| drop(w.pod_mut(1).replications.remove(&ReplicationName::exact("AKU_REP_12").unwrap()))),
             &["1 D200 AKU_REP_12 object", "1 D302 AKU_REP_12 xsn"],
@@ -292,4 +297,15 @@ fn volatile_facts_are_no_difference() {
         r.position = Position::Live(4711);
     });
     assert_eq!(told(&look(&lagging)), [""; 0]);
+}
+
+#[test]
+fn the_cure_is_named() {
+    let next = |w: &Worlds| -> Vec<String> { look(w).differences.into_iter().map(|d| d.next).collect() };
+    assert_eq!(next(&three().up(0, 1)), ["aku plan recover"; 3]);
+    assert!(next(&absent(three(), 2))[0].ends_with("if it left for good: aku plan forget 2"));
+    assert!(next(&absent(three(), 0))[0].ends_with("if its volume is lost: aku plan recover"));
+    assert_eq!(next(&three().side(1, 3, 'l')), ["aku plan forget 3"]);
+    assert_eq!(next(&closed().side(1, 2, 'l')), ["aku plan start --ordinal 2"; 2]);
+    assert_eq!(next(&three().side(1, 2, 'l')), ["aku plan reconcile"]);
 }
