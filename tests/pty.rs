@@ -5,7 +5,7 @@
 mod life;
 mod tty;
 
-use std::os::unix::process::ExitStatusExt as _;
+use std::time::Duration;
 
 use aku::{
     db::{client::Client, wire::Cell},
@@ -82,9 +82,12 @@ fn converges(stage: &Stage) {
     stage.ok(2, "plan start --exit-code");
 }
 
-/// Stopped before anything was changed: by itself, or by the signal, as a shell's 130 tells.
-fn before_anything(left: &tty::Left) -> bool {
-    left.code() == Some(8) || left.status.signal() == Some(2)
+/// Stopped by itself before anything was changed, at once, and said so.
+fn stopped_before_anything(left: &tty::Left) {
+    assert_eq!(left.code(), Some(8), "{:?}\n{}", left.status, left.text);
+    assert!(left.text.contains("before anything was changed"), "{}", left.text);
+    // It takes a moment; the bound is for a busy machine.
+    assert!(left.took < Duration::from_secs(3), "{:?}", left.took);
 }
 
 #[test]
@@ -98,7 +101,7 @@ fn interrupted_while_it_looks() {
     tty.wait_for("attempt 3 of 1000000").types(INTERRUPT);
     let left = tty.end();
     drop(dba);
-    assert!(before_anything(&left), "{:?}\n{}", left.status, left.text);
+    stopped_before_anything(&left);
     assert_eq!([0, 1, 2].map(|n| stage.state(n)), before);
 }
 
@@ -108,8 +111,7 @@ fn interrupted_when_asked() {
     let before = [0, 1, 2].map(|n| stage.state(n));
     let tty = Tty::run(&stage, 2, "apply start");
     tty.wait_for("Type yes, anything else stops: ").types(INTERRUPT);
-    let left = tty.end();
-    assert!(before_anything(&left), "{:?}\n{}", left.status, left.text);
+    stopped_before_anything(&tty.end());
     // A person who changes his mind.
     let tty = Tty::run(&stage, 2, "apply start");
     tty.wait_for("Type yes, anything else stops: ").types("no\r");
@@ -123,6 +125,67 @@ fn interrupted_when_asked() {
     assert_eq!(left.code(), Some(0), "{}", left.text);
     assert!(left.text.contains("^C stops in good order") && left.is_clean(), "{}", left.screen);
     stage.equal(&[0, 1, 2]);
+}
+
+#[test]
+fn interrupted_while_it_waits_for_the_lock() {
+    let stage = stage();
+    let late = Fault::Latency { from: Party::Clients, millis: 300 };
+    stage.lab.fault(pod(1), None, late).unwrap();
+    let first = Tty::run(&stage, 2, "apply start --yes");
+    first.wait_for("^C stops in good order");
+    let tty = Tty::run(&stage, 1, "apply end --yes --lock-timeout 10m");
+    tty.wait_for("waiting for the start of pod 2").types(INTERRUPT);
+    stopped_before_anything(&tty.end());
+    // The run that has the lock does not mind.
+    stage.lab.clear_all(pod(1)).unwrap();
+    let left = first.end();
+    assert_eq!(left.code(), Some(0), "{}", left.text);
+    stage.equal(&[0, 1, 2]);
+}
+
+/// A transaction is open on pod 1, so a join waits before it copies.
+fn in_a_drain(stage: &Stage) -> (Client, Tty) {
+    let mut open = stage.client(1);
+    open.execute("ALTER SESSION SET AUTOCOMMIT = FALSE").unwrap();
+    open.execute("INSERT INTO SYS.T1 VALUES (900, 'not committed', 0)").unwrap();
+    let tty = Tty::run(stage, 2, "apply start --yes");
+    tty.wait_for_begun(1, "wait");
+    (open, tty)
+}
+
+#[test]
+fn interrupted_while_it_waits_for_transactions() {
+    let stage = stage();
+    let (open, tty) = in_a_drain(&stage);
+    tty.types(INTERRUPT);
+    let left = tty.end();
+    assert_eq!(left.code(), Some(8), "{}", left.text);
+    assert!(left.is_clean(), "{}", left.screen);
+    drop(open);
+    put_back(&stage);
+    assert_eq!(kept_for_joiner(&stage), 0, "a pin is left\n{}", left.text);
+    assert!(is_closed(&stage, 2) && !stage.marker(2).exists());
+    converges(&stage);
+}
+
+#[test]
+fn interrupted_twice_while_it_waits_for_transactions() {
+    let stage = stage();
+    let (open, tty) = in_a_drain(&stage);
+    // It answers nobody any more, so the pin there cannot be taken back.
+    stage.lab.fault(pod(1), None, Fault::Freeze).unwrap();
+    tty.types(INTERRUPT).wait_for("SIGINT");
+    tty.types(INTERRUPT);
+    let left = tty.end();
+    assert_eq!(left.code(), Some(130), "{}", left.text);
+    println!("ended {:?} after the second Ctrl-C", left.took);
+    assert!(left.took < Duration::from_secs(4), "{:?}", left.took);
+    stage.lab.clear_all(pod(1)).unwrap();
+    drop(open);
+    assert!(is_closed(&stage, 2) && !stage.marker(2).exists());
+    converges(&stage);
+    put_back(&stage);
 }
 
 #[test]
@@ -145,9 +208,13 @@ fn interrupted_before_a_sync() {
 
 /// Starts pod 2 on a link so slow that the SYNC has begun and cannot be over.
 fn in_mid_sync(stage: &Stage, signal: impl FnOnce(&Tty)) -> tty::Left {
+    in_mid_sync_on(stage, tty::LARGE, signal)
+}
+
+fn in_mid_sync_on(stage: &Stage, size: (u16, u16), signal: impl FnOnce(&Tty)) -> tty::Left {
     let from = Party::Pod(pod(0));
     stage.lab.fault(pod(2), Some("slow"), Fault::Latency { from, millis: 2_000 }).unwrap();
-    let tty = Tty::run(stage, 2, "apply start --yes");
+    let tty = Tty::sized(stage, 2, "apply start --yes", size);
     let mut client = stage.client(0);
     assert!(wait_until(PATIENCE, || senders(&mut client, "AKU_REP_02") > 0), "no SYNC began");
     stage.lab.fault(pod(2), Some("cut"), Fault::Cut { from }).unwrap();
@@ -172,6 +239,30 @@ fn interrupted_in_mid_sync() {
 }
 
 #[test]
+fn a_line_for_each_pod_and_one_for_all() {
+    for columns in [80, 40] {
+        let stage = stage();
+        let left = in_mid_sync_on(&stage, (24, columns), |tty| {
+            let heads = ["pod 0 ", "pod 1 ", "pod 2 ", "total "];
+            let last = |screen: &str| screen.lines().rev().take(4).map(str::to_owned).collect::<Vec<_>>();
+            let screen = tty.wait_for_screen("the picture of the run", |screen| {
+                let mut lines = last(screen);
+                lines.reverse();
+                lines.len() == 4
+                    && lines.iter().zip(heads).all(|(line, head)| line.starts_with(head))
+                    && lines[0].contains("sync AKU_REP_02")
+                    && lines[1].ends_with("waits")
+            });
+            println!("{columns} columns:\n{screen}");
+            assert_eq!(screen.matches("total ").count(), 1, "an older picture was left standing:\n{screen}");
+            tty.types(INTERRUPT);
+        });
+        assert_eq!(left.code(), Some(8), "{}", left.text);
+        assert!(left.is_clean(), "{}", left.screen);
+    }
+}
+
+#[test]
 fn interrupted_twice_in_mid_sync() {
     let stage = stage();
     let left = in_mid_sync(&stage, |tty| {
@@ -183,7 +274,7 @@ fn interrupted_twice_in_mid_sync() {
     assert_eq!(left.code(), Some(130), "{}", left.text);
     println!("ended {:?} after the second Ctrl-C", left.took);
     // Generous for a busy machine, and far below the 10 s that a cancelled statement may take.
-    assert!(left.took.as_secs() < 4, "{:?}", left.took);
+    assert!(left.took < Duration::from_secs(4), "{:?}", left.took);
     stage.lab.clear_all(pod(0)).unwrap();
     stage.lab.clear_all(pod(2)).unwrap();
     assert!(is_closed(&stage, 2) && !stage.marker(2).exists());
@@ -315,7 +406,7 @@ fn interrupted_twice_in_an_end_after_the_fence() {
     let left = tty.end();
     assert_eq!(left.code(), Some(130), "{}", left.text);
     println!("ended {:?} after the second Ctrl-C", left.took);
-    assert!(left.took.as_secs() < 4, "{:?}", left.took);
+    assert!(left.took < Duration::from_secs(4), "{:?}", left.took);
     stage.lab.clear_all(pod(2)).unwrap();
     stage.lab.clear_all(pod(1)).unwrap();
     assert!(wait_until(PATIENCE, || is_closed(&stage, 2)), "a fenced pod was opened");

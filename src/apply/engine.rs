@@ -67,7 +67,7 @@ pub fn go_on(
         actions: plan.actions.iter().map(|a| (a.id, a)).collect(),
         shared: Arc::new(shared(plan, context)),
         wish: Wish::new(context, stop.clone()),
-        schedule: Schedule::going_on(&plan.actions, earlier),
+        schedule: Schedule::going_on(&plan.actions, |a| ops::needs_session(&a.op).then_some(a.pod), earlier),
         running: BTreeMap::new(),
         outcomes: BTreeMap::new(),
         send,
@@ -250,17 +250,20 @@ impl Engine<'_> {
 
     fn begin_ready(&mut self) -> Round {
         let mut round = Round::Only;
-        for id in self.schedule.ready() {
+        let mut used: BTreeMap<Ordinal, usize> = BTreeMap::new();
+        for running in self.running.values().filter(|r| r.takes_lane) {
+            *used.entry(running.pod).or_default() += 1;
+        }
+        let free = |pod| self.shared.sessions.lanes(pod).saturating_sub(used.get(&pod).copied().unwrap_or(0));
+        for id in self.schedule.ready(free) {
             let Some(action) = self.actions.get(&id).copied() else { continue };
-            let takes_lane = ops::needs_session(&action.op);
-            let used = self.running.values().filter(|r| r.takes_lane && r.pod == action.pod).count();
             if let Some(why) = self.cannot_finish(action) {
                 let outcome = Outcome::NotRun { because_of: None, why };
                 self.schedule.end(id, &outcome, Trace::None);
                 self.record(vec![(id, outcome)]);
                 round = Round::AndEnded;
-            } else if !takes_lane || used < self.shared.sessions.lanes(action.pod) {
-                self.begin(action, takes_lane);
+            } else {
+                self.begin(action, ops::needs_session(&action.op));
             }
         }
         round

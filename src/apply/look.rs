@@ -97,8 +97,10 @@ pub(super) struct Definition {
     pub hosts: Vec<(String, u16)>,
     /// Items with the same name on both sides.
     pub targets: BTreeSet<Target>,
-    /// Items that are called differently on the two sides; we never make such.
-    pub crossed: usize,
+    /// Items that are called differently on the two sides, here and there; we never make such.
+    pub crossed: BTreeSet<(Target, Target)>,
+    /// Items whose names cannot be read.
+    pub unread: usize,
 }
 
 /// The definition on the action's own pod.
@@ -108,14 +110,18 @@ pub(super) fn definition(work: &mut Work<'_>, name: &ReplicationName) -> Result<
     let mut definition = Definition {
         hosts: rows_of(&hosts, "REPLICATION_NAME", name).filter_map(address).collect(),
         targets: BTreeSet::new(),
-        crossed: 0,
+        crossed: BTreeSet::new(),
+        unread: 0,
     };
     for row in rows_of(&items, "REPLICATION_NAME", name) {
         match (target(row, "LOCAL"), target(row, "REMOTE")) {
             (Some(local), Some(remote)) if local == remote => {
                 definition.targets.insert(local);
             }
-            _ => definition.crossed += 1,
+            (Some(local), Some(remote)) => {
+                definition.crossed.insert((local, remote));
+            }
+            (None, _) | (_, None) => definition.unread += 1,
         }
     }
     Ok(definition)

@@ -35,6 +35,8 @@ pub enum Fault {
     NoThread,
     /// 6100A
     SenderExists,
+    /// 6109F: the peer sends to this object.
+    ReceiverRuns,
     /// 61027
     NotStarted,
     /// 610FE
@@ -65,18 +67,21 @@ mod codes {
     pub const NO_SENDER_SLOT: i32 = 397_323;
     /// ERR-61010: the sender thread ended right after the handshake.
     pub const SENDER_ENDED: i32 = 397_328;
+    /// ERR-6109F: a receiver of the object runs.
+    pub const RECEIVER_RUNS: i32 = 397_471;
     /// ERR-312C4: REPLICATION_DDL_ENABLE is 0.
     pub const DDL_OFF: i32 = 201_412;
 }
 
 impl Fault {
     /// Every class, in order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Lost,
         Self::Locked,
         Self::Handshake,
         Self::NoThread,
         Self::SenderExists,
+        Self::ReceiverRuns,
         Self::NotStarted,
         Self::Started,
         Self::Exists,
@@ -100,6 +105,7 @@ impl Fault {
             native::HANDSHAKE => Self::Handshake,
             codes::NO_SENDER_SLOT | codes::SENDER_ENDED => Self::NoThread,
             native::SENDER_EXISTS => Self::SenderExists,
+            codes::RECEIVER_RUNS => Self::ReceiverRuns,
             native::NOT_STARTED => Self::NotStarted,
             native::STARTED => Self::Started,
             native::REPLICATION_EXISTS => Self::Exists,
@@ -271,6 +277,21 @@ pub fn decide(kind: Kind, fault: Fault) -> Verdict {
             | Kind::Sync
             | Kind::Looks => Fail,
         },
+        // It was not there a moment ago; the next attempt waits for it to end before anything is sent.
+        Fault::ReceiverRuns => match kind {
+            Kind::Create | Kind::Drop => Retry,
+            Kind::Start
+            | Kind::Pin
+            | Kind::Stop
+            | Kind::Reset
+            | Kind::Unpin
+            | Kind::Flush
+            | Kind::Setting
+            | Kind::Fence
+            | Kind::Truncate
+            | Kind::Sync
+            | Kind::Looks => Fail,
+        },
         Fault::NotStarted => match kind {
             Kind::Stop => AlreadySo,
             Kind::Create
@@ -330,6 +351,7 @@ pub fn decide_read(fault: Fault) -> Verdict {
         Fault::Handshake
         | Fault::NoThread
         | Fault::SenderExists
+        | Fault::ReceiverRuns
         | Fault::NotStarted
         | Fault::Started
         | Fault::Exists
@@ -382,28 +404,28 @@ mod tests {
             format!("{kind:?} {cells}")
         };
         let rows: Vec<_> = Kind::ALL.iter().map(row).collect();
-        // Lost, locked, handshake, no thread, sender exists, not started, started, exists, no replication,
+        // Lost, locked, handshake, no thread, sender exists, receiver runs, not started, started, exists, no replication,
         // flush timeout, sync failed, query timeout, cancelled, DDL off, other.
         assert_eq!(
             rows,
             [
-                "Create LR-----L---L---",
-                "Drop LR------A--L---",
-                "Start LRRRA------L---",
-                "Pin LRRR-------L---",
-                "Stop LR---A--A--L---",
-                "Reset LR------A--L---",
-                "Unpin LR------A--L---",
-                "Flush LR-------------",
-                "Setting LR---------L---",
-                "Fence LR---------L---",
-                "Truncate LR---------L---",
-                "Sync L-R------------",
-                "Looks LR-------------",
+                "Create LR---R--L---L---",
+                "Drop LR---R---A--L---",
+                "Start LRRRA-------L---",
+                "Pin LRRR--------L---",
+                "Stop LR----A--A--L---",
+                "Reset LR-------A--L---",
+                "Unpin LR-------A--L---",
+                "Flush LR--------------",
+                "Setting LR----------L---",
+                "Fence LR----------L---",
+                "Truncate LR----------L---",
+                "Sync L-R-------------",
+                "Looks LR--------------",
             ]
         );
         let reads: String = Fault::ALL.into_iter().map(|fault| letter(decide_read(fault))).collect();
-        assert_eq!(reads, "LR-------------");
+        assert_eq!(reads, "LR--------------");
     }
 
     #[test]
@@ -419,6 +441,7 @@ mod tests {
             ("HY000", 397_323, Fault::NoThread),
             ("HY000", 397_328, Fault::NoThread),
             ("HY000", 397_322, Fault::SenderExists),
+            ("HY000", 397_471, Fault::ReceiverRuns),
             ("HY000", 397_351, Fault::NotStarted),
             ("HY000", 397_566, Fault::Started),
             ("HY000", 397_568, Fault::Exists),

@@ -6,9 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::Outcome;
-use crate::plan::{
-    Action, ActionId, RunWhen,
-    resume::{Earlier, Past},
+use crate::{
+    plan::{
+        Action, ActionId, RunWhen,
+        resume::{Earlier, Past},
+    },
+    topology::Ordinal,
 };
 
 /// Whether new actions may begin.
@@ -40,7 +43,11 @@ enum State {
     Over(Ending),
 }
 
+/// What an action takes up while it runs: one of the lanes of its pod, or nothing.
+pub(super) type Lane = Option<Ordinal>;
+
 struct Node {
+    lane: Lane,
     waits_for: BTreeSet<ActionId>,
     run: RunWhen,
     state: State,
@@ -64,8 +71,8 @@ pub(super) struct Schedule {
     followers: BTreeMap<ActionId, Vec<ActionId>>,
     /// Waiting actions whose fate may have changed since it was looked at.
     changed: BTreeSet<ActionId>,
-    /// Waiting actions that can begin.
-    ready: BTreeSet<ActionId>,
+    /// Waiting actions that can begin, by what they take up.
+    ready: BTreeMap<Lane, BTreeSet<ActionId>>,
     /// Under what they can.
     admit: Admit,
 }
@@ -80,8 +87,8 @@ enum Fate {
 impl Schedule {
     /// With actions that earlier runs of the plan did: they are over, and count as begun, so that what they need to be put
     /// back is put back.
-    pub(super) fn going_on(actions: &[Action], earlier: &Past) -> Self {
-        let mut schedule = Self::new(actions);
+    pub(super) fn going_on(actions: &[Action], lane: impl Fn(&Action) -> Lane, earlier: &Past) -> Self {
+        let mut schedule = Self::new(actions, lane);
         for (id, how) in earlier {
             schedule.begin(*id);
             let trace = match how {
@@ -93,12 +100,13 @@ impl Schedule {
         schedule
     }
 
-    pub(super) fn new(actions: &[Action]) -> Self {
+    pub(super) fn new(actions: &[Action], lane: impl Fn(&Action) -> Lane) -> Self {
         let nodes: BTreeMap<_, _> = actions
             .iter()
             .map(|a| {
                 let waits_for = a.after.iter().map(|e| e.action).chain(implied(&a.run)).collect();
-                (a.id, Node { waits_for, run: a.run.clone(), state: State::Waiting, begun: false, trace: Trace::None })
+                let (run, state) = (a.run.clone(), State::Waiting);
+                (a.id, Node { lane: lane(a), waits_for, run, state, begun: false, trace: Trace::None })
             })
             .collect();
         let mut followers: BTreeMap<ActionId, Vec<ActionId>> = BTreeMap::new();
@@ -109,12 +117,27 @@ impl Schedule {
             }
         }
         let changed = nodes.keys().copied().collect();
-        Self { nodes, followers, changed, ready: BTreeSet::new(), admit: Admit::All }
+        Self { nodes, followers, changed, ready: BTreeMap::new(), admit: Admit::All }
     }
 
-    /// Actions that can begin under what [`settle`](Self::settle) was told last, smaller ids first.
-    pub(super) fn ready(&self) -> Vec<ActionId> {
-        self.ready.iter().copied().collect()
+    /// Actions that can begin under what [`settle`](Self::settle) was told last, smaller ids first; of those that take up
+    /// a lane of a pod as many as it has free. Costs as much as it finds, however many wait for a lane.
+    pub(super) fn ready(&self, free: impl Fn(Ordinal) -> usize) -> Vec<ActionId> {
+        let some = |lane: &Lane| lane.map_or(usize::MAX, &free);
+        let mut ready: Vec<_> =
+            self.ready.iter().flat_map(|(lane, ids)| ids.iter().copied().take(some(lane))).collect();
+        ready.sort_unstable();
+        ready
+    }
+
+    fn unready(&mut self, id: ActionId) {
+        let Some(lane) = self.nodes.get(&id).map(|n| n.lane) else { return };
+        if let Some(ids) = self.ready.get_mut(&lane) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.ready.remove(&lane);
+            }
+        }
     }
 
     /// Ends every action that will never begin, transitively; smaller ids first.
@@ -126,11 +149,10 @@ impl Schedule {
         let mut settled = Vec::new();
         while let Some(id) = self.changed.pop_first() {
             match self.fate(id, admit) {
-                Fate::Wait => {
-                    self.ready.remove(&id);
-                }
+                Fate::Wait => self.unready(id),
                 Fate::Ready => {
-                    self.ready.insert(id);
+                    let lane = self.nodes[&id].lane;
+                    self.ready.entry(lane).or_default().insert(id);
                 }
                 Fate::Skip(outcome) => {
                     self.end(id, &outcome, Trace::None);
@@ -159,7 +181,7 @@ impl Schedule {
             node.state = State::Running;
             node.begun = true;
         }
-        self.ready.remove(&id);
+        self.unready(id);
     }
 
     pub(super) fn end(&mut self, id: ActionId, outcome: &Outcome, trace: Trace) {
@@ -172,7 +194,7 @@ impl Schedule {
             node.state = State::Over(ending);
             node.trace = trace;
         }
-        self.ready.remove(&id);
+        self.unready(id);
         self.changed.extend(self.followers.get(&id).into_iter().flatten());
     }
 
@@ -288,10 +310,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        plan::{After, Code, Op, Reason},
-        topology::Ordinal,
-    };
+    use crate::plan::{After, Code, Op, Reason};
 
     /// A plan of random edges; some actions put things back.
     fn actions() -> impl Strategy<Value = Vec<Action>> {
@@ -321,7 +340,7 @@ mod tests {
         /// What is looked at again is enough: nothing that can begin is missed, and nothing that never will is left.
         #[test]
         fn nothing_is_forgotten(actions in actions(), steps in proptest::collection::vec((0..5_u8, any::<prop::sample::Index>()), 0..40)) {
-            let mut schedule = Schedule::new(&actions);
+            let mut schedule = Schedule::new(&actions, |a| (a.id.0 % 3 != 0).then_some(a.pod));
             let mut admit = Admit::All;
             let mut running: Vec<ActionId> = Vec::new();
             for (kind, which) in steps {
@@ -334,7 +353,12 @@ mod tests {
                         Fate::Wait => {}
                     }
                 }
-                prop_assert_eq!(schedule.ready(), ready.clone());
+                prop_assert_eq!(schedule.ready(|_| usize::MAX), ready.clone());
+                // With one free lane: everything that takes up none, and the first of the others.
+                let mut one = ready.clone();
+                let first = one.iter().copied().find(|id| id.0 % 3 != 0);
+                one.retain(|id| id.0 % 3 == 0 || Some(*id) == first);
+                prop_assert_eq!(schedule.ready(|_| 1), one);
                 prop_assert_eq!(skipped, Vec::new());
                 match kind {
                     0 | 1 if !ready.is_empty() => {

@@ -66,6 +66,16 @@ pub(super) struct Lease {
     key: u64,
     link: Option<Link>,
     lost: bool,
+    age: Age,
+}
+
+/// Whether a session was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    /// It was opened for this lease.
+    New,
+    /// Others used it before.
+    Used,
 }
 
 impl Lease {
@@ -80,6 +90,10 @@ impl Lease {
 
     pub fn is_lost(&self) -> bool {
         self.lost
+    }
+
+    pub fn age(&self) -> Age {
+        self.age
     }
 }
 
@@ -137,7 +151,7 @@ impl Sessions {
             let state = pods.entry(pod).or_default();
             if let Some(link) = state.idle.pop() {
                 let key = state.lend(holder);
-                return Ok(self.lease(pod, key, link));
+                return Ok(self.lease(pod, key, link, Age::Used));
             }
             let full = state.open > 0 && (state.single || state.sealed.is_some_and(|n| state.open >= n));
             if full {
@@ -151,7 +165,7 @@ impl Sessions {
             match self.open(pod) {
                 Ok(link) => {
                     let key = self.lock().entry(pod).or_default().lend(holder);
-                    return Ok(self.lease(pod, key, link));
+                    return Ok(self.lease(pod, key, link, Age::New));
                 }
                 Err(e) if e.failure == ConnectFailure::SysdbaBusy && self.in_use(pod) => {
                     self.lock().entry(pod).or_default().single = true;
@@ -226,8 +240,8 @@ impl Sessions {
         self.freed.notify_all();
     }
 
-    fn lease(self: &Arc<Self>, pod: Ordinal, key: u64, link: Link) -> Lease {
-        Lease { sessions: Arc::clone(self), pod, key, link: Some(link), lost: false }
+    fn lease(self: &Arc<Self>, pod: Ordinal, key: u64, link: Link, age: Age) -> Lease {
+        Lease { sessions: Arc::clone(self), pod, key, link: Some(link), lost: false, age }
     }
 
     /// Opens a session that was counted before.

@@ -22,7 +22,7 @@ use crate::plan::Plan;
 /// Carries out a plan. `pick` is given how many actions may begin and says which does.
 pub(crate) fn run(plan: &Plan, context: &Context, stop: &StopFlag, pick: &mut dyn FnMut(usize) -> usize) -> Report {
     let shared = Arc::new(engine::shared(plan, context));
-    let mut schedule = Schedule::new(&plan.actions);
+    let mut schedule = Schedule::new(&plan.actions, |_| None);
     let (send, _heard_by_nobody) = mpsc::channel();
     let mut outcomes: BTreeMap<_, Outcome> = BTreeMap::new();
     let began = context.clock.now();
@@ -35,7 +35,7 @@ pub(crate) fn run(plan: &Plan, context: &Context, stop: &StopFlag, pick: &mut dy
             StopLevel::Abort => Admit::Nothing(why()),
         };
         outcomes.extend(schedule.settle(&admit));
-        let ready = schedule.ready();
+        let ready = schedule.ready(|_| usize::MAX);
         let Some(action) = ready.get(pick(ready.len())).and_then(|id| plan.action(*id)) else { break };
         schedule.begin(action.id);
         let slot = Arc::new(Slot::default());

@@ -124,6 +124,7 @@ fn code_of(kind: Kind, error: &DbError) -> Code {
         Fault::Handshake => Code::Handshake,
         Fault::NoThread => Code::NoThread,
         Fault::SenderExists => Code::SenderExists,
+        Fault::ReceiverRuns => Code::NotQuiet,
         Fault::NotStarted => Code::NotStarted,
         Fault::Started => Code::Started,
         Fault::Exists => Code::ObjectDiffers,

@@ -15,7 +15,7 @@ use super::{
     control::Control,
     event::{Event, Outcome},
     schedule::Trace,
-    sessions::{Lease, Sessions},
+    sessions::{Age, Lease, Sessions},
     slot::Slot,
     stop::StopLevel,
     trouble::{Sent, Statement, Told, Trouble},
@@ -86,12 +86,21 @@ pub(super) struct Memory {
     pub sent: bool,
     /// A changing statement whose outcome nobody knows.
     pub doubt: Option<Told>,
+    /// The action's own pod has answered since, so what the operation finds there is about that statement, too.
+    pub looked: bool,
     /// Transactions that a drain waits for, and since when.
     pub draining: Option<(BTreeSet<i64>, Instant)>,
     /// A statement of this action ended without a usable answer.
     pub lost_once: bool,
     /// What this action began and must not begin twice.
     pub begun: Option<Begun>,
+}
+
+impl Memory {
+    /// Nobody knows what became of a statement.
+    pub fn doubt(&mut self, about: Told) {
+        (self.doubt, self.looked) = (Some(about), false);
+    }
 }
 
 /// One action being carried out.
@@ -135,8 +144,7 @@ impl<'a> Work<'a> {
     pub fn read_on(&mut self, pod: Ordinal, sql: &ReadSql) -> Result<Rows, Trouble> {
         let rows = self.send(pod, Sent::Read, &sql.to_string(), |lease| lease.session().query(sql))?;
         if pod == self.action.pod {
-            // The pod answers again and is looked at before anything is sent, so nothing is in doubt any more.
-            self.memory.doubt = None;
+            self.memory.looked = true;
         }
         Ok(rows)
     }
@@ -149,13 +157,17 @@ impl<'a> Work<'a> {
     /// Changes something on a pod.
     pub fn change_on(&mut self, pod: Ordinal, sql: &ChangeSql) -> Result<(), Trouble> {
         let text = sql.to_string();
+        if self.memory.looked {
+            // This is what was found to be left to do.
+            self.memory.doubt = None;
+        }
         let answer = self.send(pod, Sent::Change, &text, |lease| lease.session().execute(sql));
         if let Err(Trouble::Statement(s)) = &answer {
             let aborted = self.control.level() == StopLevel::Abort;
             if s.error.lost_session() || aborted {
                 let code = if aborted { Code::Stopped } else { Code::LostLink };
                 let error = Some(s.error.clone());
-                self.memory.doubt = Some(Told { code, pod, sql: Some(text), error, detail: String::new() });
+                self.memory.doubt(Told { code, pod, sql: Some(text), error, detail: String::new() });
             }
         }
         answer
@@ -219,8 +231,10 @@ impl<'a> Work<'a> {
             Some(lease) => lease,
             empty @ None => {
                 let taken = shared.sessions.take(pod, self.action.id, control)?;
-                // More may begin now that the pod's ADMIN_MODE is known.
-                let _ = self.tell.send(Message::Wake);
+                if taken.age() == Age::New {
+                    // More may begin now that the pod's ADMIN_MODE is known.
+                    let _ = self.tell.send(Message::Wake);
+                }
                 empty.insert(taken)
             }
         };

@@ -109,6 +109,10 @@ fn already(work: &Work<'_>, took: Duration) -> Outcome {
 fn badly(work: &mut Work<'_>, trouble: Trouble, attempts: u32) -> Outcome {
     let action = work.action;
     match (work.memory.doubt.take(), trouble) {
+        // It looked, and what it says is about what is there now.
+        (Some(_), trouble @ Trouble::Told(_)) if work.memory.looked => {
+            Outcome::Failed(trouble.describe(action, attempts))
+        }
         (Some(doubt), _) => Outcome::Unknown(error(doubt, action, attempts)),
         (None, trouble @ Trouble::Lost(_)) => Outcome::Unknown(trouble.describe(action, attempts)),
         // Aborted between two statements that belong together.

@@ -195,16 +195,23 @@ impl Running {
     }
 
     /// Writes the plan down (`digest`: of the file it comes from; `done`: what of it is done already), and what it says
-    /// about statements of the last run that nobody knew the outcome of. Gives back what a person should know of those.
+    /// about statements of earlier runs that nobody knew the outcome of. Gives back what a person should know of those.
     pub fn planned(&self, plan: &Plan, digest: Option<&str>, done: &Past) -> Option<String> {
         for what in What::of_plan(plan, digest) {
             self.recorder.record(&what);
         }
         let state = self.state.as_ref()?;
-        let last = runs::list(state).ok()?.into_iter().find(|id| id != self.run())?;
-        let open = runs::load(state, &last).ok()?.open_intents();
+        let mut texts = Vec::new();
+        for (last, open) in runs::unresolved(state, &plan.statefulset, self.run()).ok()? {
+            texts.push(self.resolve(plan, &last, &open, done));
+        }
+        (!texts.is_empty()).then(|| texts.join("\n"))
+    }
+
+    /// What the pods show of the statements that a run ended in the middle of.
+    fn resolve(&self, plan: &Plan, last: &RunId, open: &[runs::OpenIntent], done: &Past) -> String {
         let mut words = Vec::new();
-        for intent in &open {
+        for intent in open {
             let left = || plan.actions.iter().filter(|a| !done.contains_key(&a.id));
             let again = left().any(|a| a.pod == intent.pod && op::short(&a.op) == intent.what);
             let verdict = if again { Verdict::PlannedAgain } else { Verdict::NotNeeded };
@@ -215,12 +222,9 @@ impl Running {
             });
             self.recorder.record(&What::Resolved { of_run: last.to_string(), id: intent.id, what, verdict });
         }
-        if words.is_empty() {
-            return None;
-        }
         let head =
             format!("Run {last} ended in the middle of {}; the pods show:", words::counted(open.len(), "statement"));
-        Some(format!("{head}\n{}", words.join("\n")))
+        format!("{head}\n{}", words.join("\n"))
     }
 
     /// Writes an event of the engine down.

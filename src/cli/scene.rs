@@ -58,14 +58,16 @@ pub fn read_conf(world: &dyn World, common: &Common, warn: &mut dyn FnMut(&str))
     let (path, bytes) = confpath::read(common.conf.as_deref(), world.env())
         .map_err(|e| Trouble::new(Exit::from(&e), "conf", e.to_string()))?;
     let parsed = conf::parse(&path, &bytes);
-    let blocks = conf::render_problems(&parsed.problems, &parsed.source, conf::Colour::Never);
     match parsed.config {
         Some(config) => {
-            warn(&blocks);
+            warn(&conf::problem_lines(&parsed.problems, &parsed.source));
             Ok(config)
         }
-        None => Err(Trouble::new(Exit::BadData, "conf", format!("{path} is not valid\n{}", blocks.trim_end()))
-            .next("aku validate    (after correcting it)")),
+        None => {
+            let blocks = conf::render_problems(&parsed.problems, &parsed.source, conf::Colour::Never);
+            let headline = format!("{path} is not valid\n{}", blocks.trim_end());
+            Err(Trouble::new(Exit::BadData, "conf", headline).next("aku validate    (after correcting it)"))
+        }
     }
 }
 

@@ -1,16 +1,19 @@
 //! Shows a run while it goes on: lines in a log, bars on a terminal. Remembers the signals, because they decide the
 //! exit code. Never stops a run.
 
-use std::{collections::BTreeMap, io::Write, time::Duration};
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
 use super::stream::{Look, Talk};
 use crate::{
     apply::Event,
-    plan::{ActionId, Plan},
-    render::{self, op},
+    plan::Plan,
+    render::{self, Board, Colour},
 };
 
 /// How progress is shown.
@@ -19,75 +22,49 @@ pub enum Show<'a> {
     Nothing,
     /// Lines.
     Lines(&'a mut dyn Write),
-    /// One line for each running action, one for all.
+    /// One line for each pod, one for all.
     Bars(Bars),
 }
 
 /// Longest silence of a bar.
 pub const BAR_PACE: Duration = Duration::from_secs(1);
 
-/// Bars on standard error.
+/// A terminal that does not say how large it is.
+const USUAL: (usize, usize) = (80, 24);
+
+/// The picture of a run on standard error, drawn anew when something happens; at least once a second.
 pub struct Bars {
-    all: MultiProgress,
-    total: ProgressBar,
-    running: BTreeMap<ActionId, ProgressBar>,
+    bar: ProgressBar,
+    board: Board,
+    began: Instant,
 }
 
 impl Bars {
     /// Bars for a plan.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        let total = all.add(ProgressBar::new(plan.actions.len() as u64));
-        total.set_style(style("total   {pos} of {len} actions   {elapsed_precise}   {msg}"));
-        total.set_message("^C stops in good order, twice aborts");
-        Self { all, total, running: BTreeMap::new() }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(ProgressStyle::with_template("{msg}").expect("the template is valid"));
+        Self { bar, board: Board::new(plan), began: Instant::now() }
     }
 
-    fn event(&mut self, plan: &Plan, event: &Event, line: Option<String>) {
-        match event {
-            Event::ActionStart { id } => {
-                let bar = self.all.insert_before(&self.total, ProgressBar::new_spinner());
-                bar.set_style(style("{spinner} {msg}"));
-                bar.set_message(
-                    plan.action(*id).map_or_else(String::new, |a| format!("pod {}  {id} {}", a.pod, op::short(&a.op))),
-                );
-                self.running.insert(*id, bar);
-            }
-            Event::Progress { id, rows, .. } => {
-                if let (Some(bar), Some(line)) = (self.running.get(id), line) {
-                    if let Some((done, Some(all))) = rows {
-                        bar.set_length(*all);
-                        bar.set_position(*done);
-                        bar.set_style(style("[{bar:20}] {msg}").progress_chars("=>."));
-                    }
-                    bar.set_message(line);
-                    bar.tick();
-                }
-            }
-            Event::ActionEnd { id, .. } => {
-                if let Some(bar) = self.running.remove(id) {
-                    bar.finish_and_clear();
-                }
-                self.total.inc(1);
-                self.say(line);
-            }
-            Event::Retry { .. } | Event::Signal { .. } => self.say(line),
-            Event::RunStart => self.total.tick(),
-            Event::RunEnd => self.total.finish_and_clear(),
+    fn event(&mut self, plan: &Plan, event: &Event, line: Option<String>, colour: Colour) {
+        self.board.event(plan, event);
+        if *event == Event::RunEnd {
+            self.bar.finish_and_clear();
+            return;
         }
-    }
-
-    fn say(&self, line: Option<String>) {
-        if let Some(line) = line {
+        let (columns, rows) = terminal_size::terminal_size_of(std::io::stderr())
+            .map_or(USUAL, |(columns, rows)| (usize::from(columns.0), usize::from(rows.0)));
+        let picture = self.board.doc(self.began.elapsed(), columns, rows).text(colour);
+        self.bar.set_message(picture.trim_end().to_owned());
+        let lasts = matches!(event, Event::ActionEnd { .. } | Event::Retry { .. } | Event::Signal { .. });
+        match line {
             // A terminal that went away is no reason to stop.
-            let _ = self.all.println(line);
+            Some(line) if lasts => self.bar.println(line),
+            _ => self.bar.tick(),
         }
     }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the templates of this file are valid")
 }
 
 /// Watches one run.
@@ -121,7 +98,7 @@ impl<'a> Watch<'a> {
                     let _ = writeln!(err, "{line}").and_then(|()| err.flush());
                 }
             }
-            Show::Bars(bars) => bars.event(self.plan, event, line),
+            Show::Bars(bars) => bars.event(self.plan, event, line, self.look.err),
         }
     }
 }

@@ -29,7 +29,7 @@ pub use model::{Config, GroupConf, GroupId, Switch};
 pub use origin::{GroupOrigin, Origin, Origins};
 pub use problem::{Code, Place, Problem, Severity, has_errors};
 pub use property::Property;
-pub use render::{Colour, Excerpt, HEADLINE, excerpt, render_problems};
+pub use render::{Colour, Excerpt, HEADLINE, excerpt, problem_lines, render_problems};
 pub use source::{MAX_BYTES, Source, Span};
 
 use problem::Log;

@@ -43,6 +43,22 @@ pub fn render_problems(problems: &[Problem], source: &Source, colour: Colour) ->
     blocks.iter().map(|block| format!("{}\n", block.trim_end())).collect::<Vec<_>>().join("\n")
 }
 
+/// One line for each problem: for commands that are about something else.
+#[must_use]
+pub fn problem_lines(problems: &[Problem], source: &Source) -> String {
+    let path = normalize_untrusted_str(source.path());
+    let line = |p: &Problem| {
+        let place = p.place.as_ref().map(|at| format!(":{}:{}", at.line, at.column)).unwrap_or_default();
+        let word = match p.severity() {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let (code, message) = (p.code.as_str(), normalize_untrusted_str(&p.message));
+        format!("{word}[{code}] {path}{place}: {message} (aku validate says more)\n")
+    };
+    problems.iter().map(line).collect()
+}
+
 /// A line as it may be shown, and where in it the problem is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excerpt {
@@ -121,4 +137,14 @@ fn location(place: Option<&Place>, source: &Source, colour: Colour) -> String {
         }
         None => format!(" {arrow} {path}"),
     }
+}
+
+#[test]
+fn one_line_for_each_problem() {
+    let conf = include_bytes!("../../conf/aku.conf.groups");
+    let parsed = super::parse("/etc/aku.conf", conf);
+    let lines = problem_lines(&parsed.problems, &parsed.source);
+    assert_eq!(lines.lines().count(), parsed.problems.len());
+    let all = lines.lines().all(|l| l.starts_with("warning[AKU-C3") && l.contains("] /etc/aku.conf:"));
+    assert!(all && lines.contains("several replications to the same host"), "{lines}");
 }

@@ -312,6 +312,34 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_set_changes_the_times_and_nothing_else() {
+        // Hours back and forth with every line.
+        fn stepping() -> Timestamp {
+            static LOOKS: AtomicU64 = AtomicU64::new(0);
+            let hours = [12, 6, 23, 0, 18, 3];
+            let look = usize::try_from(LOOKS.fetch_add(1, Ordering::AcqRel)).unwrap();
+            Timestamp::from_second(1_795_000_000 + hours[look % hours.len()] * 3600).unwrap()
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("events");
+        let with = Opening { now: stepping, ..opening(Some(EventsTo::File(to.clone())), Some(dir.path())) };
+        let recorder = Recorder::open(with).unwrap();
+        for count in 1..6 {
+            recorder.record(&What::Signal { name: "SIGINT".to_owned(), count });
+        }
+        let journal = recorder.journal().unwrap().to_path_buf();
+        assert!(recorder.end(&What::end(Exit::Ok, None, None)).is_none());
+        for path in [&to, &journal] {
+            let lines = lines(path);
+            check(&lines);
+            let counts =
+                lines.iter().filter_map(|l| if let What::Signal { count, .. } = l.what { Some(count) } else { None });
+            assert_eq!(counts.collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+            assert!(lines.windows(2).any(|pair| pair[1].ts < pair[0].ts), "the clock was not set back");
+        }
+    }
+
+    #[test]
     fn a_full_disk_is_told_at_the_end() {
         let recorder = Recorder::open(opening(Some(EventsTo::File("/dev/full".into())), None)).unwrap();
         let failed = recorder.end(&What::end(Exit::Ok, None, None)).unwrap();

@@ -120,6 +120,35 @@ pub fn half(state: &Path, digest: &str, pod: Ordinal) -> io::Result<Option<Half>
     Ok(half.filter(|half| !half.past.is_empty()))
 }
 
+/// How many journals are looked through for what nobody has looked into yet.
+const LOOKED_THROUGH: usize = 50;
+
+/// Runs of a StatefulSet, other than `run`, that ended in the middle of statements which no run has looked into since, newest first. Which
+/// run came last is not told from their numbers: a clock may have been set back meanwhile.
+///
+/// # Errors
+/// The directory cannot be read. A journal that cannot be read is passed over: it is evidence, never truth.
+pub fn unresolved(state: &Path, statefulset: &str, run: &RunId) -> io::Result<Vec<(RunId, Vec<OpenIntent>)>> {
+    let ids = list(state)?.into_iter().filter(|id| id != run).take(LOOKED_THROUGH);
+    let runs: Vec<Run> = ids.filter_map(|id| load(state, &id).ok()).collect();
+    let looked_into: BTreeSet<&str> = runs.iter().flat_map(|run| &run.lines).filter_map(resolves).collect();
+    let open = |run: &Run| {
+        let intents = run.open_intents();
+        let others = run.statefulset().is_some_and(|of| of != statefulset);
+        let known = others || looked_into.contains(run.id.as_str()) || intents.is_empty();
+        (!known).then(|| (run.id.clone(), intents))
+    };
+    Ok(runs.iter().filter_map(open).collect())
+}
+
+/// The run that a line looks into.
+fn resolves(line: &Line) -> Option<&str> {
+    match &line.what {
+        What::Resolved { of_run, .. } => Some(of_run),
+        _ => None,
+    }
+}
+
 /// Removes all but the newest `keep` journals; how many are gone.
 ///
 /// # Errors
@@ -156,6 +185,14 @@ impl Run {
     pub fn digest(&self) -> Option<&str> {
         self.lines.iter().find_map(|l| match &l.what {
             What::Plan { digest, .. } => digest.as_deref(),
+            _ => None,
+        })
+    }
+
+    /// AKU_STS_NAME of its plan; `None` for a run that never had one.
+    fn statefulset(&self) -> Option<&str> {
+        self.lines.iter().find_map(|l| match &l.what {
+            What::Plan { statefulset, .. } => Some(statefulset.as_str()),
             _ => None,
         })
     }
@@ -351,6 +388,57 @@ mod tests {
         assert_eq!((read.lines.len(), read.unreadable), (1, 1));
         assert_eq!(read.open_intents().len(), 1);
         assert_eq!(read.ended(), None);
+    }
+
+    /// Writes a journal with an intent that nobody knows the outcome of, and what it says about other runs.
+    fn broken_off(state: &Path, id: &str, about: &[&str]) -> RunId {
+        let id: RunId = id.parse().unwrap();
+        fs::create_dir_all(state.join(RUNS)).unwrap();
+        let resolved = about.iter().map(|of_run| What::Resolved {
+            of_run: (*of_run).to_owned(),
+            id: ActionId(1),
+            what: String::new(),
+            verdict: crate::events::Verdict::NotNeeded,
+        });
+        let lines = run(resolved.chain([intent(1, 1)]).collect()).lines;
+        let text = lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect::<String>();
+        fs::write(path(state, &id), text).unwrap();
+        id
+    }
+
+    #[test]
+    fn what_broke_off_is_looked_into_once_also_when_the_clock_was_set_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |run: &RunId| -> Vec<String> {
+            unresolved(dir.path(), "sts", run).unwrap().into_iter().map(|(id, _)| id.to_string()).collect()
+        };
+        // The clock is six hours ahead, and a run is killed.
+        let ahead = "20261121T180000Z-1f3a9c";
+        broken_off(dir.path(), ahead, &[]);
+        // It is set right; the next run looks into that, and is killed itself.
+        let next = broken_off(dir.path(), "20261121T120500Z-000001", &[]);
+        assert_eq!(open(&next), [ahead]);
+        broken_off(dir.path(), next.as_str(), &[ahead]);
+        // The one after it has the earlier number of the two, and only that is news.
+        let last = broken_off(dir.path(), "20261121T121000Z-000002", &[]);
+        assert_eq!(open(&last), [next.as_str()]);
+        broken_off(dir.path(), last.as_str(), &[next.as_str()]);
+        let quiet: RunId = "20261121T121500Z-000003".parse().unwrap();
+        assert_eq!(open(&quiet), [last.as_str()]);
+        assert_eq!(unresolved(&dir.path().join("none"), "sts", &quiet).unwrap(), []);
+        // Another cluster's journals may lie in the same place.
+        let plan = What::Plan {
+            goal: "start".to_owned(),
+            ordinal: Ordinal::MASTER,
+            statefulset: "other".to_owned(),
+            transfer: "none".to_owned(),
+            digest: None,
+            actions: Vec::new(),
+        };
+        let theirs = run(vec![plan, intent(1, 1)]).lines;
+        let text = theirs.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect::<String>();
+        fs::write(path(dir.path(), &last), text).unwrap();
+        assert_eq!(open(&quiet), [next.as_str()]);
     }
 
     #[test]

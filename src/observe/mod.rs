@@ -18,4 +18,4 @@ pub use model::{
     BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server,
     Side, Table, TableName,
 };
-pub use rows::RowCount;
+pub use rows::{RowCount, grouped};

@@ -1,6 +1,6 @@
 //! Catalog rows to values. Columns by name; what an older server lacks is absent, not an error (DESIGN D9).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::model::{Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table, TableName};
 use crate::{
@@ -54,6 +54,14 @@ fn target(row: Row<'_>, side: &str, unit_is_partition: bool) -> Option<Target> {
     })
 }
 
+fn shared(known: &mut HashSet<Target>, target: Target) -> Target {
+    if let Some(same) = known.get(&target) {
+        return same.clone();
+    }
+    known.insert(target.clone());
+    target
+}
+
 pub(super) fn replications(c: &Catalog<'_>) -> BTreeMap<ReplicationName, Replication> {
     let mut all: BTreeMap<_, _> =
         c.replications.iter().filter_map(|row| Some((name(row, "REPLICATION_NAME")?, bare(row)))).collect();
@@ -64,11 +72,13 @@ pub(super) fn replications(c: &Catalog<'_>) -> BTreeMap<ReplicationName, Replica
             r.hosts.push(ReplicationAddress { host, port });
         }
     }
+    // The same table is an item of one object per peer: kept once.
+    let mut known: HashSet<Target> = HashSet::new();
     for row in c.items.iter() {
         let Some(r) = name(row, "REPLICATION_NAME").and_then(|n| all.get_mut(&n)) else { continue };
         let partition = row.text("REPLICATION_UNIT").as_deref() == Some("P");
         if let (Some(local), Some(remote)) = (target(row, "LOCAL", partition), target(row, "REMOTE", partition)) {
-            r.items.insert(Item { local, remote });
+            r.items.insert(Item { local: shared(&mut known, local), remote: shared(&mut known, remote) });
         }
     }
     for row in c.senders.iter() {

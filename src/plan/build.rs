@@ -27,11 +27,7 @@ impl Waits {
     }
 
     pub fn and(mut self, ids: impl IntoIterator<Item = ActionId>, because: &str) -> Self {
-        for action in ids {
-            if !self.0.iter().any(|a| a.action == action) {
-                self.0.push(After { action, because: because.to_owned() });
-            }
-        }
+        self.0.extend(ids.into_iter().map(|action| After { action, because: because.to_owned() }));
         self
     }
 }
@@ -44,7 +40,9 @@ impl Builder {
     pub fn add_when(&mut self, pod: Ordinal, op: Op, because: Reason, waits: Waits, run: RunWhen) -> ActionId {
         let id = ActionId(u32::try_from(self.actions.len() + 1).unwrap_or(u32::MAX));
         let mut after = waits.0;
+        // The sort is stable: of two reasons to wait for the same action, the first stays.
         after.sort_by_key(|a| a.action);
+        after.dedup_by_key(|a| a.action);
         self.actions.push(Action { id, pod, op, because, after, run });
         id
     }

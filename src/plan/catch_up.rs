@@ -13,7 +13,7 @@ use super::{
 use crate::{
     conf::Switch,
     desired::Object,
-    observe::{Sender, Side},
+    observe::{PodView, Sender, Side},
     topology::Ordinal,
 };
 
@@ -64,8 +64,11 @@ pub(super) fn create(world: &World<'_>, build: &mut Builder, creating: &[(Ordina
     for (pod, object) in creating {
         let peer = if object.pair.low() == *pod { object.pair.high() } else { object.pair.low() };
         let op = create_op(world, *pod, object);
-        let alone = world.pod(peer).is_none();
-        let seen = if alone { "; the peer is absent, so this is the definition only" } else { "" };
+        let seen = match world.observed.pods.get(&peer) {
+            Some(PodView::Seen(_)) => "",
+            Some(PodView::Absent { .. }) | None => "; the peer is absent, so this is the definition only",
+            Some(PodView::Broken { .. }) => "; the peer cannot be looked at, so this is the definition only",
+        };
         let because = why(Code::ObjectMissing, format!("aku.conf asks for it and pod {pod} does not have it{seen}"));
         let before = created.iter().rev().find(|(p, _)| p == pod).map(|(_, id)| *id);
         let waits = Waits::on(before, "they lock the same tables, and the first failure ends it");
@@ -82,7 +85,15 @@ pub(super) fn streams(world: &World<'_>, draft: &mut Draft, waits: &Waits) -> Ve
     let flush = closed && world.desired.flush_at_start == Switch::On;
     let mut done = Vec::new();
     for k in world.seen_others(me).collect::<Vec<_>>() {
-        let live: Vec<_> = world.desired.objects_between(me, k).filter(|o| world.sides(me, k, o).both_live()).collect();
+        let (live, unlike): (Vec<_>, Vec<_>) = world
+            .desired
+            .objects_between(me, k)
+            .filter(|o| world.sides(me, k, o).both_live())
+            .partition(|o| world.unmatched(o).is_empty());
+        for object in unlike {
+            let text = format!("{}; `aku plan reconcile` brings both to aku.conf", unlike_sides(world, object));
+            draft.notes.push(Reason::new(Code::Differs, text));
+        }
         // A pod that has ended connects its pairs when it starts; starting them here would only undo its end.
         let ended = !closed && ended(world, me, k, &live);
         if ended {
@@ -112,13 +123,30 @@ pub(super) fn streams(world: &World<'_>, draft: &mut Draft, waits: &Waits) -> Ve
         if world.pod(k).is_none()
             && let Side::Live(sn) = world.observed.side(me, &object.name)
         {
+            let is = match world.observed.pods.get(&k) {
+                Some(PodView::Broken { .. }) => "cannot be looked at",
+                Some(PodView::Seen(_) | PodView::Absent { .. }) | None => "is not there",
+            };
             draft.notes.push(Reason::new(
                 Code::LogKept,
-                format!("pod {k} is not there; pod {me} keeps its log for {} from SN {sn} on", object.name),
+                format!("pod {k} {is}; pod {me} keeps its log for {} from SN {sn} on", object.name),
             ));
         }
     }
     done
+}
+
+/// How the two sides of an object differ, where they do.
+pub(super) fn unlike_sides(world: &World<'_>, object: &Object) -> String {
+    let only: Vec<_> =
+        world.unmatched(object).iter().map(|(pod, i)| format!("{} only on pod {pod}", i.local)).collect();
+    format!(
+        "{} on pods {} and {} does not have the same tables ({}), so neither can send to the other",
+        object.name,
+        object.pair.low(),
+        object.pair.high(),
+        only.join(", ")
+    )
 }
 
 /// Closed, and nothing of the pair runs on either side.

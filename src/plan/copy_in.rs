@@ -16,7 +16,9 @@
 //!    since 1; then x goes on sending to k from where it stopped. Repeats of what the copy has change nothing.
 //! 7. k opens.
 //!
-//! A failure before 4 leaves k closed with its positions: `reconcile` again goes on. After 4: `start` copies it anew.
+//! A failure before 4 leaves k closed with its positions: `reconcile` again goes on. By then one side of a pair may have a
+//! new item and the other not, and no sender gets through (ERR-6100D): what one side has too much goes until k has delivered.
+//! After 4: `start` copies it anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,8 +35,8 @@ use super::{
 use crate::{
     conf::GroupId,
     desired::Object,
-    observe::{Pod, RowCount, Sender},
-    topology::{Ordinal, Target},
+    observe::{Item, Pod, RowCount, Sender},
+    topology::{Ordinal, ReplicationName, Target},
 };
 
 pub(super) fn plan(
@@ -49,7 +51,8 @@ pub(super) fn plan(
         return;
     }
     let objects: Vec<&Object> = reconcile::pairs(world, active).filter(|o| newcomers.is_copied(o)).collect();
-    let mut copy = Copying { world, build, newcomers, objects, created, slaves: BTreeMap::new() };
+    let mut copy =
+        Copying { world, build, newcomers, objects, created, slaves: BTreeMap::new(), matched: BTreeMap::new() };
     for k in newcomers.copies.keys() {
         copy.fence(*k);
     }
@@ -105,9 +108,44 @@ struct Copying<'w, 'a, 'b> {
     objects: Vec<&'w Object>,
     created: &'b [ActionId],
     slaves: BTreeMap<Ordinal, Slave>,
+    /// Pairs whose two sides were made equal, so that a slave can deliver: the last steps of that.
+    matched: BTreeMap<ReplicationName, Vec<ActionId>>,
 }
 
 impl Copying<'_, '_, '_> {
+    /// Items that only one side of a pair has go for now: `k` cannot deliver otherwise.
+    fn matched(&mut self, object: &Object, fenced: ActionId) -> Vec<ActionId> {
+        if let Some(done) = self.matched.get(&object.name) {
+            return done.clone();
+        }
+        let world = self.world;
+        let unmatched = world.unmatched(object);
+        if unmatched.is_empty() {
+            return Vec::new();
+        }
+        let mut stopped = Waits::on([fenced], "users are out first");
+        for (pod, peer) in reconcile::sides(object).into_iter().filter(|(pod, _)| world.is_started(*pod, object)) {
+            let op = Op::Stop { name: object.name.clone(), peer };
+            let text = "an object is corrected only while neither side sends (ERR-610FE, ERR-6109F)";
+            let waits = Waits::on([fenced], "users are out first");
+            let id = self.build.add(pod, op, why(Code::CorrectDefinition, text), waits);
+            stopped = stopped.and([id], "neither side may be sending");
+        }
+        let drop = |(pod, item): &(Ordinal, &Item)| {
+            let peer = other(object, *pod);
+            let (target, remote) = (item.local.clone(), item.remote.clone());
+            let text = format!(
+                "pod {peer} does not have {target} in {} (a correction broke off), so nothing can be delivered; it comes back below",
+                object.name
+            );
+            let op = Op::DropTable { name: object.name.clone(), peer, target, remote };
+            self.build.add(*pod, op, why(Code::CorrectDefinition, text), stopped.clone())
+        };
+        let done: Vec<ActionId> = unmatched.iter().map(drop).collect();
+        self.matched.insert(object.name.clone(), done.clone());
+        done
+    }
+
     fn gets(&self, k: Ordinal, group: GroupId) -> bool {
         self.newcomers.copies.get(&k).is_some_and(|g| g.contains_key(&group))
     }
@@ -136,11 +174,12 @@ impl Copying<'_, '_, '_> {
             .collect();
         for object in sending {
             let peer = other(object, k);
-            let down = world.replication(k, object).is_some_and(|r| r.sender == Sender::None);
+            let matched = self.matched(object, fenced);
+            let down = !matched.is_empty() || world.replication(k, object).is_some_and(|r| r.sender == Sender::None);
             let text = format!("everything pod {k} committed must be on pod {peer}");
             let started = down.then(|| {
                 let op = Op::Start { name: object.name.clone(), peer, expect: Expect::Live };
-                let waits = Waits::on([fenced], "users are out first");
+                let waits = Waits::on([fenced], "users are out first").and(matched, "both sides must agree");
                 self.build.add(k, op, why(Code::SenderDown, text.clone()), waits)
             });
             let wait_s = world.desired.flush_wait_s();
@@ -203,7 +242,13 @@ impl Copying<'_, '_, '_> {
                         done.push(id);
                     }
                 }
-                let corrected = definition::correct(world, self.build, (pod, peer), object, &waits);
+                let mut wrong = definition::wrong(world, pod, peer, object);
+                if self.matched.contains_key(&object.name) {
+                    let mine = world.unmatched(object).into_iter().filter(|(p, _)| *p == pod);
+                    let gone: Vec<Item> = mine.map(|(_, item)| item.clone()).collect();
+                    wrong = wrong.without(&gone, &world.desired.groups[&object.group].targets);
+                }
+                let corrected = definition::correct_what(world, self.build, (pod, peer), object, wrong, &waits);
                 if let Some(last) = corrected.last() {
                     done.push(*last);
                 }
@@ -239,7 +284,8 @@ impl Copying<'_, '_, '_> {
         let mut ids = Vec::new();
         for (pod, peer) in reconcile::sides(object) {
             let revived = self.gets(pod, object.group) && reconcile::link(world, object) == Link::Live;
-            if world.is_started(pod, object) || revived {
+            let stopped = self.matched.contains_key(&object.name);
+            if (world.is_started(pod, object) && !stopped) || revived {
                 let op = Op::Stop { name: object.name.clone(), peer };
                 let text = "an object is corrected only while neither side sends (ERR-610FE, ERR-6109F)";
                 ids.push(self.build.add(pod, op, why(Code::CorrectDefinition, text), waits.clone()));
@@ -309,8 +355,7 @@ impl Copying<'_, '_, '_> {
                 let Some(object) = world.desired.objects_between(source, k).find(|o| o.group == group) else {
                     continue;
                 };
-                let count = |t: &Target| world.pod(source).map_or(RowCount::NotCounted, |p| p.rows_of(t));
-                let rows = RowCount::sum(targets.iter().map(count)).exact();
+                let rows = RowCount::sum(targets.iter().map(|t| world.rows(source, t))).exact();
                 let parallel = world.desired.groups[&group].sync_parallel;
                 let name = object.name.clone();
                 let tables: Vec<_> = targets.iter().map(ToString::to_string).collect();

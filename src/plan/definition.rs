@@ -53,6 +53,14 @@ impl Wrong {
         *self == Self::default()
     }
 
+    /// What is left to correct when these items went already: they come back where the group has them.
+    pub fn without(mut self, gone: &[Item], targets: &[Target]) -> Self {
+        self.extra.retain(|i| !gone.contains(i));
+        let again = gone.iter().map(|i| &i.local).filter(|t| targets.contains(t));
+        self.missing.extend(again.cloned().collect::<Vec<_>>());
+        self
+    }
+
     /// Only ADD TABLE is needed.
     pub fn only_missing(&self) -> bool {
         self.extra.is_empty() && self.address == Address::Right && self.mode == ModeIs::Right
@@ -62,14 +70,12 @@ impl Wrong {
 /// What is wrong with what `pod` holds; nothing where it holds nothing.
 pub(super) fn wrong(world: &World<'_>, pod: Ordinal, peer: Ordinal, object: &Object) -> Wrong {
     let Some(found) = world.replication(pod, object) else { return Wrong::default() };
-    let targets = &world.desired.groups[&object.group].targets;
-    let has = |t: &Target| found.items.iter().any(|i| i.local == *t && i.remote == *t);
-    let wanted = |i: &Item| i.local == i.remote && targets.contains(&i.local);
+    let unlike = world.items_against(object.group, found);
     let address = &world.desired.pods[&peer];
     let old: Vec<_> = found.hosts.iter().filter(|h| *h != address).cloned().collect();
     Wrong {
-        missing: targets.iter().filter(|t| !has(t)).cloned().collect(),
-        extra: found.items.iter().filter(|i| !wanted(i)).cloned().collect(),
+        missing: unlike.0.clone(),
+        extra: unlike.1.clone(),
         address: if old.is_empty() && found.hosts.contains(address) { Address::Right } else { Address::Wrong(old) },
         mode: match found.mode {
             Mode::Lazy => ModeIs::Right,
@@ -78,7 +84,7 @@ pub(super) fn wrong(world: &World<'_>, pod: Ordinal, peer: Ordinal, object: &Obj
     }
 }
 
-/// Corrects one stopped side: addresses first, then what is too much, then what is missing. On one object the steps
+/// Corrects one stopped side: addresses first, then what is missing, then what is too much. On one object the steps
 /// follow each other; the last id is that of the last one.
 pub(super) fn correct(
     world: &World<'_>,
@@ -88,6 +94,18 @@ pub(super) fn correct(
     waits: &Waits,
 ) -> Vec<ActionId> {
     let wrong = wrong(world, pod, peer, object);
+    correct_what(world, build, (pod, peer), object, wrong, waits)
+}
+
+/// As [`correct`], where the caller knows what is wrong by then.
+pub(super) fn correct_what(
+    world: &World<'_>,
+    build: &mut Builder,
+    (pod, peer): (Ordinal, Ordinal),
+    object: &Object,
+    wrong: Wrong,
+    waits: &Waits,
+) -> Vec<ActionId> {
     let mut done: Vec<ActionId> = Vec::new();
     let mut add = |op, because: Reason| {
         let waits = match done.last() {

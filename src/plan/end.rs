@@ -24,7 +24,10 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
         end.leave(k, fenced);
     }
     end.remarks();
-    let text = format!("pod {me} leaves; what it committed is delivered first");
+    let text = match world.desired.flush_at_end {
+        Switch::On => format!("pod {me} leaves; what it committed is delivered first"),
+        Switch::Off => format!("pod {me} leaves; what it has not sent yet is sent when it comes back"),
+    };
     Plan {
         goal: world.desired.goal,
         statefulset: world.desired.statefulset.clone(),

@@ -5,6 +5,7 @@ use super::{
     Approval, ApprovalClass, Decision, Plan,
     action::{ActionId, Op, Until},
     build::{Builder, Waits, why},
+    clean,
     reason::{Code, Reason},
     world::World,
 };
@@ -40,7 +41,7 @@ pub(super) fn plan(world: &World<'_>) -> Plan {
         }
         MarkerView::Missing | MarkerView::Elsewhere => {}
     }
-    let approvals = world
+    let mut approvals: Vec<_> = world
         .seen()
         .filter_map(|pod| {
             let n = world.desired.objects_of(pod).filter(|(_, o)| world.replication(pod, o).is_some()).count();
@@ -52,6 +53,7 @@ pub(super) fn plan(world: &World<'_>) -> Plan {
             })
         })
         .collect();
+    approvals.extend(world.seen().filter_map(|pod| clean::undelivered(world, pod)));
     Plan {
         goal: world.desired.goal,
         statefulset: world.desired.statefulset.clone(),

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     desired::Object,
-    observe::{Mode, RowCount, Side},
+    observe::{Mode, RowCount, Side, grouped},
     topology::{Ordinal, Target},
 };
 
@@ -38,17 +38,21 @@ pub(super) fn bars(world: &World<'_>, me: Ordinal, because: &[Reason]) -> Result
     }
     let broken = world.pods_broken();
     if !broken.is_empty() {
-        return refuse(
-            RefusalKind::CannotTell,
-            Code::BrokenPod,
-            format!(
-                "pod {me} must be copied anew, which deletes its rows, while {} cannot be looked at; nothing was changed",
-                pods(&broken)
-            ),
-            world.notes(Some(me)).into_iter().filter(|n| n.code == Code::PodBroken).map(|n| n.text).collect(),
+        let text = format!(
+            "pod {me} must be copied anew, which deletes its rows, while {} cannot be looked at; nothing was changed",
+            pods(&broken)
         );
+        let mut all = vec![Reason::new(Code::BrokenPod, text)];
+        all.extend(world.notes(Some(me)).into_iter().filter(|n| n.code == Code::PodBroken));
+        all.extend(because.iter().cloned());
+        let next = vec![format!("make {} answer, or stop it, then run this again", pods(&broken))];
+        return Err(Refusal { kind: RefusalKind::CannotTell, because: all, next });
     }
     if !world.pod(me).is_some_and(crate::observe::Pod::admin_mode) {
+        // An end has nothing to do where nothing is sent, and leaves the pod open.
+        let sends =
+            world.desired.objects_of(me).any(|(_, o)| matches!(world.observed.side(me, &o.name), Side::Live(_)));
+        let or = if sends { format!(" (or run `aku apply end --ordinal {me}`)") } else { String::new() };
         return refuse(
             RefusalKind::Refused,
             Code::NotAdminMode,
@@ -56,9 +60,7 @@ pub(super) fn bars(world: &World<'_>, me: Ordinal, because: &[Reason]) -> Result
                 "pod {me} must be copied anew, but it admits users (ADMIN_MODE 0), and what they write would be deleted; nothing was changed"
             ),
             vec![
-                format!(
-                    "on pod {me}: ALTER SYSTEM SET ADMIN_MODE = 1 and close the sessions (or run `aku apply end --ordinal {me}`), then start again"
-                ),
+                format!("on pod {me}: ALTER SYSTEM SET ADMIN_MODE = 1 and close the sessions{or}, then start again"),
                 "boot the server with ADMIN_MODE = 1, so that users wait until aku opens the pod".to_owned(),
             ],
         );
@@ -138,6 +140,9 @@ fn conf_differs(world: &World<'_>, me: Ordinal) -> Vec<Reason> {
         for object in world.desired.objects_between(Ordinal::MASTER, k) {
             let live = world.sides(Ordinal::MASTER, k, object).both_live();
             let Some(held) = world.replication(Ordinal::MASTER, object).filter(|_| live) else { continue };
+            if world.has_the_items_of(object.group, held) {
+                continue;
+            }
             let targets = &world.desired.groups[&object.group].targets;
             let extra: Vec<_> =
                 held.items.iter().filter(|i| !targets.contains(&i.local)).map(|i| i.local.to_string()).collect();
@@ -205,15 +210,12 @@ pub(super) fn plan(
 }
 
 fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
-    let count = |pod: Ordinal, target: &Target| world.pod(pod).map_or(RowCount::NotCounted, |p| p.rows_of(target));
-    world
-        .targets()
-        .map(|target| RowsAtStake {
-            target: target.clone(),
-            joiner: count(me, target),
-            source: count(Ordinal::MASTER, target),
-        })
-        .collect()
+    let counted = |target: &Target| RowsAtStake {
+        target: target.clone(),
+        joiner: world.rows(me, target),
+        source: world.rows(Ordinal::MASTER, target),
+    };
+    world.targets().map(counted).collect()
 }
 
 /// Sides of the joiner that cannot deliver what they hold.
@@ -296,8 +298,9 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
             class: ApprovalClass::EmptySource,
             scope: scope(me),
             because: format!(
-                "the database of pod 0 was created after that of pod {me} (by their signatures) and holds fewer rows ({source} instead of {}): pod 0 may have come back with an empty volume",
-                joiner.at_least()
+                "the database of pod 0 was created after that of pod {me} (by their signatures) and holds fewer rows ({} instead of {}): pod 0 may have come back with an empty volume",
+                grouped(source),
+                grouped(joiner.at_least())
             ),
         });
     }
@@ -347,8 +350,9 @@ fn is_younger(world: &World<'_>, a: Ordinal, b: Ordinal) -> bool {
 /// `1 row`, `7 rows`, `at least 7 rows`.
 pub(super) fn rows_of(n: RowCount) -> String {
     match n {
-        RowCount::Counted(n) => format!("{n} row{}", if n == 1 { "" } else { "s" }),
-        RowCount::AtLeast { at_least } => format!("at least {at_least} rows"),
+        RowCount::Counted(1) => "1 row".to_owned(),
+        RowCount::Counted(n) => format!("{} rows", grouped(n)),
+        RowCount::AtLeast { at_least } => format!("at least {} rows", grouped(at_least)),
         RowCount::NotCounted => "an unknown number of rows".to_owned(),
     }
 }

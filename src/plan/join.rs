@@ -1,5 +1,7 @@
 //! The steps of a full join, in order (DESIGN D1). `full` decides whether there may be one.
 
+use std::collections::HashSet;
+
 use super::{
     RowsAtStake,
     action::{ActionId, Expect, Op, RunWhen, Until},
@@ -296,7 +298,7 @@ impl Join<'_, '_> {
         let mut synced = Vec::new();
         for object in self.objects(source) {
             let group = &self.world.desired.groups[&object.group];
-            let copied = self.world.targets_of(object.group);
+            let copied: HashSet<_> = self.world.targets_of(object.group).iter().collect();
             let mine = rows.iter().filter(|r| copied.contains(&r.target));
             let counted = RowCount::sum(mine.map(|r| r.source)).exact();
             let op = Op::Sync { name: object.name.clone(), peer: me, parallel: group.sync_parallel, rows: counted };

@@ -70,7 +70,7 @@ pub(super) fn judge(world: &World<'_>, notes: &mut Vec<Reason>) -> Result<(), Re
     }
     let mut because = vec![Reason::new(
         Code::MasterFailed,
-        "pod 0 lost its place in the log while a slave has one; opening it would copy stale or empty tables over the slaves",
+        "pod 0 lost its place in the log, and a slave has one or is in service; opening it would copy stale or empty tables over the slaves",
     )];
     because.extend(failed);
     Err(Refusal {

@@ -64,7 +64,7 @@ pub(super) fn lacks<'a>(world: &World<'a>, object: &'a Object) -> Vec<&'a Target
 }
 
 fn rows(world: &World<'_>, pod: Ordinal, target: &Target) -> RowCount {
-    world.pod(pod).map_or(RowCount::NotCounted, |p| p.rows_of(target))
+    world.rows(pod, target)
 }
 
 pub(super) fn judge(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Result<Newcomers, Refusal> {

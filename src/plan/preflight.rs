@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     desired::Object,
-    observe::{Pod, TableName},
+    observe::{Mode, Pod, TableName},
     topology::{Identifier, Ordinal, ReplicationName, Target},
 };
 
@@ -35,10 +35,15 @@ pub(super) fn check(world: &World<'_>, pods: &[Ordinal], creating: &[(Ordinal, &
 }
 
 pub(crate) fn unfit(pod: Ordinal, seen: &Pod, target: &Target) -> Option<String> {
-    let table = target.table_sql();
+    let table = || target.table_sql();
     let Some(found) = seen.tables.get(&TableName::of(target)) else {
-        return Some(format!("pod {pod} has no table {table}"));
+        return Some(format!("pod {pod} has no table {}", table()));
     };
+    let fits = found.is_table && found.primary_key && !found.foreign_key;
+    if fits && target.partition.is_none() {
+        return None;
+    }
+    let table = table();
     if !found.is_table {
         return Some(format!("on pod {pod}, {table} is no plain table, and only tables can be replicated"));
     }
@@ -119,6 +124,11 @@ pub(super) fn difference_from(
 ) -> Option<String> {
     let found = world.replication(pod, object)?;
     let address = &world.desired.pods[&other];
+    let of_group = targets.len() == world.desired.groups[&object.group].targets.len();
+    let here = found.mode == Mode::Lazy && found.hosts.iter().eq([address]);
+    if of_group && here && world.has_the_items_of(object.group, found) {
+        return None;
+    }
     let want = canonical(
         &object.name,
         "LAZY",
@@ -126,9 +136,9 @@ pub(super) fn difference_from(
         targets.iter().map(|t| format!("FROM {t} TO {t}")).collect(),
     );
     let mode = match found.mode {
-        crate::observe::Mode::Lazy => "LAZY".to_owned(),
-        crate::observe::Mode::Eager => "EAGER".to_owned(),
-        crate::observe::Mode::Other(n) => format!("mode {n}"),
+        Mode::Lazy => "LAZY".to_owned(),
+        Mode::Eager => "EAGER".to_owned(),
+        Mode::Other(n) => format!("mode {n}"),
     };
     let hosts: Vec<_> = found.hosts.iter().map(|h| format!("'{}', {}", h.host, h.port)).collect();
     let have = canonical(

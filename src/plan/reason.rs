@@ -131,7 +131,9 @@ coded! {
     OneSource = "R091-one-source";
     /// The source of a recovery was not named. A slave in service comes before one that is closed, one whose copy was
     /// completed before one of which that cannot be seen, then the one with the most rows, then the smallest number.
-    /// Rows are a weak sign: nothing in a catalog shows how far pod 0 had got with each slave.
+    /// Rows are a weak sign, and there is no better one: REMOTE_XSN of a slave, which should say how far pod 0 had got with
+    /// it, is always -1 on 7.2, and the 2018 build writes it only when the sender of pod 0 is stopped in good order or a
+    /// SYNC ends, so that after a failure it is as old as the last start; V$REPRECEIVER is empty once pod 0 is gone.
     MostAdvanced = "R092-most-advanced";
 
     /// A pod cannot be reached, and no seen pod keeps log for it.

@@ -185,6 +185,10 @@ impl Reconcile<'_, '_> {
 
     /// Senders of a pair that is right, where they are down.
     fn run_again(&mut self, object: &Object) {
+        if !self.world.unmatched(object).is_empty() {
+            // No sender would get through.
+            return;
+        }
         for (pod, peer) in sides(object) {
             if self.world.replication(pod, object).is_some_and(|r| r.sender == Sender::None) {
                 let op = Op::Start { name: object.name.clone(), peer, expect: Expect::Live };
@@ -311,7 +315,9 @@ impl Reconcile<'_, '_> {
     fn alone(&mut self, pod: Ordinal, peer: Ordinal, object: &Object) {
         let world = self.world;
         let wrong = definition::wrong(world, pod, peer, object);
-        let fed = world.is_started(peer, object);
+        // A peer with a position delivers what it has not sent before it is copied anew, and can only while both agree.
+        let fed = world.is_started(peer, object)
+            || matches!(world.observed.side(peer, &object.name), Side::Live(_) | Side::GaveUp);
         match world.observed.side(pod, &object.name) {
             Side::Missing | Side::Unknown => {}
             Side::Reset if wrong.is_nothing() => self.right += 1,

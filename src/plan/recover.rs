@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     desired::{Goal, Object},
-    observe::{Pod, RowCount, Sender, Side},
+    observe::{Pod, RowCount, Sender, Side, grouped},
     topology::{Ordinal, Target},
 };
 
@@ -102,7 +102,7 @@ impl Slave {
     fn of(world: &World<'_>, pod: Ordinal) -> Self {
         let closed = world.pod(pod).is_none_or(Pod::admin_mode);
         let live = |o: &Object| matches!(world.observed.side(pod, &o.name), Side::Live(_));
-        let count = |t: &Target| match world.pod(pod).map_or(RowCount::NotCounted, |p| p.rows_of(t)) {
+        let count = |t: &'_ Target| match world.rows(pod, t) {
             RowCount::NotCounted => None,
             n => Some((t.clone(), n.at_least())),
         };
@@ -225,7 +225,7 @@ fn most_advanced(source: &Slave) -> String {
         Service::Closed => "of the slaves, none of which is in service,",
     };
     format!(
-        "no source was named: {service} pod {} holds the most rows ({}); of equals the smallest number is taken",
+        "no source was named: {service} pod {} holds the most rows ({}); only rows were compared, because no server keeps how far a pod 0 that failed had got with each slave; of equals the smallest number is taken",
         source.pod,
         full::rows_of(RowCount::Counted(source.total()))
     )
@@ -241,11 +241,10 @@ fn creating<'a>(world: &World<'a>, source: Ordinal) -> Vec<(Ordinal, &'a Object)
 }
 
 fn rows_at_stake(world: &World<'_>, source: Ordinal) -> Vec<RowsAtStake> {
-    let count = |pod: Ordinal, target: &Target| world.pod(pod).map_or(RowCount::NotCounted, |p| p.rows_of(target));
     let row = |target: &Target| RowsAtStake {
         target: target.clone(),
-        joiner: count(Ordinal::MASTER, target),
-        source: count(source, target),
+        joiner: world.rows(Ordinal::MASTER, target),
+        source: world.rows(source, target),
     };
     world.desired.targets().map(row).collect()
 }
@@ -304,7 +303,8 @@ fn approvals(
         });
     }
     for other in slaves.iter().filter(|s| s.pod != from) {
-        let more: Vec<_> = other.ahead_of(source).map(|(t, m, n)| format!("{t} {m} instead of {n}")).collect();
+        let more: Vec<_> =
+            other.ahead_of(source).map(|(t, m, n)| format!("{t} {} instead of {}", grouped(m), grouped(n))).collect();
         let sides = |o: &Object| {
             let sides = world.sides(other.pod, from, o);
             matches!((sides.mine, sides.theirs), (Side::GaveUp, _) | (Side::Live(_), Side::Missing | Side::Unknown))

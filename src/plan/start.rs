@@ -1,11 +1,14 @@
 //! A pod joins or comes back: which road, and everything that bars it. The roads themselves are `master`, `catch_up`
 //! and `full`.
 
+use std::collections::HashSet;
+
 use super::{
     Plan, Refusal, RefusalKind,
     build::Builder,
     catch_up, full, master, preflight,
     reason::{Code, Reason},
+    strays::{self, Kind},
     world::World,
 };
 use crate::{
@@ -32,6 +35,7 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Result<Plan, Refusal> {
     } else {
         match road(world, me) {
             Road::CatchUp => {
+                unlike(world, me)?;
                 preflight::check(world, &distinct(checked), &creating)?;
                 Ok(catch_up::plan(world, me, draft, &creating))
             }
@@ -43,6 +47,31 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Result<Plan, Refusal> {
             }
         }
     }
+}
+
+/// A closed pod gets nothing through a pair whose two sides differ, so it cannot catch up. Which side is right is not for a
+/// start to say: a correction that broke off looks like a table that somebody dropped by hand.
+fn unlike(world: &World<'_>, me: Ordinal) -> Result<(), Refusal> {
+    let closed = world.pod(me).is_some_and(crate::observe::Pod::admin_mode);
+    let differ: Vec<_> = world
+        .desired
+        .objects_of(me)
+        .filter(|(k, o)| closed && world.sides(me, *k, o).both_live() && !world.unmatched(o).is_empty())
+        .map(|(_, o)| Reason::new(Code::Differs, catch_up::unlike_sides(world, o)))
+        .collect();
+    if differ.is_empty() {
+        return Ok(());
+    }
+    let text = format!(
+        "pod {me} only has to catch up, and cannot, because the two sides of a pair do not have the same tables; nothing was changed"
+    );
+    let mut because = vec![Reason::new(Code::DefinitionDiffers, text)];
+    because.extend(differ);
+    let next = vec![
+        "aku plan reconcile    (brings both sides to aku.conf; goes on with a correction that broke off)".to_owned(),
+        format!("then start pod {me} again: aku -p start there"),
+    ];
+    Err(Refusal { kind: RefusalKind::Refused, because, next })
 }
 
 pub(super) fn row_questions(world: &World<'_>, me: Ordinal) -> Vec<(Ordinal, Vec<Target>)> {
@@ -108,14 +137,18 @@ fn newcomers(world: &World<'_>) -> Vec<Reason> {
         .desired
         .groups
         .iter()
-        .flat_map(|(id, group)| group.targets.iter().filter(|t| !world.targets_of(*id).contains(t)))
+        .flat_map(|(id, group)| {
+            let connected: HashSet<_> = world.targets_of(*id).iter().collect();
+            group.targets.iter().filter(move |t| !connected.contains(t))
+        })
         .map(ToString::to_string)
         .collect();
     if new.is_empty() {
         return Vec::new();
     }
+    let them = if new.len() == 1 { "it" } else { "them" };
     let text = format!(
-        "aku.conf has {}, which no running pod replicates yet; a start leaves that alone, and `aku plan reconcile` adds it on all pods",
+        "aku.conf has {}, which no running pod replicates yet; a start leaves {them} alone, and `aku plan reconcile` adds {them} on all pods",
         new.join(", ")
     );
     vec![Reason::new(Code::Afterwards, text)]
@@ -144,24 +177,31 @@ fn distinct(mut pods: Vec<Ordinal>) -> Vec<Ordinal> {
     pods
 }
 
+/// Objects on the pod that aku.conf does not ask for.
 fn foreign(world: &World<'_>, me: Ordinal) -> Vec<Reason> {
-    let Some(seen) = world.pod(me) else { return Vec::new() };
-    let ours = |name: &crate::topology::ReplicationName| world.desired.objects.iter().any(|o| o.name == *name);
-    seen.replications
-        .iter()
-        .filter(|(name, _)| !ours(name))
-        .filter(|(_, r)| {
-            r.items.iter().any(|i| world.desired.targets().any(|t| t.user == i.local.user && t.table == i.local.table))
-        })
-        .map(|(name, _)| {
-            Reason::new(
+    let count = world.desired.pods.len();
+    let note = |stray: strays::Stray<'_>| {
+        let name = stray.name;
+        match stray.kind {
+            Kind::Foreign => Reason::new(
                 Code::Foreign,
                 format!(
                     "{name} on pod {me} replicates a table of aku.conf but is not one of its objects; it is left alone"
                 ),
-            )
-        })
-        .collect()
+            ),
+            Kind::Surplus(peer) => Reason::new(
+                Code::Surplus,
+                format!("{name} on pod {me} is for pod {peer}, and AKU_SERVER_COUNT is {count} here; it is left alone"),
+            ),
+            Kind::OldGroup(peer) => Reason::new(
+                Code::Surplus,
+                format!(
+                    "{name} on pod {me} sends to pod {peer} for a group that aku.conf does not have; it is left alone, and `aku plan reconcile` says what becomes of it"
+                ),
+            ),
+        }
+    };
+    strays::of(world, me).into_iter().map(note).collect()
 }
 
 /// Decides per pod, over all groups and both sides of every pair (`aku-behaviour.md` B.8).
@@ -190,7 +230,8 @@ pub(super) fn road(world: &World<'_>, me: Ordinal) -> Road {
                     both(me, k, sides.mine, sides.theirs)
                 ),
             ),
-            (mine, theirs) if none(mine) && none(theirs) && is_source => {
+            // Its own side alone says that it has no place.
+            (mine, theirs) if none(mine) && (none(theirs) || theirs == Side::Unknown) && is_source => {
                 Reason::new(Code::NeverJoined, format!("{name}: {}", both(me, k, mine, theirs)))
             }
             (mine, theirs) if none(mine) && none(theirs) => Reason::new(
@@ -242,9 +283,15 @@ pub(super) fn no_source(world: &World<'_>, me: Ordinal, because: &[Reason]) -> R
         kind: RefusalKind::CannotTell,
         because: all,
         next: vec![
-            format!("bring pod {source} into service first (aku -p start there), then run this again"),
-            "if pod 0 is lost for good, do not truncate anything: recover it from the most advanced slave first"
-                .to_owned(),
+            match world.observed.pods.get(&source) {
+                Some(PodView::Broken { .. }) => {
+                    format!("make pod {source} answer (what it said is above), then run this again")
+                }
+                Some(PodView::Seen(_) | PodView::Absent { .. }) | None => {
+                    format!("bring pod {source} into service first (aku -p start there), then run this again")
+                }
+            },
+            "if pod 0 is lost for good, empty nothing: start an empty pod 0 and run `aku plan recover`".to_owned(),
         ],
     }
 }

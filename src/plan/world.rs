@@ -1,6 +1,10 @@
 //! What the observed pods are to each other: who is a member, who is joined, who is down (DESIGN D1).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    rc::Rc,
+};
 
 use super::{
     PodLine, PodState,
@@ -10,7 +14,7 @@ use crate::{
     conf::GroupId,
     db::Privilege,
     desired::{Desired, Goal, Object},
-    observe::{Observed, Pod, PodView, Replication, Sender, Side},
+    observe::{Item, Observed, Pod, PodView, Replication, RowCount, Sender, Side},
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -22,7 +26,15 @@ pub(super) struct World<'a> {
     members: BTreeSet<Ordinal>,
     /// What a start connects: see [`World::targets_of`].
     agreed: BTreeMap<GroupId, Vec<Target>>,
+    /// Targets of each group, sorted as the items of an object are.
+    sorted: BTreeMap<GroupId, Vec<&'a Target>>,
+    rows: HashMap<(Ordinal, &'a Target), RowCount>,
+    /// What [`World::items_against`] found, by the object looked at: a reconcile asks for the same one many times.
+    against: RefCell<HashMap<*const Replication, Unlike>>,
 }
+
+/// Targets that an object lacks, and items that it has too much.
+type Unlike = Rc<(Vec<Target>, Vec<Item>)>;
 
 /// Both sides of one object, seen from one pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +58,23 @@ impl<'a> World<'a> {
     pub fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
         let names = desired.objects.iter().map(|o| (&o.name, o)).collect();
         let agreed = desired.groups.iter().map(|(id, g)| (*id, g.targets.clone())).collect();
-        let mut world = Self { desired, observed, names, members: BTreeSet::new(), agreed };
+        let sorted = desired.groups.iter().map(|(id, g)| {
+            let mut targets: Vec<_> = g.targets.iter().collect();
+            targets.sort();
+            (*id, targets)
+        });
+        let counted = observed.pods.keys().filter_map(|k| Some((*k, observed.pod(*k)?)));
+        let rows = counted.flat_map(|(k, pod)| pod.rows.iter().map(move |(t, n)| ((k, t), *n)));
+        let mut world = Self {
+            desired,
+            observed,
+            names,
+            members: BTreeSet::new(),
+            agreed,
+            sorted: sorted.collect(),
+            rows: rows.collect(),
+            against: RefCell::default(),
+        };
         world.members = desired.pods.keys().copied().filter(|k| world.connected(*k)).collect();
         if let Goal::Start(me) = desired.goal {
             world.agreed = world.agreed_with(me);
@@ -91,8 +119,16 @@ impl<'a> World<'a> {
                     true if mine_held => group.targets.clone(),
                     true => Vec::new(),
                     false => {
-                        let item = |t: &Target| live.iter().any(|r| r.items.iter().any(|i| i.local == *t));
-                        group.targets.iter().filter(|t| item(t)).cloned().collect()
+                        let all = |held: &HashSet<&Target>| group.targets.iter().all(|t| held.contains(t));
+                        let mut held = HashSet::new();
+                        // They are mostly alike, so the first mostly has them all.
+                        for r in live {
+                            held.extend(r.items.iter().map(|i| &i.local));
+                            if all(&held) {
+                                break;
+                            }
+                        }
+                        group.targets.iter().filter(|t| held.contains(t)).cloned().collect()
                     }
                 }
             };
@@ -118,6 +154,72 @@ impl<'a> World<'a> {
     /// Whether aku.conf gained the group and no running pod replicates it yet.
     pub fn is_new(&self, group: GroupId) -> bool {
         self.targets_of(group).is_empty()
+    }
+
+    /// Whether the items of an object are exactly the targets of a group of aku.conf.
+    pub fn has_the_items_of(&self, group: GroupId, found: &Replication) -> bool {
+        let Some(wanted) = self.sorted.get(&group) else { return false };
+        found.items.len() == wanted.len()
+            && found.items.iter().zip(wanted).all(|(i, t)| i.local == **t && i.local == i.remote)
+    }
+
+    /// Targets of a group that are no items of an object, in the order of aku.conf, and items that are no targets.
+    pub fn items_against(&self, group: GroupId, found: &'a Replication) -> Unlike {
+        let known = self.against.borrow().get(&std::ptr::from_ref(found)).map(Rc::clone);
+        known.unwrap_or_else(|| {
+            let unlike = Rc::new(self.compare_items(group, found));
+            self.against.borrow_mut().insert(std::ptr::from_ref(found), Rc::clone(&unlike));
+            unlike
+        })
+    }
+
+    fn compare_items(&self, group: GroupId, found: &Replication) -> (Vec<Target>, Vec<Item>) {
+        let wanted = self.sorted.get(&group).map_or(&[][..], Vec::as_slice);
+        let mut lacking: HashSet<&Target> = HashSet::new();
+        let mut extra = Vec::new();
+        let mut left = wanted.iter().copied().peekable();
+        for item in &found.items {
+            // Both are sorted: what is passed over is not there.
+            while let Some(passed) = left.next_if(|t| **t < item.local) {
+                lacking.insert(passed);
+            }
+            let matches = left.peek().is_some_and(|t| **t == item.local);
+            if matches && item.local == item.remote {
+                left.next();
+            } else {
+                extra.push(item.clone());
+            }
+        }
+        lacking.extend(left);
+        let missing = match self.desired.groups.get(&group) {
+            Some(group) if !lacking.is_empty() => {
+                group.targets.iter().filter(|t| lacking.contains(t)).cloned().collect()
+            }
+            Some(_) | None => Vec::new(),
+        };
+        (missing, extra)
+    }
+
+    /// Items that one side of a pair holds and the other does not, each with the pod that holds it. With any, no sender of
+    /// the pair gets through (ERR-6100D). Nothing where a side is not there.
+    pub fn unmatched(&self, object: &Object) -> Vec<(Ordinal, &'a Item)> {
+        let (low, high) = (object.pair.low(), object.pair.high());
+        let (Some(here), Some(there)) = (self.replication(low, object), self.replication(high, object)) else {
+            return Vec::new();
+        };
+        let only = |mine: &'a Replication, theirs: &'a Replication| {
+            let mirrored: HashSet<_> = theirs.items.iter().map(|i| (&i.remote, &i.local)).collect();
+            mine.items.iter().filter(move |i| !mirrored.contains(&(&i.local, &i.remote)))
+        };
+        if here.items.iter().eq(&there.items) && here.items.iter().all(|i| i.local == i.remote) {
+            return Vec::new();
+        }
+        only(here, there).map(|i| (low, i)).chain(only(there, here).map(|i| (high, i))).collect()
+    }
+
+    /// Rows of a target on a pod, as far as they were counted.
+    pub fn rows(&self, pod: Ordinal, target: &Target) -> RowCount {
+        self.rows.get(&(pod, target)).copied().unwrap_or(RowCount::NotCounted)
     }
 
     /// Every target that a start connects.
@@ -196,15 +298,33 @@ impl<'a> World<'a> {
         self.is_member(pod) && self.pod(pod).is_some_and(|p| !p.admin_mode())
     }
 
+    /// Whether a pod's position towards another tells that the other is one of us. A pod that is not a member may keep log
+    /// as a leftover of a join that broke; when pod 0 has failed nobody is a member, and every slave's word counts.
+    fn counts(&self, pod: Ordinal) -> bool {
+        match self.desired.goal {
+            Goal::Recover(_) => !pod.is_master() && self.pod(pod).is_some(),
+            Goal::Start(_)
+            | Goal::End(_)
+            | Goal::Clean(_)
+            | Goal::CleanEverywhere
+            | Goal::Reconcile
+            | Goal::Forget(_) => self.is_member(pod),
+        }
+    }
+
     /// Not there, while a member keeps log for it. `but` is the pod a start or end is about; what it keeps does not
     /// count.
     pub fn is_down(&self, pod: Ordinal, but: Option<Ordinal>) -> bool {
         matches!(self.observed.pods.get(&pod), Some(PodView::Absent { .. }) | None)
             && self.desired.objects_of(pod).any(|(other, o)| {
-                Some(other) != but
-                    && self.is_member(other)
-                    && matches!(self.observed.side(other, &o.name), Side::Live(_))
+                Some(other) != but && self.counts(other) && matches!(self.observed.side(other, &o.name), Side::Live(_))
             })
+    }
+
+    /// Whether `me` has a position towards that pod.
+    fn keeps_log(&self, me: Option<Ordinal>, pod: Ordinal) -> bool {
+        let live = |me: Ordinal, o: &Object| matches!(self.observed.side(me, &o.name), Side::Live(_));
+        me.is_some_and(|me| self.desired.objects_between(me, pod).any(|o| live(me, o)))
     }
 
     pub fn pods_down(&self, me: Option<Ordinal>) -> Vec<Ordinal> {
@@ -230,6 +350,9 @@ impl<'a> World<'a> {
                     (state, seen_detail(p))
                 }
                 PodView::Absent { said, .. } if self.is_down(*pod, me) => (PodState::MemberDown, said.clone()),
+                PodView::Absent { said, .. } if self.keeps_log(me, *pod) => {
+                    (PodState::Absent, format!("{said}, and the pod that this is about keeps log for it"))
+                }
                 PodView::Absent { .. } => (PodState::Absent, "not created yet, or left in an orderly way".to_owned()),
                 PodView::Broken { said, .. } => (PodState::Broken, said.clone()),
             };
@@ -245,7 +368,7 @@ impl<'a> World<'a> {
             let keepers: BTreeMap<_, _> = self
                 .desired
                 .objects_of(pod)
-                .filter(|(other, _)| Some(*other) != me && self.is_member(*other))
+                .filter(|(other, _)| Some(*other) != me && self.counts(*other))
                 .filter_map(|(other, o)| match self.observed.side(other, &o.name) {
                     Side::Live(sn) => Some((other, sn)),
                     Side::Missing | Side::Reset | Side::GaveUp | Side::Unknown => None,

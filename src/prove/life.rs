@@ -5,20 +5,17 @@
 //! that were nowhere else when their only volume was wiped, their objects were cleaned away, or somebody's hand forgot a
 //! position. Everything else that a writer was told is committed must be on every member in the end.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-    time::Duration,
-};
+use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
 use super::{
+    conf::Conf,
     stage::{Cut, Stage},
     writer::{Place, Style, Writer},
 };
 use crate::{
     apply::{Context, Limits, Outcome, Report, Retry, single},
-    conf::{GroupId, Switch},
-    db::{Login, Privilege, wire::Response},
+    conf::Switch,
+    db::{Login, Privilege},
     desired::{Desired, Goal},
     lab::{
         server::Generation,
@@ -26,7 +23,6 @@ use crate::{
     },
     observe::{self, Gathering, MarkerView, Observed},
     plan::{self, Approval, ApprovalClass, Plan, Refusal, RefusalKind, testing},
-    topology::Target,
 };
 
 /// What a life begins with.
@@ -59,36 +55,41 @@ pub enum Ended {
 pub struct Life {
     pub stage: Stage,
     pub shape: Shape,
+    pub conf: Conf,
     pub rng: Rng,
     /// Pods whose start finished, and that did not end, lose their volume or get cleaned since.
     pub joined: BTreeSet<usize>,
     /// Pods that joined with the volume that they have.
-    copies: BTreeSet<usize>,
+    pub copies: BTreeSet<usize>,
     pub doubt: BTreeSet<Place>,
     /// Members whose objects somebody touched by hand since: nobody writes there before they were started again.
-    touched: BTreeSet<usize>,
+    pub touched: BTreeSet<usize>,
+    /// What this life says yes to, beside what the goal itself is about.
+    pub yes: BTreeSet<ApprovalClass>,
     /// Pod 0 lost its volume. It may come up empty while nobody who knows better is there, and a new cluster begins; what
     /// the old one promised is then on the pods that refuse to join it, and no longer expected of members.
-    new_line: bool,
+    pub new_line: bool,
     slots: Vec<ClientId>,
     number: i64,
 }
 
-fn pod(p: usize) -> crate::topology::Ordinal {
+pub fn pod(p: usize) -> crate::topology::Ordinal {
     testing::ord(u8::try_from(p).expect("a few pods"))
 }
 
 impl Life {
-    pub fn new(seed: u64, shape: Shape) -> Self {
+    pub fn new(seed: u64, shape: Shape, conf: Conf) -> Self {
         let stage = Stage::new(seed, shape.generation, usize::from(shape.pods), shape.tables);
         let life = Self {
             stage,
             shape,
+            conf,
             rng: Rng::new(seed ^ 0x5eed),
             joined: BTreeSet::new(),
             copies: BTreeSet::new(),
             doubt: BTreeSet::new(),
             touched: BTreeSet::new(),
+            yes: BTreeSet::new(),
             new_line: false,
             slots: Vec::new(),
             number: 0,
@@ -129,12 +130,13 @@ impl Life {
         }
     }
 
+    /// Nothing is in that table on that pod.
+    pub fn clear(&self, t: usize, p: usize) {
+        self.stage.lock().by_hand(p, &format!("DELETE FROM T{t}"));
+    }
+
     pub fn desired(&self, goal: Goal) -> Desired {
-        let mut desired = testing::desired(goal, self.shape.pods, self.shape.groups);
-        for (GroupId(g), group) in &mut desired.groups {
-            let mine = (1..=self.shape.tables).filter(|t| (t - 1) % usize::from(self.shape.groups) == usize::from(*g));
-            group.targets = mine.map(|t| testing::target(&format!("T{t}"))).collect::<Vec<Target>>();
-        }
+        let mut desired = self.conf.desired(goal);
         desired.flush_timeout_at_start = 10;
         desired.flush_at_start = self.shape.flush_at_start;
         desired.flush_at_end = self.shape.flush_at_end;
@@ -175,7 +177,7 @@ impl Life {
 
     /// Looks, plans, applies.
     pub fn run(&mut self, goal: Goal, cut: Cut) -> Ended {
-        self.stage.say(format!("=== {} {} ({cut:?})", goal.word(), goal.pod()));
+        self.stage.say(format!("=== {} ({cut:?})", goal.title()));
         let ended = self.try_run(goal, cut);
         let text = match &ended {
             Ended::Refused(r) => {
@@ -199,8 +201,7 @@ impl Life {
             Ok(plan) if plan.is_empty() => return Ended::Nothing,
             Ok(plan) => plan,
         };
-        let given = |a: &&Approval| !matches!(a.class, ApprovalClass::DeletesRows | ApprovalClass::RemovesDefinition);
-        let open: Vec<_> = plan.approvals.iter().filter(given).cloned().collect();
+        let open: Vec<_> = plan.approvals.iter().filter(|a| !self.says_yes(goal, a.class)).cloned().collect();
         if !open.is_empty() {
             return Ended::Unapproved(open);
         }
@@ -221,6 +222,17 @@ impl Life {
         let report = single::run(&plan, &context, &stop, &mut pick);
         self.stage.end();
         if report.complete() { Ended::Done } else { Ended::Incomplete(self.what_failed(&plan, &report)) }
+    }
+
+    /// Whoever plays a life notes what a yes gives up.
+    fn says_yes(&self, goal: Goal, class: ApprovalClass) -> bool {
+        let usual = matches!(class, ApprovalClass::DeletesRows | ApprovalClass::RemovesDefinition);
+        let of_goal = match goal {
+            Goal::Recover(_) => true,
+            Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) => class == ApprovalClass::LosesUnsent,
+            Goal::Start(_) | Goal::End(_) | Goal::Reconcile => false,
+        };
+        usual || of_goal || self.yes.contains(&class)
     }
 
     fn what_failed(&self, plan: &Plan, report: &Report) -> String {
@@ -253,7 +265,7 @@ impl Life {
         }
         self.number += 1;
         let style = if self.rng.percent(50) { Style::Autocommit } else { Style::Transactions };
-        let tables = self.shape.tables;
+        let tables = self.conf.tables();
         let mut inner = self.stage.lock();
         if let Some(writer) = Writer::new(&mut inner.sim, p, self.number, tables, style) {
             inner.say(format!("writer {} on {p} ({style:?})", self.number));
@@ -361,7 +373,10 @@ impl Life {
         self.touched.insert(p);
         let desired = self.desired(Goal::Start(pod(p)));
         let objects: Vec<_> = desired.objects_between(pod(p), pod(k)).cloned().collect();
-        let object = &objects[usize::try_from(self.rng.below(objects.len() as u64)).unwrap_or(0)];
+        let Some(object) = objects.get(usize::try_from(self.rng.below(objects.len().max(1) as u64)).unwrap_or(0))
+        else {
+            return;
+        };
         let name = &object.name;
         let choice = self.rng.below(6);
         let mut inner = self.stage.lock();
@@ -383,99 +398,9 @@ impl Life {
         }
     }
 
-    /// Left alone: every pod that can be there is there, writers rest, starts are repeated until they say that there is
-    /// nothing to do or refuse. Then what was promised must hold. The pods that were compared.
-    pub fn settle(&mut self, absent: &BTreeSet<usize>) -> BTreeSet<usize> {
-        self.release();
-        self.stage.lock().sim.rules.clear();
-        for p in 0..self.pods() {
-            let up = self.stage.lock().sim.is_up(p);
-            if absent.contains(&p) {
-                self.still(p);
-                self.forgotten(p);
-                if up {
-                    self.kill(p);
-                }
-            } else if !up {
-                self.boot(p);
-                self.create_tables(p);
-            }
-        }
-        let mut last: BTreeMap<usize, Ended> = BTreeMap::new();
-        for _ in 0..4 {
-            for p in (0..self.pods()).filter(|p| !absent.contains(p)) {
-                let ended = self.start(p, Cut::Never);
-                let in_service = |e: &Ended| matches!(e, Ended::Refused(r) if r.because.iter().any(|b| b.code == plan::Code::NotAdminMode));
-                if in_service(&ended) {
-                    // What the refusal says: close it to users, then start again. A restart does that.
-                    self.still(p);
-                    self.kill(p);
-                    self.boot(p);
-                }
-                last.insert(p, ended);
-            }
-            if last.values().all(|e| matches!(e, Ended::Nothing)) {
-                break;
-            }
-            self.stage.lock().pump(3_000_000);
-        }
-        let mut reached = BTreeSet::new();
-        for (p, ended) in &last {
-            match ended {
-                Ended::Nothing => drop(reached.insert(*p)),
-                Ended::Refused(_) | Ended::Unapproved(_) => {}
-                Ended::Done | Ended::Incomplete(_) => {
-                    panic!("{}", self.told(&format!("the start of pod {p} comes to no end: {ended:?}")));
-                }
-            }
-        }
-        self.compare(&reached);
-        reached
-    }
-
-    fn compare(&mut self, members: &BTreeSet<usize>) {
-        for p in 0..self.pods() {
-            self.still(p);
-        }
-        self.stage.lock().pump(2_000_000);
-        let desired = self.desired(Goal::Start(pod(0)));
-        for p in members {
-            for (k, object) in desired.objects_of(pod(*p)) {
-                if members.contains(&usize::from(k.get())) {
-                    let sql = format!("ALTER REPLICATION {} FLUSH ALL WAIT 60", object.name);
-                    let answer = self.stage.lock().by_hand(*p, &sql);
-                    assert!(matches!(answer, Response::Done { .. }), "{}", self.told(&format!("{sql}: {answer:?}")));
-                }
-            }
-        }
-        let mut inner = self.stage.lock();
-        let mut wanted = inner.heirlooms.clone();
-        let mut doubt = self.doubt.clone();
-        for w in &inner.writers {
-            doubt.extend(&w.doubt);
-            wanted.extend(w.rows.clone());
-        }
-        if let (true, Some(first)) = (self.new_line, members.first()) {
-            wanted = inner.contents(*first);
-        }
-        let mut found = Vec::new();
-        for p in members {
-            let held = inner.contents(*p);
-            for (place, value) in wanted.iter().filter(|(place, _)| !doubt.contains(place)) {
-                if held.get(place) != Some(value) {
-                    found.push(format!("pod {p} has {:?} at {place:?}, promised was {value}", held.get(place)));
-                }
-            }
-            let extra = held.keys().filter(|place| !wanted.contains_key(place) && !doubt.contains(place));
-            found.extend(extra.map(|place| format!("pod {p} has {place:?}, which nobody promised")));
-        }
-        drop(inner);
-        assert!(found.is_empty(), "{}", self.told(&found.join("\n")));
-    }
-
     /// The whole story, for a failure.
     pub fn told(&self, what: &str) -> String {
         let inner = self.stage.lock();
-        format!("{what}\n\n{:?}\njoined {:?}\n{}", self.shape, self.joined, inner.log.join("\n"))
+        format!("{what}\n\n{:?}\n{:?}\njoined {:?}\n{}", self.shape, self.conf, self.joined, inner.log.join("\n"))
     }
 }

@@ -2,16 +2,20 @@
 //! seed, in virtual time, in one thread.
 //!
 //! * [`stage`]: the simulated cluster with writers, as a `Connector` and a `Clock`.
-//! * [`life`]: what happens to a cluster: starts, ends, kills, lost volumes, meddling by hand.
+//! * [`life`]: what happens to a cluster: starts, ends, kills, lost volumes, meddling by hand. * [`goals`]: the other goals
+//!   in it. * [`conf`]: its aku.conf, which somebody edits. * [`peace`]: what must hold when it is left alone.
 //! * [`random`]: random lives. * [`every_statement`]: the same life, stopped after each of its statements in turn.
 //! * [`oracle`]: a search over an abstract model, with no planner code, that says whether a safe plan exists.
 //!
 //! `AKU_SEED=n` plays one case and tells it; `AKU_CASES=n` plays that many. Seeds that once failed are in
 //! `regressions.txt` and are played in every run.
 
+mod conf;
 mod every_statement;
+mod goals;
 mod life;
 mod oracle;
+mod peace;
 mod random;
 mod stage;
 mod writer;

@@ -18,6 +18,7 @@
 //! with the switch open for that only; the copy goes into tables proved empty, without the SYNC lock; nothing is live
 //! before the copy is proved; the joiner's streams run before its peers'; users come last, the marker after them.
 
+mod leaving;
 mod world;
 
 use std::collections::{BTreeMap, HashSet};
@@ -388,4 +389,9 @@ fn case(seed: u64) {
 #[test]
 fn the_planner_finds_a_plan_if_and_only_if_there_is_one_and_none_is_shorter() {
     play("oracle", 1_000, case);
+}
+
+#[test]
+fn what_takes_objects_away_does_so_as_a_search_would_and_asks_for_what_it_costs() {
+    play("leaving", 2_000, leaving::case);
 }

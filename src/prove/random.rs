@@ -1,5 +1,5 @@
 //! Random lives. Every case: a random configuration, a random history with runs of ours that are killed, stopped or meet
-//! dying pods after a random statement, then peace; see [`Life::settle`] for what must hold.
+//! dying pods after a random statement, then peace; see `peace` for what must hold.
 
 use std::{
     collections::BTreeSet,
@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    conf::Conf,
     life::{Life, Shape},
     play,
     stage::Cut,
@@ -54,7 +55,27 @@ fn event(life: &mut Life) {
     let pods = life.pods();
     let p = below(&mut life.rng, pods);
     let up = life.stage.lock().sim.is_up(p);
-    match life.rng.below(20) {
+    let there = p < usize::from(life.conf.count);
+    match life.rng.below(30) {
+        20..22 => drop(life.edit_conf()),
+        22..25 => {
+            let cut = cut(life);
+            life.reconcile(cut);
+        }
+        25 if p > 0 && !up => {
+            let cut = cut(life);
+            life.forget(p, cut);
+        }
+        26 => {
+            let cut = cut(life);
+            life.recover(cut);
+        }
+        27 if life.rng.percent(30) => {
+            let cut = cut(life);
+            life.clean_everywhere(cut);
+        }
+        // A pod that the file does not have is not there.
+        _ if !there => {}
         _ if !up => {
             life.boot(p);
             // The job that makes the tables does not always run.
@@ -88,7 +109,8 @@ fn event(life: &mut Life) {
             life.meddle(p, k);
         }
         18 => life.occupy(p),
-        _ => life.release(),
+        19 => life.release(),
+        _ => {}
     }
     for p in life.joined.clone() {
         let free = life.stage.lock().writers.iter().all(|w| w.pod != p || !w.alive);
@@ -106,7 +128,9 @@ static REACHED: AtomicUsize = AtomicUsize::new(0);
 
 fn case(seed: u64) {
     let mut rng = Rng::new(seed.wrapping_mul(0x9e37_79b9) + 1);
-    let mut life = Life::new(seed, shape(&mut rng));
+    let shape = shape(&mut rng);
+    let put_off = (shape.tables > 1 && rng.percent(20)).then_some(shape.tables);
+    let mut life = Life::new(seed, shape, Conf::new(&shape, put_off));
     for p in 1..life.pods() {
         if rng.percent(20) {
             life.stale_rows(p);
@@ -124,7 +148,8 @@ fn case(seed: u64) {
     }
     let absent: BTreeSet<_> = (1..life.pods()).filter(|_| rng.percent(10)).collect();
     let reached = life.settle(&absent);
-    TRIED.fetch_add(life.pods() - absent.len(), Atomic::AcqRel);
+    let pods = usize::from(life.conf.count);
+    TRIED.fetch_add(pods - absent.range(..pods).count(), Atomic::AcqRel);
     REACHED.fetch_add(reached.len(), Atomic::AcqRel);
     if std::env::var_os("AKU_SEED").is_some() {
         eprintln!("{}", life.told(&format!("seed {seed}: reached {reached:?}")));

@@ -31,7 +31,7 @@ pub struct Writer {
     pub pod: usize,
     client: ClientId,
     style: Style,
-    tables: usize,
+    tables: Vec<usize>,
     base: i64,
     next: i64,
     /// What it knows to be committed.
@@ -49,7 +49,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn new(sim: &mut Sim, pod: usize, number: i64, tables: usize, style: Style) -> Option<Self> {
+    pub fn new(sim: &mut Sim, pod: usize, number: i64, tables: Vec<usize>, style: Style) -> Option<Self> {
         let autocommit = match style {
             Style::Autocommit => "ON",
             Style::Transactions => "OFF",
@@ -126,7 +126,8 @@ impl Writer {
             (Some((t, k)), 3..5) => (format!("DELETE FROM T{t} WHERE I1 = {k}"), (t, k), None),
             _ => {
                 self.next += 1;
-                let (t, k) = (1 + usize::try_from(self.next).unwrap_or(0) % self.tables, self.base + self.next);
+                let at = usize::try_from(self.next).unwrap_or(0) % self.tables.len();
+                let (t, k) = (self.tables[at], self.base + self.next);
                 (format!("INSERT INTO T{t} VALUES ({k}, '{value}')"), (t, k), Some(value))
             }
         };

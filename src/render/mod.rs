@@ -37,7 +37,7 @@ pub use metrics::{Looked, Run, metrics};
 pub use plan::{Head, Layout, Sql, plan};
 pub use plan_end::approval_flags;
 pub use policy::policy;
-pub use progress::event;
+pub use progress::{Board, event};
 pub use report::{Again, GoOn, reached, report, state_now};
 pub use review::review;
 pub use runs::{run, runs};

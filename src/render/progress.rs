@@ -1,6 +1,10 @@
 //! What is told while a plan is applied, one line per event, for logs (`plan-apply-anchors.md` 3.4).
 
+mod board;
+
 use jiff::Timestamp;
+
+pub use board::Board;
 
 use super::{
     op,

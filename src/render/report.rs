@@ -221,7 +221,9 @@ fn after_start(plan: &Plan, report: &Report, pod: Ordinal) -> String {
     let those = |is: fn(&Op) -> bool| plan.actions.iter().filter(move |a| is(&a.op));
     let truncates = || those(|o| matches!(o, Op::Truncate { .. }));
     let checks = || those(|o| matches!(o, Op::CheckContents { .. }));
-    let opens = || those(|o| matches!(o, Op::Open));
+    // A recovery also opens its source; this is about the pod that got the rows.
+    let opens = || those(|o| matches!(o, Op::Open)).filter(|a| a.pod == pod);
+    let shuts = those(|o| matches!(o, Op::Fence)).any(|a| a.pod == pod);
     let surviving = match &plan.decision {
         Decision::Full { source, .. } => format!("The surviving copy is on pod {source}."),
         Decision::None { .. } | Decision::CatchUp { .. } => String::new(),
@@ -239,7 +241,11 @@ fn after_start(plan: &Plan, report: &Report, pod: Ordinal) -> String {
         "No row was deleted.".to_owned()
     };
     let users = if opens().next().is_none() {
-        "It admits users as before."
+        match (plan.goal, shuts) {
+            (Goal::Recover(_), true) => "It is CLOSED to users (ADMIN_MODE 1); `aku -p start` there opens it.",
+            (_, true) => "It is CLOSED to users (ADMIN_MODE 1).",
+            (_, false) => "It admits users as before.",
+        }
     } else if opens().all(|a| is_done(report, a.id)) {
         "It is OPEN to users."
     } else {

@@ -6,19 +6,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::{observe::RowCount, plan::ActionId};
 
-/// `1,204,332`
-#[must_use]
-pub fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
+pub use crate::observe::grouped as number;
 
 /// `1 row`, `2 rows`, `1,204 rows`
 #[must_use]

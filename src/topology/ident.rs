@@ -2,16 +2,16 @@
 //!
 //! This is the only place where a name is quoted (DESIGN D7).
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A user, table or partition name, spelt as the catalog spells it: upper case unless it was quoted.
-/// At most 128 bytes, never empty, without `'` and `"` (the server's lexer allows neither, `altibase-replication.md` 1).
+/// Shared when it is cloned: a large cluster holds the same names a million times. At most 128 bytes, never empty, without `'` and `"` (the server's lexer allows neither, `altibase-replication.md` 1).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-pub struct Identifier(String);
+pub struct Identifier(Arc<str>);
 
 /// Why a text is not a usable name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,7 +112,7 @@ impl Identifier {
     /// # Errors
     /// See [`IdentError`].
     pub fn exact(name: impl Into<String>) -> Result<Self, IdentError> {
-        checked(name.into(), Self::MAX_BYTES).map(Self)
+        checked(name.into(), Self::MAX_BYTES).map(|name| Self(name.into()))
     }
 
     /// A name that was written without quotes: folded to upper case as the server folds it (ASCII letters only).
@@ -139,7 +139,7 @@ impl TryFrom<String> for Identifier {
 
 impl From<Identifier> for String {
     fn from(i: Identifier) -> Self {
-        i.0
+        i.0.as_ref().to_owned()
     }
 }
 
@@ -153,7 +153,7 @@ impl fmt::Display for Identifier {
 /// Name of a replication object, at most 40 bytes; both pods of a pair use the same one (`aku-behaviour.md` A.4).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-pub struct ReplicationName(String);
+pub struct ReplicationName(Arc<str>);
 
 impl ReplicationName {
     /// Server limit in bytes (QC_MAX_NAME_LEN).
@@ -164,7 +164,7 @@ impl ReplicationName {
     /// # Errors
     /// See [`IdentError`].
     pub fn exact(name: impl Into<String>) -> Result<Self, IdentError> {
-        checked(name.into(), Self::MAX_BYTES).map(Self)
+        checked(name.into(), Self::MAX_BYTES).map(|name| Self(name.into()))
     }
 
     /// The catalog's spelling.
@@ -183,7 +183,7 @@ impl TryFrom<String> for ReplicationName {
 
 impl From<ReplicationName> for String {
     fn from(i: ReplicationName) -> Self {
-        i.0
+        i.0.as_ref().to_owned()
     }
 }
 

@@ -25,8 +25,8 @@ use super::life::{PATIENCE, Stage};
 
 /// Control-C.
 pub const INTERRUPT: &str = "\u{3}";
-const ROWS: u16 = 50;
-const COLUMNS: u16 = 140;
+/// Rows and columns of a large window.
+pub const LARGE: (u16, u16) = (50, 140);
 
 #[derive(Default)]
 struct Seen {
@@ -42,6 +42,7 @@ pub struct Tty {
     reader: Option<JoinHandle<()>>,
     closing: Arc<AtomicBool>,
     before: Termios,
+    size: (u16, u16),
 }
 
 /// What is left when the program has ended.
@@ -58,8 +59,13 @@ pub struct Left {
 impl Tty {
     /// Runs `aku` on a pod.
     pub fn run(stage: &Stage, on: u8, args: &str) -> Self {
+        Self::sized(stage, on, args, LARGE)
+    }
+
+    /// As [`run`](Self::run), in a window of so many rows and columns.
+    pub fn sized(stage: &Stage, on: u8, args: &str, size: (u16, u16)) -> Self {
         let (pty, pts) = blocking::open().unwrap();
-        pty.resize(Size::new(ROWS, COLUMNS)).unwrap();
+        pty.resize(Size::new(size.0, size.1)).unwrap();
         let before = termios::tcgetattr(&pty).unwrap();
         let command = stage.command(on, args);
         let mut in_terminal = blocking::Command::new(command.get_program()).args(command.get_args());
@@ -87,7 +93,7 @@ impl Tty {
             to.0.lock().unwrap().over = true;
             to.1.notify_all();
         });
-        Self { child, pty: Some(pty), seen, reader: Some(reader), closing, before }
+        Self { child, pty: Some(pty), seen, reader: Some(reader), closing, before, size }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -99,15 +105,17 @@ impl Tty {
         self.wait_until(text, |plain| plain.contains(text))
     }
 
-    /// Waits until the bar of an action of that pod was drawn.
+    /// Waits until the line of that pod showed an action.
     pub fn wait_for_begun(&self, on: u8, action: &str) -> &Self {
-        let lead = format!("pod {on} A");
+        let lead = format!("pod {on} ");
         let is = |line: &str| {
             let words = line.split_whitespace().collect::<Vec<_>>().join(" ");
-            let after = words.split_once(&lead).map(|(_, rest)| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
-            after.is_some_and(|rest| rest.trim_start().starts_with(action))
+            // "pod 2 3/14 A7 flush AKU_REP_12 ..."
+            let (counter, rest) = words.strip_prefix(&lead)?.split_once(' ')?;
+            let (id, rest) = rest.split_once(' ')?;
+            Some(counter.contains('/') && id.starts_with('A') && rest.starts_with(action))
         };
-        self.wait_until(action, |plain| plain.lines().any(is))
+        self.wait_until(action, |plain| plain.lines().any(|line| is(line) == Some(true)))
     }
 
     fn wait_until(&self, what: &str, is: impl Fn(&str) -> bool) -> &Self {
@@ -119,6 +127,20 @@ impl Tty {
                 return self;
             }
             assert!(!seen.over && Instant::now() < until, "\"{what}\" was not seen (over: {}):\n{plain}", seen.over);
+            seen = self.seen.1.wait_timeout(seen, Duration::from_millis(200)).unwrap().0;
+        }
+    }
+
+    /// Waits until the screen, as a person sees it, is like that.
+    pub fn wait_for_screen(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
+        let until = Instant::now() + PATIENCE;
+        let mut seen = self.seen();
+        loop {
+            let now = screen(&seen.bytes, self.size).contents();
+            if is(&now) {
+                return now;
+            }
+            assert!(!seen.over && Instant::now() < until, "{what} (over: {}):\n{now}", seen.over);
             seen = self.seen.1.wait_timeout(seen, Duration::from_millis(200)).unwrap().0;
         }
     }
@@ -170,7 +192,7 @@ impl Tty {
         assert_eq!(modes(&after), modes(&self.before), "the terminal is not as it was");
         self.reader.take().unwrap().join().unwrap();
         let bytes = std::mem::take(&mut self.seen().bytes);
-        let screen = screen(&bytes);
+        let screen = screen(&bytes, self.size);
         assert!(!screen.hide_cursor(), "the cursor is hidden");
         assert!(!screen.alternate_screen() && !screen.bracketed_paste(), "a mode of the terminal was left on");
         Left { status, text: plain(&bytes), screen: screen.contents(), took }
@@ -184,13 +206,13 @@ impl Left {
 
     /// No bar is left on the screen.
     pub fn is_clean(&self) -> bool {
-        !self.screen.contains("^C stops in good order")
+        !self.screen.contains("^C stops")
     }
 }
 
-fn screen(bytes: &[u8]) -> vt100::Screen {
+fn screen(bytes: &[u8], (rows, columns): (u16, u16)) -> vt100::Screen {
     let cells = |n| NonZeroU16::new(n).unwrap();
-    let mut parser = vt100::Parser::new(cells(ROWS), cells(COLUMNS), 0);
+    let mut parser = vt100::Parser::new(cells(rows), cells(columns), 0);
     parser.process(bytes);
     parser.screen().clone()
 }

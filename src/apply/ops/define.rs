@@ -22,14 +22,15 @@ pub(super) fn create(
     if look::side(work, name)?.is_some() {
         let found = look::definition(work, name)?;
         let wanted: BTreeSet<_> = targets.iter().cloned().collect();
-        if found.crossed == 0 && found.targets == wanted && found.hosts == [(host.to_owned(), port)] {
+        let strange = found.crossed.len() + found.unread;
+        if strange == 0 && found.targets == wanted && found.hosts == [(host.to_owned(), port)] {
             return Ok(Ended::Already);
         }
         let hosts: Vec<_> = found.hosts.iter().map(|(h, p)| format!("{h}:{p}")).collect();
         let detail = format!(
             "{name} goes to {} with {} items, and it should go to {host}:{port} with {}",
             if hosts.is_empty() { "nowhere".to_owned() } else { hosts.join(", ") },
-            found.targets.len() + found.crossed,
+            found.targets.len() + strange,
             wanted.len()
         );
         return Err(work.told(Code::ObjectDiffers, detail));

@@ -33,8 +33,13 @@ pub(super) fn drop_table(
 ) -> Result<Ended, Trouble> {
     look::side_of(work, name)?;
     let found = look::definition(work, name)?;
-    // An item that is called differently there is not among the targets; the server then says whether it is one.
-    if target == remote && !found.targets.contains(target) {
+    let there = if target == remote {
+        found.targets.contains(target)
+    } else {
+        found.crossed.contains(&(target.clone(), remote.clone()))
+    };
+    // One whose name cannot be read may be this one; the server then says whether it is.
+    if !there && found.unread == 0 {
         return Ok(Ended::Already);
     }
     quiet(work, name)?;

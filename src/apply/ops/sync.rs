@@ -86,7 +86,7 @@ fn copy(work: &mut Work<'_>, sql: &ChangeSql, rows: Option<u64>) -> Result<Ended
             let (pod, sql) = (work.action.pod, sql.to_string());
             if fault == Fault::Lost {
                 let (sql, error, detail) = (Some(sql.clone()), Some(error.clone()), String::new());
-                work.memory.doubt = Some(Told { code: Code::LostLink, pod, sql, error, detail });
+                work.memory.doubt(Told { code: Code::LostLink, pod, sql, error, detail });
             }
             Err(Trouble::Statement(Box::new(Statement { pod, sent: Sent::Change, sql, error })))
         }

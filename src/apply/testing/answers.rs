@@ -69,7 +69,9 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
             rows(&["IS_STARTED", "XSN", "GIVE_UP_TIME"], line.into_iter().collect())
         }
         ReadSql::Hosts => {
-            let hosts = objects().map(|(n, o)| vec![n, text(&o.host), Int(i64::from(o.port))]);
+            let hosts = objects().flat_map(|(n, o)| {
+                o.hosts.iter().map(move |(host, port)| vec![n.clone(), text(host), Int(i64::from(*port))])
+            });
             rows(&["REPLICATION_NAME", "HOST_IP", "PORT_NO"], hosts.collect())
         }
         ReadSql::Items => {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     db::{DbError, sql::ChangeSql},
-    topology::{Ordinal, ReplicationName},
+    topology::{Ordinal, ReplicationName, Target},
 };
 
 fn refuse(native: i32) -> Result<(), DbError> {
@@ -35,7 +35,8 @@ pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result
             if here.objects.contains_key(name) {
                 return refuse(397_568);
             }
-            here.objects.insert(name.clone(), Object { port: *port, ..Object::new(host, targets) });
+            let hosts = vec![(host.clone(), *port)];
+            here.objects.insert(name.clone(), Object { hosts, ..Object::new(host, targets) });
             Ok(())
         }
         ChangeSql::DropReplication(name) => {
@@ -46,33 +47,48 @@ pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result
             Ok(())
         }
         ChangeSql::AddTable { name, target } => {
-            quiet(world, pod, name)?.items.push(target.clone());
+            let object = quiet(world, pod, name)?;
+            if object.items.contains(target) {
+                return refuse(397_576);
+            }
+            object.items.push(target.clone());
             Ok(())
         }
         ChangeSql::DropTable { name, target, .. } => {
-            quiet(world, pod, name)?.items.retain(|t| t != target);
+            let object = quiet(world, pod, name)?;
+            if !object.items.contains(target) {
+                return refuse(397_594);
+            }
+            object.items.retain(|t| t != target);
             Ok(())
         }
         ChangeSql::AddHost { name, host, port } => {
+            let (object, address) = (object(world, pod, name)?, (host.clone(), *port));
+            if object.is_started {
+                return refuse(397_566);
+            }
+            if object.hosts.contains(&address) {
+                return refuse(397_580);
+            }
+            object.hosts.push(address);
+            Ok(())
+        }
+        ChangeSql::DropHost { name, host, port } => {
             let object = object(world, pod, name)?;
             if object.is_started {
                 return refuse(397_566);
             }
-            (object.host, object.port) = (host.clone(), *port);
-            Ok(())
-        }
-        ChangeSql::DropHost { name, host, .. } => {
-            // One address is kept here, and the last cannot be dropped.
-            if object(world, pod, name)?.host == *host { refuse(397_497) } else { Ok(()) }
-        }
-        ChangeSql::SyncTables { name, .. } => {
-            let object = object(world, pod, name)?;
-            if object.sender {
-                return refuse(397_322);
+            let at = object.hosts.iter().position(|(h, p)| h == host && p == port);
+            match (at, object.hosts.len()) {
+                (None, _) => refuse(397_599),
+                (Some(_), 0 | 1) => refuse(397_497),
+                (Some(at), _) => {
+                    object.hosts.remove(at);
+                    Ok(())
+                }
             }
-            (object.sender, object.is_started) = (true, true);
-            Ok(())
         }
+        ChangeSql::SyncTables { name, targets, .. } => sync(world, pod, name, Some(targets)),
         ChangeSql::Start(name) | ChangeSql::StartRetry(name) => start(world, pod, name),
         ChangeSql::Stop(name) => {
             let object = object(world, pod, name)?;
@@ -100,7 +116,7 @@ pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result
             let gap = world.pods[&pod].gaps.get(name).copied().unwrap_or(0);
             if gap > 0 { refuse(397_429) } else { Ok(()) }
         }
-        ChangeSql::Sync { name, .. } => sync(world, pod, name),
+        ChangeSql::Sync { name, .. } => sync(world, pod, name, None),
         ChangeSql::Truncate(target) => {
             let here = world.pods.get_mut(&pod).unwrap();
             if here.properties["REPLICATION_DDL_ENABLE"] == 0 {
@@ -142,14 +158,15 @@ fn start(world: &mut World, pod: Ordinal, name: &ReplicationName) -> Result<(), 
     Ok(())
 }
 
-fn sync(world: &mut World, pod: Ordinal, name: &ReplicationName) -> Result<(), DbError> {
+/// Copies some items, or all.
+fn sync(world: &mut World, pod: Ordinal, name: &ReplicationName, some: Option<&[Target]>) -> Result<(), DbError> {
     let here = &world.pods[&pod];
     let rows = here.rows.clone();
     let Some(object) = here.objects.get(name) else { return refuse(397_606) };
     if object.sender {
         return refuse(397_322);
     }
-    let items = object.items.clone();
+    let items = some.map_or_else(|| object.items.clone(), <[Target]>::to_vec);
     let Some(peer) = world.peer(pod, name) else { return refuse(397_325) };
     if items.iter().any(|t| peer.rows.get(t).copied().unwrap_or(0) > 0) {
         return refuse(397_651);

@@ -60,8 +60,7 @@ pub(crate) struct Object {
     pub xsn: i64,
     pub gave_up: Option<&'static str>,
     pub sender: bool,
-    pub host: String,
-    pub port: u16,
+    pub hosts: Vec<(String, u16)>,
     pub items: Vec<Target>,
 }
 
@@ -72,8 +71,7 @@ impl Object {
             xsn: -1,
             gave_up: None,
             sender: false,
-            host: host.to_owned(),
-            port: 20301,
+            hosts: vec![(host.to_owned(), 20301)],
             items: items.to_vec(),
         }
     }

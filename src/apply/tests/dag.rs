@@ -209,14 +209,14 @@ fn left(id: ActionId) -> Trace {
 /// Plays a schedule through, ending actions in an arbitrary order.
 fn play(sketch: &Sketch, picks: &[usize], stop_at: usize, stopped: &Admit) -> BTreeMap<ActionId, Outcome> {
     let actions = sketch.actions();
-    let mut schedule = Schedule::new(&actions);
+    let mut schedule = Schedule::new(&actions, |a| Some(a.pod));
     let (mut outcomes, mut running, mut step) = (BTreeMap::new(), Vec::new(), 0);
     loop {
         let admit = if step >= stop_at { stopped } else { &Admit::All };
         for (id, outcome) in schedule.settle(admit) {
             assert_eq!(outcomes.insert(id, outcome), None);
         }
-        for id in schedule.ready() {
+        for id in schedule.ready(|_| usize::MAX) {
             schedule.begin(id);
             running.push(id);
         }

@@ -2,244 +2,33 @@
 //! server dies, the link is lost, a code comes back, time passes. Afterwards the goal is asked for again, and the cluster
 //! is as if nothing had happened: the same rows everywhere, settings put back, nothing left to do.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+mod cases;
+mod life;
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use super::super::{
-    Clock, Context, Limits, Report, Retry, StopFlag, Witness, run,
-    testing::lab::{LabCluster, LabConnector, Place, Strike},
+    Report,
+    testing::lab::{LabConnector, Place, Strike},
 };
 use crate::{
-    db::{
-        Connector as _, Login, Privilege,
-        wire::{Cell, Response},
-    },
-    desired::{Desired, Goal},
-    lab::{
-        server::{Generation, PodConfig},
-        sim::Sim,
-    },
-    observe::{Gathering, MarkerView, Observed, count_rows, observe},
-    plan::{self, ActionId, After, Plan, Refusal, RunWhen, testing},
+    db::{Connector as _, wire::Cell},
+    desired::Goal,
+    plan::{ActionId, After, Plan, RunWhen},
     topology::Ordinal,
 };
+use cases::{Case, cases};
+use life::{Life, PODS, login, pod};
 
-const PODS: u8 = 3;
-const TABLES: [&str; 2] = ["T1", "T2"];
+/// A statement: where it is sent from, its pod, its text.
+type At = (Place, Ordinal, String);
 
-/// A cluster at a moment of its life.
-struct Life {
-    cluster: Arc<LabCluster>,
-}
-
-fn pod(n: u8) -> Ordinal {
-    Ordinal::new(n).unwrap()
-}
-
-fn login() -> Login {
-    Login {
-        privilege: Privilege::Normal,
-        connect_timeout: Duration::from_secs(3),
-        query_timeout: Some(Duration::from_secs(60)),
-        silence_timeout: None,
-        app_info: "aku test".to_owned(),
-    }
-}
-
-impl Life {
-    /// Empty servers in ADMIN_MODE, as a container boots them; rows on pod 0, and old ones on pod 2.
-    fn booted() -> Self {
-        let mut sim = Sim::new(7);
-        for n in 0..PODS {
-            let mut config = PodConfig::new(Generation::V7_2, format!("10.0.0.{n}"));
-            config.boot_properties.insert("ADMIN_MODE".to_owned(), "1".to_owned());
-            sim.add_pod(config).unwrap();
-        }
-        let life = Self { cluster: LabCluster::new(sim) };
-        for n in 0..PODS {
-            life.tables(n);
-        }
-        for key in 0..5 {
-            life.sql(0, &format!("INSERT INTO T1 VALUES ({key}, 'first')"));
-            life.sql(2, &format!("INSERT INTO T2 VALUES ({}, 'stale')", 900 + key));
-        }
-        life
-    }
-
-    fn tables(&self, on: u8) {
-        for table in TABLES {
-            self.sql(on, &format!("CREATE TABLE {table} (I1 INTEGER PRIMARY KEY, C2 VARCHAR(20))"));
-        }
-    }
-
-    fn started(pods: u8) -> Self {
-        let life = Self::booted();
-        for n in 0..pods {
-            life.reach(Goal::Start(pod(n)));
-        }
-        life
-    }
-
-    fn sql(&self, on: u8, text: &str) -> Response {
-        let mut sim = self.cluster.sim();
-        let options = [("UID", "SYS"), ("PWD", "manager"), ("PRIVILEGE", "SYSDBA")];
-        let on = usize::from(on);
-        let client =
-            sim.connect_sys(on).or_else(|_| sim.connect(on, &options)).unwrap_or_else(|e| panic!("{on}: {e:?}"));
-        let answer = sim.execute(client, text);
-        sim.close(client);
-        sim.run_for(1000);
-        assert!(!matches!(answer, Response::Error { .. }), "pod {on}: {text}: {answer:?}");
-        answer
-    }
-
-    fn select(&self, on: u8, text: &str) -> Vec<Vec<Cell>> {
-        let Response::Rows { rows, .. } = self.sql(on, text) else { panic!("{text}") };
-        rows
-    }
-
-    fn look(&self, goal: Goal) -> (Desired, Observed) {
-        let desired = testing::desired(goal, PODS, 1);
-        let connector = LabConnector(Arc::clone(&self.cluster));
-        let how = Gathering { login: login(), marker: MarkerView::Elsewhere };
-        let mut observed = observe(&connector, &desired, &how);
-        let questions = plan::row_questions(&desired, &observed);
-        count_rows(&connector, &mut observed, &questions, &how);
-        (desired, observed)
-    }
-
-    fn try_plan(&self, goal: Goal) -> Result<Plan, Refusal> {
-        let (desired, observed) = self.look(goal);
-        plan::make(&desired, &observed)
-    }
-
-    fn plan(&self, goal: Goal) -> Plan {
-        self.try_plan(goal).unwrap_or_else(|r| panic!("{goal:?}: {r:?}"))
-    }
-
-    fn run(&self, plan: &Plan) -> Report {
-        let witness: Arc<dyn Witness> = Arc::clone(&self.cluster) as Arc<dyn Witness>;
-        let context = Context {
-            connector: Arc::new(LabConnector(Arc::clone(&self.cluster))),
-            login: login(),
-            retry: Retry { count: 2, delay: Duration::from_secs(1), seed: 1 },
-            deadline: None,
-            marker: None,
-            lock: None,
-            witness: Some(witness),
-            clock: Arc::clone(&self.cluster) as Arc<dyn Clock>,
-            limits: Limits::default(),
-        };
-        run(plan, &context, &StopFlag::new(), &mut |_| {})
-    }
-
-    /// Asks for a goal until there is nothing to do.
-    fn reach(&self, goal: Goal) {
-        self.try_reach(goal).unwrap_or_else(|r| panic!("{goal:?}: {r:?}"));
-    }
-
-    /// As [`reach`](Self::reach), and the refusal when there is one: what a person is told then is the planner's affair.
-    fn try_reach(&self, goal: Goal) -> Result<(), Refusal> {
-        let mut last = None;
-        for _ in 0..3 {
-            self.cluster.begin(None);
-            let plan = self.try_plan(goal)?;
-            if plan.is_empty() {
-                return Ok(());
-            }
-            let report = self.run(&plan);
-            let done = report.complete();
-            last = Some((plan, report));
-            if done {
-                break;
-            }
-        }
-        let (plan, report) = last.unwrap();
-        assert!(report.complete(), "{goal:?}: {:#?}\n{:#?}", plan.actions, report.outcomes);
-        let again = self.try_plan(goal)?;
-        assert!(again.is_empty(), "{goal:?} is not at rest: {:#?}", again.actions);
-        Ok(())
-    }
-
-    /// Whoever is down comes back as a restarted container does, and starts.
-    fn revive(&self) {
-        let down: Vec<u8> = (0..PODS).filter(|n| !self.cluster.sim().is_up(usize::from(*n))).collect();
-        for &n in &down {
-            self.cluster.sim().start(usize::from(n)).unwrap();
-        }
-        self.cluster.sim().run_for(3_000_000);
-    }
-
-    fn contents(&self, on: u8) -> Vec<Vec<Cell>> {
-        TABLES.iter().flat_map(|t| self.select(on, &format!("SELECT I1, C2 FROM {t} ORDER BY I1"))).collect()
-    }
-
-    /// Everything that is under way arrives, and then these pods hold the same rows.
-    fn equal(&self, pods: &[u8], what: &str) {
-        self.cluster.sim().run_for(20_000_000);
-        let first = self.contents(pods[0]);
-        for &n in &pods[1..] {
-            assert_eq!(self.contents(n), first, "{what}: pods {} and {n}", pods[0]);
-        }
-    }
-}
-
-/// A goal, the life it is asked for in, and who holds the rows afterwards.
-struct Case {
-    name: &'static str,
-    goal: Goal,
-    life: fn() -> Life,
-    joined: &'static [u8],
-}
-
-fn cases() -> Vec<Case> {
-    fn restarted(n: u8) -> Life {
-        let life = Life::started(PODS);
-        life.sql(1, "INSERT INTO T1 VALUES (100, 'before')");
-        life.cluster.sim().run_for(8_000_000);
-        life.cluster.sim().kill(usize::from(n));
-        life.sql((n + 1) % PODS, "INSERT INTO T1 VALUES (200, 'meanwhile')");
-        life.cluster.sim().start(usize::from(n)).unwrap();
-        life.cluster.sim().run_for(3_000_000);
-        life
-    }
-    fn ended() -> Life {
-        let life = Life::started(PODS);
-        life.reach(Goal::End(pod(2)));
-        life
-    }
-    vec![
-        Case { name: "first start of the master", goal: Goal::Start(pod(0)), life: Life::booted, joined: &[0] },
-        Case {
-            name: "full join",
-            goal: Goal::Start(pod(2)),
-            life: || {
-                let life = Life::started(2);
-                life.sql(1, "INSERT INTO T1 VALUES (100, 'of pod 1')");
-                life
-            },
-            joined: &[0, 1, 2],
-        },
-        Case { name: "catch-up of a slave", goal: Goal::Start(pod(2)), life: || restarted(2), joined: &[0, 1, 2] },
-        Case { name: "catch-up of the master", goal: Goal::Start(pod(0)), life: || restarted(0), joined: &[0, 1, 2] },
-        Case {
-            name: "end",
-            goal: Goal::End(pod(2)),
-            life: || {
-                let life = Life::started(PODS);
-                life.sql(2, "INSERT INTO T1 VALUES (300, 'of pod 2')");
-                life
-            },
-            joined: &[0, 1],
-        },
-        Case { name: "clean", goal: Goal::Clean(pod(2)), life: ended, joined: &[0, 1] },
-    ]
-}
-
-/// Statements with their pods, and where each is sent from.
-type Sent = Vec<(Place, Ordinal, String)>;
-
-/// Statements of an undisturbed run, and the rows it ends with.
-fn undisturbed(case: &Case) -> (Sent, Vec<Vec<Cell>>) {
+/// Statements of an undisturbed run, and the rows that everything ends with.
+fn undisturbed(case: &Case) -> (Vec<At>, Vec<Vec<Cell>>) {
     let life = (case.life)();
     life.cluster.begin(None);
     let plan = life.plan(case.goal);
@@ -247,12 +36,19 @@ fn undisturbed(case: &Case) -> (Sent, Vec<Vec<Cell>>) {
     assert!(report.complete(), "{}: {:#?}", case.name, report.outcomes);
     let seen = life.cluster.seen();
     assert!(!seen.is_empty(), "{} sends nothing", case.name);
+    again(&life, case).unwrap_or_else(|r| panic!("{}: {r:#?}", case.name));
     life.equal(case.joined, case.name);
     (seen, life.contents(case.joined[0]))
 }
 
+/// The goal once more, and what a person does afterwards.
+fn again(life: &Life, case: &Case) -> Result<(), crate::plan::Refusal> {
+    let goals: Vec<_> = std::iter::once(case.goal).chain(case.then.iter().map(|n| Goal::Start(pod(*n)))).collect();
+    life.mend(&goals)
+}
+
 /// Strikes, revives, asks again, compares.
-fn strike(case: &Case, at: &(Place, Ordinal, String), strike: Strike, rows: &[Vec<Cell>]) -> Report {
+fn strike(case: &Case, at: &At, strike: Strike, rows: &[Vec<Cell>]) -> Report {
     let what = format!("{}: {strike:?} at {:?} `{}` on pod {}", case.name, at.0, at.2, at.1);
     println!("{what}");
     let life = (case.life)();
@@ -260,7 +56,7 @@ fn strike(case: &Case, at: &(Place, Ordinal, String), strike: Strike, rows: &[Ve
     let plan = life.plan(case.goal);
     let report = life.run(&plan);
     life.cluster.die();
-    life.revive();
+    life.revive(case.gone);
     // A lost master is refused until somebody recovers it, and a lost peer has to be started anew first.
     if strike == Strike::Wipe && (at.1 != case.goal.pod() || at.1.is_master()) {
         return report;
@@ -268,43 +64,52 @@ fn strike(case: &Case, at: &(Place, Ordinal, String), strike: Strike, rows: &[Ve
     if strike == Strike::Wipe {
         life.tables(at.1.get());
     }
-    // Pods that were in service and died come back first, the master before the others, as a StatefulSet does it.
-    for n in (0..PODS).filter(|n| pod(*n) != case.goal.pod() && case.joined.contains(n)) {
-        match (life.try_reach(Goal::Start(pod(n))), strike) {
-            (Ok(()), _) => {}
-            // A server that died in the middle may leave what only a person can decide: refused, by a documented code.
-            (Err(refusal), Strike::KillBefore(_) | Strike::KillAfter(_)) => {
-                println!("  refused: {}", refusal.because[0].code.word());
-                return report;
-            }
-            (Err(refusal), _) => panic!("{what}: {refusal:?}"),
-        }
+    let first: Vec<_> = case.first.iter().map(|n| Goal::Start(pod(*n))).collect();
+    match (life.mend(&first).and_then(|()| again(&life, case)), strike) {
+        (Ok(()), _) => {}
+        // A server that died in the middle may leave what only a person can decide: refused, by a documented code.
+        (Err(_), Strike::KillBefore(_) | Strike::KillAfter(_)) => return report,
+        (Err(refusal), _) => panic!("{what}: {refusal:?}"),
     }
-    life.reach(case.goal);
     life.equal(case.joined, &what);
     if strike != Strike::Wipe {
         assert_eq!(life.contents(case.joined[0]), rows, "{what}");
     }
-    for n in 0..PODS {
-        let value = |name: &str| {
-            let rows = life.select(n, &format!("SELECT VALUE1 FROM V$PROPERTY WHERE NAME = '{name}'"));
-            rows[0][0].clone()
-        };
-        assert_eq!(value("REPLICATION_DDL_ENABLE"), Cell::Text("0".to_owned()), "{what}: pod {n}");
+    for n in (0..PODS).filter(|n| Some(*n) != case.gone) {
+        assert_eq!(life.property(n, "REPLICATION_DDL_ENABLE"), "0", "{what}: pod {n}");
         // A run that was killed beside a SYNC leaves 0 behind, in memory only; nobody knows the old value any more, and
         // every run of ours sets 0 for its SYNC anyway.
-        let left = [Cell::Text("30".to_owned()), Cell::Text("0".to_owned())];
-        assert!(left.contains(&value("REPLICATION_SYNC_LOCK_TIMEOUT")), "{what}: pod {n}");
+        let left = life.property(n, "REPLICATION_SYNC_LOCK_TIMEOUT");
+        assert!(["30", "0"].contains(&left.as_str()), "{what}: pod {n}: {left}");
     }
     report
 }
 
-/// `AKU_MATRIX=all` strikes at every statement; otherwise every sixth, each time beginning at another one.
+/// `AKU_CASE=name` plays one case; `AKU_MATRIX=all` strikes at every statement; otherwise every sixth, each time beginning at another one.
 fn chosen<T>(all: Vec<T>, from: usize) -> Vec<T> {
     if std::env::var("AKU_MATRIX").is_ok_and(|v| v == "all") {
         return all;
     }
     all.into_iter().enumerate().filter(|(i, _)| i % 6 == from % 6).map(|(_, t)| t).collect()
+}
+
+/// Strikes every case at the chosen statements, and names every strike after which something was wrong.
+fn strike_all(strikes: &[Strike], from: impl Fn(usize) -> usize, check: impl Fn(&Case, &At, Strike, &Report)) {
+    let (mut played, mut wrong) = (0, Vec::new());
+    for case in cases() {
+        let (seen, rows) = undisturbed(&case);
+        for (i, kind) in strikes.iter().enumerate() {
+            for at in chosen(seen.clone(), from(i)) {
+                played += 1;
+                let one = || check(&case, &at, *kind, &strike(&case, &at, *kind, &rows));
+                if catch_unwind(AssertUnwindSafe(one)).is_err() {
+                    wrong.push(format!("{}: {kind:?} at {} `{}` on pod {}", case.name, at.0.0, at.2, at.1));
+                }
+            }
+        }
+    }
+    assert!(played > 0, "nothing was struck");
+    assert!(wrong.is_empty(), "{} of {played}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
@@ -316,28 +121,13 @@ fn the_program_dies_at_every_point() {
         Strike::DieBeforeOutcome,
         Strike::DieAfterOutcome,
     ];
-    for case in cases() {
-        let (seen, rows) = undisturbed(&case);
-        for (i, point) in points.into_iter().enumerate() {
-            for at in chosen(seen.clone(), i) {
-                strike(&case, &at, point, &rows);
-            }
-        }
-    }
+    strike_all(&points, |i| i, |_, _, _, _| {});
 }
 
 #[test]
 fn a_server_dies_at_every_point() {
-    for case in cases() {
-        let (seen, rows) = undisturbed(&case);
-        for n in 0..usize::from(PODS) {
-            for (i, point) in [Strike::KillBefore(n), Strike::KillAfter(n)].into_iter().enumerate() {
-                for at in chosen(seen.clone(), n + i) {
-                    strike(&case, &at, point, &rows);
-                }
-            }
-        }
-    }
+    let strikes: Vec<_> = (0..usize::from(PODS)).flat_map(|n| [Strike::KillBefore(n), Strike::KillAfter(n)]).collect();
+    strike_all(&strikes, |i| i / 2 + i % 2, |_, _, _, _| {});
 }
 
 #[test]
@@ -349,25 +139,20 @@ fn every_statement_meets_every_fault() {
         Strike::Refuse("HYT00", 69_749),
         Strike::Refuse("42000", 200_705),
         Strike::Wipe,
-        Strike::Slow(100),
+        // Longer than AKU_QUERY_TIMEOUT, shorter than what a statement is given up after.
+        Strike::Slow(80),
     ];
-    for case in cases() {
-        let (seen, rows) = undisturbed(&case);
-        for (i, fault) in faults.into_iter().enumerate() {
-            for at in chosen(seen.clone(), i) {
-                let report = strike(&case, &at, fault, &rows);
-                match fault {
-                    // A slow server is no broken one.
-                    Strike::Slow(_) => assert!(report.complete(), "{}: {at:?} {:#?}", case.name, report.outcomes),
-                    // Permanent: the action fails with it and is not tried again.
-                    Strike::Refuse(_, 200_705) => {
-                        assert!(!report.complete(), "{}: {at:?} went through", case.name);
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
+    strike_all(
+        &faults,
+        |i| i,
+        |case, at, fault, report| match fault {
+            // A slow server is no broken one.
+            Strike::Slow(_) => assert!(report.complete(), "{}: {at:?} {:#?}", case.name, report.outcomes),
+            // Permanent: the action fails with it and is not tried again.
+            Strike::Refuse(_, 200_705) => assert!(!report.complete(), "{}: {at:?} went through", case.name),
+            _ => {}
+        },
+    );
 }
 
 /// Each action is followed by itself.
@@ -419,8 +204,8 @@ fn each_action_twice_is_each_action_once() {
         let fine =
             |o: &super::Outcome| matches!(o, super::Outcome::Failed(e) if ["E112", "E117", "E123"].contains(&e.code));
         assert!(bad.values().all(|o| fine(o)), "{}: {bad:#?}", case.name);
-        life.revive();
-        life.reach(case.goal);
+        life.revive(case.gone);
+        again(&life, &case).unwrap_or_else(|r| panic!("{}: {r:#?}", case.name));
         life.equal(case.joined, case.name);
         assert_eq!(life.contents(case.joined[0]), rows, "{}", case.name);
     }

@@ -4,6 +4,7 @@
 mod dag;
 mod define;
 mod fence;
+mod items;
 mod matrix;
 mod rows;
 mod steps;

@@ -1,14 +1,15 @@
 //! Rules about deleting and copying rows: the last complete copy outlives every action, and a copy misses nothing.
 
-use super::{Checker, Op, RunWhen};
+use super::{Checker, Kind, Op, RunWhen};
 use crate::{
     desired::Goal,
-    plan::Action,
+    observe::{PodView, TableName},
+    plan::{Action, Approval, ApprovalClass},
     topology::{Ordinal, ReplicationName, Target},
 };
 
-impl Checker<'_> {
-    pub(super) fn truncate(&mut self, a: &Action, target: &Target, source: Ordinal) {
+impl<'a> Checker<'a> {
+    pub(super) fn truncate(&mut self, a: &'a Action, target: &'a Target, source: Ordinal) {
         let joiner = a.pod;
         let allowed = match self.desired.goal {
             Goal::Start(pod) => pod == joiner && !joiner.is_master() && source.is_master(),
@@ -20,9 +21,10 @@ impl Checker<'_> {
             self.broken(rule, format!("{} empties {target} on pod {joiner}, which this goal may not do", a.id));
         }
         self.surviving_copy(a, target, source);
-        let copied = self.plan.actions.iter().any(|b| {
-            matches!(&b.op, Op::Sync { peer, name, .. } if *peer == joiner && b.pod == source && self.is_before(a, b)
-                && self.objects.get(name).is_some_and(|o| self.desired.groups[&o.group].targets.contains(target)))
+        let groups = self.groups.get(target).map_or(&[][..], Vec::as_slice);
+        let copied = self.index.of(source, Kind::Sync).any(|b| {
+            matches!(&b.op, Op::Sync { peer, name, .. } if *peer == joiner && self.is_before(a, b)
+                && self.objects.get(name).is_some_and(|o| groups.contains(&o.group)))
         });
         if !copied {
             self.broken(
@@ -30,16 +32,21 @@ impl Checker<'_> {
                 format!("{} empties {target} on pod {joiner}, and no SYNC that waits for it fills it again", a.id),
             );
         }
-        if !self.has_before(a, |b| matches!(b.op, Op::CheckQuiet { .. }) && b.pod == joiner) {
+        if !self.after(a, joiner, Kind::CheckQuiet) {
             self.broken("quiet", format!("{} does not wait until nothing sends to pod {joiner}", a.id));
         }
         if !self.fenced(a, joiner) {
             self.broken("fenced", format!("{} does not wait until pod {joiner} is closed to everybody", a.id));
         }
         // What holds for one TRUNCATE holds for all that wait for the same actions.
-        if !self.seen.insert((joiner, source, self.before[self.place[&a.id]].clone())) {
+        if !self.seen.insert((joiner, source, self.index.before(a))) {
             return;
         }
+        let rows = self.observed.pod(source).map_or(0, |p| p.rows.iter().map(|(_, n)| n.at_least()).sum::<u64>());
+        if joiner.is_master() && rows == 0 {
+            self.broken("last-copy", format!("{} empties {target} on pod 0 for an empty pod {source}", a.id));
+        }
+        self.absent_approved(a, joiner);
         match self.desired.goal {
             Goal::Recover(_) => self.others_left(a, joiner, source),
             Goal::Start(_)
@@ -52,14 +59,11 @@ impl Checker<'_> {
         self.unsent_delivered(a, joiner, source);
     }
 
-    /// The source is another pod, in service, and holds the table; in a recovery it also holds rows.
-    fn surviving_copy(&mut self, a: &Action, target: &Target, source: Ordinal) {
+    /// The source is another pod, in service, and holds the table.
+    fn surviving_copy(&mut self, a: &'a Action, target: &'a Target, source: Ordinal) {
         let joiner = a.pod;
-        let opened = self.has_before(a, |b| b.pod == source && b.op == Op::Open);
-        let holds = self
-            .observed
-            .pod(source)
-            .is_some_and(|p| p.tables.keys().any(|t| t.user == target.user && t.table == target.table));
+        let opened = self.after(a, source, Kind::Open);
+        let holds = self.observed.pod(source).is_some_and(|p| p.tables.contains_key(&TableName::of(target)));
         if source == joiner || !holds || !(self.serves(source) || opened) {
             self.broken(
                 "last-copy",
@@ -69,10 +73,6 @@ impl Checker<'_> {
                 ),
             );
         }
-        let rows = self.observed.pod(source).map_or(0, |p| p.rows.iter().map(|(_, n)| n.at_least()).sum::<u64>());
-        if joiner.is_master() && rows == 0 {
-            self.broken("last-copy", format!("{} empties {target} on pod 0 for an empty pod {source}", a.id));
-        }
     }
 
     /// Live with the source in some group and half-connected in none: its changes reach the source.
@@ -81,6 +81,35 @@ impl Checker<'_> {
         let all: Vec<_> = std::iter::from_fn(|| sides.next()).collect();
         let lost = self.between(k, source).any(|o| self.gave_up(k, &o.name) || self.gave_up(source, &o.name));
         !lost && all.contains(&(true, true)) && all.iter().all(|(mine, theirs)| mine == theirs)
+    }
+
+    /// A pod that is not there while one of us keeps log for it may hold rows that nobody else has: somebody says yes to
+    /// going on without it.
+    fn absent_approved(&mut self, a: &Action, joiner: Ordinal) {
+        let recovery = matches!(self.desired.goal, Goal::Recover(_));
+        let keeps = |k: Ordinal| {
+            let one_of_us = if recovery { !k.is_master() } else { k.is_master() || self.is_member(k, Ordinal::MASTER) };
+            k != joiner && one_of_us
+        };
+        let absent =
+            |p: &Ordinal| !matches!(self.observed.pods.get(p), Some(PodView::Seen(_) | PodView::Broken { .. }));
+        let needed: Vec<_> = self
+            .desired
+            .pods
+            .keys()
+            .copied()
+            .filter(absent)
+            .filter(|p| {
+                self.desired.objects_of(*p).any(|(k, o)| keeps(k) && self.live(k, &o.name) && !self.gave_up(k, &o.name))
+            })
+            .collect();
+        for pod in needed {
+            let scope = format!("{}/{pod}", self.desired.statefulset);
+            let yes = |y: &Approval| y.class == ApprovalClass::MemberDown && y.scope == scope;
+            if !self.plan.approvals.iter().any(yes) {
+                self.broken("member-down", format!("{} goes on without pod {pod}, and nobody is asked", a.id));
+            }
+        }
     }
 
     /// Every other pod that is live with the source is pinned, drained and flushed first.
@@ -94,28 +123,26 @@ impl Checker<'_> {
             .collect();
         for k in members {
             let groups: Vec<_> =
-                self.between(k, source).filter(|o| self.live(k, &o.name)).map(|o| (o.group, o.name.clone())).collect();
+                self.between(k, source).filter(|o| self.live(k, &o.name)).map(|o| (o.group, &o.name)).collect();
             let names: Vec<_> = self
                 .between(k, joiner)
                 .filter(|o| groups.iter().any(|(group, _)| *group == o.group))
-                .map(|o| o.name.clone())
+                .map(|o| &o.name)
                 .collect();
             for name in names {
-                let pinned = self.did(a, k, &name, |op| matches!(op, Op::Pin { .. }));
-                if !pinned || !self.is_taken_back(k, &name) {
+                let pinned = self.did(a, k, name, |op| matches!(op, Op::Pin { .. }));
+                if !pinned || !self.is_taken_back(k, name) {
                     self.broken(
                         "pinned",
                         format!("{} does not wait for a pin of {name} on pod {k}, or nothing takes the pin back", a.id),
                     );
                 }
             }
-            let drained = self.has_before(a, |b| b.pod == k && matches!(b.op, Op::Drain { .. }));
+            let drained = self.after(a, k, Kind::Drain);
             let flushed = groups.iter().all(|(_, n)| {
-                self.has_before(a, |b| {
-                    b.pod == k
-                        && matches!(&b.op, Op::Flush { name, .. } if name == n)
-                        && self.has_before(b, |d| d.pod == k && matches!(d.op, Op::Drain { .. }))
-                })
+                self.index
+                    .about(k, n)
+                    .any(|b| matches!(b.op, Op::Flush { .. }) && self.is_before(b, a) && self.after(b, k, Kind::Drain))
             });
             if !drained || !flushed {
                 self.broken(
@@ -126,10 +153,9 @@ impl Checker<'_> {
         }
     }
 
-    fn is_taken_back(&self, pod: Ordinal, name: &ReplicationName) -> bool {
-        self.plan.actions.iter().any(|b| {
-            b.pod == pod && matches!((&b.op, &b.run), (Op::Unpin { name: n, .. }, RunWhen::Undo { .. }) if n == name)
-        })
+    fn is_taken_back(&self, pod: Ordinal, name: &'a ReplicationName) -> bool {
+        let takes_back = |b: &Action| matches!((&b.op, &b.run), (Op::Unpin { .. }, RunWhen::Undo { .. }));
+        self.index.about(pod, name).any(takes_back)
     }
 
     /// In a recovery every other slave is closed, has delivered to the source what it can, and sends to nobody.
@@ -145,12 +171,11 @@ impl Checker<'_> {
             if self.serves(k) && !self.fenced(a, k) {
                 self.broken("others-leave", format!("{} does not wait until pod {k} is closed", a.id));
             }
-            let names: Vec<_> = self.between(k, source).map(|o| o.name.clone()).collect();
+            let names: Vec<_> = self.between(k, source).map(|o| &o.name).collect();
             for name in names {
-                let deliverable = self.live(k, &name)
-                    && !self.gave_up(k, &name)
-                    && self.observed.replication(source, &name).is_some();
-                if deliverable && !self.did(a, k, &name, |op| matches!(op, Op::Flush { .. })) {
+                let deliverable =
+                    self.live(k, name) && !self.gave_up(k, name) && self.observed.replication(source, name).is_some();
+                if deliverable && !self.did(a, k, name, |op| matches!(op, Op::Flush { .. })) {
                     self.broken(
                         "others-leave",
                         format!("{} does not wait until {name} on pod {k} has delivered", a.id),
@@ -162,19 +187,19 @@ impl Checker<'_> {
 
     /// What the joiner can still deliver is delivered before it is deleted.
     fn unsent_delivered(&mut self, a: &Action, joiner: Ordinal, source: Ordinal) {
-        let names: Vec<_> = self.between(joiner, source).map(|o| o.name.clone()).collect();
+        let names: Vec<_> = self.between(joiner, source).map(|o| &o.name).collect();
         for name in names {
-            let deliverable = self.observed.replication(source, &name).is_some();
-            if self.live(joiner, &name) && !self.gave_up(joiner, &name) && deliverable {
-                let flushed = self.did(a, joiner, &name, |op| matches!(op, Op::Flush { .. }));
-                if !flushed && !self.named_as_loss(&name) {
+            let deliverable = self.observed.replication(source, name).is_some();
+            if self.live(joiner, name) && !self.gave_up(joiner, name) && deliverable {
+                let flushed = self.did(a, joiner, name, |op| matches!(op, Op::Flush { .. }));
+                if !flushed && !self.named_as_loss(name) {
                     self.broken("salvage", format!("{} deletes rows that {name} on pod {joiner} has not sent", a.id));
                 }
             }
         }
     }
 
-    pub(super) fn sync(&mut self, a: &Action, name: &ReplicationName, joiner: Ordinal) {
+    pub(super) fn sync(&mut self, a: &Action, name: &'a ReplicationName, joiner: Ordinal) {
         self.proved_empty(a, joiner, &[]);
         let forgotten = !self.live(a.pod, name) || self.did(a, a.pod, name, |op| matches!(op, Op::Reset { .. }));
         if !forgotten {
@@ -188,7 +213,7 @@ impl Checker<'_> {
 
     /// Only some items are copied: into a pod that is closed, proved empty in them, and seen by everybody as one that has
     /// to be copied anew should the copy break off.
-    pub(super) fn sync_tables(&mut self, a: &Action, name: &ReplicationName, joiner: Ordinal, targets: &[Target]) {
+    pub(super) fn sync_tables(&mut self, a: &Action, name: &'a ReplicationName, joiner: Ordinal, targets: &[Target]) {
         self.proved_empty(a, joiner, targets);
         if !self.fenced(a, joiner) {
             self.broken("fenced", format!("{} does not wait until pod {joiner} is closed to everybody", a.id));
@@ -206,9 +231,9 @@ impl Checker<'_> {
     }
 
     fn proved_empty(&mut self, a: &Action, joiner: Ordinal, targets: &[Target]) {
-        let proved = self.has_before(a, |b| {
-            b.pod == joiner
-                && matches!(&b.op, Op::CheckEmpty { targets: empty } if targets.iter().all(|t| empty.contains(t)))
+        let proved = self.index.of(joiner, Kind::CheckEmpty).any(|b| {
+            matches!(&b.op, Op::CheckEmpty { targets: empty } if targets.iter().all(|t| empty.contains(t)))
+                && self.is_before(b, a)
         });
         if !proved {
             self.broken(
@@ -219,23 +244,21 @@ impl Checker<'_> {
     }
 
     fn contents(&mut self, a: &Action, name: &ReplicationName) {
-        let checked =
-            self.plan.actions.iter().any(|b| {
-                matches!(&b.op, Op::CheckContents { names, .. } if names.contains(name)) && self.is_before(a, b)
-            });
+        let checks = self.desired.pods.keys().flat_map(|pod| self.index.of(*pod, Kind::CheckContents));
+        let checked = checks
+            .into_iter()
+            .any(|b| matches!(&b.op, Op::CheckContents { names, .. } if names.contains(name)) && self.is_before(a, b));
         if !checked {
             self.broken("contents", format!("nothing checks what {} copied", a.id));
         }
     }
 
     /// What was in the table before its ADD TABLE is in no stream: either there was nothing, or a copy brings it.
-    pub(super) fn add_table(&mut self, a: &Action, name: &ReplicationName, peer: Ordinal, target: &Target) {
+    pub(super) fn add_table(&mut self, a: &Action, name: &'a ReplicationName, peer: Ordinal, target: &'a Target) {
         let pod = a.pod;
-        let proves =
-            |b: &Action| b.pod == pod && matches!(&b.op, Op::CheckEmpty { targets } if targets.contains(target));
-        let proved_after = self.plan.actions.iter().any(|b| proves(b) && self.is_before(a, b));
-        let proved_behind_fence = self.has_before(a, proves) && self.fenced(a, pod);
-        let copied = self.plan.actions.iter().any(|b| {
+        let proved_after = self.index.proofs(pod, target).any(|b| self.is_before(a, b));
+        let proved_behind_fence = self.index.proofs(pod, target).any(|b| self.is_before(b, a)) && self.fenced(a, pod);
+        let copied = self.index.copies_to(peer).any(|b| {
             let brings = match &b.op {
                 Op::SyncTables { peer: to, targets, .. } => *to == peer && targets.contains(target),
                 Op::Sync { peer: to, .. } => *to == peer,

@@ -6,18 +6,24 @@
 //! `place` about positions, definitions and users.
 
 mod copy;
+mod index;
 mod place;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
+use self::index::{BadEdges, Index, Kind, Set};
 use super::{
     Plan,
-    action::{Action, ActionId, Expect, Op, RunWhen},
+    action::{Action, Expect, Op, RunWhen},
 };
 use crate::{
+    conf::GroupId,
     desired::{Desired, Object},
     observe::{Observed, PodView},
-    topology::{Ordinal, ReplicationName},
+    topology::{Ordinal, ReplicationName, Target},
 };
 
 /// A broken rule.
@@ -33,20 +39,24 @@ pub struct Violation {
 /// Every rule that `plan` breaks; empty for a good plan.
 #[must_use]
 pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violation> {
-    let objects = desired.objects.iter().map(|o| (&o.name, o)).collect();
-    let mut c = Checker {
-        plan,
-        desired,
-        observed,
-        objects,
-        place: BTreeMap::new(),
-        before: Vec::new(),
-        seen: BTreeSet::new(),
-        found: Vec::new(),
+    let index = match Index::new(&plan.actions) {
+        Ok(index) => index,
+        Err(bad) => {
+            let detail = match bad {
+                BadEdges::NotBefore(a, b) => format!("{a} waits for {b}, which is not before it"),
+                BadEdges::Twice(a) => format!("{a} occurs twice"),
+            };
+            return vec![Violation { rule: "dag", detail }];
+        }
     };
-    if !c.edges() {
-        return c.found;
+    let mut groups: BTreeMap<&Target, Vec<GroupId>> = BTreeMap::new();
+    for (id, group) in &desired.groups {
+        for target in &group.targets {
+            groups.entry(target).or_default().push(*id);
+        }
     }
+    let objects = desired.objects.iter().map(|o| (&o.name, o)).collect();
+    let mut c = Checker { plan, desired, observed, objects, groups, index, seen: BTreeSet::new(), found: Vec::new() };
     c.reachable();
     c.settings();
     for action in &plan.actions {
@@ -82,41 +92,16 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
     c.found
 }
 
-/// A set of actions by their place in the plan.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Set(Vec<u64>);
-
-impl Set {
-    fn new(n: usize) -> Self {
-        Self(vec![0; n.div_ceil(64)])
-    }
-
-    fn insert(&mut self, i: usize) {
-        self.0[i / 64] |= 1 << (i % 64);
-    }
-
-    fn add(&mut self, other: &Self) {
-        for (a, b) in self.0.iter_mut().zip(&other.0) {
-            *a |= b;
-        }
-    }
-
-    fn contains(&self, i: usize) -> bool {
-        self.0[i / 64] & (1 << (i % 64)) != 0
-    }
-}
-
 struct Checker<'a> {
     plan: &'a Plan,
     desired: &'a Desired,
     observed: &'a Observed,
     objects: BTreeMap<&'a ReplicationName, &'a Object>,
-    /// Where an action stands in the plan.
-    place: BTreeMap<ActionId, usize>,
-    /// For every action, all actions that must have succeeded before it runs.
-    before: Vec<Set>,
+    /// Groups that have the target.
+    groups: BTreeMap<&'a Target, Vec<GroupId>>,
+    index: Index<'a>,
     /// What was looked at for a TRUNCATE: joiner, source, and what comes before.
-    seen: BTreeSet<(Ordinal, Ordinal, Set)>,
+    seen: BTreeSet<(Ordinal, Ordinal, Rc<Set>)>,
     found: Vec<Violation>,
 }
 
@@ -125,47 +110,23 @@ impl<'a> Checker<'a> {
         self.found.push(Violation { rule, detail });
     }
 
-    /// Ids are unique and every edge leads back: then it is a DAG, and `before` can be filled in one pass.
-    fn edges(&mut self) -> bool {
-        for (i, a) in self.plan.actions.iter().enumerate() {
-            let mut all = Set::new(self.plan.actions.len());
-            for after in &a.after {
-                let Some(&earlier) = self.place.get(&after.action) else {
-                    self.broken("dag", format!("{} waits for {}, which is not before it", a.id, after.action));
-                    return false;
-                };
-                // An action that runs whatever happens does not vouch for what it waited for.
-                if self.plan.actions[earlier].run == RunWhen::Normal {
-                    all.add(&self.before[earlier]);
-                }
-                all.insert(earlier);
-            }
-            if self.place.insert(a.id, i).is_some() {
-                self.broken("dag", format!("{} occurs twice", a.id));
-                return false;
-            }
-            self.before.push(all);
-        }
-        true
-    }
-
     /// Whether `earlier` has succeeded when `later` runs.
     fn is_before(&self, earlier: &Action, later: &Action) -> bool {
-        self.before[self.place[&later.id]].contains(self.place[&earlier.id])
+        self.index.is_before(earlier, later)
     }
 
-    fn has_before(&self, a: &Action, is: impl Fn(&Action) -> bool) -> bool {
-        let before = &self.before[self.place[&a.id]];
-        self.plan.actions.iter().enumerate().any(|(i, b)| before.contains(i) && is(b))
+    /// An action of that kind on that pod comes before.
+    fn after(&self, a: &Action, pod: Ordinal, kind: Kind) -> bool {
+        self.index.of(pod, kind).any(|b| self.is_before(b, a))
     }
 
     /// An action on that pod about that object comes before.
-    fn did(&self, a: &Action, pod: Ordinal, name: &ReplicationName, is: fn(&Op) -> bool) -> bool {
-        self.has_before(a, |b| b.pod == pod && b.op.object() == Some(name) && is(&b.op))
+    fn did(&self, a: &Action, pod: Ordinal, name: &'a ReplicationName, is: fn(&Op) -> bool) -> bool {
+        self.index.about(pod, name).any(|b| is(&b.op) && self.is_before(b, a))
     }
 
     fn fenced(&self, a: &Action, pod: Ordinal) -> bool {
-        self.has_before(a, |b| b.pod == pod && b.op == Op::Fence)
+        self.after(a, pod, Kind::Fence)
     }
 
     /// Objects of a pair.
@@ -204,9 +165,8 @@ impl<'a> Checker<'a> {
             if a.run != RunWhen::Normal {
                 continue;
             }
-            let put_back = self.plan.actions.iter().any(|b| {
-                b.pod == a.pod
-                    && b.run == RunWhen::Always { armed_by: a.id }
+            let put_back = self.index.of(a.pod, Kind::Setting).any(|b| {
+                b.run == RunWhen::Always { armed_by: a.id }
                     && matches!(&b.op, Op::SetProperty { property: p, to, .. }
                         if p == property && (to == from || (p == "REPLICATION_DDL_ENABLE" && *to == 0)))
             });

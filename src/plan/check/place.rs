@@ -1,6 +1,6 @@
 //! Rules about places in the log, definitions and users: nothing unsent is forgotten, and users come in last.
 
-use super::{Checker, Op, RunWhen};
+use super::{Checker, Kind, Op, RunWhen};
 use crate::{
     desired::Goal,
     observe::Sender,
@@ -8,9 +8,9 @@ use crate::{
     topology::{Ordinal, ReplicationName},
 };
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
     /// A position is forgotten only after what it still had to send is delivered, or when the peer gets a new copy.
-    pub(super) fn reset(&mut self, a: &Action, name: &ReplicationName, peer: Ordinal) {
+    pub(super) fn reset(&mut self, a: &Action, name: &'a ReplicationName, peer: Ordinal) {
         let pod = a.pod;
         match self.desired.goal {
             Goal::End(me) | Goal::Start(me) if me.is_master() && pod == me => {
@@ -51,11 +51,19 @@ impl Checker<'_> {
             }
             // Whoever leaves delivers to the source; the source's own log for pods that are copied anew is worth nothing.
             Goal::Recover(_) => {
-                let source = self.plan.actions.iter().find_map(|b| match b.op {
+                let source = self.index.of(Ordinal::MASTER, Kind::Truncate).find_map(|b| match b.op {
                     Op::Truncate { source, .. } => Some(source),
                     _ => None,
                 });
                 Some(peer) == source && peer_has && !gave_up
+            }
+            // Without pod 0 nobody takes what a slave commits, and somebody has to say yes to that.
+            Goal::Clean(me) if me.is_master() && pod != me => {
+                if !self.may_lose(pod) {
+                    self.broken("unsent", format!("{} cuts pod {pod} off its source, and nobody is asked", a.id));
+                }
+                self.observed.replication(pod, name).is_some_and(|r| r.sender == Sender::Running)
+                    && self.observed.pod(me).is_some()
             }
             Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) => false,
         };
@@ -71,8 +79,14 @@ impl Checker<'_> {
         listed && self.plan.approvals.iter().any(|a| a.class == ApprovalClass::LosesUnsent)
     }
 
+    /// Somebody has to say yes to it that what this pod has not sent is lost.
+    fn may_lose(&self, pod: Ordinal) -> bool {
+        let scope = format!("{}/{pod}", self.desired.statefulset);
+        self.plan.approvals.iter().any(|a| a.class == ApprovalClass::LosesUnsent && a.scope == scope)
+    }
+
     /// A definition goes only when nothing of it runs; one with a position, only after it was delivered or forgotten.
-    pub(super) fn drop_replication(&mut self, a: &Action, name: &ReplicationName, peer: Ordinal) {
+    pub(super) fn drop_replication(&mut self, a: &Action, name: &'a ReplicationName, peer: Ordinal) {
         let Some(found) = self.observed.replication(a.pod, name) else { return };
         let runs = found.is_started || found.sender != Sender::None;
         if runs && !self.did(a, a.pod, name, |op| matches!(op, Op::Stop { .. })) {
@@ -83,7 +97,10 @@ impl Checker<'_> {
             self.broken("drop", format!("{} drops {name} on pod {} while pod {peer} sends to it", a.id, a.pod));
         }
         let delivered = self.did(a, a.pod, name, |op| matches!(op, Op::Flush { .. } | Op::Reset { .. }));
-        let wanted_gone = matches!(self.desired.goal, Goal::Clean(_) | Goal::CleanEverywhere);
+        let wanted_gone = match self.desired.goal {
+            Goal::Clean(_) | Goal::CleanEverywhere => self.gave_up(a.pod, name) || self.may_lose(a.pod),
+            Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) => false,
+        };
         if found.position.is_live() && !delivered && !wanted_gone {
             self.broken(
                 "drop",
@@ -94,7 +111,7 @@ impl Checker<'_> {
 
     /// START on -1 begins "now": right only for a joiner whose copy was just proved.
     pub(super) fn fresh_start(&mut self, a: &Action, name: &ReplicationName) {
-        let proved = self.has_before(a, |b| b.pod == a.pod && matches!(b.op, Op::CheckContents { .. }));
+        let proved = self.after(a, a.pod, Kind::CheckContents);
         if !proved {
             self.broken("fresh-start", format!("{} begins {name} \"now\" on a pod whose copy is not proved", a.id));
         }
@@ -117,7 +134,7 @@ impl Checker<'_> {
             }
             return;
         }
-        let copied = self.plan.actions.iter().any(|b| matches!(b.op, Op::Sync { peer, .. } if peer == me));
+        let copied = self.index.copies_to(me).any(|b| matches!(b.op, Op::Sync { .. }));
         if copied || me == source {
             return;
         }

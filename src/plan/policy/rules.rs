@@ -113,7 +113,12 @@ impl Seen<'_> {
         self.with("replication/foreign")
             .filter(|(_, v)| !matches!(*v, "none" | "not seen"))
             .map(|(pod, names)| {
-                (format!("{names} on pod {pod} replicates a table of aku.conf and is not in it"), Vec::new())
+                let is = if names.contains(", ") {
+                    "replicate tables of aku.conf and are"
+                } else {
+                    "replicates a table of aku.conf and is"
+                };
+                (format!("{names} on pod {pod} {is} not in it"), Vec::new())
             })
             .collect()
     }

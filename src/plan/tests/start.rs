@@ -372,9 +372,13 @@ fn a_definition_that_differs_is_shown_and_made_anew_where_its_position_is_forgot
     let drop = plan.actions.iter().find(|a| matches!(a.op, Op::DropReplication { .. })).unwrap();
     assert!(drop.because.text.contains("+FROM SYS.T1 TO SYS.T1"), "{}", drop.because.text);
 
-    let live = made(&start(1, 2).up(0, 0).up(1, 1).pair(0, 1, "LL").edit(1, 0, |r| r.items.clear()));
-    assert!(codes(&live.notes).contains(&Code::Differs));
-    assert!(!steps(&live).iter().any(|s| s.contains("drop")));
+    let shrunk = |w: Worlds| w.edit(1, 0, |r| std::mem::drop(r.items.pop_last()));
+    let live = shrunk(start(1, 2).up(0, 0).up(1, 1).pair(0, 1, "LL"));
+    assert_eq!(refused(&live).because[0].code, Code::DefinitionDiffers, "no sender would get through");
+    // Pod 0 opens, and says what does not run.
+    let source = made(&shrunk(start(0, 2).up(0, 1).up(1, 0).pair(0, 1, "ll")));
+    assert!(codes(&source.notes).contains(&Code::Differs));
+    assert_eq!(steps(&source), ["0:open", "0:mark"]);
 }
 
 #[test]

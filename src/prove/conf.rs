@@ -1,0 +1,121 @@
+//! The aku.conf of a life, and how somebody edits it while the cluster runs: another number of pods, a table or a group
+//! more or less. Decides what the file says; what the pods replicate by then is another matter.
+
+use std::collections::BTreeSet;
+
+use super::life::Shape;
+use crate::{
+    conf::GroupId,
+    desired::{Desired, Goal},
+    lab::sim::Rng,
+    plan::testing,
+};
+
+/// What the file says.
+#[derive(Clone, Debug)]
+pub struct Conf {
+    /// AKU_SERVER_COUNT.
+    pub count: u8,
+    /// Tables of each group by number; a group without tables is not in the file.
+    groups: Vec<Vec<usize>>,
+    /// Tables that were never taken out or put in.
+    steady: BTreeSet<usize>,
+    /// Whether it is another file than the pods were set up from.
+    pub edited: bool,
+}
+
+/// What was done to the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// A table was put into a group, or a group was made for it.
+    Gained(usize),
+    /// A table was taken out; the last one of a group takes the group with it.
+    Lost(usize),
+    /// AKU_SERVER_COUNT before and after.
+    Count(u8, u8),
+}
+
+impl Conf {
+    /// The file that a life begins with: all tables, or all but one.
+    pub fn new(shape: &Shape, put_off: Option<usize>) -> Self {
+        let in_group = |g: usize| {
+            let mine = (1..=shape.tables).filter(|t| (t - 1) % usize::from(shape.groups) == g && Some(*t) != put_off);
+            mine.collect::<Vec<_>>()
+        };
+        let groups: Vec<_> = (0..usize::from(shape.groups)).map(in_group).collect();
+        let steady = groups.iter().flatten().copied().collect();
+        Self { count: shape.pods, groups, steady, edited: false }
+    }
+
+    /// Tables in the file.
+    pub fn tables(&self) -> Vec<usize> {
+        self.groups.iter().flatten().copied().collect()
+    }
+
+    /// Whether the table was in the file all the time.
+    pub fn is_steady(&self, table: usize) -> bool {
+        self.steady.contains(&table)
+    }
+
+    /// Whether the group is in the file and has a table that was there all the time.
+    pub fn is_steady_group(&self, GroupId(group): GroupId) -> bool {
+        self.groups.get(usize::from(group)).is_some_and(|tables| tables.iter().any(|t| self.is_steady(*t)))
+    }
+
+    /// What it asks for.
+    pub fn desired(&self, goal: Goal) -> Desired {
+        let total = u8::try_from(self.groups.len()).expect("a few groups");
+        let mut desired = testing::desired(goal, self.count, total);
+        let here = |GroupId(g): &GroupId| !self.groups[usize::from(*g)].is_empty();
+        desired.groups.retain(|id, _| here(id));
+        desired.objects.retain(|o| here(&o.group));
+        for (GroupId(g), group) in &mut desired.groups {
+            group.targets = self.groups[usize::from(*g)].iter().map(|t| testing::target(&format!("T{t}"))).collect();
+        }
+        desired
+    }
+
+    /// A table is put into a group.
+    pub fn gain(&mut self, table: usize, group: usize) {
+        self.groups[group].push(table);
+        self.steady.remove(&table);
+        self.edited = true;
+    }
+
+    /// One change, if the one that was drawn is possible.
+    pub fn edit(&mut self, rng: &mut Rng, shape: &Shape) -> Option<Edit> {
+        let pick = |rng: &mut Rng, n: usize| usize::try_from(rng.below(n as u64)).unwrap_or(0);
+        let edit = match rng.below(4) {
+            0 => {
+                let out: Vec<_> = (1..=shape.tables).filter(|t| !self.tables().contains(t)).collect();
+                let table = *out.get(pick(rng, out.len().max(1)))?;
+                let group = pick(rng, self.groups.len());
+                self.gain(table, group);
+                Edit::Gained(table)
+            }
+            1 => {
+                let tables = self.tables();
+                if tables.len() < 2 {
+                    return None;
+                }
+                let table = tables[pick(rng, tables.len())];
+                for group in &mut self.groups {
+                    group.retain(|t| *t != table);
+                }
+                self.steady.remove(&table);
+                Edit::Lost(table)
+            }
+            2 if self.count < shape.pods => {
+                self.count += 1;
+                Edit::Count(self.count - 1, self.count)
+            }
+            3 if self.count > 1 => {
+                self.count -= 1;
+                Edit::Count(self.count + 1, self.count)
+            }
+            _ => return None,
+        };
+        self.edited = true;
+        Some(edit)
+    }
+}

@@ -1,0 +1,129 @@
+//! The goals beside start, end and clean in a life: whom they concern, what a yes to them gives up, and what must hold
+//! right after them.
+
+use std::collections::BTreeSet;
+
+use super::{
+    conf::Edit,
+    life::{Ended, Life, pod},
+    stage::Cut,
+};
+use crate::{
+    desired::Goal,
+    plan::{Approval, ApprovalClass, Code, Refusal},
+};
+
+impl Life {
+    /// Done without a cut: the same plan again is empty.
+    fn settled(&mut self, goal: Goal, cut: Cut, ended: &Ended) {
+        if !matches!(ended, Ended::Done) || cut != Cut::Never {
+            return;
+        }
+        match self.plan(goal) {
+            Ok(plan) => assert!(plan.is_empty(), "{}", self.told(&format!("{goal:?} again: {:#?}", plan.actions))),
+            Err(refusal) => panic!("{}", self.told(&format!("{goal:?} again: {refusal:#?}"))),
+        }
+    }
+
+    /// The running pods are brought back to the file.
+    pub fn reconcile(&mut self, cut: Cut) -> Ended {
+        let ended = self.run(Goal::Reconcile, cut);
+        self.settled(Goal::Reconcile, cut, &ended);
+        ended
+    }
+
+    /// Nobody is to be kept in sync any more.
+    pub fn clean_everywhere(&mut self, cut: Cut) -> Ended {
+        for p in 0..self.pods() {
+            self.still(p);
+        }
+        let ended = self.run(Goal::CleanEverywhere, cut);
+        for p in 0..self.pods() {
+            self.forgotten(p);
+            self.touched.insert(p);
+        }
+        self.joined.clear();
+        self.settled(Goal::CleanEverywhere, cut, &ended);
+        ended
+    }
+
+    /// A pod that is not there has left for good: what only it had is given up.
+    pub fn forget(&mut self, p: usize, cut: Cut) -> Ended {
+        let goal = Goal::Forget(pod(p));
+        let ended = self.run(goal, cut);
+        if !matches!(ended, Ended::Nothing | Ended::Refused(_)) {
+            self.forgotten(p);
+            self.joined.remove(&p);
+        }
+        self.settled(goal, cut, &ended);
+        ended
+    }
+
+    /// Pod 0 gets the rows of a slave. What pod 0 had sent to another slave only, and what has to be said yes to by name,
+    /// is given up.
+    pub fn recover(&mut self, cut: Cut) -> Ended {
+        for p in 0..self.pods() {
+            self.still(p);
+        }
+        let given_up: BTreeSet<usize> = match self.plan(Goal::Recover(None)) {
+            Ok(plan) => plan.approvals.iter().filter(|a| a.class != ApprovalClass::DeletesRows).map(scope).collect(),
+            Err(_) => BTreeSet::new(),
+        };
+        self.forgotten(0);
+        for p in given_up {
+            self.forgotten(p);
+        }
+        let ended = self.run(Goal::Recover(None), cut);
+        if !matches!(ended, Ended::Nothing | Ended::Refused(_)) {
+            // The others leave; each comes back by its own start.
+            self.joined.clear();
+        }
+        ended
+    }
+
+    /// Somebody edits aku.conf. A pod that it no longer has ends first, or is just taken away.
+    pub fn edit_conf(&mut self) -> Option<Edit> {
+        let shape = self.shape;
+        let edit = self.conf.edit(&mut self.rng, &shape)?;
+        self.stage.say(format!("--- aku.conf: {edit:?}"));
+        if let Edit::Count(before, after) = edit
+            && after < before
+        {
+            let gone = usize::from(after);
+            let new = std::mem::replace(&mut self.conf.count, before);
+            if self.rng.percent(60) && self.stage.lock().sim.is_up(gone) {
+                self.end(gone, Cut::Never);
+            }
+            self.conf.count = new;
+            self.still(gone);
+            self.forgotten(gone);
+            self.joined.remove(&gone);
+            self.kill(gone);
+        }
+        Some(edit)
+    }
+
+    /// What a start said that only another goal can help with; then that is done.
+    pub fn help(&mut self, refusal: &Refusal) -> bool {
+        let said = |code: Code| refusal.because.iter().any(|r| r.code == code);
+        if said(Code::MasterFailed) {
+            return matches!(self.recover(Cut::Never), Ended::Done);
+        }
+        if said(Code::DefinitionDiffers) {
+            return matches!(self.reconcile(Cut::Never), Ended::Done);
+        }
+        if said(Code::ConfDiffers) {
+            let mut helped = false;
+            for gone in usize::from(self.conf.count)..self.pods() {
+                helped |= matches!(self.forget(gone, Cut::Never), Ended::Done);
+            }
+            return helped | matches!(self.reconcile(Cut::Never), Ended::Done);
+        }
+        false
+    }
+}
+
+/// The pod that an approval is about.
+fn scope(approval: &Approval) -> usize {
+    approval.scope.rsplit_once('/').and_then(|(_, pod)| pod.parse().ok()).expect("a scope names a pod")
+}
