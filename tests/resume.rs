@@ -18,7 +18,6 @@ fn refuse(stage: &Stage, on: u8, matching: &str, times: u32) {
 /// Pods 0 and 1 in service, pod 2 with rows of its own and a saved plan of its start.
 fn planned() -> std::sync::Arc<Stage> {
     let stage = started(2, 3);
-    stage.conf("AKU_QUERY_RETRY_COUNT = 0");
     fill(&stage, 0, 40);
     stage.flush(&[0, 1]);
     stage.sql(2, "INSERT INTO SYS.T1 VALUES (900, 'of nobody', 0)");

@@ -247,7 +247,9 @@ impl<'a> Looked<'a> {
                 return None;
             }
             let needs = |id: &ActionId| {
-                self.then.uses.get(id).is_some_and(|u| u.pre.contains(&f.id) || u.because.contains(&f.id))
+                // What takes something back was not decided from the state of things: it follows from what it takes back.
+                let decided = self.plan.action(*id).is_some_and(|a| a.run == RunWhen::Normal);
+                self.then.uses.get(id).is_some_and(|u| u.pre.contains(&f.id) || decided && u.because.contains(&f.id))
             };
             let used_by: Vec<ActionId> =
                 left.iter().filter(|id| needs(id) && !self.own_trace(**id, key, now, left)).copied().collect();
