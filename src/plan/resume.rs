@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Action, ActionId, Effect, Op, Plan, RunWhen,
+    Action, ActionId, Effect, Op, Plan, RunWhen, Until,
     facts::{ANYTHING, Changed, Changes, Fact, Facts, Post},
 };
 use crate::topology::Ordinal;
@@ -107,6 +107,10 @@ impl<'a> Looked<'a> {
         self.past.get(&id).copied()
     }
 
+    fn did(&self, id: ActionId) -> bool {
+        self.past(id).is_some_and(Earlier::done)
+    }
+
     fn posts(&self, id: ActionId) -> &'a [Post] {
         self.then.uses.get(&id).map_or(&[], |u| u.post.as_slice())
     }
@@ -142,7 +146,11 @@ impl<'a> Looked<'a> {
         match &a.op {
             Op::CheckQuiet { .. } => is_left(Effect::DeletesRows) || is_left(Effect::CopiesRows),
             Op::CheckEmpty { .. } => is_left(Effect::CopiesRows),
-            Op::CheckNoGap { .. } => is_left(Effect::ForgetsPosition),
+            // The pod may have been open in between. Once a position is forgotten there is nothing to flush any more.
+            Op::CheckNoGap { .. } | Op::Flush { until: Until::NoGap, .. } => {
+                let forgets = || later().filter(|b| b.op.effect() == Effect::ForgetsPosition && b.pod == a.pod);
+                forgets().next().is_some() && forgets().all(|b| left.contains(&b.id) && !self.did(b.id))
+            }
             // Another run may have begun a copy of its own meanwhile, on another machine. What other pods wrote since
             // arrives only later, so this may fail where nothing is wrong; then a plan of now copies anew. Once users are
             // admitted it has served.
@@ -161,7 +169,7 @@ impl<'a> Looked<'a> {
             | Op::Stop { .. }
             | Op::Reset { .. }
             | Op::Unpin { .. }
-            | Op::Flush { .. }
+            | Op::Flush { until: Until::Issued, .. }
             | Op::SetProperty { .. }
             | Op::Truncate { .. }
             | Op::Sync { .. }
