@@ -210,9 +210,10 @@ impl Run {
                 What::ActionStart { id, .. } => drop(now.insert(*id, Some(Earlier::Begun))),
                 What::ActionEnd { id, outcome, .. } => {
                     let how = match (outcome, past.get(id)) {
-                        (ActionOutcome::Done, _) => Earlier::Did,
-                        // So already because an earlier run did it, or got it through.
-                        (ActionOutcome::Already, Some(Earlier::Did | Earlier::Begun)) => Earlier::Did,
+                        // So already because an earlier run did it, or got it through, is done by a run.
+                        (ActionOutcome::Done, _) | (ActionOutcome::Already, Some(Earlier::Did | Earlier::Begun)) => {
+                            Earlier::Did
+                        }
                         (ActionOutcome::Already, Some(Earlier::FoundSo) | None) => Earlier::FoundSo,
                         (ActionOutcome::Failed | ActionOutcome::Unknown, _) => Earlier::Begun,
                     };
