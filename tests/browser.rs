@@ -56,6 +56,7 @@ fn the_page_in_a_browser() {
     for (name, facts) in [
         ("first-start", &["TRUNCATE TABLE SYS.T1", "R010-never-joined", "surviving copy", "A22", "<svg"][..]),
         ("end", &["ADMIN_MODE", "R060-fence", "<svg"][..]),
+        ("recovery", &["TRUNCATE TABLE SYS.T1", "R090-recover", "X203-master-failed", "<svg"][..]),
     ] {
         let page = dir.path().join(format!("{name}.html"));
         let html = aku(&["show", &format!("plans/{name}.json"), "--format", "html"]).stdout;

@@ -18,7 +18,6 @@ fn refuse(stage: &Stage, on: u8, matching: &str, times: u32) {
 /// Pods 0 and 1 in service, pod 2 with rows of its own and a saved plan of its start.
 fn planned() -> std::sync::Arc<Stage> {
     let stage = started(2, 3);
-    stage.conf("AKU_QUERY_RETRY_COUNT = 0");
     fill(&stage, 0, 40);
     stage.flush(&[0, 1]);
     stage.sql(2, "INSERT INTO SYS.T1 VALUES (900, 'of nobody', 0)");
@@ -74,11 +73,36 @@ fn what_is_copied_is_not_copied_again() {
     // Whoever emptied or copied anything now would be told.
     refuse(&stage, 2, "TRUNCATE", 1);
     refuse(&stage, 0, "SYNC PARALLEL", 1);
-    stage.sql(1, "INSERT INTO SYS.T1 VALUES (901, 'meanwhile', 0)");
+    stage.sql(0, "INSERT INTO SYS.T1 VALUES (901, 'meanwhile', 0)");
     is(&apply(&stage, "--resume"), 0, &["Apply complete"]);
     assert_eq!((stage.lab.faults(pod(2)).unwrap().len(), stage.lab.faults(pod(0)).unwrap().len()), (1, 1));
     stage.lab.clear_all(pod(2)).unwrap();
     stage.lab.clear_all(pod(0)).unwrap();
+    whole(&stage);
+}
+
+#[test]
+fn a_copy_that_cannot_be_proved_any_more_opens_no_pod() {
+    let stage = planned();
+    // It sends to nobody yet.
+    refuse(&stage, 2, " START", 2);
+    is(&apply(&stage, ""), 4, &[]);
+    // As if another run, somewhere else, had copied anew and was killed in the middle.
+    stage.sql(2, "DELETE FROM SYS.T1 WHERE I1 < 20");
+    is(&apply(&stage, "--resume"), 4, &["check rows equal", "CLOSED to users"]);
+    stage.ok(2, &format!("apply start {YES} --approve loses-unsent=altibase-sts/2"));
+    whole(&stage);
+    assert_eq!(stage.table(2, TABLES[0]).len(), 40);
+}
+
+#[test]
+fn another_run_on_the_pod_ends_a_half_applied_plan() {
+    let stage = planned();
+    refuse(&stage, 2, "AKU_REP_12 START", 2);
+    is(&apply(&stage, ""), 4, &[]);
+    assert_ne!(stage.aku(2, &format!("apply start {YES} --approve loses-unsent=altibase-sts/2")).code, Some(0));
+    is(&apply(&stage, "--resume"), 5, &["has worked on pod 2 since this plan was left half done"]);
+    stage.ok(2, &format!("apply start {YES} --approve loses-unsent=altibase-sts/2"));
     whole(&stage);
 }
 

@@ -58,15 +58,15 @@ pub(super) fn words(half: &Half, plan: &Plan, done: &Past) -> String {
     let one = |of: &[ActionId], one: &'static str, many: &'static str| {
         format!("{} {}", ids(of), if of.len() == 1 { one } else { many })
     };
-    let mut text = if over.is_empty() {
+    let first = if over.is_empty() {
         format!("Goes on after run {}: nothing of it counts as done.", half.run)
     } else {
         format!("Goes on after run {}: {} done and still so.", half.run, one(&over, "is", "are"))
     };
-    if !again.is_empty() {
-        text += &format!(" {} done again.", one(&again, "was begun and is", "were begun and are"));
+    if again.is_empty() {
+        return first;
     }
-    text
+    format!("{first} {} done again.", one(&again, "was begun and is", "were begun and are"))
 }
 
 /// What of the plan is done. `fresh` is the plan that would be made now.

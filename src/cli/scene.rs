@@ -58,17 +58,13 @@ pub fn read_conf(world: &dyn World, common: &Common, warn: &mut dyn FnMut(&str))
     let (path, bytes) = confpath::read(common.conf.as_deref(), world.env())
         .map_err(|e| Trouble::new(Exit::from(&e), "conf", e.to_string()))?;
     let parsed = conf::parse(&path, &bytes);
-    match parsed.config {
-        Some(config) => {
-            warn(&conf::problem_lines(&parsed.problems, &parsed.source));
-            Ok(config)
-        }
-        None => {
-            let blocks = conf::render_problems(&parsed.problems, &parsed.source, conf::Colour::Never);
-            let headline = format!("{path} is not valid\n{}", blocks.trim_end());
-            Err(Trouble::new(Exit::BadData, "conf", headline).next("aku validate    (after correcting it)"))
-        }
-    }
+    let Some(config) = parsed.config else {
+        let blocks = conf::render_problems(&parsed.problems, &parsed.source, conf::Colour::Never);
+        let headline = format!("{path} is not valid\n{}", blocks.trim_end());
+        return Err(Trouble::new(Exit::BadData, "conf", headline).next("aku validate    (after correcting it)"));
+    };
+    warn(&conf::problem_lines(&parsed.problems, &parsed.source));
+    Ok(config)
 }
 
 /// Goal of a word about a pod.

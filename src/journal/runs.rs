@@ -210,7 +210,7 @@ impl Run {
                 What::ActionStart { id, .. } => drop(now.insert(*id, Some(Earlier::Begun))),
                 What::ActionEnd { id, outcome, .. } => {
                     let how = match (outcome, past.get(id)) {
-                        // So already because an earlier run did it, or got it through.
+                        // So already because an earlier run did it, or got it through, is done by a run.
                         (ActionOutcome::Done, _) | (ActionOutcome::Already, Some(Earlier::Did | Earlier::Begun)) => {
                             Earlier::Did
                         }

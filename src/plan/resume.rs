@@ -2,13 +2,13 @@
 //!
 //! A journal is evidence, never truth: an action counts as done when the journal says so *and* the pods still show what it
 //! made. Whatever waits for an action that is not done is not done either, and an action that was put back or taken back
-//! is as if it had never been. A fact that is neither what the plan expects nor the trace of its own actions bars the
+//! is as if it had never been. A look (is it quiet, empty, equal?) is made again while what it protects is left. A fact that is neither what the plan expects nor the trace of its own actions bars the
 //! rest: there is no "continue anyway".
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Action, ActionId, Effect, Op, Plan, RunWhen,
+    Action, ActionId, Effect, Op, Plan, RunWhen, Until,
     facts::{ANYTHING, Changed, Changes, Fact, Facts, Post},
 };
 use crate::topology::Ordinal;
@@ -107,6 +107,10 @@ impl<'a> Looked<'a> {
         self.past.get(&id).copied()
     }
 
+    fn did(&self, id: ActionId) -> bool {
+        self.past(id).is_some_and(Earlier::done)
+    }
+
     fn posts(&self, id: ActionId) -> &'a [Post] {
         self.then.uses.get(&id).map_or(&[], |u| u.post.as_slice())
     }
@@ -118,12 +122,12 @@ impl<'a> Looked<'a> {
     /// An action outside `left` that is not done after all.
     fn undone(&self, left: &BTreeSet<ActionId>) -> Option<ActionId> {
         let waits = |a: &Action| {
-            let armed = match &a.run {
-                RunWhen::Normal => &[][..],
-                RunWhen::Always { armed_by } => std::slice::from_ref(armed_by),
-                RunWhen::Undo { until, .. } => until,
+            let (armed_by, until) = match &a.run {
+                RunWhen::Normal => (None, &[][..]),
+                RunWhen::Always { armed_by } => (Some(armed_by), &[][..]),
+                RunWhen::Undo { armed_by, until } => (Some(armed_by), until.as_slice()),
             };
-            a.after.iter().map(|w| &w.action).chain(armed).any(|id| left.contains(id))
+            a.after.iter().map(|w| &w.action).chain(armed_by).chain(until).any(|id| left.contains(id))
         };
         let outside = || self.plan.actions.iter().filter(|a| !left.contains(&a.id));
         outside()
@@ -134,15 +138,47 @@ impl<'a> Looked<'a> {
             .or_else(|| outside().find(|a| self.shows_otherwise(a, left)).map(|a| a.id))
     }
 
-    /// Whether a comparison of contents was made too long ago: nobody but the copy may have written there meanwhile, and
-    /// no fact tells. Once users are admitted it has served.
+    /// Whether a look was made too long ago for what it was to protect: no fact tells what happened since. What it
+    /// protects comes after it and is left.
     fn is_old(&self, a: &Action, left: &BTreeSet<ActionId>) -> bool {
-        let Op::CheckContents { .. } = &a.op else { return false };
-        let opens = |b: &&Action| b.pod == a.pod && b.op == Op::Open;
-        let after = self.plan.actions.iter().filter(|b| b.id > a.id && b.run == RunWhen::Normal);
-        match self.plan.actions.iter().find(opens) {
-            Some(open) => left.contains(&open.id),
-            None => after.into_iter().any(|b| left.contains(&b.id)),
+        let later = || self.plan.actions.iter().filter(|b| b.id > a.id && b.run == RunWhen::Normal);
+        let is_left = |effect: Effect| later().any(|b| b.op.effect() == effect && left.contains(&b.id));
+        match &a.op {
+            Op::CheckQuiet { .. } => is_left(Effect::DeletesRows) || is_left(Effect::CopiesRows),
+            Op::CheckEmpty { .. } => is_left(Effect::CopiesRows),
+            // The pod may have been open in between. Once a position is forgotten there is nothing to flush any more.
+            Op::CheckNoGap { .. } | Op::Flush { until: Until::NoGap, .. } => {
+                let forgets = || later().filter(|b| b.op.effect() == Effect::ForgetsPosition && b.pod == a.pod);
+                forgets().next().is_some() && forgets().all(|b| left.contains(&b.id) && !self.did(b.id))
+            }
+            // Another run may have begun a copy of its own meanwhile, on another machine. What other pods wrote since
+            // arrives only later, so this may fail where nothing is wrong; then a plan of now copies anew. Once users are
+            // admitted it has served.
+            Op::CheckContents { .. } => match later().find(|b| b.pod == a.pod && b.op == Op::Open) {
+                Some(open) => left.contains(&open.id),
+                None => later().any(|b| left.contains(&b.id)),
+            },
+            Op::CreateReplication { .. }
+            | Op::DropReplication { .. }
+            | Op::AddTable { .. }
+            | Op::DropTable { .. }
+            | Op::ChangeHost { .. }
+            | Op::Start { .. }
+            | Op::Pin { .. }
+            | Op::Drain { .. }
+            | Op::Stop { .. }
+            | Op::Reset { .. }
+            | Op::Unpin { .. }
+            | Op::Flush { until: Until::Issued, .. }
+            | Op::SetProperty { .. }
+            | Op::Truncate { .. }
+            | Op::Sync { .. }
+            | Op::SyncTables { .. }
+            | Op::Fence
+            | Op::Delay { .. }
+            | Op::Open
+            | Op::WriteMarker
+            | Op::RemoveMarker => false,
         }
     }
 
@@ -160,7 +196,8 @@ impl<'a> Looked<'a> {
         })
     }
 
-    /// Whether the pods do not show what a done action made, and no later done action explains that.
+    /// Whether the pods do not show what a done action made, and no later action explains that: one that is done, or one
+    /// that was begun and may find its own work done.
     fn shows_otherwise(&self, a: &Action, left: &BTreeSet<ActionId>) -> bool {
         let posts = self.posts(a.id);
         if let Op::Truncate { .. } = &a.op {
@@ -168,10 +205,17 @@ impl<'a> Looked<'a> {
             let copy = |b: &&Action| b.id > a.id && left.contains(&b.id) && b.op.effect() == Effect::CopiesRows;
             return self.plan.actions.iter().any(|b| copy(&b)) && posts.iter().any(|p| self.seen(at(p)) != p.value);
         }
-        let later = |p: &Post| {
-            let after = self.then.uses.range(a.id..).skip(1).filter(|(id, _)| !left.contains(id));
-            after.flat_map(|(_, u)| &u.post).any(|q| at(q) == at(p))
+        let explains = |b: &&Action, p: &Post| {
+            let made = self.posts(b.id).iter().find(|q| at(q) == at(p));
+            if left.contains(&b.id) {
+                let found = |q: &Post| q.value == ANYTHING || q.value == self.seen(at(p));
+                // What puts back or takes back undoes it.
+                b.run == RunWhen::Normal && self.past(b.id).is_some() && repeats(&b.op) && made.is_some_and(found)
+            } else {
+                made.is_some()
+            }
         };
+        let later = |p: &Post| self.plan.actions.iter().filter(|b| b.id > a.id).any(|b| explains(&b, p));
         posts.iter().any(|p| p.value != ANYTHING && self.seen(at(p)) != p.value && !later(p))
     }
 
@@ -211,7 +255,9 @@ impl<'a> Looked<'a> {
                 return None;
             }
             let needs = |id: &ActionId| {
-                self.then.uses.get(id).is_some_and(|u| u.pre.contains(&f.id) || u.because.contains(&f.id))
+                // What takes something back was not decided from the state of things: it follows from what it takes back.
+                let decided = self.plan.action(*id).is_some_and(|a| a.run == RunWhen::Normal);
+                self.then.uses.get(id).is_some_and(|u| u.pre.contains(&f.id) || decided && u.because.contains(&f.id))
             };
             let used_by: Vec<ActionId> =
                 left.iter().filter(|id| needs(id) && !self.own_trace(**id, key, now, left)).copied().collect();

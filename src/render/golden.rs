@@ -37,10 +37,8 @@ pub fn every_width(name: &str, screen: impl Fn(usize) -> Doc) {
         for line in shown.lines() {
             assert!(line.width() <= width, "{name} at {width}: {line}");
         }
-        all += &format!(
-            "{}\n{shown}",
-            format!("---- {width} ").chars().chain(std::iter::repeat('-')).take(width).collect::<String>()
-        );
+        let rule: String = format!("---- {width} ").chars().chain(std::iter::repeat('-')).take(width).collect();
+        all.extend([rule.as_str(), "\n", shown.as_str()]);
     }
     settings().bind(|| insta::assert_snapshot!(format!("widths-{name}"), all));
 }
