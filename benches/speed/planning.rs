@@ -12,6 +12,7 @@ use aku::{
     conf::{self, Config},
     db::Privilege,
     desired::{Desired, Goal, ReplicationAddress},
+    document::Document,
     lab::layout::LabFile,
     observe::{self, Capture, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server, TableName},
     plan::{
