@@ -244,11 +244,10 @@ fn a_line_for_each_pod_and_one_for_all() {
         let stage = stage();
         let left = in_mid_sync_on(&stage, (24, columns), |tty| {
             let heads = ["pod 0 ", "pod 1 ", "pod 2 ", "total "];
-            let last = |screen: &str| screen.lines().rev().take(4).map(str::to_owned).collect::<Vec<_>>();
             let screen = tty.wait_for_screen("the picture of the run", |screen| {
-                let mut lines = last(screen);
-                lines.reverse();
-                lines.len() == 4
+                let lines: Vec<_> = screen.lines().filter(|line| !line.is_empty()).collect();
+                let lines = &lines[lines.len().saturating_sub(heads.len())..];
+                lines.len() == heads.len()
                     && lines.iter().zip(heads).all(|(line, head)| line.starts_with(head))
                     && lines[0].contains("sync AKU_REP_02")
                     && lines[1].ends_with("waits")

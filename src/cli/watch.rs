@@ -90,7 +90,7 @@ impl<'a> Watch<'a> {
         if let Event::Signal { name } = event {
             self.signals.push(name);
         }
-        let line = render::event(self.plan, event, (self.now)()).map(|l| l.text(self.look.err));
+        let line = render::event(self.plan, event, (self.now)(), self.look.width).map(|l| l.text(self.look.err));
         match &mut self.show {
             Show::Nothing => {}
             Show::Lines(err) => {

@@ -4,6 +4,12 @@
 //! it is in ADMIN_MODE, in the single SYSDBA session, which is kept and lent to everything else the run does there
 //! (`measured.md` 4). It dies with its session, so a crash leaves nothing behind. Taken in ordinal order, so two runs
 //! never wait for each other in a circle. The lock is no fence: every action still looks before it acts.
+//!
+//! Another pod in ADMIN_MODE is not locked, because its only SYSDBA session would have to be held for the whole run: a copy
+//! of an hour would keep the start script of that pod out, its own `aku -p start`, and a person who wants to help. Nothing
+//! is lost by it. Two runs meet on every pod that is in service. Where none is, that single session is itself the lock of
+//! its pod: nobody changes anything there without it, the run of that pod holds it from here to its end, and any other run
+//! from its first action there.
 
 mod app;
 mod held;
@@ -155,7 +161,7 @@ fn opened(
             .connect(pod, &login(wanted, Privilege::Sysdba))
             .map(|session| (session, Privilege::Sysdba))
             .map_err(|e| e.to_string()),
-        // Its only slot is left to whoever needs it; nobody changes anything there without that slot.
+        // See above.
         Err(e) if e.failure == ConnectFailure::AdminMode => Err("it is in ADMIN_MODE".to_owned()),
         Err(e) => Err(e.to_string()),
     }

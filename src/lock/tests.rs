@@ -61,6 +61,30 @@ fn pods_in_service_and_the_own_pod_are_locked() {
     crate::db::Connector::connect(&other, pod(2), &sysdba).unwrap();
 }
 
+/// Nobody is in service, so two runs about different pods have no pod to meet on; each keeps the other out of its own.
+#[test]
+fn where_nobody_is_in_service_a_run_keeps_others_out_of_its_pod() {
+    let cluster = cluster();
+    for n in 0..4 {
+        cluster.world().pod(n).properties.insert("ADMIN_MODE", 1);
+    }
+    let (first, second) = (lending(&cluster), lending(&cluster));
+    let on_2 = acquire(&first, &wanted(2, Duration::ZERO), &mut |_| panic!("nobody is there")).unwrap();
+    let on_0 = acquire(&second, &wanted(0, Duration::ZERO), &mut |_| panic!("they cannot meet")).unwrap();
+    assert_eq!((pods(&on_2), pods(&on_0)), (vec![2], vec![0]));
+    let sysdba = login(&wanted(0, Duration::ZERO), Privilege::Sysdba);
+    let other = |lending: &Arc<Lending>, on| lending.connect(pod(on), &sysdba).map(drop).map_err(|e| e.failure);
+    // Also between two statements of the other, when its session is not lent.
+    assert_eq!(other(&second, 2), Err(ConnectFailure::SysdbaBusy));
+    assert_eq!(other(&first, 0), Err(ConnectFailure::SysdbaBusy));
+    // A third pod is whose who comes first, and the people's between two runs.
+    assert_eq!((other(&first, 1), other(&second, 1)), (Ok(()), Ok(())));
+    let held = first.connect(pod(1), &sysdba).unwrap();
+    assert_eq!(other(&second, 1), Err(ConnectFailure::SysdbaBusy));
+    drop((held, on_2));
+    assert_eq!((other(&second, 2), other(&second, 1)), (Ok(()), Ok(())));
+}
+
 #[test]
 fn the_holder_is_named() {
     let cluster = cluster();

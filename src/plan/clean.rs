@@ -73,14 +73,11 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
     }
 }
 
-/// A yes for what a pod has not sent and cannot send any more once its objects are gone: the peer is not there, or no
-/// sender runs to it.
+/// A yes for what a pod has not sent to a pod that is not there: it is never sent once the objects are gone. A stopped
+/// sender to a pod that is there asks for nothing, because a clean that broke off leaves just that.
 pub(super) fn undelivered(world: &World<'_>, me: Ordinal) -> Option<Approval> {
-    let stuck = |k: Ordinal, o: &Object| {
-        let live = matches!(world.observed.side(me, &o.name), Side::Live(_));
-        let runs = world.replication(me, o).is_some_and(|r| r.sender == Sender::Running);
-        live && !(runs && world.pod(k).is_some())
-    };
+    let live = |o: &Object| matches!(world.observed.side(me, &o.name), Side::Live(_));
+    let stuck = |k: Ordinal, o: &Object| live(o) && world.pod(k).is_none();
     let peers: BTreeSet<_> = world.desired.objects_of(me).filter(|(k, o)| stuck(*k, o)).map(|(k, _)| k).collect();
     (!peers.is_empty()).then(|| Approval {
         class: ApprovalClass::LosesUnsent,
@@ -118,15 +115,15 @@ fn left_behind(world: &World<'_>, notes: &mut Vec<Reason>) -> Vec<Approval> {
                 || (world.observed.side(k, &o.name) != Side::Missing && !runs)
         };
         let what = if world.desired.objects_between(source, k).any(unsent) {
-            "has not sent yet and what it commits from then on never reach pod 0"
+            "has not sent yet and what it commits from then on never reach pod 0, and are deleted"
         } else {
-            "commits from then on never reaches pod 0"
+            "commits from then on never reaches pod 0, and is deleted"
         };
         Approval {
             class: ApprovalClass::LosesUnsent,
             scope: format!("{}/{k}", world.desired.statefulset),
             because: format!(
-                "pod {k} loses its place towards pod 0, the source of all copies: what pod {k} {what}, and is deleted when pod {k} joins again"
+                "pod {k} loses its place towards pod 0, the source of all copies: what pod {k} {what} when pod {k} joins again"
             ),
         }
     };

@@ -15,6 +15,7 @@ use super::{
     world::World,
 };
 use crate::{
+    conf::GroupId,
     desired::Object,
     observe::{Mode, RowCount, Side, grouped},
     topology::{Ordinal, Target},
@@ -220,10 +221,12 @@ fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
 
 /// Sides of the joiner that cannot deliver what they hold.
 fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
-    // With a position towards the source the pod was a member, and may hold something that others do not have yet. An end
-    // forgets the source first, so one that broke off leaves none.
-    let tail =
-        world.objects_between(me, Ordinal::MASTER).any(|o| matches!(world.observed.side(me, &o.name), Side::Live(_)));
+    // With a position towards the source the pod was a member in that group, and may hold something that others do not have
+    // yet. An end forgets the source first, and so does the copy of a new table, so one that broke off leaves none.
+    let tail = |group: GroupId| {
+        let live = |o: &Object| matches!(world.observed.side(me, &o.name), Side::Live(_));
+        world.objects_between(me, Ordinal::MASTER).any(|o| o.group == group && live(o))
+    };
     let lost = |(k, o): (Ordinal, &'_ Object)| {
         let sides = world.sides(me, k, o);
         let undelivered = match (sides.mine, sides.theirs) {
@@ -234,7 +237,7 @@ fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
             }
             // The peer joined while the pod was away: the source gets the tail and does not pass it on.
             (Side::Missing | Side::Reset, Side::Missing | Side::Reset | Side::GaveUp) => {
-                tail && !k.is_master() && world.is_member(k)
+                tail(o.group) && !k.is_master() && world.is_member(k)
             }
             // A peer that keeps log for a pod without a position: a join that broke off, whose rows nobody wrote.
             (Side::Missing | Side::Reset, Side::Live(_) | Side::Unknown) | (Side::Unknown, _) => false,

@@ -351,7 +351,8 @@ impl<'a> World<'a> {
                 }
                 PodView::Absent { said, .. } if self.is_down(*pod, me) => (PodState::MemberDown, said.clone()),
                 PodView::Absent { said, .. } if self.keeps_log(me, *pod) => {
-                    (PodState::Absent, format!("{said}, and the pod that this is about keeps log for it"))
+                    let keeper = me.map(|me| format!("; pod {me} keeps log for it")).unwrap_or_default();
+                    (PodState::Absent, format!("{said}{keeper}"))
                 }
                 PodView::Absent { .. } => (PodState::Absent, "not created yet, or left in an orderly way".to_owned()),
                 PodView::Broken { said, .. } => (PodState::Broken, said.clone()),

@@ -96,6 +96,9 @@ fn a_join_beside_a_dead_pod_can_be_stopped_anywhere() {
 
 fn reconcile(cut: Cut) -> (Life, Ended) {
     let mut life = begin_with(Generation::V7_2, Switch::On, Some(3));
+    // Two slaves that were stopped between their groups: the one that starts second is asked about what the other's copy may
+    // lack of it. It delivered everything before, and the rows are compared in the end, but no catalog shows that.
+    life.yes.insert(ApprovalClass::LosesUnsent);
     life.clear(3, 2);
     assert!(matches!(life.start(2, Cut::Never), Ended::Done), "{}", life.told(""));
     life.conf.gain(3, 0);
@@ -105,6 +108,7 @@ fn reconcile(cut: Cut) -> (Life, Ended) {
 }
 
 #[test]
+#[ignore = "minutes: every cut ends in several rounds of starts"]
 fn a_new_table_can_be_stopped_anywhere() {
     assert!(every(reconcile, Cut::Kill) > 15);
     assert!(every(reconcile, Cut::Signal) > 15);

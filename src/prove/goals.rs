@@ -117,7 +117,8 @@ impl Life {
             for gone in usize::from(self.conf.count)..self.pods() {
                 helped |= matches!(self.forget(gone, Cut::Never), Ended::Done);
             }
-            return helped | matches!(self.reconcile(Cut::Never), Ended::Done);
+            let reconciled = matches!(self.reconcile(Cut::Never), Ended::Done);
+            return helped || reconciled;
         }
         false
     }

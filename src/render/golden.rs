@@ -176,7 +176,7 @@ fn progress_lines() {
     ];
     let mut doc = Doc::default();
     for e in &events {
-        if let Some(line) = event(&p, e, at()) {
+        if let Some(line) = event(&p, e, at(), 100) {
             doc.line(line);
         }
     }

@@ -16,17 +16,19 @@ use crate::{
     plan::{Action, ActionId, Op, Plan},
 };
 
-/// Column where the outcome of an action begins.
+/// Column where the outcome of an action begins, where there is room.
 const OUTCOME_AT: usize = 76;
+/// Columns of most outcomes.
+const OUTCOME: usize = 24;
 
-/// The line of an event; `None` when it is not worth one.
+/// The line of an event, for so many columns; `None` when it is not worth one.
 #[must_use]
-pub fn event(plan: &Plan, event: &Event, at: Timestamp) -> Option<Line> {
+pub fn event(plan: &Plan, event: &Event, at: Timestamp, width: usize) -> Option<Line> {
     match event {
         Event::RunStart | Event::RunEnd => None,
         Event::ActionStart { id } => {
             let action = plan.action(*id)?;
-            is_long(&action.op).then(|| dotted(plan, *id, at, Line::default().with(Role::Wait, "started")))
+            is_long(&action.op).then(|| dotted(plan, *id, at, width, Line::default().with(Role::Wait, "started")))
         }
         Event::Progress { id, elapsed, rows, doing } => {
             let mut line = lead(plan, *id, at);
@@ -47,7 +49,7 @@ pub fn event(plan: &Plan, event: &Event, at: Timestamp) -> Option<Line> {
             line.push(Role::Change, text);
             Some(line)
         }
-        Event::ActionEnd { id, outcome } => ended(plan, *id, outcome, at),
+        Event::ActionEnd { id, outcome } => ended(plan, *id, outcome, at, width),
         Event::Signal { name } => Some(
             Line::default().with(Role::Dim, clock(at)).with(Role::Change, format!(" {name}: nothing new is started")),
         ),
@@ -81,7 +83,7 @@ fn copied(done: u64, all: Option<u64>, seconds: u64) -> Vec<String> {
     parts
 }
 
-fn ended(plan: &Plan, id: ActionId, outcome: &Outcome, at: Timestamp) -> Option<Line> {
+fn ended(plan: &Plan, id: ActionId, outcome: &Outcome, at: Timestamp, width: usize) -> Option<Line> {
     let end = match outcome {
         Outcome::Done { took, said } => {
             let said = said.as_ref().map(|s| format!("  {s}")).unwrap_or_default();
@@ -97,12 +99,12 @@ fn ended(plan: &Plan, id: ActionId, outcome: &Outcome, at: Timestamp) -> Option<
         // What was not run is listed once, in the final report.
         Outcome::NotRun { .. } | Outcome::NotNeeded { .. } => return None,
     };
-    Some(dotted(plan, id, at, end))
+    Some(dotted(plan, id, at, width, end))
 }
 
-fn dotted(plan: &Plan, id: ActionId, at: Timestamp, end: Line) -> Line {
+fn dotted(plan: &Plan, id: ActionId, at: Timestamp, width: usize, end: Line) -> Line {
     let mut line = lead(plan, id, at);
-    let dots = OUTCOME_AT.saturating_sub(line.width() + 2).max(3);
+    let dots = OUTCOME_AT.min(width.saturating_sub(OUTCOME)).saturating_sub(line.width() + 2).max(3);
     line.push(Role::Dim, format!(" {} ", ".".repeat(dots)));
     line.extend(end);
     line

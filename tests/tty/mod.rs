@@ -115,7 +115,8 @@ impl Tty {
             let (id, rest) = rest.split_once(' ')?;
             Some(counter.contains('/') && id.starts_with('A') && rest.starts_with(action))
         };
-        self.wait_until(action, |plain| plain.lines().any(|line| is(line) == Some(true)))
+        self.wait_for_screen(action, |screen| screen.lines().any(|line| is(line) == Some(true)));
+        self
     }
 
     fn wait_until(&self, what: &str, is: impl Fn(&str) -> bool) -> &Self {
@@ -136,7 +137,7 @@ impl Tty {
         let until = Instant::now() + PATIENCE;
         let mut seen = self.seen();
         loop {
-            let now = screen(&seen.bytes, self.size).contents();
+            let now = rows(&screen(&seen.bytes, self.size));
             if is(&now) {
                 return now;
             }
@@ -195,7 +196,7 @@ impl Tty {
         let screen = screen(&bytes, self.size);
         assert!(!screen.hide_cursor(), "the cursor is hidden");
         assert!(!screen.alternate_screen() && !screen.bracketed_paste(), "a mode of the terminal was left on");
-        Left { status, text: plain(&bytes), screen: screen.contents(), took }
+        Left { status, text: plain(&bytes), screen: rows(&screen), took }
     }
 }
 
@@ -215,6 +216,12 @@ fn screen(bytes: &[u8], (rows, columns): (u16, u16)) -> vt100::Screen {
     let mut parser = vt100::Parser::new(cells(rows), cells(columns), 0);
     parser.process(bytes);
     parser.screen().clone()
+}
+
+/// Row by row: what is drawn up to the edge is not what goes on in the next row.
+fn rows(screen: &vt100::Screen) -> String {
+    let (_, columns) = screen.size();
+    screen.rows(0, columns.into()).map(|row| row.trim_end().to_owned() + "\n").collect()
 }
 
 /// Without escape sequences; a return to the start of the line begins a new one.

@@ -98,7 +98,9 @@ impl<'a> Checker<'a> {
         }
         let delivered = self.did(a, a.pod, name, |op| matches!(op, Op::Flush { .. } | Op::Reset { .. }));
         let wanted_gone = match self.desired.goal {
-            Goal::Clean(_) | Goal::CleanEverywhere => self.gave_up(a.pod, name) || self.may_lose(a.pod),
+            Goal::Clean(_) | Goal::CleanEverywhere => {
+                self.observed.pod(peer).is_some() || self.gave_up(a.pod, name) || self.may_lose(a.pod)
+            }
             Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) => false,
         };
         if found.position.is_live() && !delivered && !wanted_gone {

@@ -117,7 +117,7 @@ fn fewest(first: [Side; 2], running: [bool; 2], duty: Duty) -> usize {
 fn due(w: &World, goal: Goal) -> Vec<usize> {
     let stuck = |p: usize, k: usize| {
         let letter = w.sides[&(p, k)];
-        w.seen(p) && matches!(letter, 'L' | 'l' | 'T') && !(letter == 'L' && w.seen(k))
+        w.seen(p) && matches!(letter, 'L' | 'l' | 'T') && !w.seen(k)
     };
     let others = |p: usize| (0..w.pods.len()).filter(move |k| *k != p);
     let mut pods = HashSet::new();

@@ -272,6 +272,8 @@ fn cut(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::render::{
         fixtures::{self, settings},
@@ -299,7 +301,7 @@ mod tests {
             let doc = board.doc(Duration::from_secs(seconds), columns, rows);
             assert!(doc.lines().iter().all(|l| l.width() <= columns), "{what}: too wide");
             assert!(doc.lines().len() <= rows.max(2), "{what}: too high");
-            all += &format!("--- {what}\n{}", text(&doc));
+            let _ = write!(all, "--- {what}\n{}", text(&doc));
         };
         let start = |id| Event::ActionStart { id: ActionId(id) };
         show("nothing has begun", 0, vec![Event::RunStart]);

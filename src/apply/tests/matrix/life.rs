@@ -262,7 +262,8 @@ impl Life {
 }
 
 fn words(plan: &Plan) -> String {
-    plan.actions.iter().map(|a| format!("\n  {} pod {} {}", a.id, a.pod, op::short(&a.op))).collect()
+    let all: Vec<_> = plan.actions.iter().map(|a| format!("{} pod {} {}", a.id, a.pod, op::short(&a.op))).collect();
+    all.join("\n  ")
 }
 
 /// What was not done, and why.
