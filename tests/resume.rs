@@ -85,7 +85,8 @@ fn what_is_copied_is_not_copied_again() {
 fn a_copy_that_cannot_be_proved_any_more_opens_no_pod() {
     let stage = planned();
     // It sends to nobody yet.
-    refuse(&stage, 2, " START", 2);
+    refuse(&stage, 2, "AKU_REP_02 START", 1);
+    refuse(&stage, 2, "AKU_REP_12 START", 1);
     is(&apply(&stage, ""), 4, &[]);
     // As if another run, somewhere else, had copied anew and was killed in the middle.
     stage.sql(2, "DELETE FROM SYS.T1 WHERE I1 < 20");
