@@ -5,6 +5,8 @@
 
 mod life;
 
+use std::fmt::Write as _;
+
 use aku::lab::process::wait_until;
 use life::{Dice, PATIENCE, Stage, TABLES, cases, pod};
 
@@ -125,7 +127,8 @@ fn approvals(stage: &Stage, on: u8, goal: &str) -> String {
     let plan: serde_json::Value = serde_json::from_str(&run.out).unwrap_or_default();
     let text = |v: &serde_json::Value, key: &str| v[key].as_str().unwrap_or_default().to_owned();
     let all = plan.pointer("/plan/approvals").and_then(|v| v.as_array().cloned()).unwrap_or_default();
-    all.iter().map(|a| format!(" --approve {}={}", text(a, "class"), text(a, "scope"))).collect()
+    let flags: Vec<_> = all.iter().map(|a| format!(" --approve {}={}", text(a, "class"), text(a, "scope"))).collect();
+    flags.concat()
 }
 
 fn apply(stage: &Stage, on: u8, goal: &str) -> String {
@@ -143,7 +146,7 @@ fn mend(stage: &Stage, case: &Case) {
             // A recovery that has nothing to recover is refused by that.
             let sound = run.code == Some(3) && ["X202", "X213"].iter().any(|code| run.err.contains(code));
             over &= sound || (run.code == Some(0) && run.out.starts_with("Nothing to do"));
-            told += &format!("--- pod {on}: {goal}: {:?}\n{}{}", run.code, run.out, run.err);
+            let _ = write!(told, "--- pod {on}: {goal}: {:?}\n{}{}", run.code, run.out, run.err);
         }
         if over {
             return;

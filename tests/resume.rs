@@ -1,6 +1,8 @@
 //! Reviewed plans that a failure or a kill left half done: `aku apply FILE --resume` does the rest, or refuses and says
 //! what goes on instead. In the end the rows are equal and nothing is left to do, whatever happened.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests panic where a test would.
+
 mod life;
 
 use aku::lab::fault::Fault;
