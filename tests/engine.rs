@@ -386,16 +386,17 @@ fn control_c_in_every_phase() {
     assert_eq!(code, 8, "{seen}");
     let events = check_events(&stage.dir().join("acting"), 8);
     assert!(events.iter().any(|l| matches!(&l.what, What::Signal { name, .. } if name == "SIGINT")));
-    stage.lab.clear_all(pod(2)).unwrap();
     let ddl = "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = 'REPLICATION_DDL_ENABLE'";
     assert_eq!(stage.select(2, ddl), [[Cell::Text("0".to_owned())]], "{seen}");
-    // Twice, while a server does not answer at all.
-    stage.lab.fault(pod(0), None, Fault::Latency { from: Party::Clients, millis: 4000 }).unwrap();
+    // Twice, while no server answers at all.
     let mut terminal = Terminal::new(&stage, 2, &format!("apply start {} --connect-timeout 30s", yes(2)), "twice");
     let twice = stage.dir().join("twice");
     assert!(wait_until(Duration::from_secs(120), || {
         fs::read_to_string(&twice).is_ok_and(|t| t.contains("\"action_start\""))
     }));
+    for n in 0..3 {
+        stage.lab.fault(pod(n), None, Fault::Freeze).unwrap();
+    }
     terminal.interrupt();
     assert!(wait_until(PATIENCE, || fs::read_to_string(&twice).is_ok_and(|t| t.contains("\"signal\""))));
     let began = Instant::now();
@@ -406,7 +407,9 @@ fn control_c_in_every_phase() {
     // A second by contract, and another for a busy machine.
     assert!(took < Duration::from_secs(2), "{took:?}");
     check_events(&twice, 130);
-    stage.lab.clear_all(pod(0)).unwrap();
+    for n in 0..3 {
+        stage.lab.clear_all(pod(n)).unwrap();
+    }
     converge(&stage, 2);
     stage.equal(&[0, 1, 2]);
 }

@@ -3,6 +3,8 @@
 
 use std::{
     io::Write,
+    sync::mpsc::{self, Receiver, Sender},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -32,37 +34,74 @@ pub const BAR_PACE: Duration = Duration::from_secs(1);
 /// A terminal that does not say how large it is.
 const USUAL: (usize, usize) = (80, 24);
 
-/// The picture of a run on standard error, drawn anew when something happens; at least once a second.
+/// How long the end of a run waits for a terminal that takes nothing (Ctrl-S).
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The picture of a run on standard error, drawn anew when something happens; at least once a second. A thread draws it:
+/// a terminal that takes nothing for a while must not hold up what is done to the pods.
 pub struct Bars {
-    bar: ProgressBar,
-    board: Board,
-    began: Instant,
+    draw: Option<Sender<Happened>>,
+    drawn: Receiver<()>,
+}
+
+struct Happened {
+    event: Event,
+    line: Option<String>,
+    colour: Colour,
 }
 
 impl Bars {
     /// Bars for a plan.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        bar.set_style(ProgressStyle::with_template("{msg}").expect("the template is valid"));
-        Self { bar, board: Board::new(plan), began: Instant::now() }
+        let (draw, happened) = mpsc::channel();
+        let (over, drawn) = mpsc::channel();
+        let plan = plan.clone();
+        thread::spawn(move || {
+            picture(&plan, &happened);
+            drop(over);
+        });
+        Self { draw: Some(draw), drawn }
     }
 
-    fn event(&mut self, plan: &Plan, event: &Event, line: Option<String>, colour: Colour) {
-        self.board.event(plan, event);
+    fn event(&mut self, event: &Event, line: Option<String>, colour: Colour) {
+        if let Some(draw) = &self.draw {
+            // A picture that nobody draws any more is no reason to stop.
+            let _ = draw.send(Happened { event: event.clone(), line, colour });
+        }
         if *event == Event::RunEnd {
-            self.bar.finish_and_clear();
-            return;
+            self.draw = None;
+            let _ = self.drawn.recv_timeout(LAST_WORDS);
+        }
+    }
+}
+
+/// Draws until the run is over. What happened while it drew is in the next picture.
+fn picture(plan: &Plan, happened: &Receiver<Happened>) {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_style(ProgressStyle::with_template("{msg}").expect("the template is valid"));
+    let (mut board, began) = (Board::new(plan), Instant::now());
+    while let Ok(first) = happened.recv() {
+        let colour = first.colour;
+        let mut lines = Vec::new();
+        let mut over = false;
+        for Happened { event, line, .. } in std::iter::once(first).chain(happened.try_iter()) {
+            board.event(plan, &event);
+            over |= event == Event::RunEnd;
+            if matches!(event, Event::ActionEnd { .. } | Event::Retry { .. } | Event::Signal { .. }) {
+                lines.extend(line);
+            }
         }
         let (columns, rows) = terminal_size::terminal_size_of(std::io::stderr())
             .map_or(USUAL, |(columns, rows)| (usize::from(columns.0), usize::from(rows.0)));
-        let picture = self.board.doc(self.began.elapsed(), columns, rows).text(colour);
-        self.bar.set_message(picture.trim_end().to_owned());
-        let lasts = matches!(event, Event::ActionEnd { .. } | Event::Retry { .. } | Event::Signal { .. });
-        match line {
-            // A terminal that went away is no reason to stop.
-            Some(line) if lasts => self.bar.println(line),
-            _ => self.bar.tick(),
+        bar.set_message(board.doc(began.elapsed(), columns, rows).text(colour).trim_end().to_owned());
+        // A terminal that went away is no reason to stop.
+        for line in lines {
+            bar.println(line);
+        }
+        bar.tick();
+        if over {
+            bar.finish_and_clear();
         }
     }
 }
@@ -98,7 +137,7 @@ impl<'a> Watch<'a> {
                     let _ = writeln!(err, "{line}").and_then(|()| err.flush());
                 }
             }
-            Show::Bars(bars) => bars.event(self.plan, event, line, self.look.err),
+            Show::Bars(bars) => bars.event(event, line, self.look.err),
         }
     }
 }
