@@ -108,7 +108,6 @@ fn reconcile(cut: Cut) -> (Life, Ended) {
 }
 
 #[test]
-#[ignore = "minutes: every cut ends in several rounds of starts"]
 fn a_new_table_can_be_stopped_anywhere() {
     assert!(every(reconcile, Cut::Kill) > 15);
     assert!(every(reconcile, Cut::Signal) > 15);
