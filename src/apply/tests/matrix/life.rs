@@ -1,6 +1,6 @@
 //! A cluster of simulated servers at a moment of its life, and how it gets to another.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::super::super::{
     Clock, Context, Limits, Outcome, Report, Retry, StopFlag, Witness, run,
@@ -247,17 +247,42 @@ impl Life {
         self.pass(3);
     }
 
+    /// Rows that one pod has and some other in service has not (or has otherwise): lost with that pod's volume, and
+    /// meanwhile delivered to all of the others, to some or to none.
+    pub fn only_on(&self, on: u8) -> BTreeSet<i64> {
+        let others: Vec<_> = (0..PODS)
+            .filter(|n| *n != on && self.cluster.sim().is_up(usize::from(*n)))
+            .map(|n| self.contents(n))
+            .collect();
+        let alone = |row: &Vec<Cell>| others.iter().any(|held| !held.contains(row));
+        self.contents(on).iter().filter(|row| alone(row)).map(|row| key(row)).collect()
+    }
+
     pub fn contents(&self, on: u8) -> Vec<Vec<Cell>> {
         TABLES.iter().flat_map(|t| self.select(on, &format!("SELECT I1, C2 FROM {t} ORDER BY I1"))).collect()
     }
 
     /// Everything that is under way arrives, and then these pods hold the same rows.
     pub fn equal(&self, pods: &[u8], what: &str) {
+        self.equal_but(pods, &BTreeSet::new(), what);
+    }
+
+    /// As [`equal`](Self::equal), whatever became of the rows with these keys.
+    pub fn equal_but(&self, pods: &[u8], lost: &BTreeSet<i64>, what: &str) {
         self.pass(20);
-        let first = self.contents(pods[0]);
+        let kept = |n| -> Vec<_> { self.contents(n).into_iter().filter(|row| !lost.contains(&key(row))).collect() };
+        let first = kept(pods[0]);
         for &n in &pods[1..] {
-            assert_eq!(self.contents(n), first, "{what}: pods {} and {n}", pods[0]);
+            assert_eq!(kept(n), first, "{what}: pods {} and {n}", pods[0]);
         }
+    }
+}
+
+/// The primary key; those of the two tables differ.
+fn key(row: &[Cell]) -> i64 {
+    match row {
+        [Cell::Int(key), ..] => *key,
+        other => panic!("{other:?}"),
     }
 }
 
