@@ -15,7 +15,6 @@ use super::{
 };
 use crate::{
     db::sql::ReadSql,
-    desired::Desired,
     exit::Exit,
     observe::{
         Observed, TableName,
@@ -23,7 +22,7 @@ use crate::{
     },
     preflight::{self, Finding, Level, Scope},
     render,
-    topology::{Identifier, Ordinal},
+    topology::{Ordinal, Target},
 };
 
 /// Flags of `aku check`.
@@ -84,14 +83,6 @@ fn exit(findings: &[Finding], view: Exit) -> Exit {
     }
 }
 
-/// Owners of the configured tables.
-pub(super) fn owners(desired: &Desired) -> Vec<Identifier> {
-    let mut owners: Vec<_> = desired.targets().map(|t| t.user.clone()).collect();
-    owners.sort();
-    owners.dedup();
-    owners
-}
-
 type Tables = BTreeMap<Ordinal, BTreeMap<TableName, Layout>>;
 
 /// Columns, keys and character sets of the pods that were seen; a pod that does not give them is told and left out.
@@ -101,7 +92,7 @@ fn columns(
     look: &Look,
     s: &mut Streams<'_>,
 ) -> (Tables, BTreeMap<Ordinal, String>) {
-    let (owners, login) = (owners(&scene.desired), scene.login());
+    let (owners, login) = (Target::owners(scene.desired.targets()), scene.login());
     let (mut all, mut charsets) = (BTreeMap::new(), BTreeMap::new());
     for pod in observed.pods.keys().copied().filter(|pod| observed.pod(*pod).is_some()) {
         let found = match scene.cluster.connect(pod, &login) {

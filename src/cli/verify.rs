@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 
 use super::{
     args::{Common, Format},
-    check::owners,
     look,
     plan::talk,
     scene::Scene,
@@ -246,7 +245,7 @@ type Tables = BTreeMap<Ordinal, BTreeMap<TableName, Layout>>;
 
 impl Work<'_> {
     fn tables(&self, sessions: &mut Sessions) -> Result<Tables, String> {
-        let owners = owners(self.desired);
+        let owners = Target::owners(self.desired.targets());
         let of = |(pod, session): (&Ordinal, &mut Box<dyn Session>)| {
             layouts(&mut **session, &owners).map(|l| (*pod, l)).map_err(|e| format!("pod {pod}: {e}"))
         };

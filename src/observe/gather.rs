@@ -37,7 +37,7 @@ pub fn observe(connector: &dyn Connector, desired: &Desired, how: &Gathering) ->
 /// Looks at one pod.
 pub fn look(connector: &dyn Connector, pod: Ordinal, desired: &Desired, how: &Gathering) -> PodView {
     match db::connect_sys(connector, pod, &how.login) {
-        Ok((mut session, privilege)) => view(&mut *session, privilege, &owners(desired)),
+        Ok((mut session, privilege)) => view(&mut *session, privilege, &desired.targets().cloned().collect::<Vec<_>>()),
         Err(e) => unseen(e),
     }
 }
@@ -135,13 +135,6 @@ fn numbers(session: &mut dyn Session, targets: &[Target], sql: &ReadSql) -> Resu
     })
 }
 
-fn owners(desired: &Desired) -> Vec<Identifier> {
-    let mut owners: Vec<_> = desired.targets().map(|t| t.user.clone()).collect();
-    owners.sort();
-    owners.dedup();
-    owners
-}
-
 fn unseen(e: ConnectError) -> PodView {
     let said = e.error.to_string();
     match BrokenBy::from_failure(e.failure) {
@@ -150,18 +143,20 @@ fn unseen(e: ConnectError) -> PodView {
     }
 }
 
-fn view(session: &mut dyn Session, privilege: Privilege, owners: &[Identifier]) -> PodView {
-    observe_pod(session, privilege, owners).map_or_else(
+fn view(session: &mut dyn Session, privilege: Privilege, wanted: &[Target]) -> PodView {
+    observe_pod(session, privilege, wanted).map_or_else(
         |e| PodView::Broken { address: String::new(), failure: BrokenBy::Other, said: e.to_string() },
         |pod| PodView::Seen(Box::new(pod)),
     )
 }
 
-/// Everything about one pod over an open session, in at most eight queries however many tables there are.
+/// Everything about one pod over an open session, in at most eight queries however many tables there are. `wanted`: the
+/// targets of aku.conf, whose owners' tables are looked at.
 ///
 /// # Errors
 /// A query failed; a view or column that an older server does not have is not a failure.
-pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, owners: &[Identifier]) -> Result<Pod, DbError> {
+pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, wanted: &[Target]) -> Result<Pod, DbError> {
+    let owners = Target::owners(wanted);
     let server = parse::server(&optional(session, &ReadSql::Server)?);
     let properties = parse::properties(&optional(session, &ReadSql::Properties)?);
     let clients = parse::clients(&optional(session, &ReadSql::Sessions)?);
@@ -174,14 +169,14 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, owners: &[Id
         other => other?,
     };
     let items = session.query(&ReadSql::Items)?;
-    let of = || owners.to_vec();
+    let of = || owners.clone();
     let [tables, constraints, partitions] = at_once(
         session,
         &Facts::Tables(of()),
         &[ReadSql::Tables(of()), ReadSql::Constraints(of()), ReadSql::Partitions(of())],
         |session, sql| session.query(sql),
     )?;
-    let (columns, keys) = columns(session, owners)?;
+    let (columns, keys) = columns(session, &owners)?;
     let catalog = parse::Catalog {
         replications: &definitions,
         hosts: &definitions,
@@ -189,6 +184,7 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, owners: &[Id
         senders: &senders,
         receivers: &receivers,
         gaps: &gaps,
+        wanted,
     };
     let mut tables = parse::tables(&tables, &constraints, &partitions);
     for (name, layout) in layout::parse(&columns, &keys) {

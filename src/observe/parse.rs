@@ -1,6 +1,8 @@
 //! Catalog rows to values. Columns by name; what an older server lacks is absent, not an error (DESIGN D9).
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::HashSet;
 
 use super::model::{Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table, TableName};
 use crate::{
@@ -17,6 +19,8 @@ pub(super) struct Catalog<'a> {
     pub senders: &'a Rows,
     pub receivers: &'a Rows,
     pub gaps: &'a Rows,
+    /// What aku.conf names, so that the same names are kept once for all pods.
+    pub wanted: &'a [Target],
 }
 
 fn name(row: Row<'_>, column: &str) -> Option<ReplicationName> {
@@ -73,7 +77,7 @@ pub(super) fn replications(c: &Catalog<'_>) -> BTreeMap<ReplicationName, Replica
         }
     }
     // The same table is an item of one object per peer: kept once.
-    let mut known: HashSet<Target> = HashSet::new();
+    let mut known: HashSet<Target> = c.wanted.iter().cloned().collect();
     for row in c.items.iter() {
         let Some(r) = name(row, "REPLICATION_NAME").and_then(|n| all.get_mut(&n)) else { continue };
         let partition = row.text("REPLICATION_UNIT").as_deref() == Some("P");

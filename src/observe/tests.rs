@@ -107,7 +107,7 @@ fn cluster(generation: Generation, tables: usize) -> (Sim, ClientId) {
 
 fn looked(sim: &mut Sim, client: ClientId, refuse: Refuse) -> (Pod, usize) {
     let mut session = Recorder { sim, client, asked: Vec::new(), refuse };
-    let pod = observe_pod(&mut session, Privilege::Normal, &sys()).unwrap();
+    let pod = observe_pod(&mut session, Privilege::Normal, &[target("T1")]).unwrap();
     (pod, session.asked.len())
 }
 
@@ -172,7 +172,7 @@ fn an_older_server_lacks_views_and_that_is_all() {
         |sql| matches!(sql, ReadSql::Items).then_some(native::NO_TABLE),
     ] {
         let mut session = Recorder { sim: &mut sim, client, asked: Vec::new(), refuse };
-        assert!(observe_pod(&mut session, Privilege::Normal, &sys()).is_err());
+        assert!(observe_pod(&mut session, Privilege::Normal, &[target("T1")]).is_err());
     }
 }
 

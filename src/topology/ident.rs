@@ -2,16 +2,48 @@
 //!
 //! This is the only place where a name is quoted (DESIGN D7).
 
-use std::{fmt, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::BTreeSet,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A user, table or partition name, spelt as the catalog spells it: upper case unless it was quoted.
-/// Shared when it is cloned: a large cluster holds the same names a million times. At most 128 bytes, never empty, without `'` and `"` (the server's lexer allows neither, `altibase-replication.md` 1).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+/// Shared when it is cloned: a large cluster holds the same names a million times. At most 128 bytes, never empty, without
+/// `'` and `"` (the server's lexer allows neither, `altibase-replication.md` 1).
+#[derive(Clone, Debug, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Identifier(Arc<str>);
+
+// As derived, but two that share their text are equal without a look at it: a planner compares the same names again and again.
+impl PartialEq for Identifier {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Ord for Identifier {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+    }
+}
+
+impl PartialOrd for Identifier {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for Identifier {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 /// Why a text is not a usable name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -211,6 +243,13 @@ impl Target {
     #[must_use]
     pub fn table_sql(&self) -> String {
         format!("{}.{}", self.user, self.table)
+    }
+
+    /// Who owns these, each once, sorted.
+    #[must_use]
+    pub fn owners<'t>(targets: impl IntoIterator<Item = &'t Self>) -> Vec<Identifier> {
+        let owners: BTreeSet<&Identifier> = targets.into_iter().map(|t| &t.user).collect();
+        owners.into_iter().cloned().collect()
     }
 }
 

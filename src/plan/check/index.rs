@@ -1,11 +1,9 @@
 //! Finds actions of a plan without walking through all of them: by pod and kind, by object, by what they prove, and what
 //! comes before each. Decides nothing.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    iter,
-    rc::Rc,
-};
+use std::{collections::BTreeMap, iter, rc::Rc};
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::{
     plan::action::{Action, ActionId, Op, RunWhen},
