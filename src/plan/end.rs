@@ -110,6 +110,7 @@ impl End<'_> {
         let flushed = self.flush(k, fenced);
         let stop_waits =
             Waits::on(flushed, "everything is delivered before the streams stop").and(fenced, "users are out first");
+        let mut stopped_there = Vec::new();
         for object in self.objects(k) {
             let mine = self.stop(me, k, &object, &stop_waits);
             let theirs = self.stop(k, me, &object, &stop_waits);
@@ -130,9 +131,20 @@ impl End<'_> {
             if k.is_master() {
                 self.source_forgotten.extend(mine);
             }
+            stopped_there.push((object, theirs, mine));
+        }
+        for (object, theirs, mine) in stopped_there {
             let stopped = Waits::on(theirs, "RESET needs a stopped sender")
                 .and(mine, "the leaving pod forgets first: a kill in between means a new copy, never a gap")
                 .and(flushed, "only a pair whose flush returned is reset");
+            let stopped = if k.is_master() {
+                stopped.and(
+                    self.source_forgotten.iter().copied(),
+                    "in every group, so that a group that neither side has a place in is one that aku.conf gained",
+                )
+            } else {
+                stopped
+            };
             self.reset(k, me, &object, stopped);
         }
     }

@@ -68,22 +68,10 @@ pub(super) fn bars(world: &World<'_>, me: Ordinal, because: &[Reason]) -> Result
     }
     let differs = conf_differs(world, me);
     if !differs.is_empty() {
-        let mut all = vec![Reason::new(
-            Code::ConfDiffers,
-            format!(
-                "pod {me} must be copied anew, and the pods were set up from another aku.conf than this one; nothing is deleted before they agree, and nothing was changed"
-            ),
-        )];
-        all.extend(differs);
-        return Err(Refusal {
-            kind: RefusalKind::Refused,
-            because: all,
-            next: vec![
-                "compare aku.conf on all pods; correct the one that is wrong, and run this again".to_owned(),
-                "if aku.conf was changed on purpose: aku plan reconcile    (brings the running pods to it first)"
-                    .to_owned(),
-            ],
-        });
+        let what = format!(
+            "pod {me} must be copied anew, and the pods were set up from another aku.conf than this one; nothing is deleted before they agree, and nothing was changed"
+        );
+        return Err(other_conf(what, differs));
     }
     let eager = |k: Ordinal, o: &Object| {
         [me, k].iter().any(|p| world.replication(*p, o).is_some_and(|r| r.mode == Mode::Eager))
@@ -107,6 +95,28 @@ pub(super) fn bars(world: &World<'_>, me: Ordinal, because: &[Reason]) -> Result
         );
     }
     Ok(())
+}
+
+fn other_conf(what: String, differs: Vec<Reason>) -> Refusal {
+    let mut because = vec![Reason::new(Code::ConfDiffers, what)];
+    because.extend(differs);
+    let next = vec![
+        "compare aku.conf on all pods; correct the one that is wrong, and run this again".to_owned(),
+        "if aku.conf was changed on purpose: aku plan reconcile    (brings the running pods to it first)".to_owned(),
+    ];
+    Refusal { kind: RefusalKind::Refused, because, next }
+}
+
+/// Bars a pod that is not connected while the running pods replicate nothing that this configuration has: it would be
+/// opened beside them.
+pub(super) fn nothing_in_common(world: &World<'_>, me: Ordinal) -> Result<(), Refusal> {
+    if world.is_member(me) || world.targets().next().is_some() || world.desired.groups.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "the running pods replicate nothing that this aku.conf has, so there is nothing to connect pod {me} with; nothing was changed"
+    );
+    Err(other_conf(what, conf_differs(world, me)))
 }
 
 /// What the running pods show of another configuration: a pod beyond AKU_SERVER_COUNT that log is kept for, our tables
@@ -174,9 +184,10 @@ pub(super) fn plan(
 
     let fenced = join.fence();
     let created = catch_up::create(world, &mut join.draft.build, creating);
-    let salvaged = join.salvage(&created, Some(fenced));
+    let mended = join.mend(fenced);
+    let salvaged = join.salvage(&created, &mended, fenced);
     let forgotten = join.forget(&salvaged);
-    let defined = join.redefine(&forgotten);
+    let defined = join.redefine(&forgotten, &mended);
     let ready: Vec<_> = [fenced].iter().chain(&created).chain(&forgotten).chain(&defined).copied().collect();
     let (pins, flushed) = join.pin(&ready);
     let names = world.desired.objects_of(me).map(|(_, o)| o.name.clone()).collect();
@@ -233,33 +244,56 @@ fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
             (Side::GaveUp, _) => true,
             (Side::Live(_), Side::Unknown) => world.is_down(k, Some(me)),
             (Side::Live(_), Side::Missing | Side::Reset | Side::Live(_) | Side::GaveUp) => {
-                world.is_member(k) && !deliverable(world, me, k, o)
+                world.is_member(k) && delivery(world, me, k, o) == Delivery::Impossible
             }
-            // The peer joined while the pod was away: the source gets the tail and does not pass it on.
-            (Side::Missing | Side::Reset, Side::Missing | Side::Reset | Side::GaveUp) => {
+            // The peer joined while the pod was away, or somebody made the pod forget it: the source gets the tail and does
+            // not pass it on.
+            (Side::Missing | Side::Reset, Side::Missing | Side::Reset | Side::GaveUp | Side::Live(_)) => {
                 tail(o.group) && !k.is_master() && world.is_member(k)
             }
-            // A peer that keeps log for a pod without a position: a join that broke off, whose rows nobody wrote.
-            (Side::Missing | Side::Reset, Side::Live(_) | Side::Unknown) | (Side::Unknown, _) => false,
+            (Side::Missing | Side::Reset, Side::Unknown) | (Side::Unknown, _) => false,
         };
         undelivered.then(|| Unsent { name: o.name.clone(), peer: k, side: sides.mine })
     };
     world.objects_of(me).filter_map(lost).collect()
 }
 
-/// Whether a sender of `me` can get through to member `k`: it knows the right address, and the two definitions go
-/// together (ERR-6100D otherwise). Where `k` has none, it is created first.
-pub(super) fn deliverable(world: &World<'_>, me: Ordinal, k: Ordinal, object: &Object) -> bool {
-    let Some(mine) = world.replication(me, object) else { return false };
-    match world.replication(k, object) {
-        None => preflight::difference(world, me, k, object).is_none(),
-        Some(theirs) => {
-            let mirrored: BTreeSet<_> = theirs.items.iter().map(|i| (&i.remote, &i.local)).collect();
-            mine.hosts.contains(&world.desired.pods[&k])
-                && mine.mode == theirs.mode
-                && mine.items.iter().map(|i| (&i.local, &i.remote)).collect::<BTreeSet<_>>() == mirrored
-        }
+/// Whether a sender of `me` can get through to another pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// It knows the right address, and the two definitions go together (ERR-6100D otherwise).
+    Possible,
+    /// Once the peer's side, which has no place in the log, is made anew as aku.conf says.
+    AfterMending,
+    Impossible,
+}
+
+/// What becomes of what `me` has not sent to member `k`. Where `k` has no object, it is created first.
+pub(super) fn delivery(world: &World<'_>, me: Ordinal, k: Ordinal, object: &Object) -> Delivery {
+    let Some(mine) = world.replication(me, object) else { return Delivery::Impossible };
+    let possible = |yes| if yes { Delivery::Possible } else { Delivery::Impossible };
+    let right = preflight::difference_from(world, me, k, object, world.targets_of(object.group)).is_none();
+    let Some(theirs) = world.replication(k, object) else { return possible(right) };
+    let mirrored: BTreeSet<_> = theirs.items.iter().map(|i| (&i.remote, &i.local)).collect();
+    let together = mine.hosts.contains(&world.desired.pods[&k])
+        && mine.mode == theirs.mode
+        && mine.items.iter().map(|i| (&i.local, &i.remote)).collect::<BTreeSet<_>>() == mirrored;
+    let idle = world.observed.side(k, &object.name) == Side::Reset && !world.is_started(k, object);
+    if !together && right && idle { Delivery::AfterMending } else { possible(together) }
+}
+
+/// Whether a slave that is there may hold rows that the source does not get: it was a member once and is none now. A join that
+/// broke off looks like that in single groups; nobody was admitted to it.
+fn is_cut_off(world: &World<'_>, k: Ordinal) -> bool {
+    let source = Ordinal::MASTER;
+    let (mut was_member, mut broke_off) = (false, false);
+    for object in world.objects_between(k, source) {
+        let sides = world.sides(k, source, object);
+        was_member |= matches!(sides.mine, Side::Live(_) | Side::GaveUp);
+        broke_off |= matches!((sides.mine, sides.theirs), (Side::Missing | Side::Reset, Side::Live(_)));
     }
+    let closed = world.pod(k).is_some_and(crate::observe::Pod::admin_mode);
+    !k.is_master() && !world.is_member(k) && was_member && !(closed && broke_off)
 }
 
 fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
@@ -295,17 +329,25 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
             ),
         });
     }
-    let fewer = source_rows.exact().filter(|n| *n > 0 && *n < joiner.at_least());
-    if let Some(source) = fewer.filter(|_| is_younger(world, Ordinal::MASTER, me)) {
-        all.push(Approval {
+    if !maybe_empty && joiner.at_least() > 0 && is_younger(world, Ordinal::MASTER, me) {
+        let fewer = source_rows.exact().filter(|n| *n < joiner.at_least());
+        let because = match fewer {
+            Some(source) => {
+                Some(format!("and holds fewer rows ({} instead of {})", grouped(source), grouped(joiner.at_least())))
+            }
+            // Equal counts are what a script put there that fills every new database.
+            None if is_stranger(world, me) && rows.iter().any(|r| r.joiner != r.source) => {
+                Some(format!("and pod {me}, which holds {}, was never connected with it", rows_of(joiner)))
+            }
+            None => None,
+        };
+        all.extend(because.map(|because| Approval {
             class: ApprovalClass::EmptySource,
             scope: scope(me),
             because: format!(
-                "the database of pod 0 was created after that of pod {me} (by their signatures) and holds fewer rows ({} instead of {}): pod 0 may have come back with an empty volume",
-                grouped(source),
-                grouped(joiner.at_least())
+                "the database of pod 0 was created after that of pod {me} (by their signatures) {because}: pod 0 may have come back with an empty volume"
             ),
-        });
+        }));
     }
     for down in world.pods_down(Some(me)) {
         all.push(Approval {
@@ -314,10 +356,23 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
             because: format!("pod {down} is down and may hold rows that pod {me} will not get from anybody"),
         });
     }
+    for k in world.seen_others(me).filter(|k| is_cut_off(world, *k)) {
+        all.push(Approval {
+            class: ApprovalClass::LosesUnsent,
+            scope: scope(k),
+            because: format!(
+                "pod {k} is not connected with pod 0 in both directions, so the copy lacks what pod {k} committed since, and the log that it keeps for pod {me} is forgotten; start pod {k} first"
+            ),
+        });
+    }
     let without: BTreeSet<_> =
         unsent.iter().filter(|u| matches!(u.side, Side::Missing | Side::Reset)).map(|u| u.peer).collect();
     let because = if unsent.iter().any(|u| u.side == Side::GaveUp) {
         Some(format!("pod {me} gave up log that it had not sent; what it holds beyond pod 0 is deleted"))
+    } else if let Some(k) = beside_the_source(world, me) {
+        Some(format!(
+            "pods {me} and {k} send to each other in a group in which neither is connected with pod 0; what they committed there since is not in the copy"
+        ))
     } else if !without.is_empty() {
         Some(format!(
             "what pod {me} committed before it went away reaches pod 0, but not {}, which joined without it; there it is missing until that pod is copied anew",
@@ -338,6 +393,22 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
     all.sort();
     all.dedup();
     all
+}
+
+/// A slave with which the pod is live in a group that neither has a place in towards the source: a clean of pod 0 broke off.
+fn beside_the_source(world: &World<'_>, me: Ordinal) -> Option<Ordinal> {
+    let source = Ordinal::MASTER;
+    let none = |k: Ordinal, group: GroupId| {
+        let mut objects = world.objects_between(k, source).filter(|o| o.group == group);
+        objects.all(|o| matches!(world.observed.side(k, &o.name), Side::Missing | Side::Reset))
+    };
+    let live = |k: Ordinal, o: &Object| k != source && world.sides(me, k, o).both_live();
+    world.objects_of(me).find(|(k, o)| live(*k, o) && none(me, o.group) && none(*k, o.group)).map(|(k, _)| k)
+}
+
+/// Whether the pod has no object at all towards the source: it was cleaned, or never started.
+fn is_stranger(world: &World<'_>, me: Ordinal) -> bool {
+    world.objects_between(me, Ordinal::MASTER).all(|o| world.observed.side(me, &o.name) == Side::Missing)
 }
 
 /// Whether the database of `a` was created after that of `b`. The signature of a database carries the second of its creation

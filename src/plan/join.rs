@@ -1,12 +1,16 @@
 //! The steps of a full join, in order (DESIGN D1). `full` decides whether there may be one.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
+
+use foldhash::HashSet;
 
 use super::{
     RowsAtStake,
     action::{ActionId, Expect, Op, RunWhen, Until},
     build::{Waits, why},
-    catch_up, full, preflight,
+    catch_up,
+    full::{self, Delivery},
+    preflight,
     reason::{Code, Reason},
     start::Draft,
     world::World,
@@ -31,6 +35,9 @@ pub(super) struct Join<'w, 'd> {
 /// What salvage left to wait for: the flush of one object of the joiner.
 pub(super) type Salvaged = Vec<(ReplicationName, ActionId)>;
 
+/// Objects whose other side was made anew so that the joiner can deliver, with the CREATE of each.
+pub(super) type Mended = BTreeMap<ReplicationName, ActionId>;
+
 impl Join<'_, '_> {
     fn objects(&self, k: Ordinal) -> Vec<Object> {
         self.world.objects_between(self.me, k).cloned().collect()
@@ -46,8 +53,38 @@ impl Join<'_, '_> {
         self.draft.build.add(self.me, Op::Fence, why(Code::Fence, text), Waits::none())
     }
 
+    /// (1) A side that keeps the joiner from delivering and has no place of its own is made anew.
+    pub fn mend(&mut self, fenced: ActionId) -> Mended {
+        let me = self.me;
+        let mut mended = Mended::new();
+        for k in self.receivers_of_salvage() {
+            for object in self.objects(k) {
+                let live = matches!(self.world.observed.side(me, &object.name), Side::Live(_));
+                if !live || full::delivery(self.world, me, k, &object) != Delivery::AfterMending {
+                    continue;
+                }
+                let fenced = Waits::on([fenced], "what is written after the flush would be lost");
+                let stop = self.world.is_started(me, &object).then(|| {
+                    let op = Op::Stop { name: object.name.clone(), peer: k };
+                    let text = "an object is made anew only while nobody sends to it (ERR-6109F)";
+                    self.draft.build.add(me, op, why(Code::Salvage, text), fenced.clone())
+                });
+                let text = format!(
+                    "it is not what aku.conf says, so pod {me} cannot deliver what pod {k} does not have yet; it has no position, so nothing is lost with it"
+                );
+                let op = Op::DropReplication { name: object.name.clone(), peer: me };
+                let waits = fenced.and(stop, "neither side may be sending");
+                let dropped = self.draft.build.add(k, op, why(Code::Salvage, text.clone()), waits);
+                let op = catch_up::create_op(self.world, k, &object);
+                let waits = Waits::on([dropped], "the name must be free");
+                mended.insert(object.name, self.draft.build.add(k, op, why(Code::Salvage, text), waits));
+            }
+        }
+        mended
+    }
+
     /// (1) What the joiner has not sent is delivered, where its side is live and the peer has the object.
-    pub fn salvage(&mut self, created: &[ActionId], fenced: Option<ActionId>) -> Salvaged {
+    pub fn salvage(&mut self, created: &[ActionId], mended: &Mended, fenced: ActionId) -> Salvaged {
         let mut flushed = Vec::new();
         for k in self.receivers_of_salvage() {
             for object in self.objects(k) {
@@ -57,22 +94,24 @@ impl Join<'_, '_> {
                 else {
                     continue;
                 };
-                if !full::deliverable(self.world, self.me, k, &object) {
+                if full::delivery(self.world, self.me, k, &object) == Delivery::Impossible {
                     continue;
                 }
+                let anew = mended.get(&object.name).copied();
                 let sender = self.world.replication(self.me, &object).map_or(Sender::None, |r| r.sender);
                 let text = format!(
                     "what pod {} committed and pod {k} does not have yet is delivered before it would be deleted",
                     self.me
                 );
-                let started = (sender == Sender::None).then(|| {
+                let started = (sender == Sender::None || anew.is_some()).then(|| {
                     let op = Op::Start { name: object.name.clone(), peer: k, expect: Expect::Live };
                     self.draft.build.add(
                         self.me,
                         op,
                         why(Code::Salvage, text.clone()),
                         Waits::on(created.iter().copied(), "objects first")
-                            .and(fenced, "what is written after the flush would be lost"),
+                            .and(anew, "both sides must agree before they meet")
+                            .and([fenced], "what is written after the flush would be lost"),
                     )
                 });
                 let op = Op::Flush {
@@ -86,7 +125,7 @@ impl Join<'_, '_> {
                     op,
                     why(Code::Salvage, text),
                     Waits::on(started, "only a running sender can be flushed")
-                        .and(fenced, "what is written after the flush would be lost"),
+                        .and([fenced], "what is written after the flush would be lost"),
                 );
                 flushed.push((object.name, id));
             }
@@ -138,13 +177,16 @@ impl Join<'_, '_> {
     }
 
     /// Objects whose definition differs are made anew: their positions are forgotten anyway.
-    pub fn redefine(&mut self, forgotten: &[ActionId]) -> Vec<ActionId> {
+    pub fn redefine(&mut self, forgotten: &[ActionId], mended: &Mended) -> Vec<ActionId> {
         let mut done = Vec::new();
         let me = self.me;
         let receivers = self.receivers_of_salvage();
         let mine = self.world.objects_of(me).map(|(k, o)| (me, k, o.clone()));
         let theirs = self.world.objects_of(me).filter(|(k, _)| receivers.contains(k)).map(|(k, o)| (k, me, o.clone()));
         for (pod, peer, object) in mine.chain(theirs).collect::<Vec<_>>() {
+            if pod != me && mended.contains_key(&object.name) {
+                continue;
+            }
             let agreed = self.world.targets_of(object.group);
             let Some(diff) = preflight::difference_from(self.world, pod, peer, &object, agreed) else { continue };
             let text =
@@ -358,16 +400,18 @@ impl Join<'_, '_> {
     pub fn start_all(&mut self, proved: ActionId) -> Vec<ActionId> {
         let me = self.me;
         let mut out = Vec::new();
-        for k in self.receivers_of_salvage() {
+        for k in self.members.iter().copied().chain([self.source]).collect::<Vec<_>>() {
+            let proved = Waits::on([proved], "no side of the joiner is live before its copy is proved");
+            let waits = if k == self.source {
+                let text = "pod 0 last: who has a place towards it and not towards another member lost that one";
+                proved.and(out.iter().copied(), text)
+            } else {
+                proved
+            };
             for object in self.objects(k) {
                 let op = Op::Start { name: object.name.clone(), peer: k, expect: Expect::Fresh };
                 let text = format!("pod {me} sends to pod {k} what it commits from now on");
-                out.push(self.draft.build.add(
-                    me,
-                    op,
-                    why(Code::SendToPeer, text),
-                    Waits::on([proved], "no side of the joiner is live before its copy is proved"),
-                ));
+                out.push(self.draft.build.add(me, op, why(Code::SendToPeer, text), waits.clone()));
             }
         }
         let mut all = out.clone();

@@ -47,14 +47,17 @@ pub(super) fn link(world: &World<'_>, object: &Object) -> Link {
     }
 }
 
-/// Pods that take part: members that admit users, and those that a reconcile closed and did not get to open again.
+/// Pods that take part: members that admit users, and those that a reconcile closed and did not get to open again: the two
+/// sides of a pair differ, or it still replicates what aku.conf does not have, which bars every copy of another pod.
 pub(super) fn active(world: &World<'_>) -> BTreeSet<Ordinal> {
     let open = |k: Ordinal| world.pod(k).is_some_and(|p| !p.admin_mode());
     let members: BTreeSet<_> = world.seen().filter(|k| world.is_member(*k)).collect();
     let broken_off = |k: Ordinal| {
         world.desired.objects_of(k).filter(|(other, _)| members.contains(other)).any(|(other, o)| {
-            let items = |pod| world.replication(pod, o).map(|r| &r.items);
-            world.sides(k, other, o).both_live() && items(k) != items(other)
+            let held = |pod| world.replication(pod, o);
+            let extra = |r| !world.items_against(o.group, r).1.is_empty();
+            world.sides(k, other, o).both_live()
+                && (held(k).map(|r| &r.items) != held(other).map(|r| &r.items) || held(k).is_some_and(extra))
         })
     };
     members.iter().copied().filter(|k| open(*k) || (!k.is_master() && broken_off(*k))).collect()

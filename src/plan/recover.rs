@@ -54,9 +54,10 @@ pub(super) fn plan(world: &World<'_>, from: Option<Ordinal>) -> Result<Plan, Ref
     let fenced = recovery.fence_master();
     let mut join = Join { world, me, source: source.pod, members: Vec::new(), draft: &mut draft };
     let created = catch_up::create(world, &mut join.draft.build, &creating);
-    let salvaged = join.salvage(&created, Some(fenced));
+    let mended = join.mend(fenced);
+    let salvaged = join.salvage(&created, &mended, fenced);
     let forgotten = join.forget(&salvaged);
-    let defined = join.redefine(&forgotten);
+    let defined = join.redefine(&forgotten, &mended);
     ready.extend(created.iter().chain(&forgotten).chain(&defined).copied());
     ready.push(fenced);
     let names = world.desired.objects_of(me).map(|(_, o)| o.name.clone()).collect();

@@ -1,7 +1,7 @@
 //! A pod joins or comes back: which road, and everything that bars it. The roads themselves are `master`, `catch_up`
 //! and `full`.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::{
     Plan, Refusal, RefusalKind,
@@ -33,6 +33,7 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Result<Plan, Refusal> {
         preflight::check(world, &distinct(checked), &creating)?;
         Ok(master::plan(world, draft, &creating))
     } else {
+        full::nothing_in_common(world, me)?;
         match road(world, me) {
             Road::CatchUp => {
                 unlike(world, me)?;
@@ -215,8 +216,8 @@ pub(super) fn road(world: &World<'_>, me: Ordinal) -> Road {
         let none = |s| matches!(s, Side::Missing | Side::Reset);
         // A counterpart counts only if it is itself joined; the source counts whenever it is seen. A member that is just
         // coming back counts where it is certain that changes were missed: log was given up, or neither has a place.
-        let missed =
-            sides.mine == Side::GaveUp || sides.theirs == Side::GaveUp || (none(sides.mine) && none(sides.theirs));
+        // A join connects pod 0 last, so a member without a place towards this pod lost it.
+        let missed = sides.mine == Side::GaveUp || sides.theirs == Side::GaveUp || none(sides.theirs);
         if !(is_source || world.is_joined(k) || (world.is_member(k) && missed)) {
             continue;
         }

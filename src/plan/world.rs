@@ -2,9 +2,11 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
+
+use foldhash::{HashMap, HashSet, HashSetExt as _};
 
 use super::{
     PodLine, PodState,
@@ -108,7 +110,23 @@ impl<'a> World<'a> {
                 !matches!(sides.mine, Side::Missing | Side::Reset)
                     || !matches!(sides.theirs, Side::Missing | Side::Reset | Side::Unknown)
             });
-            let targets = if alone {
+            let pairs = || self.desired.objects_between(source, me);
+            let never = |o: &Object| {
+                let sides = self.sides(me, source, o);
+                [sides.mine, sides.theirs].iter().all(|s| matches!(s, Side::Missing | Side::Reset))
+            };
+            // An end forgets pod 0 in every group before pod 0 forgets it in any.
+            let gained = !me.is_master()
+                && pairs().filter(|o| o.group == *id).all(never)
+                && pairs().any(|o| self.sides(me, source, o).both_live());
+            // Slaves that replicate it among themselves had it from pod 0.
+            let among_slaves = || {
+                let slaves: Vec<_> = self.seen().filter(|k| *k != source).collect();
+                self.desired.objects.iter().any(|o| o.group == *id && self.live_among(o, &slaves))
+            };
+            let targets = if alone && gained && !among_slaves() {
+                Vec::new()
+            } else if alone {
                 // Nobody runs who could tell. An end never drops an object, so what is on no pod at all is new.
                 let held = self.desired.objects.iter().filter(|o| o.group == *id).any(|o| self.held_anywhere(o));
                 let others = self.desired.objects.iter().filter(|o| o.group != *id).any(|o| self.live_anywhere(o));
@@ -116,7 +134,7 @@ impl<'a> World<'a> {
             } else {
                 let live: Vec<_> = among.iter().filter_map(|o| replicated(o)).collect();
                 match live.is_empty() {
-                    true if mine_held => group.targets.clone(),
+                    true if mine_held || among_slaves() => group.targets.clone(),
                     true => Vec::new(),
                     false => {
                         let all = |held: &HashSet<&Target>| group.targets.iter().all(|t| held.contains(t));
@@ -135,6 +153,12 @@ impl<'a> World<'a> {
             agreed.insert(*id, targets);
         }
         agreed
+    }
+
+    /// Whether both pods of the object are among these and kept their place towards each other.
+    fn live_among(&self, object: &Object, pods: &[Ordinal]) -> bool {
+        let (low, high) = (object.pair.low(), object.pair.high());
+        pods.contains(&low) && pods.contains(&high) && self.sides(low, high, object).both_live()
     }
 
     fn held_anywhere(&self, object: &Object) -> bool {

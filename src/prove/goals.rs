@@ -104,7 +104,18 @@ impl Life {
     }
 
     /// What a start said that only another goal can help with; then that is done.
-    pub fn help(&mut self, refusal: &Refusal) -> bool {
+    pub fn help(&mut self, said: &Ended) -> bool {
+        match said {
+            Ended::Refused(refusal) => self.help_refused(refusal),
+            // It would delete rows that others cannot take because their objects are not as aku.conf says.
+            Ended::Unapproved(open) if open.iter().any(|a| a.class == ApprovalClass::LosesUnsent) => {
+                matches!(self.reconcile(Cut::Never), Ended::Done)
+            }
+            Ended::Nothing | Ended::Done | Ended::Incomplete(_) | Ended::Unapproved(_) => false,
+        }
+    }
+
+    fn help_refused(&mut self, refusal: &Refusal) -> bool {
         let said = |code: Code| refusal.because.iter().any(|r| r.code == code);
         if said(Code::MasterFailed) {
             return matches!(self.recover(Cut::Never), Ended::Done);

@@ -254,8 +254,19 @@ impl Life {
             self.joined.insert(p);
             self.copies.insert(p);
             self.touched.remove(&p);
+        } else if matches!(ended, Ended::Incomplete(_)) && self.is_copied(p) {
+            self.copies.insert(p);
         }
         ended
+    }
+
+    /// Whether pod 0 goes on from its copy to `p` in every group.
+    fn is_copied(&self, p: usize) -> bool {
+        let desired = self.desired(Goal::Start(pod(p)));
+        let observed = self.observe(&desired);
+        self.stage.lock().pump(2_000);
+        let live = |name| observed.replication(pod(0), name).is_some_and(|r| r.position.is_live());
+        p == 0 || desired.objects_between(pod(0), pod(p)).all(|o| live(&o.name))
     }
 
     /// A writer on a member.

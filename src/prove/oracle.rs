@@ -16,7 +16,8 @@
 //! joiner delivers what it has not sent to source and members before it forgets; it forgets before its peer does; every
 //! member is pinned when all is forgotten, then drained, then flushed to pod 0; nothing is emptied before it is quiet,
 //! with the switch open for that only; the copy goes into tables proved empty, without the SYNC lock; nothing is live
-//! before the copy is proved; the joiner's streams run before its peers'; users come last, the marker after them.
+//! before the copy is proved; the joiner's streams run before its peers', that to pod 0 as the last of them, because by it the
+//! others know a member; users come last, the marker after them.
 
 mod leaving;
 mod world;
@@ -71,11 +72,11 @@ struct Search<'w> {
 impl<'w> Search<'w> {
     fn new(w: &'w World) -> Self {
         let others: Vec<_> = (0..w.pods.len()).filter(|p| *p != w.me).collect();
-        // Towards a member that is just coming back a place may be half made; a gap is certain where log was given up
-        // and where neither side has a place.
+        // A gap is certain where log was given up, and where a member that is just coming back has no place: whoever joins
+        // gets the one towards pod 0 last.
         let gap = |k: usize| {
-            let both = [w.side(w.me, k).place, w.side(k, w.me).place];
-            both.contains(&Place::GaveUp) || both.iter().all(|p| matches!(p, Place::Missing | Place::None))
+            let (mine, theirs) = (w.side(w.me, k).place, w.side(k, w.me).place);
+            mine == Place::GaveUp || matches!(theirs, Place::GaveUp | Place::Missing | Place::None)
         };
         let counts = |k: usize| k == 0 || (w.member(k) && (w.pods[k] == Pod::Open || gap(k)));
         let whole = |k: usize| {
@@ -190,7 +191,9 @@ impl<'w> Search<'w> {
         }
         if s.stage == Stage::Proved && self.receives(i) {
             match (d, side.place) {
-                (0, Place::None) => next.push(Side { place: Place::Live, sender: true, flushed: true }),
+                (0, Place::None) if self.others[i] != 0 || self.members_hear(s) => {
+                    next.push(Side { place: Place::Live, sender: true, flushed: true });
+                }
                 (1, Place::Pinned) if s.own_streams => {
                     next.push(Side { place: Place::Live, sender: true, flushed: true });
                 }
@@ -202,6 +205,11 @@ impl<'w> Search<'w> {
 
     fn copies(&self) -> bool {
         self.needs_copy && self.may_copy
+    }
+
+    /// The joiner's streams to all but pod 0 are there.
+    fn members_hear(&self, s: &State) -> bool {
+        (0..self.others.len()).all(|i| self.others[i] == 0 || !self.receives(i) || s.sides[i][0].live())
     }
 
     /// The joiner is shut, and everything is created and forgotten, pins of this run apart.

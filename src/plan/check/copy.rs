@@ -46,6 +46,12 @@ impl<'a> Checker<'a> {
         if joiner.is_master() && rows == 0 {
             self.broken("last-copy", format!("{} empties {target} on pod 0 for an empty pod {source}", a.id));
         }
+        let held = self.observed.pod(joiner).map_or(0, |p| p.rows.iter().map(|(_, n)| n.at_least()).sum::<u64>());
+        let asked = self.plan.approvals.iter().any(|y| y.class == ApprovalClass::EmptySource);
+        if rows == 0 && held > 0 && !asked {
+            let text = format!("{} empties {target} for pod {source}, which may be empty, and nobody is asked", a.id);
+            self.broken("empty-source", text);
+        }
         self.absent_approved(a, joiner);
         match self.desired.goal {
             Goal::Recover(_) => self.others_left(a, joiner, source),
@@ -54,7 +60,10 @@ impl<'a> Checker<'a> {
             | Goal::Clean(_)
             | Goal::CleanEverywhere
             | Goal::Reconcile
-            | Goal::Forget(_) => self.members_pinned(a, joiner, source),
+            | Goal::Forget(_) => {
+                self.members_pinned(a, joiner, source);
+                self.cut_off_approved(a, joiner, source);
+            }
         }
         self.unsent_delivered(a, joiner, source);
     }
@@ -108,6 +117,23 @@ impl<'a> Checker<'a> {
             let yes = |y: &Approval| y.class == ApprovalClass::MemberDown && y.scope == scope;
             if !self.plan.approvals.iter().any(yes) {
                 self.broken("member-down", format!("{} goes on without pod {pod}, and nobody is asked", a.id));
+            }
+        }
+    }
+
+    /// A pod that sent to the source once and is not connected with it any more: what it committed since is in no stream
+    /// that the joiner gets. Somebody says yes to that. (Closed and without a place in some group: it never got users.)
+    fn cut_off_approved(&mut self, a: &Action, joiner: Ordinal, source: Ordinal) {
+        let other = |k: &Ordinal| *k != joiner && *k != source && self.observed.pod(*k).is_some();
+        let unconnected = |k: &Ordinal| other(k) && !self.is_member(*k, source);
+        let pods: Vec<_> = self.desired.pods.keys().copied().filter(unconnected).collect();
+        for k in pods {
+            let sent = self.between(k, source).any(|o| self.live(k, &o.name) || self.gave_up(k, &o.name));
+            let half = self.between(k, source).any(|o| !self.live(k, &o.name) && self.live(source, &o.name));
+            let scope = format!("{}/{k}", self.desired.statefulset);
+            let yes = |y: &Approval| y.class == ApprovalClass::LosesUnsent && y.scope == scope;
+            if sent && (self.serves(k) || !half) && !self.plan.approvals.iter().any(yes) {
+                self.broken("cut-off", format!("{} copies without what pod {k} has, and nobody is asked", a.id));
             }
         }
     }

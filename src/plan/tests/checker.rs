@@ -62,3 +62,22 @@ fn the_checker_catches_what_it_claims_to() {
     let found = check::check(&plan, &empty_source.desired, &empty_source.observed);
     assert!(found.iter().any(|v| v.rule == "last-copy"), "{found:?}");
 }
+
+/// A yes that nobody is asked for is missed.
+#[test]
+fn the_checker_knows_what_has_to_be_asked() {
+    let cut_off = start(1, 3).up(0, 0).up(1, 1).up(2, 0).pair(0, 1, "RR").pair(0, 2, "-T").pair(1, 2, "RL");
+    let away = start(2, 3).up(0, 0).up(2, 1).side(0, 1, 'T').pair(0, 2, "RR");
+    let empty = start(1, 2).up(0, 0).up(1, 1).pair(0, 1, "RR");
+    for (rule, w) in [
+        ("cut-off", cut_off.rows(0, 10).rows(1, 4)),
+        ("member-down", away.rows(0, 10).rows(2, 4)),
+        ("empty-source", empty.rows(0, 0).rows(1, 4)),
+    ] {
+        let mut plan = made(&w);
+        assert_eq!(check::check(&plan, &w.desired, &w.observed), [], "{rule}");
+        plan.approvals.retain(|a| a.class == ApprovalClass::DeletesRows);
+        let found = check::check(&plan, &w.desired, &w.observed);
+        assert!(found.iter().any(|v| v.rule == rule), "{rule} is not caught: {found:?}");
+    }
+}
