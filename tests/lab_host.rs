@@ -61,6 +61,7 @@ impl Pods {
                 hosts,
                 properties: std::collections::BTreeMap::new(),
                 flush: FlushPace::Prompt,
+                copy_pace: None,
                 owner: Some(ProcessId::this().unwrap()),
             };
             config.save(dir.path()).unwrap();

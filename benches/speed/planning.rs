@@ -58,6 +58,7 @@ impl World {
             groups,
             properties: BTreeMap::new(),
             flush: aku::lab::pod::FlushPace::default(),
+            copy_pace: None,
             owner: None,
         };
         let text = lab.conf();

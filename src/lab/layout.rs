@@ -15,6 +15,7 @@ use std::{
     fmt::Write as _,
     fs, io,
     net::Ipv4Addr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -54,6 +55,9 @@ pub struct LabFile {
     pub properties: BTreeMap<String, i64>,
     /// How fast FLUSH returns.
     pub flush: FlushPace,
+    /// Rows a second that a SYNC of one object takes in; `None`: as fast as it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_pace: Option<NonZeroU32>,
     /// The pods end when this process is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<ProcessId>,
@@ -126,6 +130,7 @@ impl LabFile {
             hosts,
             properties: self.properties.clone(),
             flush: self.flush,
+            copy_pace: self.copy_pace,
             owner: self.owner,
         }
     }
@@ -242,6 +247,7 @@ mod tests {
             groups,
             properties: BTreeMap::from([("ADMIN_MODE".to_owned(), 1)]),
             flush: FlushPace::Prompt,
+            copy_pace: None,
             owner: Some(ProcessId { pid: 1, started: 2 }),
         }
     }

@@ -37,5 +37,6 @@ fn server_config(boot: &Boot<'_>) -> server::PodConfig {
             FlushPace::Prompt => server::FlushPace::Prompt,
             FlushPace::Slow => server::FlushPace::Slow,
         },
+        copy_pace: config.copy_pace,
     }
 }

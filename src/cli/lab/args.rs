@@ -1,6 +1,6 @@
 //! The flags of `aku lab`, and how their values are read. No password is ever an argument.
 
-use std::path::PathBuf;
+use std::{num::NonZeroU32, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -80,6 +80,9 @@ pub(super) struct Up {
     /// Let FLUSH take 6 s after changes, as the recorded 7.2 server does
     #[arg(long)]
     pub(super) slow_flush: bool,
+    /// Rows a second that a SYNC of one object takes in (a real server took some 17000); as fast as it goes if not given
+    #[arg(long, value_name = "ROWS")]
+    pub(super) copy_pace: Option<NonZeroU32>,
     /// A property that every pod boots with, NAME=NUMBER; may be repeated
     #[arg(long = "property", value_name = "NAME=NUMBER", value_parser = property)]
     pub(super) properties: Vec<(String, i64)>,

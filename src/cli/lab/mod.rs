@@ -145,6 +145,7 @@ fn up(dir: &Path, options: Up, program: PodProgram, out: &mut dyn Write) -> Resu
     lab.port = options.port;
     lab.lifetime = Lifetime::Detached;
     lab.flush = if options.slow_flush { FlushPace::Slow } else { FlushPace::Prompt };
+    lab.copy_pace = options.copy_pace;
     lab.properties.insert("ADMIN_MODE".to_owned(), i64::from(options.admin_mode));
     lab.properties.extend(options.properties);
     let mut lab = Lab::up(lab)?;

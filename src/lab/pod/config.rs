@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     fmt, fs, io,
     net::{IpAddr, Ipv4Addr},
+    num::NonZeroU32,
     path::Path,
     str::FromStr,
 };
@@ -85,6 +86,9 @@ pub struct PodConfig {
     /// How fast FLUSH returns.
     #[serde(default)]
     pub flush: FlushPace,
+    /// Rows a second that a SYNC of one object takes in; `None`: as fast as it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_pace: Option<NonZeroU32>,
     /// The pod ends when this process is gone; `None` lets it outlive everybody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<ProcessId>,

@@ -1,6 +1,6 @@
 //! What a host tells a server at its start.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 /// Which build a server imitates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +38,8 @@ pub struct PodConfig {
     pub boot_properties: BTreeMap<String, String>,
     /// How fast FLUSH returns.
     pub flush_pace: FlushPace,
+    /// Rows a second that a SYNC of one object takes in; `None`: as fast as it goes.
+    pub copy_pace: Option<NonZeroU32>,
 }
 
 impl PodConfig {
@@ -52,6 +54,7 @@ impl PodConfig {
             replication_port: 20_301,
             boot_properties: BTreeMap::new(),
             flush_pace: FlushPace::Prompt,
+            copy_pace: None,
         }
     }
 

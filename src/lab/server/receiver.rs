@@ -85,6 +85,8 @@ pub(crate) struct Receiver {
     pub(crate) work: VecDeque<Work>,
     /// The first piece of work waits for a lock until then.
     pub(crate) blocked_until: Option<Micros>,
+    /// The rows of a SYNC that were taken in last keep it busy until then.
+    pub(crate) busy_until: Option<Micros>,
     /// A lock was let go since: worth another try.
     pub(crate) retry: bool,
     pub(crate) apply_xsn: i64,
@@ -107,7 +109,7 @@ const LINGER: Micros = 1_000_000;
 impl Receiver {
     /// When it has to be looked at because of the time.
     pub(super) fn deadline(&self) -> Option<Micros> {
-        self.blocked_until.into_iter().chain(self.notices_at).min()
+        self.blocked_until.into_iter().chain(self.busy_until).chain(self.notices_at).min()
     }
 }
 
@@ -139,6 +141,7 @@ impl Server {
                 open: HashMap::new(),
                 work: VecDeque::new(),
                 blocked_until: None,
+                busy_until: None,
                 retry: false,
                 apply_xsn: i64::try_from(applied.max(hello.restart)).unwrap_or(i64::MAX),
                 applied,
@@ -228,7 +231,7 @@ impl Server {
             .core
             .receivers
             .iter()
-            .filter(|(_, r)| r.blocked_until.is_some_and(|at| at <= now))
+            .filter(|(_, r)| [r.blocked_until, r.busy_until].into_iter().flatten().any(|at| at <= now))
             .map(|(n, _)| n.clone())
             .collect();
         for name in due {
@@ -242,7 +245,7 @@ impl Server {
             .core
             .receivers
             .iter()
-            .filter(|(_, r)| !r.work.is_empty() && (r.blocked_until.is_none() || r.retry))
+            .filter(|(_, r)| !r.work.is_empty() && r.busy_until.is_none() && (r.blocked_until.is_none() || r.retry))
             .map(|(n, _)| n.clone())
             .collect();
         for name in &ready {
@@ -255,9 +258,12 @@ impl Server {
         // Out of the map while it works, so that the database and the rest stay reachable.
         let Some(mut receiver) = self.core.receivers.remove(name) else { return };
         receiver.retry = false;
+        receiver.busy_until = receiver.busy_until.filter(|at| *at > self.core.now);
         let before = receiver.applied;
         let mut alive = true;
-        while let Some(work) = receiver.work.pop_front() {
+        while receiver.busy_until.is_none()
+            && let Some(work) = receiver.work.pop_front()
+        {
             match self.work(name, &mut receiver, work) {
                 Progress::Done => receiver.blocked_until = None,
                 Progress::Blocked(work) => {

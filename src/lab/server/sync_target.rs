@@ -47,7 +47,11 @@ impl Server {
                 self.end_item(receiver);
             }
         }
-        self.core.send(receiver.link, &Message::SyncAck { rows: rows.len() as u64 });
+        let taken = rows.len() as u64;
+        self.core.send(receiver.link, &Message::SyncAck { rows: taken });
+        if let Some(pace) = self.core.config.copy_pace {
+            receiver.busy_until = Some(self.core.now + taken * 1_000_000 / u64::from(pace.get()));
+        }
         Progress::Done
     }
 

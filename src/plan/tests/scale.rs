@@ -70,8 +70,7 @@ fn peak() -> u64 {
 }
 
 /// `cargo test --release --lib -- --ignored --nocapture plan::tests::scale` prints it, and fails when planner and checker
-/// together take more than 200 ms for a goal (10 us per action where there are more than 20,000), or the process (with the
-/// worlds) more than 200 MB.
+/// together take more than 200 ms for a goal, or the process (with the worlds) more than 200 MB.
 #[test]
 #[ignore = "a measurement: run it in release mode"]
 fn the_largest_cluster() {
@@ -121,9 +120,7 @@ fn the_largest_cluster() {
             peak() / 1024
         );
         println!("{line}");
-        // Twenty thousand actions and more take as long as it takes to write them down.
-        let actions = u32::try_from(actions).expect("a plan has fewer actions");
-        if took > Duration::from_millis(200).max(Duration::from_micros(10) * actions) {
+        if took > Duration::from_millis(200) {
             slow.push(line);
         }
     }

@@ -360,6 +360,35 @@ fn the_slow_flush_of_7_2_is_an_option() {
     assert_eq!(contents(&mut sim, c[1]).len(), 1);
 }
 
+/// Each object has a receiver of its own, so copies side by side do not slow each other down.
+#[test]
+fn a_sync_takes_its_rows_in_at_the_pace_that_is_asked_for() {
+    let (mut sim, c) = pods(Generation::V7_2, 2, 1);
+    for (pod, client) in c.iter().enumerate() {
+        for table in ["T1", "T2"] {
+            ok(&mut sim, *client, &TABLE.replace("T1", table));
+            let host = sim.ip(1 - pod);
+            let sql = format!("CREATE REPLICATION R{table} WITH '{host}', 20301 FROM SYS.{table} TO SYS.{table}");
+            ok(&mut sim, *client, &sql);
+        }
+    }
+    for key in 0..3000 {
+        ok(&mut sim, c[0], &format!("INSERT INTO T1 VALUES ({key}, 'a')"));
+        ok(&mut sim, c[0], &format!("INSERT INTO T2 VALUES ({key}, 'a')"));
+    }
+    sim.config_mut(1).copy_pace = std::num::NonZeroU32::new(500);
+    sim.kill(1);
+    sim.start(1).expect("the pod starts");
+    let other = sim.connect_sys(0).expect("SYS logs in");
+    let began = sim.now();
+    sim.send(other, "ALTER REPLICATION RT2 SYNC");
+    assert_eq!(seconds(&mut sim, c[0], "ALTER REPLICATION RT1 SYNC"), (0, 6));
+    sim.run_until(60 * SECOND, |sim| sim.has_answer(other));
+    assert_eq!((sim.now() - began) / SECOND, 6);
+    let there = sim.connect_sys(1).expect("SYS logs in");
+    assert_eq!(contents(&mut sim, there).len(), 3000);
+}
+
 #[test]
 fn received_rows_are_not_forwarded_and_unreplicated_ones_not_sent() {
     let (mut sim, c) = pods(Generation::V7_2, 3, 1);
