@@ -48,7 +48,28 @@ pub(super) enum ModeIs {
     Wrong,
 }
 
+/// The same in the order in which a pair is corrected.
+#[derive(Clone, Debug)]
+pub(super) struct Turns {
+    /// Only the addresses.
+    pub address: Wrong,
+    /// Only what is missing.
+    pub missing: Wrong,
+    /// Only what is too much.
+    pub extra: Wrong,
+}
+
 impl Wrong {
+    /// Apart, without the mode, which is not corrected in place.
+    pub fn in_turn(self) -> Turns {
+        let Self { missing, extra, address, mode: _ } = self;
+        Turns {
+            address: Self { address, ..Self::default() },
+            missing: Self { missing, ..Self::default() },
+            extra: Self { extra, ..Self::default() },
+        }
+    }
+
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }

@@ -9,6 +9,7 @@ mod catch_up;
 pub mod check;
 mod clean;
 mod copy_in;
+mod correct;
 mod definition;
 pub mod diff;
 mod end;

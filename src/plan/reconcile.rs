@@ -11,7 +11,7 @@ use super::{
     Approval, ApprovalClass, Decision, Plan, Refusal,
     action::{ActionId, Expect, Op, RunWhen, Until},
     build::{Builder, Waits, pods, why},
-    catch_up, copy_in,
+    catch_up, copy_in, correct,
     definition::{self, ModeIs},
     newcomers::{self, Newcomers},
     preflight,
@@ -171,7 +171,7 @@ impl Reconcile<'_, '_> {
                     }
                     self.run_again(object);
                 } else {
-                    self.correct(object);
+                    correct::pair(self.world, &mut self.build, object);
                 }
             }
             Link::None if newcomers.is_put_off(object) => {}
@@ -198,64 +198,6 @@ impl Reconcile<'_, '_> {
                 let text = format!("pod {pod} has no sender to pod {peer}; it resumes where it stopped");
                 self.build.add(pod, op, why(Code::SenderDown, text), Waits::none());
             }
-        }
-    }
-
-    /// STOP both, correct both, START both. New tables are empty on both pods and proved so after each ADD TABLE: what was
-    /// committed before it is in no stream.
-    fn correct(&mut self, object: &Object) {
-        let world = self.world;
-        let name = &object.name;
-        let mut stops: Vec<(Ordinal, ActionId)> = Vec::new();
-        for (pod, peer) in sides(object) {
-            if world.is_started(pod, object) {
-                let op = Op::Stop { name: name.clone(), peer };
-                let text = "an object is corrected only while neither side sends (ERR-610FE, ERR-6109F)";
-                stops.push((pod, self.build.add(pod, op, why(Code::CorrectDefinition, text), Waits::none())));
-            }
-        }
-        let mut waits = Waits::on(stops.iter().map(|(_, id)| *id), "neither side may be sending");
-        let empty = newcomers::lacks(world, object).into_iter().cloned().collect::<Vec<_>>();
-        let mut over: Vec<ActionId> = Vec::new();
-        let mut added: Vec<(Ordinal, Ordinal, Target, ActionId)> = Vec::new();
-        let mut checks: Vec<ActionId> = Vec::new();
-        for (pod, peer) in sides(object) {
-            let first = self.build.next();
-            let corrected = definition::correct(world, &mut self.build, (pod, peer), object, &waits);
-            for (id, target) in self.build.added_tables(first) {
-                added.push((pod, peer, target, id));
-            }
-            over.extend(corrected.iter().copied());
-            if empty.is_empty() {
-                continue;
-            }
-            let targets = empty.clone();
-            let text = format!(
-                "what pod {pod} committed to a new table before its ADD TABLE reaches nobody, so it must be empty"
-            );
-            let check_waits = Waits::on(corrected.iter().copied(), "it looks at what was there before");
-            let check = self.build.add(pod, Op::CheckEmpty { targets }, why(Code::NewTable, text), check_waits);
-            checks.push(check);
-            // The second side is changed only when the first is proved: until then everybody sees that they differ.
-            waits = waits.and([check], "the other side is proved empty first");
-        }
-        over.extend(checks.iter().copied());
-        for (pod, peer, target, id) in added {
-            let op = Op::DropTable { name: name.clone(), peer, target: target.clone(), remote: target };
-            let text = "the table is not empty, or the run stopped before that was proved; the object goes back to what it was";
-            let run = RunWhen::Undo { armed_by: id, until: checks.clone() };
-            let waits = Waits::on(checks.iter().copied(), "only if it is not proved empty");
-            over.push(self.build.add_when(pod, op, why(Code::NewTable, text), waits, run));
-        }
-        for (pod, peer) in sides(object) {
-            let op = Op::Start { name: name.clone(), peer, expect: Expect::Live };
-            let text = format!("pod {pod} goes on from where it stopped, whatever became of the correction");
-            let waits = Waits::on(over.iter().copied(), "both sides must agree before they meet");
-            let run = match stops.iter().find(|(p, _)| *p == pod) {
-                Some((_, armed_by)) => RunWhen::Always { armed_by: *armed_by },
-                None => RunWhen::Normal,
-            };
-            self.build.add_when(pod, op, why(Code::SendAgain, text), waits, run);
         }
     }
 
