@@ -5,7 +5,7 @@ use super::{
     action::{Action, ActionId, After, Op, RunWhen},
     reason::{Code, Reason},
 };
-use crate::topology::{Ordinal, Target};
+use crate::topology::{Ordinal, ReplicationName, Target};
 
 /// Actions in the making.
 #[derive(Default)]
@@ -59,6 +59,23 @@ impl Builder {
             _ => None,
         };
         self.actions[first..].iter().filter_map(added).collect()
+    }
+
+    /// What goes to and from a pod so far: streams that start and deliver.
+    pub fn streams_of(&self, pod: Ordinal) -> Vec<ActionId> {
+        let about = |a: &&Action| match &a.op {
+            Op::Start { peer, .. } | Op::Flush { peer, .. } => {
+                [a.pod, *peer].contains(&pod) && a.run == RunWhen::Normal
+            }
+            _ => false,
+        };
+        self.actions.iter().filter(about).map(|a| a.id).collect()
+    }
+
+    /// Where a pod is told to send through an object, so far.
+    pub fn starts_of(&self, pod: Ordinal, name: &ReplicationName) -> Vec<ActionId> {
+        let starts = |a: &&Action| a.pod == pod && matches!(&a.op, Op::Start { name: n, .. } if n == name);
+        self.actions.iter().filter(starts).map(|a| a.id).collect()
     }
 
     /// The action that was added last.

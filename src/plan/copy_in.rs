@@ -248,6 +248,7 @@ impl Copying<'_, '_, '_> {
                     let gone: Vec<Item> = mine.map(|(_, item)| item.clone()).collect();
                     wrong = wrong.without(&gone, &world.desired.groups[&object.group].targets);
                 }
+                wrong.missing.retain(|t| !self.newcomers.left_out(object).contains(t));
                 let corrected = definition::correct_what(world, self.build, (pod, peer), object, wrong, &waits);
                 if let Some(last) = corrected.last() {
                     done.push(*last);
@@ -330,7 +331,9 @@ impl Copying<'_, '_, '_> {
                 let wait_s = world.desired.flush_wait_s();
                 let op = Op::Flush { name: o.name.clone(), peer: Ordinal::MASTER, until: Until::Issued, wait_s };
                 let text = format!("what pod {pod} committed before it sends the new tables to pod {k} must be on pod 0 before the copy");
-                self.build.add(pod, op, why(Code::FlushToSource, text), waits.clone())
+                let started = self.build.starts_of(pod, &o.name);
+                let waits = waits.clone().and(started, "only a running sender can be flushed");
+                self.build.add(pod, op, why(Code::FlushToSource, text), waits)
             })
             .collect()
     }
@@ -410,7 +413,6 @@ impl Copying<'_, '_, '_> {
             let id = self.build.add(k, op, why(Code::ProveContents, text), waits);
             self.slave(k).proved = Some(id);
         }
-        let mut running: BTreeMap<Ordinal, Vec<ActionId>> = BTreeMap::new();
         let objects = self.objects.clone();
         for object in objects {
             let proved: Vec<ActionId> =
@@ -437,16 +439,14 @@ impl Copying<'_, '_, '_> {
                 let op = Op::Start { name: object.name.clone(), peer, expect };
                 let id = self.build.add(pod, op, because, waits);
                 own.push(id);
-                for k in [pod, peer] {
-                    running.entry(k).or_default().push(id);
-                }
             }
         }
         for k in slaves {
             if world.pod(k).is_some_and(Pod::admin_mode) {
                 continue;
             }
-            let waits = Waits::on(running.remove(&k).unwrap_or_default(), "users come in when every stream runs")
+            // Those of its other groups too.
+            let waits = Waits::on(self.build.streams_of(k), "users come in when every stream runs")
                 .and(self.slaves[&k].proved, "users come in when the copy is proved");
             self.build.add(
                 k,

@@ -31,6 +31,8 @@ pub(super) struct Newcomers {
     copied: BTreeSet<ReplicationName>,
     /// Pairs whose tables cannot be added now.
     put_off: BTreeSet<ReplicationName>,
+    /// Tables that a pair which `copy_in` handles lacks and goes on to lack.
+    left_out: BTreeMap<ReplicationName, Vec<Target>>,
     /// What a person should know.
     pub notes: Vec<Reason>,
 }
@@ -39,6 +41,11 @@ impl Newcomers {
     /// Whether `copy_in` handles the object.
     pub fn is_copied(&self, object: &Object) -> bool {
         self.copied.contains(&object.name)
+    }
+
+    /// Tables that it goes on to lack although `copy_in` handles it.
+    pub fn left_out(&self, object: &Object) -> &[Target] {
+        self.left_out.get(&object.name).map_or(&[], Vec::as_slice)
     }
 
     /// Whether its new tables have to wait.
@@ -102,11 +109,7 @@ pub(super) fn judge(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Result<New
     refuse_taken(&taken)?;
     refuse_broken(world, &found)?;
     for object in reconcile::pairs(world, active) {
-        let (low, high) = (object.pair.low(), object.pair.high());
-        let gets = |pod: &Ordinal| found.copies.get(pod).is_some_and(|groups| groups.contains_key(&object.group));
-        if gets(&low) || gets(&high) {
-            found.copied.insert(object.name.clone());
-        }
+        with_copies(world, object, &mut found);
     }
     slave_pairs(world, &lacking, &mut found);
     Ok(found)
@@ -123,24 +126,61 @@ fn put_off_all(found: &mut Newcomers, lacking: &[(&Object, Vec<&Target>)]) {
     found.notes.push(Reason::new(Code::NoSource, text));
 }
 
+/// Whether a pair beside a copy takes part in it. A half pair stays one, and so does one that was never connected and lacks
+/// more than is copied: what its pods committed to the other tables is in no stream.
+fn with_copies(world: &World<'_>, object: &Object, found: &mut Newcomers) {
+    let (low, high) = (object.pair.low(), object.pair.high());
+    let copied: Vec<_> = [low, high].iter().filter_map(|k| found.copies.get(k)?.get(&object.group)).flatten().collect();
+    if copied.is_empty() {
+        return;
+    }
+    let rest: Vec<Target> = lacks(world, object).into_iter().filter(|t| !copied.contains(t)).cloned().collect();
+    match reconcile::link(world, object) {
+        Link::Half => {}
+        Link::Live | Link::None if rest.is_empty() => {
+            found.copied.insert(object.name.clone());
+        }
+        Link::None => {
+            found.put_off.insert(object.name.clone());
+            found.notes.push(not_connected(world, object, &rest));
+        }
+        Link::Live => {
+            found.notes.push(not_connected(world, object, &rest));
+            found.copied.insert(object.name.clone());
+            found.left_out.insert(object.name.clone(), rest);
+        }
+    }
+}
+
+fn are_empty(world: &World<'_>, object: &Object, tables: &[Target]) -> bool {
+    let pods = [object.pair.low(), object.pair.high()];
+    tables.iter().all(|t| pods.iter().all(|pod| rows(world, *pod, t).is_empty() == Some(true)))
+}
+
+fn not_connected(world: &World<'_>, object: &Object, tables: &[Target]) -> Reason {
+    let (low, high) = (object.pair.low(), object.pair.high());
+    let names: Vec<_> = tables.iter().map(ToString::to_string).collect();
+    let then = if are_empty(world, object, tables) {
+        "; run this again after the copy, which adds them where they are still empty".to_owned()
+    } else {
+        format!(
+            ", and hold rows in it; only a new copy of one of them helps: `aku apply end --ordinal {high}`, then `aku apply start --ordinal {high}`"
+        )
+    };
+    let text = format!("pods {low} and {high} do not replicate {} with each other{then}", names.join(", "));
+    Reason::new(Code::NotConnected, text)
+}
+
 /// Two slaves that both replicate a table with pod 0 and not with each other: rows may have been missed in between.
 fn slave_pairs(world: &World<'_>, lacking: &[(&Object, Vec<&Target>)], found: &mut Newcomers) {
     for (object, lack) in lacking {
-        if object.pair.low().is_master() || found.is_copied(object) {
+        if object.pair.low().is_master() || found.is_copied(object) || found.is_put_off(object) {
             continue;
         }
-        let (low, high) = (object.pair.low(), object.pair.high());
-        let empty = lack.iter().all(|t| [low, high].iter().all(|pod| rows(world, *pod, t).is_empty() == Some(true)));
-        if !empty {
-            let tables: Vec<_> = lack.iter().map(ToString::to_string).collect();
+        let tables: Vec<_> = lack.iter().map(|t| (*t).clone()).collect();
+        if !are_empty(world, object, &tables) {
             found.put_off.insert(object.name.clone());
-            found.notes.push(Reason::new(
-                Code::NotConnected,
-                format!(
-                    "pods {low} and {high} do not replicate {} with each other, and hold rows in it; only a new copy of one of them helps: `aku apply end --ordinal {high}`, then `aku apply start --ordinal {high}`",
-                    tables.join(", ")
-                ),
-            ));
+            found.notes.push(not_connected(world, object, &tables));
         }
     }
 }
