@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     desired::Object,
-    observe::{Pod, Sender, Side},
+    observe::{Pod, Replication, Sender, Side},
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -186,14 +186,15 @@ impl Reconcile<'_, '_> {
         }
     }
 
-    /// Senders of a pair that is right, where they are down.
+    /// Senders of a pair that is right or has to wait, where they are down and know their peer's address.
     fn run_again(&mut self, object: &Object) {
         if !self.world.unmatched(object).is_empty() {
             // No sender would get through.
             return;
         }
         for (pod, peer) in sides(object) {
-            if self.world.replication(pod, object).is_some_and(|r| r.sender == Sender::None) {
+            let down = |r: &&Replication| r.sender == Sender::None && r.hosts.contains(&self.world.desired.pods[&peer]);
+            if self.world.replication(pod, object).as_ref().is_some_and(down) {
                 let op = Op::Start { name: object.name.clone(), peer, expect: Expect::Live };
                 let text = format!("pod {pod} has no sender to pod {peer}; it resumes where it stopped");
                 self.build.add(pod, op, why(Code::SenderDown, text), Waits::none());
@@ -307,9 +308,11 @@ impl Reconcile<'_, '_> {
                 Kind::Surplus(peer) => self.surplus(stray, peer),
                 Kind::OldGroup(peer) => {
                     let other = all.iter().find(|s| s.pod == peer && s.name == stray.name);
-                    // Both sides together, once.
-                    if stray.pod < peer || other.is_none() {
-                        self.old_group(stray, peer, other);
+                    match other.map(|o| o.kind) {
+                        Some(Kind::Foreign | Kind::Surplus(_)) => self.unclear(stray, peer),
+                        // Both sides together, once.
+                        Some(Kind::OldGroup(_)) if stray.pod > peer => {}
+                        Some(Kind::OldGroup(_)) | None => self.old_group(stray, peer, other),
                     }
                 }
             }
@@ -339,6 +342,15 @@ impl Reconcile<'_, '_> {
         self.dropped.push((stray.pod, stray.name.clone()));
         let op = Op::DropReplication { name: stray.name.clone(), peer };
         self.build.add(stray.pod, op, why(Code::SurplusObject, text), waits);
+    }
+
+    /// The other side of it has the address of somebody else, so it may be somebody else's.
+    fn unclear(&mut self, stray: &Stray<'_>, peer: Ordinal) {
+        let text = format!(
+            "{} on pod {} is of a group that aku.conf does not have, and {} on pod {peer} has not the address of pod {}; neither is dropped, because whose they are is not clear",
+            stray.name, stray.pod, stray.name, stray.pod
+        );
+        self.note(Code::Surplus, text);
     }
 
     /// FLUSH both ways, STOP both, DROP both: what was committed while the group was there arrives.
