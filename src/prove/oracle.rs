@@ -20,6 +20,7 @@
 //! others know a member; users come last, the marker after them.
 
 mod leaving;
+mod reconcile;
 mod world;
 
 use std::collections::{BTreeMap, HashSet};
@@ -402,4 +403,9 @@ fn the_planner_finds_a_plan_if_and_only_if_there_is_one_and_none_is_shorter() {
 #[test]
 fn what_takes_objects_away_does_so_as_a_search_would_and_asks_for_what_it_costs() {
     play("leaving", 2_000, leaving::case);
+}
+
+#[test]
+fn a_reconcile_does_in_each_round_what_a_search_would_and_takes_no_round_more() {
+    play("reconcile", 2_000, reconcile::case);
 }
