@@ -86,8 +86,7 @@ fn what_is_copied_is_not_copied_again() {
 #[test]
 fn a_copy_that_cannot_be_proved_any_more_opens_no_pod() {
     let stage = planned();
-    // It sends to nobody yet.
-    refuse(&stage, 2, "AKU_REP_02 START", 1);
+    // It sends to nobody yet: pod 0 comes last.
     refuse(&stage, 2, "AKU_REP_12 START", 1);
     is(&apply(&stage, ""), 4, &[]);
     // As if another run, somewhere else, had copied anew and was killed in the middle.

@@ -36,7 +36,7 @@ const JOINER: u8 = PODS - 1;
 const GROUPS: u8 = 4;
 const DELAY_MS: u32 = 5;
 /// In each of the twelve tables: little, because a lab of seven processes on few cores has no processor to spare for rows.
-const ROWS: u32 = 500;
+const ROWS: u32 = 300;
 /// What one object takes in a second: as real servers did (14.1 s for four times 60,000 rows in turn, `measured.md` 5).
 /// Without it the lab measures little but handshakes, which a server does one at a time.
 const COPY_PACE: u32 = 17_000;

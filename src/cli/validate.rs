@@ -19,6 +19,7 @@ use crate::{
         password::{self, PasswordError, PasswordOrigin},
     },
     exit::Exit,
+    render::words::counted,
     topology::{Ordinal, Pair},
 };
 
@@ -127,10 +128,6 @@ impl Verdict {
     fn config(&self) -> Option<&Config> {
         self.parsed.config.as_ref().filter(|_| self.is_valid())
     }
-}
-
-fn counted(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 fn human(v: &Verdict, args: &ValidateArgs, env: &Env, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {

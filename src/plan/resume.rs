@@ -210,7 +210,10 @@ impl<'a> Looked<'a> {
             if left.contains(&b.id) {
                 let found = |q: &Post| q.value == ANYTHING || q.value == self.seen(at(p));
                 // What puts back or takes back undoes it.
-                b.run == RunWhen::Normal && self.past(b.id).is_some() && repeats(&b.op) && made.is_some_and(found)
+                b.run == RunWhen::Normal
+                    && self.past(b.id).is_some()
+                    && again(&b.op) != Again::Never
+                    && made.is_some_and(found)
             } else {
                 made.is_some()
             }
@@ -292,48 +295,29 @@ impl<'a> Looked<'a> {
         let mut restored =
             left.range(..=user).filter_map(|id| self.plan.action(*id)).filter(|a| writes(a.id).is_some());
         let Some(first) = traces.next() else { return false };
-        if restored.any(|a| restores(&a.op)) {
+        if restored.any(|a| again(&a.op) == Again::Restores) {
             return true;
         }
         // What comes after it finds what it would find; it itself must bear finding its work done.
-        *first <= user && self.plan.action(user).is_some_and(|a| a.id != *first || repeats(&a.op))
+        *first <= user && self.plan.action(user).is_some_and(|a| a.id != *first || again(&a.op) != Again::Never)
     }
 }
 
-/// Whether doing it leads to the same whatever an unfinished copy or pin left there.
-fn restores(op: &Op) -> bool {
-    match op {
-        Op::Reset { .. } | Op::Truncate { .. } => true,
-        Op::CreateReplication { .. }
-        | Op::DropReplication { .. }
-        | Op::AddTable { .. }
-        | Op::DropTable { .. }
-        | Op::ChangeHost { .. }
-        | Op::Start { .. }
-        | Op::Pin { .. }
-        | Op::Drain { .. }
-        | Op::Stop { .. }
-        | Op::Unpin { .. }
-        | Op::Flush { .. }
-        | Op::SetProperty { .. }
-        | Op::CheckQuiet { .. }
-        | Op::CheckEmpty { .. }
-        | Op::Sync { .. }
-        | Op::SyncTables { .. }
-        | Op::CheckContents { .. }
-        | Op::Fence
-        | Op::CheckNoGap { .. }
-        | Op::Delay { .. }
-        | Op::Open
-        | Op::WriteMarker
-        | Op::RemoveMarker => false,
-    }
+/// What an action makes of what an unfinished run of it left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Again {
+    /// It leads to the same whatever an unfinished copy or pin left there.
+    Restores,
+    /// It may find its own work done.
+    Repeats,
+    /// It may not: where it began is where others go on from.
+    Never,
 }
 
-/// Whether it may find its own work done. A pin and a copy may not: where they began is where others go on from.
-fn repeats(op: &Op) -> bool {
+fn again(op: &Op) -> Again {
     match op {
-        Op::Pin { .. } | Op::Sync { .. } | Op::SyncTables { .. } => false,
+        Op::Reset { .. } | Op::Truncate { .. } => Again::Restores,
+        Op::Pin { .. } | Op::Sync { .. } | Op::SyncTables { .. } => Again::Never,
         Op::CreateReplication { .. }
         | Op::DropReplication { .. }
         | Op::AddTable { .. }
@@ -342,12 +326,10 @@ fn repeats(op: &Op) -> bool {
         | Op::Start { .. }
         | Op::Drain { .. }
         | Op::Stop { .. }
-        | Op::Reset { .. }
         | Op::Unpin { .. }
         | Op::Flush { .. }
         | Op::SetProperty { .. }
         | Op::CheckQuiet { .. }
-        | Op::Truncate { .. }
         | Op::CheckEmpty { .. }
         | Op::CheckContents { .. }
         | Op::Fence
@@ -355,7 +337,7 @@ fn repeats(op: &Op) -> bool {
         | Op::Delay { .. }
         | Op::Open
         | Op::WriteMarker
-        | Op::RemoveMarker => true,
+        | Op::RemoveMarker => Again::Repeats,
     }
 }
 

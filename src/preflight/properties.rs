@@ -124,8 +124,8 @@ fn max_count(scope: Scope<'_>) -> Vec<Finding> {
         if let Some(max) =
             seen.property("REPLICATION_MAX_COUNT").filter(|m| usize::try_from(*m).is_ok_and(|m| m < need))
         {
-            let said =
-                format!("is {max}, and {need} objects are needed ({foreign} of them not of aku.conf) (ERR-61102)");
+            let others = if foreign == 0 { String::new() } else { format!(", {foreign} of them not of aku.conf") };
+            let said = format!("is {max}, and {need} objects are needed{others} (ERR-61102)");
             let fix =
                 format!("set REPLICATION_MAX_COUNT = {need} or more in altibase.properties and restart the server");
             answers.add(Level::Fail, vec![pod], said, fix);

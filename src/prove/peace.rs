@@ -74,14 +74,20 @@ impl Life {
         }
         self.stage.lock().pump(2_000_000);
         let desired = self.desired(Goal::Start(pod(0)));
+        let observed = self.observe(&desired);
+        self.stage.lock().pump(2_000);
+        let live = |p: crate::topology::Ordinal, name| {
+            observed.replication(p, name).is_some_and(|r| r.position.is_live() && r.gave_up.is_none())
+        };
         for p in members {
             for (k, object) in desired.objects_of(pod(*p)) {
                 if members.contains(&usize::from(k.get())) {
                     let sql = format!("ALTER REPLICATION {} FLUSH ALL WAIT 60", object.name);
                     let answer = self.stage.lock().by_hand(*p, &sql);
                     let flushed = matches!(answer, Response::Done { .. });
-                    // A group that the file gained may have to wait for a person.
-                    let waits = !self.conf.is_steady_group(object.group);
+                    // A group that the file gained may have to wait for a person; then it has no place on some side.
+                    let both_live = live(object.pair.low(), &object.name) && live(object.pair.high(), &object.name);
+                    let waits = !self.conf.is_steady_group(object.group) && !both_live;
                     assert!(flushed || waits, "{}", self.told(&format!("{sql}: {answer:?}")));
                 }
             }

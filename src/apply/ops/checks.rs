@@ -6,7 +6,7 @@ use super::super::{
     trouble::Trouble,
     work::{Ended, Work},
 };
-use super::waits;
+use super::{rows, waits};
 use crate::{
     db::sql::FlushUntil,
     topology::{Ordinal, ReplicationName, Target},
@@ -102,8 +102,8 @@ pub(super) fn contents(
             }
         }
         if differences.is_empty() {
-            let rows: u64 = copy.iter().sum();
-            return Ok(Ended::said(format!("{rows} rows in {} targets", targets.len())));
+            let copied: u64 = copy.iter().sum();
+            return Ok(Ended::said(format!("{} in {} targets", rows::count(copied), targets.len())));
         }
         still &= before == after && *first.get_or_insert(before) == after;
     }

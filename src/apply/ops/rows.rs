@@ -48,6 +48,7 @@ fn unfit(source: Ordinal, trouble: Trouble) -> Trouble {
     }
 }
 
-fn count(rows: u64) -> String {
+/// `1 row`, `7 rows`
+pub(super) fn count(rows: u64) -> String {
     format!("{rows} row{}", if rows == 1 { "" } else { "s" })
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{Policy, Review, Rule, Subject, Use};
 use crate::{
-    plan::{ActionId, Decision, Effect, Op, Plan, facts::Fact, saved::Risk},
+    plan::{ActionId, Decision, Effect, Op, Plan, build, facts::Fact, saved::Risk},
     topology::Ordinal,
 };
 
@@ -61,7 +61,7 @@ impl Seen<'_> {
         if pods.len() < 2 {
             return Vec::new();
         }
-        let each: Vec<String> = pods.iter().map(|(v, pods)| format!("{v} on {}", of_pods(pods))).collect();
+        let each: Vec<String> = pods.iter().map(|(v, pods)| format!("{v} on {}", build::pods(pods))).collect();
         vec![(format!("the servers are of different releases: {}", each.join(", ")), Vec::new())]
     }
 
@@ -101,7 +101,7 @@ impl Seen<'_> {
         let differ = groups.iter().filter(|(_, shapes)| shapes.len() > 1);
         differ
             .map(|(group, shapes)| {
-                let mut alike: Vec<String> = shapes.values().map(|pods| of_pods(pods)).collect();
+                let mut alike: Vec<String> = shapes.values().map(|pods| build::pods(pods)).collect();
                 alike.sort();
                 let group = group.strip_prefix("tables/group-").unwrap_or(group);
                 (format!("the tables of group {group} differ between {}", alike.join(" and ")), Vec::new())
@@ -163,11 +163,6 @@ impl Seen<'_> {
 fn object(key: &str) -> &str {
     let rest = key.strip_prefix("replication/").unwrap_or(key);
     rest.rsplit_once('/').map_or(rest, |(name, _)| name)
-}
-
-fn of_pods(pods: &[Ordinal]) -> String {
-    let names: Vec<String> = pods.iter().map(ToString::to_string).collect();
-    format!("pod{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
 }
 
 fn truncating(plan: &Plan) -> impl Iterator<Item = (ActionId, &crate::topology::Target)> {

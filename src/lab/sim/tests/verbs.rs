@@ -365,6 +365,7 @@ fn the_slow_flush_of_7_2_is_an_option() {
 fn a_sync_takes_its_rows_in_at_the_pace_that_is_asked_for() {
     let (mut sim, c) = pods(Generation::V7_2, 2, 1);
     for (pod, client) in c.iter().enumerate() {
+        ok(&mut sim, *client, "ALTER SYSTEM SET REPLICATION_ALLOW_DUPLICATE_HOSTS = 1");
         for table in ["T1", "T2"] {
             ok(&mut sim, *client, &TABLE.replace("T1", table));
             let host = sim.ip(1 - pod);
