@@ -293,7 +293,8 @@ fn is_cut_off(world: &World<'_>, k: Ordinal) -> bool {
         broke_off |= matches!((sides.mine, sides.theirs), (Side::Missing | Side::Reset, Side::Live(_)));
     }
     let closed = world.pod(k).is_some_and(crate::observe::Pod::admin_mode);
-    !k.is_master() && !world.is_member(k) && was_member && !(closed && broke_off)
+    let never_joined = closed && broke_off;
+    was_member && !(k.is_master() || world.is_member(k) || never_joined)
 }
 
 fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {

@@ -101,7 +101,7 @@ impl Seen<'_> {
         let differ = groups.iter().filter(|(_, shapes)| shapes.len() > 1);
         differ
             .map(|(group, shapes)| {
-                let mut alike: Vec<String> = shapes.values().map(|pods| build::pods(pods)).collect();
+                let mut alike: Vec<String> = shapes.values().map(build::pods).collect();
                 alike.sort();
                 let group = group.strip_prefix("tables/group-").unwrap_or(group);
                 (format!("the tables of group {group} differ between {}", alike.join(" and ")), Vec::new())
