@@ -189,9 +189,9 @@ pub enum ApprovalClass {
     RemovesDefinition,
     /// Joining or ending beside a member that is down.
     MemberDown,
-    /// Copying from a source whose targets are all empty over a pod that has rows.
+    /// Copying over a pod that has rows from a source that is empty, or that may have begun anew.
     EmptySource,
-    /// Rows that were never sent are deleted.
+    /// Rows that were never sent are deleted, or a copy is made without them.
     LosesUnsent,
     /// Copying from a pod that may hold only part of the rows.
     UnprovedSource,

@@ -215,8 +215,8 @@ pub(super) fn road(world: &World<'_>, me: Ordinal) -> Road {
         let name = &object.name;
         let none = |s| matches!(s, Side::Missing | Side::Reset);
         // A counterpart counts only if it is itself joined; the source counts whenever it is seen. A member that is just
-        // coming back counts where it is certain that changes were missed: log was given up, or neither has a place.
-        // A join connects pod 0 last, so a member without a place towards this pod lost it.
+        // coming back counts where it is certain that changes were missed: log was given up, or it has no place towards this
+        // pod, which it lost, because a join connects pod 0 last.
         let missed = sides.mine == Side::GaveUp || sides.theirs == Side::GaveUp || none(sides.theirs);
         if !(is_source || world.is_joined(k) || (world.is_member(k) && missed)) {
             continue;

@@ -110,21 +110,7 @@ impl<'a> World<'a> {
                 !matches!(sides.mine, Side::Missing | Side::Reset)
                     || !matches!(sides.theirs, Side::Missing | Side::Reset | Side::Unknown)
             });
-            let pairs = || self.desired.objects_between(source, me);
-            let never = |o: &Object| {
-                let sides = self.sides(me, source, o);
-                [sides.mine, sides.theirs].iter().all(|s| matches!(s, Side::Missing | Side::Reset))
-            };
-            // An end forgets pod 0 in every group before pod 0 forgets it in any.
-            let gained = !me.is_master()
-                && pairs().filter(|o| o.group == *id).all(never)
-                && pairs().any(|o| self.sides(me, source, o).both_live());
-            // Slaves that replicate it among themselves had it from pod 0.
-            let among_slaves = || {
-                let slaves: Vec<_> = self.seen().filter(|k| *k != source).collect();
-                self.desired.objects.iter().any(|o| o.group == *id && self.live_among(o, &slaves))
-            };
-            let targets = if alone && gained && !among_slaves() {
+            let targets = if alone && self.is_gained(me, *id) && !self.is_among_slaves(*id) {
                 Vec::new()
             } else if alone {
                 // Nobody runs who could tell. An end never drops an object, so what is on no pod at all is new.
@@ -134,7 +120,7 @@ impl<'a> World<'a> {
             } else {
                 let live: Vec<_> = among.iter().filter_map(|o| replicated(o)).collect();
                 match live.is_empty() {
-                    true if mine_held || among_slaves() => group.targets.clone(),
+                    true if mine_held || self.is_among_slaves(*id) => group.targets.clone(),
                     true => Vec::new(),
                     false => {
                         let all = |held: &HashSet<&Target>| group.targets.iter().all(|t| held.contains(t));
@@ -155,10 +141,24 @@ impl<'a> World<'a> {
         agreed
     }
 
-    /// Whether both pods of the object are among these and kept their place towards each other.
-    fn live_among(&self, object: &Object, pods: &[Ordinal]) -> bool {
-        let (low, high) = (object.pair.low(), object.pair.high());
-        pods.contains(&low) && pods.contains(&high) && self.sides(low, high, object).both_live()
+    /// Whether a slave and pod 0 have no place in the group and have one in another: an end forgets pod 0 in every group
+    /// before pod 0 forgets it in any.
+    fn is_gained(&self, me: Ordinal, group: GroupId) -> bool {
+        let source = Ordinal::MASTER;
+        let never = |o: &Object| {
+            let sides = self.sides(me, source, o);
+            [sides.mine, sides.theirs].iter().all(|s| matches!(s, Side::Missing | Side::Reset))
+        };
+        let pairs = || self.desired.objects_between(source, me);
+        !me.is_master()
+            && pairs().filter(|o| o.group == group).all(never)
+            && pairs().any(|o| self.sides(me, source, o).both_live())
+    }
+
+    /// Whether two slaves replicate the group with each other: they had it from pod 0.
+    fn is_among_slaves(&self, group: GroupId) -> bool {
+        let live = |o: &Object| self.sides(o.pair.low(), o.pair.high(), o).both_live();
+        self.desired.objects.iter().any(|o| o.group == group && !o.pair.low().is_master() && live(o))
     }
 
     fn held_anywhere(&self, object: &Object) -> bool {

@@ -103,7 +103,11 @@ pub(super) fn contents(
         }
         if differences.is_empty() {
             let copied: u64 = copy.iter().sum();
-            return Ok(Ended::said(format!("{} in {} targets", rows::count(copied), targets.len())));
+            return Ok(Ended::said(format!(
+                "{} in {}",
+                rows::count(copied, "row"),
+                rows::count(targets.len() as u64, "target")
+            )));
         }
         still &= before == after && *first.get_or_insert(before) == after;
     }

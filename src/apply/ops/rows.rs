@@ -19,11 +19,11 @@ pub(super) fn truncate(work: &mut Work<'_>, target: &Target, source: Ordinal) ->
     }
     let planned = work.shared.planned.iter().find(|(t, _)| t == target).map_or(0, |(_, n)| *n);
     if kept == 0 && planned > 0 {
-        let detail = format!("{target} had {} on pod {source} and has none now", count(planned));
+        let detail = format!("{target} had {} on pod {source} and has none now", count(planned, "row"));
         return Err(Trouble::told(source, Code::SourceEmptied, detail));
     }
     work.change(&ChangeSql::Truncate(target.clone()))?;
-    Ok(Ended::said(format!("{} deleted, {kept} on pod {source}", count(rows))))
+    Ok(Ended::said(format!("{} deleted, {kept} on pod {source}", count(rows, "row"))))
 }
 
 fn source_rows(work: &mut Work<'_>, target: &Target, source: Ordinal) -> Result<u64, Trouble> {
@@ -49,6 +49,6 @@ fn unfit(source: Ordinal, trouble: Trouble) -> Trouble {
 }
 
 /// `1 row`, `7 rows`
-pub(super) fn count(rows: u64) -> String {
-    format!("{rows} row{}", if rows == 1 { "" } else { "s" })
+pub(super) fn count(n: u64, one: &str) -> String {
+    format!("{n} {one}{}", if n == 1 { "" } else { "s" })
 }

@@ -12,6 +12,24 @@ pub enum Pod {
     Open,
 }
 
+impl Pod {
+    /// `a`bsent, `b`roken, `c`losed, anything else open.
+    pub fn of(letter: char) -> Self {
+        match letter {
+            'a' => Self::Absent,
+            'b' => Self::Broken,
+            'c' => Self::Closed,
+            _ => Self::Open,
+        }
+    }
+}
+
+/// One of these letters; how often it stands there is how likely it is.
+pub fn pick(rng: &mut Rng, from: &str) -> char {
+    let at = usize::try_from(rng.below(from.len() as u64)).unwrap_or(0);
+    from.chars().nth(at).unwrap_or('-')
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     Missing,
@@ -64,20 +82,10 @@ pub struct World {
 
 impl World {
     pub fn random(rng: &mut Rng) -> Self {
-        let mut pick = |from: &str| {
-            let at = usize::try_from(rng.below(from.len() as u64)).unwrap_or(0);
-            from.chars().nth(at).unwrap_or('-')
-        };
+        let mut pick = |from: &str| pick(rng, from);
         let count = if pick("233") == '2' { 2 } else { 3 };
         let me = pick("00111222").to_digit(10).map_or(0, |n| n as usize).min(count - 1);
-        let pods = (0..count)
-            .map(|p| match pick(if p == me { "cccco" } else { "aaabccccoooooooooo" }) {
-                'a' => Pod::Absent,
-                'b' => Pod::Broken,
-                'c' => Pod::Closed,
-                _ => Pod::Open,
-            })
-            .collect();
+        let pods = (0..count).map(|p| Pod::of(pick(if p == me { "cccco" } else { "aaabccccoooooooooo" }))).collect();
         let mut sides = BTreeMap::new();
         // Some worlds are wild, most are near something that happens.
         let wild = pick("wnn") == 'w';

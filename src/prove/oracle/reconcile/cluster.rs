@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::world::Pod;
+use super::super::world::{Pod, pick};
 use crate::{
     conf::GroupId,
     db::Privilege,
@@ -94,20 +94,10 @@ fn held(letter: char, items: char, address: char, mode: char) -> Held {
 
 impl Cluster {
     pub fn random(rng: &mut Rng) -> Self {
-        let mut pick = |from: &str| {
-            let at = usize::try_from(rng.below(from.len() as u64)).unwrap_or(0);
-            from.chars().nth(at).unwrap_or('-')
-        };
+        let mut pick = |from: &str| pick(rng, from);
         let count = if pick("233") == '2' { 2 } else { 3 };
         let groups = if pick("1112") == '2' { 2 } else { 1 };
-        let pods = (0..count)
-            .map(|_| match pick("abcccoooooooooooooooooo") {
-                'a' => Pod::Absent,
-                'b' => Pod::Broken,
-                'c' => Pod::Closed,
-                _ => Pod::Open,
-            })
-            .collect();
+        let pods = (0..count).map(|_| Pod::of(pick("abcccoooooooooooooooooo"))).collect();
         let mut sides = BTreeMap::new();
         // Some have nothing wrong with their items, some something everywhere.
         let items = match pick("nfm") {
