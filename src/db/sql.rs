@@ -131,7 +131,7 @@ pub enum ChangeSql {
     Stop(ReplicationName),
     /// RESET: forgets XSN.
     Reset(ReplicationName),
-    /// FLUSH [ALL] WAIT n.
+    /// `FLUSH [ALL] WAIT n`.
     Flush {
         /// Object name.
         name: ReplicationName,
