@@ -98,6 +98,13 @@ impl Library {
                 library.add(name.trim_matches('`'), target, &text);
             }
         }
+        // Any other document goes by its own name.
+        for path in crate::files(&docs, &[".md"]) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if !library.documents.contains_key(&name) && name != "README.md" {
+                library.add(&name, &name, &read(&path));
+            }
+        }
         library.add_recordings(&root.join("tests/conformance"));
         library
     }

@@ -38,7 +38,7 @@ pub fn files_named(text: &str) -> Vec<String> {
     code.filter(is_file).filter(|n| !stands_for(n)).map(str::to_owned).collect()
 }
 
-/// Sections that a document cites of another: `[measured](measured.md) 9.1`, and `measured 9.1` without a link.
+/// Sections that a document cites of another: `[measured](measured.md) 9.1`, and `measured 9.1` without a link, and as comments do.
 pub fn sections(text: &str, library: &Library) -> Vec<Citation> {
     let prose = prose(text);
     let mut all = Vec::new();
@@ -53,6 +53,7 @@ pub fn sections(text: &str, library: &Library) -> Vec<Citation> {
         }
     }
     for line in prose.lines() {
+        all.extend(comments::citations(line, library));
         for (at, word) in line.match_indices(char::is_alphanumeric).filter(|(at, _)| begins_word(line, *at)) {
             let rest = &line[at..];
             let stem = rest.split(' ').next().unwrap_or(word);
@@ -152,6 +153,8 @@ mod tests {
         let faults =
             |text: &str| -> Vec<String> { sections(text, &library).iter().filter_map(|c| library.fault(c)).collect() };
         assert_eq!(faults("[measured](measured.md) 1 and [decisions](decisions.md) D1."), Vec::<String>::new());
+        assert_eq!(faults("See `measured.md` 1."), Vec::<String>::new());
+        assert_eq!(faults("See `measured.md` 2.").len(), 1);
         assert_eq!(faults("As measured 1 says."), Vec::<String>::new());
         assert_eq!(faults("As measured 2 says.").len(), 1);
         assert_eq!(faults("What was measured on 2 cores."), Vec::<String>::new());
