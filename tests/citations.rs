@@ -1,7 +1,7 @@
 //! Comments cite documents, documents link to each other and to files: everything that is named must be there.
 //!
-//! What a name in a comment stands for is read from the table in `docs/README.md`. The unit cases at the end show that each
-//! kind of fault is found.
+//! What a name in a comment stands for is read from the table in `docs/README.md`. The unit cases at the end show that
+//! each kind of fault is found.
 
 #[path = "citations/comments.rs"]
 mod comments;

@@ -2,8 +2,8 @@
 
 use crate::library::{Citation, Library, Section};
 
-/// Comments of a file as paragraphs: lines that follow each other are one, because a citation may be wrapped. With the number of
-/// the first line.
+/// Comments of a file as paragraphs: lines that follow each other are one, because a citation may be wrapped. With the
+/// number of the first line.
 pub fn paragraphs(text: &str) -> Vec<(usize, String)> {
     let mut all: Vec<(usize, String)> = Vec::new();
     let mut before: Option<usize> = None;
@@ -106,7 +106,7 @@ pub fn citations(text: &str, library: &Library) -> Vec<Citation> {
                 }
             }
         } else if library.knows(&name) || is_document(&name) {
-            let ends = word.ends_with([',', ';', ':', ')', '.', ']']) && !word.ends_with(".md");
+            let ends = word.ends_with([',', ';', ':', ')', '.', ']']);
             let (sections, used) = if ends { (Vec::new(), 0) } else { sections(&words[at..]) };
             at += used;
             if sections.is_empty() {
@@ -148,14 +148,13 @@ fn is_document(name: &str) -> bool {
     })
 }
 
-/// The sections named at the beginning of `words`, and how many words they take: `9.1`, `1 and 2`, `3.8, 3.9`, `3 to 7`, `B.8`,
-/// `F 30`, `D1, D15`, `appendix A`, `3.3 step 6`, and `A.7, 1`, which is entry 1 of A.7.
+/// The sections named at the beginning of `words`, and how many words they take: `9.1`, `1 and 2`, `3.8, 3.9`, `3 to 7`,
+/// `B.8`, `F 30`, `D1, D15`, `appendix A`, `3.3 step 6`, and `A.7, 1`, which is entry 1 of A.7.
 fn sections(words: &[String]) -> (Vec<Section>, usize) {
     let mut found: Vec<Section> = Vec::new();
     let mut used = 0;
     let mut at = 0;
-    loop {
-        let Some(word) = words.get(at) else { break };
+    while let Some(word) = words.get(at) {
         let clean = word.trim_start_matches(['(', '"']).trim_end_matches([',', ';', ':', ')', '.', ']', '"']);
         let next = words.get(at + 1).map(|w| w.trim_end_matches([',', ';', ':', ')', '.', ']', '"']));
         let number = |w: &str| w.parse::<u32>().ok();

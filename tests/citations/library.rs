@@ -43,7 +43,7 @@ impl Document {
             if let Some(title) = line.strip_prefix('#').map(|t| t.trim_start_matches('#').trim()) {
                 let title = title.strip_prefix("Appendix ").unwrap_or(title);
                 let word = title.split_whitespace().next().unwrap_or_default().trim_end_matches('.');
-                section = word.to_owned();
+                word.clone_into(&mut section);
                 document.headings.insert(word.to_owned());
                 document.names.insert(word.to_owned());
             }

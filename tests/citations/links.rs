@@ -21,8 +21,8 @@ pub fn links(text: &str) -> Vec<String> {
     all
 }
 
-/// Names between backticks that are files of the repository by their look: a path with a slash and an ending that sources,
-/// documents and data have.
+/// Names between backticks that are files of the repository by their look: a path with a slash and an ending that
+/// sources, documents and data have.
 pub fn files_named(text: &str) -> Vec<String> {
     const ENDINGS: [&str; 6] = [".rs", ".toml", ".json", ".md", ".snap", ".txt"];
     let prose = prose(text);
@@ -38,7 +38,8 @@ pub fn files_named(text: &str) -> Vec<String> {
     code.filter(is_file).filter(|n| !stands_for(n)).map(str::to_owned).collect()
 }
 
-/// Sections that a document cites of another: `[measured](measured.md) 9.1`, and `measured 9.1` without a link, and as comments do.
+/// Sections that a document cites of another: `[measured](measured.md) 9.1`, `measured 9.1` without a link, and as
+/// comments do.
 pub fn sections(text: &str, library: &Library) -> Vec<Citation> {
     let prose = prose(text);
     let mut all = Vec::new();
