@@ -29,6 +29,15 @@ enum Kind {
     Text,
 }
 
+/// Memory that one result may take, bytes. No statement of ours returns nearly as much.
+const MEMORY: usize = 256 << 20;
+
+fn take(room: &mut usize, bytes: usize) -> Result<(), DbError> {
+    let too_large = || own_error("HY001", format!("the result is larger than {MEMORY} bytes"));
+    *room = room.checked_sub(bytes).ok_or_else(too_large)?;
+    Ok(())
+}
+
 /// Everything the statement returned; no columns when it was not a query.
 ///
 /// # Errors
@@ -48,14 +57,18 @@ pub fn all_rows(statement: &mut StatementImpl<'_>, scrub: &Scrub) -> Result<Rows
         kinds.push(kind_of(value_of(statement.col_concise_type(column), statement, scrub)?));
     }
     let (mut rows, mut piece) = (Vec::new(), vec![0; PIECE]);
+    let mut room = MEMORY;
     loop {
         // SAFETY: no buffers are bound.
         match unsafe { statement.fetch() } {
             SqlResult::NoData => return Ok(Rows { columns, rows }),
             other => check(other, statement, scrub)?,
         }
-        let row = (1..).zip(&kinds).map(|(column, kind)| cell(statement, column, *kind, &mut piece, scrub));
-        rows.push(row.collect::<Result<_, _>>()?);
+        let mut row = Vec::with_capacity(kinds.len());
+        for (column, kind) in (1..).zip(&kinds) {
+            row.push(cell(statement, column, *kind, &mut piece, &mut room, scrub)?);
+        }
+        rows.push(row);
     }
 }
 
@@ -83,9 +96,11 @@ fn cell(
     column: u16,
     kind: Kind,
     piece: &mut [u8],
+    room: &mut usize,
     scrub: &Scrub,
 ) -> Result<Value, DbError> {
-    let Some(bytes) = cell_bytes(statement, column, piece, scrub)? else { return Ok(Value::Null) };
+    take(room, size_of::<Value>())?;
+    let Some(bytes) = cell_bytes(statement, column, piece, room, scrub)? else { return Ok(Value::Null) };
     let text = String::from_utf8_lossy(&bytes);
     let text = text.trim_end_matches(' ');
     match kind {
@@ -99,6 +114,7 @@ fn cell_bytes(
     statement: &mut StatementImpl<'_>,
     column: u16,
     piece: &mut [u8],
+    room: &mut usize,
     scrub: &Scrub,
 ) -> Result<Option<Vec<u8>>, DbError> {
     let mut whole = Vec::new();
@@ -112,6 +128,7 @@ fn cell_bytes(
             other => check(other, statement, scrub)?,
         }
         let Some(bytes) = target.as_bytes() else { return Ok(None) };
+        take(room, bytes.len())?;
         whole.extend_from_slice(bytes);
         if target.is_complete() {
             return Ok(Some(whole));
