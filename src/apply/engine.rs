@@ -136,8 +136,8 @@ pub fn go_on(
     // A signal after the last action stopped nothing.
     let report = if report.complete() { Report { stopped: None, ..report } } else { report };
     if aborted.is_some() {
-        // Closing a session on a dead server blocks.
-        thread::spawn(move || shared.sessions.close());
+        // Closing a session on a dead server blocks. Without a thread they are closed with the process.
+        let _detached = thread::Builder::new().name("close".to_owned()).spawn(move || shared.sessions.close());
     } else {
         shared.sessions.close();
     }
@@ -443,12 +443,15 @@ impl Running {
             return;
         }
         let back = Arc::new(AtomicBool::new(false));
-        self.cancelled = Some((now, Arc::clone(&back)));
-        thread::spawn(move || {
+        let done = Arc::clone(&back);
+        let spawned = thread::Builder::new().name("cancel".to_owned()).spawn(move || {
             for cancel in cancels {
                 cancel.cancel();
             }
-            back.store(true, Ordering::Release);
+            done.store(true, Ordering::Release);
         });
+        // Without a thread it is tried again.
+        back.fetch_or(spawned.is_err(), Ordering::AcqRel);
+        self.cancelled = Some((now, back));
     }
 }
