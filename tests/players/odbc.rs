@@ -7,7 +7,7 @@ use aku::db::{
     DbError, Privilege,
     wire::{Cell, Response},
 };
-use odbc_api::{ColumnDescription, ConnectionOptions, Cursor, CursorRow, DataType, Error, ResultSetMetadata as _};
+use odbc_api::{ColumnDescription, ConnectionOptions, Cursor, CursorRow, DataType, Error};
 
 use super::{CONNECT, Talk};
 
