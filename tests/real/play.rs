@@ -65,6 +65,7 @@ impl Play {
     }
 
     fn note(&mut self, name: &str, took: Duration, changes: u64) {
+        println!("{name}: {:.2} s, {changes} changes", took.as_secs_f64());
         let wrong = self.account.differences(&self.site, &self.open, &self.tables);
         self.times.push((name.to_owned(), took, changes, if wrong.is_ok() { "equal" } else { "WRONG" }));
         if let Err(wrong) = wrong {
