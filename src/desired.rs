@@ -142,7 +142,7 @@ pub struct Desired {
     pub objects: Vec<Object>,
     /// FLUSH when a pod comes back (AKU_FLUSH_AT_START).
     pub flush_at_start: Switch,
-    /// Bound of the peers' FLUSH towards a pod that comes back, seconds as written (0 = FLUSH ALL).
+    /// Bound of the peers' FLUSH towards a pod that comes back, seconds as written (0 = [`DEFAULT_FLUSH_WAIT_S`](Self::DEFAULT_FLUSH_WAIT_S)).
     pub flush_timeout_at_start: u32,
     /// Seconds between "in sync" and "open" (AKU_DELAY_START_COMPLETE_TIME).
     pub delay_start_complete_s: u64,

@@ -94,7 +94,7 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::Delay { .. }
         | Op::CheckQuiet { .. }
         | Op::CheckContents { .. }
-        | Op::CheckNoGap { .. } => StopLevel::Finish,
+        | Op::CheckDelivered { .. } => StopLevel::Finish,
         Op::CreateReplication { .. }
         | Op::DropReplication { .. }
         | Op::AddTable { .. }

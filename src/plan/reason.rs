@@ -89,8 +89,9 @@ coded! {
     Fence = "R060-fence";
     /// Everything that was committed is delivered before the streams stop.
     FlushBeforeStop = "R061-flush-before-stop";
-    /// The gap is proved to be zero before positions are forgotten.
-    ProveNoGap = "R062-prove-no-gap";
+    /// After the fence, FLUSH covers everything that clients committed, and its return is the proof that the peer has it.
+    /// Before positions are forgotten it is seen that nobody is left who could commit more, and that the senders still run.
+    ProveDelivered = "R062-prove-delivered";
     /// The pod leaves, so the streams in both directions stop.
     Leaving = "R063-leaving";
     /// After an orderly end nobody needs to keep log for the pod (AKU_REPLICATION_RESET_AT_END).

@@ -101,7 +101,7 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
             | Op::CheckEmpty { .. }
             | Op::CheckContents { .. }
             | Op::Fence
-            | Op::CheckNoGap { .. }
+            | Op::CheckDelivered { .. }
             | Op::Delay { .. }
             | Op::WriteMarker
             | Op::RemoveMarker => {}
