@@ -178,7 +178,8 @@ impl<'a> Looked<'a> {
             | Op::Delay { .. }
             | Op::Open
             | Op::WriteMarker
-            | Op::RemoveMarker => false,
+            | Op::RemoveMarker
+            | Op::WriteLedger { .. } => false,
         }
     }
 
@@ -337,7 +338,8 @@ fn again(op: &Op) -> Again {
         | Op::Delay { .. }
         | Op::Open
         | Op::WriteMarker
-        | Op::RemoveMarker => Again::Repeats,
+        | Op::RemoveMarker
+        | Op::WriteLedger { .. } => Again::Repeats,
     }
 }
 

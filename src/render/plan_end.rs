@@ -35,6 +35,7 @@ const KINDS: [&str; 20] = [
     "open",
     "check",
     "wait",
+    "note",
     "mark",
 ];
 

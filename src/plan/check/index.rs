@@ -93,7 +93,8 @@ fn kind(op: &Op) -> Option<Kind> {
         | Op::CheckNoGap { .. }
         | Op::Delay { .. }
         | Op::WriteMarker
-        | Op::RemoveMarker => None,
+        | Op::RemoveMarker
+        | Op::WriteLedger { .. } => None,
     }
 }
 
