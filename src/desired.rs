@@ -161,6 +161,19 @@ impl Desired {
     pub const DEFAULT_FLUSH_WAIT_S: u32 = 300;
 
     /// Builds the full mesh. `address` gives each pod's replication host and port.
+    ///
+    /// ```
+    /// use aku::{conf, desired::{Desired, Goal, ReplicationAddress}, topology::Ordinal};
+    ///
+    /// let text = "AKU_STS_NAME = db\nAKU_SVC_NAME = db-svc\nREPLICATIONS = (REPLICATION_NAME_PREFIX = R (SYS.T1))\n";
+    /// let conf = conf::parse("aku.conf", text.as_bytes()).config.expect("a valid file");
+    /// let address = |pod| ReplicationAddress { host: conf.host(pod), port: conf.replication_port_no };
+    /// let desired = Desired::new(&conf, Goal::Start(Ordinal::MASTER), address);
+    ///
+    /// // Four pods: six pairs, and one group.
+    /// let names: Vec<_> = desired.objects.iter().map(|o| o.name.to_string()).collect();
+    /// assert_eq!(names, ["R_01", "R_02", "R_03", "R_12", "R_13", "R_23"]);
+    /// ```
     #[must_use]
     pub fn new(conf: &Config, goal: Goal, address: impl Fn(Ordinal) -> ReplicationAddress) -> Self {
         let all = conf.server_count.ordinals();

@@ -20,8 +20,6 @@ pub enum ReadSql {
     Properties,
     /// One row: PRODUCT_VERSION, REPL_PROTOCOL_VERSION, STARTUP_TIME_SEC, DB_NAME, DB_SIGNATURE.
     Server,
-    /// SYS_REPLICATIONS_.
-    Replications,
     /// SYS_REPLICATIONS_ with its SYS_REPL_HOSTS_, one row for each host; HOST_IP is NULL for an object without hosts.
     Definitions,
     /// As [`Self::Definitions`] with whatever columns an older server has.
@@ -136,7 +134,7 @@ pub enum ChangeSql {
     Stop(ReplicationName),
     /// RESET: forgets XSN.
     Reset(ReplicationName),
-    /// FLUSH [ALL] WAIT n.
+    /// `FLUSH [ALL] WAIT n`.
     Flush {
         /// Object name.
         name: ReplicationName,
@@ -286,11 +284,6 @@ impl fmt::Display for ReadSql {
             Self::Server => f.write_str(
                 "SELECT V.PRODUCT_VERSION, V.REPL_PROTOCOL_VERSION, I.STARTUP_TIME_SEC, D.DB_NAME, D.DB_SIGNATURE \
                  FROM V$VERSION V, V$INSTANCE I, V$DATABASE D",
-            ),
-            Self::Replications => f.write_str(
-                "SELECT REPLICATION_NAME, IS_STARTED, XSN, ITEM_COUNT, HOST_COUNT, CONFLICT_RESOLUTION, REPL_MODE, ROLE, \
-                 OPTIONS, GIVE_UP_TIME, GIVE_UP_XSN, PARALLEL_APPLIER_COUNT FROM SYSTEM_.SYS_REPLICATIONS_ \
-                 ORDER BY REPLICATION_NAME",
             ),
             Self::Hosts => f.write_str(
                 "SELECT REPLICATION_NAME, HOST_NO, HOST_IP, PORT_NO FROM SYSTEM_.SYS_REPL_HOSTS_ \

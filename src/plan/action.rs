@@ -191,7 +191,7 @@ pub enum Op {
         /// The joiner.
         peer: Ordinal,
     },
-    /// FLUSH [ALL] WAIT n: everything this pod committed so far is on the peer.
+    /// `FLUSH [ALL] WAIT n`: everything this pod committed so far is on the peer.
     Flush {
         /// Object.
         name: ReplicationName,

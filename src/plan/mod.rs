@@ -43,6 +43,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen, Until};
+pub use end::before_the_lock;
 pub use graph::{GraphError, critical_path, direct, order};
 pub(crate) use identity::put_back;
 pub use make::{make, row_questions};

@@ -222,8 +222,6 @@ coded! {
     NoRecoverySource = "X214-no-recovery-source";
     /// A table that the configuration gained holds rows on a slave, so no copy of it is known to be the right one.
     NewTableNotEmpty = "X215-new-table-not-empty";
-    /// A member that must take part is not there.
-    MemberMissing = "X216-member-missing";
     /// No pod of the StatefulSet could be looked at.
     NoPodSeen = "X217-no-pod-seen";
     /// Two pods hold the same database: the volume of one is a copy of the other's. A server does not replicate with itself,

@@ -129,7 +129,6 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
         | ReadSql::DefinitionsOfOld
         | ReadSql::CharacterSets
         | ReadSql::AnyRows(_)
-        | ReadSql::Replications
         | ReadSql::Tables(_)
         | ReadSql::Constraints(_)
         | ReadSql::Partitions(_)
