@@ -123,7 +123,7 @@ impl Outlet {
 
     /// Lines dropped so far.
     #[must_use]
-    pub fn dropped(&self) -> u64 {
+    pub fn dropped_in_all(&self) -> u64 {
         self.lock().dropped_in_all
     }
 
@@ -228,7 +228,7 @@ impl Write for Outlet {
         }
         while !state.fits(piece.len()) {
             if state.full == Full::Drop {
-                let lines = piece.iter().filter(|b| **b == b'\n').count().max(1) as u64;
+                let lines = piece.split(|b| *b == b'\n').count().saturating_sub(1).max(1) as u64;
                 state.dropped += lines;
                 state.dropped_in_all += lines;
                 return Ok(piece.len());
@@ -382,7 +382,7 @@ mod tests {
         for _ in 0..(ROOM / 1024 + 10) {
             log.write_all(line.as_bytes()).unwrap();
         }
-        assert_eq!(log.dropped(), 10);
+        assert_eq!(log.dropped_in_all(), 10);
         assert_eq!(log.flush().unwrap_err().kind(), io::ErrorKind::TimedOut);
         // Patience is spent once, not at each line.
         let began = Instant::now();
@@ -408,7 +408,7 @@ mod tests {
                 answer.write_all(format!("{n:0300}\n").as_bytes()).unwrap();
             }
             answer.flush().unwrap();
-            answer.dropped()
+            answer.dropped_in_all()
         });
         for _ in 0..2000 {
             open.send(()).unwrap();

@@ -272,7 +272,7 @@ fn go(
     let progress = s.terminal.err.then_some(BAR_PACE);
     let job = Job { progress, earlier: todo.done.clone(), ..scene.job(world, observed, running, held) };
     running.acts();
-    let show = if s.terminal.err { Show::Bars(Bars::new(plan)) } else { Show::Lines(&mut *s.err) };
+    let show = if s.terminal.err { Show::Bars(Box::new(Bars::new(plan))) } else { Show::Lines(&mut *s.err) };
     let now = || world.now();
     let mut watch = Watch::new(plan, look, show, &now);
     let report = scene.cluster.apply(plan, &job, &mut |event| {

@@ -141,7 +141,8 @@ pub fn take(
                 let of = scene.conf.query_retry_count;
                 // A person's session may be there for hours: what can be done without that pod is.
                 let again = attempt <= of || (planned.is_err() && patience.is_left());
-                (Retry { pods, attempt, of: of.max(attempt) }.to_string(), again)
+                let busy = Retry { pods, attempt: attempt.min(of.max(1)), of: of.max(1) }.to_string();
+                (if attempt <= of { busy } else { format!("{busy}; it is still waited for") }, again)
             }
             InTheWay::Source(why) => (why, patience.is_left()),
         };
@@ -151,7 +152,9 @@ pub fn take(
         // Others may be waiting for the very session that this run keeps for its lock.
         drop(held);
         said.once(&why, tell);
-        patience.pause(world, scene.conf.query_retry_delay);
+        // After the first attempts there is no hurry.
+        let mean = scene.conf.query_retry_delay;
+        patience.pause(world, if attempt <= scene.conf.query_retry_count { mean } else { mean.max(DOORS) });
     }
     unreachable!("attempts are not counted that far")
 }

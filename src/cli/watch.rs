@@ -26,7 +26,7 @@ pub enum Show<'a> {
     /// Lines.
     Lines(&'a mut dyn Write),
     /// One line for each pod, one for all.
-    Bars(Bars),
+    Bars(Box<Bars>),
 }
 
 /// Longest silence of a bar.
