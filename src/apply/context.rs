@@ -108,8 +108,10 @@ pub struct Limits {
     pub fence: Duration,
     /// Bound on receivers that linger after their peer was stopped or killed.
     pub quiet: Duration,
-    /// Bound on V$REPGAP becoming 0 after a FLUSH.
-    pub no_gap: Duration,
+    /// Bound on sessions and transactions that are there after a fence and its FLUSHes to go.
+    pub delivered: Duration,
+    /// Bound on a sender that START RETRY began to connect, before a plain START is asked what is wrong.
+    pub connect: Duration,
     /// Bound on a pinned sender to disappear.
     pub pin: Duration,
     /// How long a statement that changes a state may go on after the wish to stop, before it is cancelled (`--grace`).
@@ -132,7 +134,8 @@ impl Default for Limits {
             poll: Duration::from_millis(100),
             fence: Duration::from_secs(10),
             quiet: Duration::from_secs(30),
-            no_gap: Duration::from_secs(10),
+            delivered: Duration::from_secs(10),
+            connect: Duration::from_secs(3),
             pin: Duration::from_secs(15),
             grace: Self::GRACE,
             overtime: Duration::from_millis(500),

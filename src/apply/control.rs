@@ -94,7 +94,7 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::Delay { .. }
         | Op::CheckQuiet { .. }
         | Op::CheckContents { .. }
-        | Op::CheckNoGap { .. } => StopLevel::Finish,
+        | Op::CheckDelivered { .. } => StopLevel::Finish,
         Op::CreateReplication { .. }
         | Op::DropReplication { .. }
         | Op::AddTable { .. }
@@ -111,7 +111,8 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::Fence
         | Op::Open
         | Op::WriteMarker
-        | Op::RemoveMarker => StopLevel::Hurry,
+        | Op::RemoveMarker
+        | Op::WriteLedger { .. } => StopLevel::Hurry,
     }
 }
 

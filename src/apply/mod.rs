@@ -26,6 +26,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod turns;
 mod work;
 mod worker;
 

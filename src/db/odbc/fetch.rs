@@ -129,7 +129,8 @@ fn readable(bytes: &[u8]) -> String {
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
         for byte in chunk.invalid() {
-            text.push_str(&format!("\u{FFFD}{byte:02X}"));
+            text.push(char::REPLACEMENT_CHARACTER);
+            text.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])));
         }
     }
     text

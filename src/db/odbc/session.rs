@@ -45,7 +45,7 @@ pub fn open(connection_string: &SecretString, login: &Login, scrub: Arc<Scrub>) 
     match outcome {
         Ok(Ok(())) => Ok(OdbcSession { connection, canceller: Arc::default(), scrub, lost: false }),
         Ok(Err(error)) => {
-            free(connection);
+            free(&*connection);
             Err(error)
         }
         // After a panic the handle's state is anybody's guess: it is left alone.
@@ -93,7 +93,7 @@ fn connect(
     }
 }
 
-/// A statement handle of a session's connection. Not freed by itself: see [`free_statement`].
+/// A statement handle of a session's connection. Not freed by itself: see [`free`].
 pub struct Statement(HStmt);
 
 impl Statement {
@@ -129,7 +129,7 @@ impl OdbcSession {
         let outcome = self.execute_direct(&statement, sql).and_then(|()| read(&statement, &self.scrub));
         // A lost session's statements go with its connection; freeing one could wait for the dead peer.
         if !outcome.as_ref().is_err_and(DbError::lost_session) {
-            free_statement(statement);
+            free(&statement);
         }
         outcome
     }
@@ -180,21 +180,21 @@ impl Drop for OdbcSession {
         let connection = ManuallyDrop::new(unsafe { ManuallyDrop::take(&mut self.connection) });
         let scrub = Arc::clone(&self.scrub);
         if !self.lost {
-            return hang_up(connection, &scrub);
+            return hang_up(&connection, &scrub);
         }
         let hanging_up = std::thread::Builder::new().name("odbc-hang-up".to_owned());
-        if let Err(e) = hanging_up.spawn(move || hang_up(connection, &scrub)) {
+        if let Err(e) = hanging_up.spawn(move || hang_up(&connection, &scrub)) {
             tracing::debug!("a lost session is left open: {e}");
         }
     }
 }
 
 /// Disconnects and frees; a connection that does not disconnect is left to the end of the process.
-fn hang_up(connection: ManuallyDrop<Connection<'static>>, scrub: &Scrub) {
+fn hang_up(connection: &Connection<'static>, scrub: &Scrub) {
     let disconnected = guarded("SQLDisconnect", || {
         // SAFETY: the connection is ours alone, and none of its statements is used any more.
         let code = unsafe { SQLDisconnect(connection.as_sys()) };
-        done("SQLDisconnect", code, &*connection, scrub)
+        done("SQLDisconnect", code, connection, scrub)
     });
     match disconnected.and_then(|done| done) {
         Ok(()) => free(connection),
@@ -202,19 +202,12 @@ fn hang_up(connection: ManuallyDrop<Connection<'static>>, scrub: &Scrub) {
     }
 }
 
-/// By hand: odbc-api's own drop panics when something fails.
-fn free(connection: ManuallyDrop<Connection<'static>>) {
-    free_handle(HandleType::Dbc, connection.as_handle());
-}
-
-fn free_statement(statement: Statement) {
-    free_handle(HandleType::Stmt, statement.as_handle());
-}
-
-fn free_handle(kind: HandleType, handle: Handle) {
-    // SAFETY: the handle is ours; the caller gives it up and no canceller knows it.
-    let freed = unsafe { SQLFreeHandle(kind, handle) };
+/// The handle is ours, and whoever calls this uses it no more. By hand: odbc-api's own drop panics when something fails.
+fn free(handle: &impl AnyHandle) {
+    // SAFETY: the handle is alive, and no canceller knows it.
+    let freed = unsafe { SQLFreeHandle(handle.handle_type(), handle.as_handle()) };
     if freed != SqlReturn::SUCCESS {
+        let kind = handle.handle_type();
         tracing::debug!("a handle of ODBC ({kind:?}) could not be freed: return code {}", freed.0);
     }
 }
