@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Kinds in the order in which a summary names them.
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 21] = [
     "TRUNCATE",
     "DROP",
     "create",
