@@ -54,7 +54,7 @@ pub fn desired(goal: Goal, pods: u8, groups: u8) -> Desired {
         flush_at_start: Switch::On,
         flush_timeout_at_start: 300,
         delay_start_complete_s: 0,
-        ledger: Switch::Off,
+        ledger: Switch::On,
         flush_at_end: Switch::On,
         reset_at_end: Switch::On,
     }

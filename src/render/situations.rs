@@ -151,6 +151,7 @@ fn edit(mut w: Worlds, line: &str) -> Worlds {
         ["conf", "flush_at_end", "0"] => w.desired.flush_at_end = Switch::Off,
         ["conf", "reset_at_end", "0"] => w.desired.reset_at_end = Switch::Off,
         ["conf", "flush_timeout", n] => w.desired.flush_timeout_at_start = n.parse().unwrap(),
+        ["conf", "ledger", "0"] => w.desired.ledger = Switch::Off,
         // Last of all: it gives every pod that was seen a signature.
         ["conf", "ledger", "1"] => {
             w.desired.ledger = Switch::On;

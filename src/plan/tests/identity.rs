@@ -48,7 +48,12 @@ fn a_start_notes_itself_before_it_opens_and_the_others_after_it() {
 fn without_ledgers_nothing_is_written_and_nothing_fails() {
     let base = || start(1, 2).up(0, 0).up(1, 1).pair(0, 1, "TL");
     let none = [
-        ("switched off", base()),
+        ("nobody looked", base()),
+        ("switched off", {
+            let mut w = base().ledgers();
+            w.desired.ledger = Switch::Off;
+            w
+        }),
         ("no signature", {
             let mut w = base();
             w.desired.ledger = Switch::On;
