@@ -146,6 +146,8 @@ pub struct Desired {
     pub flush_timeout_at_start: u32,
     /// Seconds between "in sync" and "open" (AKU_DELAY_START_COMPLETE_TIME).
     pub delay_start_complete_s: u64,
+    /// AKU_LEDGER: whether runs note who the data of each pod is.
+    pub ledger: Switch,
     /// AKU_FLUSH_AT_END
     pub flush_at_end: Switch,
     /// AKU_REPLICATION_RESET_AT_END
@@ -159,6 +161,19 @@ impl Desired {
     pub const DEFAULT_FLUSH_WAIT_S: u32 = 300;
 
     /// Builds the full mesh. `address` gives each pod's replication host and port.
+    ///
+    /// ```
+    /// use aku::{conf, desired::{Desired, Goal, ReplicationAddress}, topology::Ordinal};
+    ///
+    /// let text = "AKU_STS_NAME = db\nAKU_SVC_NAME = db-svc\nREPLICATIONS = (REPLICATION_NAME_PREFIX = R (SYS.T1))\n";
+    /// let conf = conf::parse("aku.conf", text.as_bytes()).config.expect("a valid file");
+    /// let address = |pod| ReplicationAddress { host: conf.host(pod), port: conf.replication_port_no };
+    /// let desired = Desired::new(&conf, Goal::Start(Ordinal::MASTER), address);
+    ///
+    /// // Four pods: six pairs, and one group.
+    /// let names: Vec<_> = desired.objects.iter().map(|o| o.name.to_string()).collect();
+    /// assert_eq!(names, ["R_01", "R_02", "R_03", "R_12", "R_13", "R_23"]);
+    /// ```
     #[must_use]
     pub fn new(conf: &Config, goal: Goal, address: impl Fn(Ordinal) -> ReplicationAddress) -> Self {
         let all = conf.server_count.ordinals();
@@ -185,6 +200,7 @@ impl Desired {
             flush_at_start: conf.flush_at_start,
             flush_timeout_at_start: conf.flush_timeout_at_start,
             delay_start_complete_s: conf.delay_start_complete.as_secs(),
+            ledger: conf.ledger,
             flush_at_end: conf.flush_at_end,
             reset_at_end: conf.replication_reset_at_end,
         }

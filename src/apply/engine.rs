@@ -51,6 +51,53 @@ const MARGIN: Duration = Duration::from_secs(30);
 ///
 /// `on_event` is called on this thread: [`Event::RunStart`] first, [`Event::RunEnd`] last. Returns within a second
 /// after `stop` has been raised twice.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use aku::{apply::{self, Context, Limits, Retry, StopFlag, SystemClock}, db::{self, Connector}, topology::Ordinal};
+/// # use aku::{conf, desired::{Desired, Goal}, document::Document as _, observe::Capture, plan};
+/// # let file = std::fs::read("snapshots/captured.conf")?;
+/// # let conf = conf::parse("aku.conf", &file).config.expect("a valid file");
+/// # let seen = Capture::parse(&std::fs::read_to_string("snapshots/captured-first-start.json")?)?;
+/// # let desired = Desired::new(&conf, Goal::Start(seen.pod), |pod| seen.addresses[&pod].clone());
+/// # let observed = seen.observed_for(seen.pod);
+/// # let plan = plan::make(&desired, &observed).expect("nothing bars this start");
+///
+/// /// Nobody answers any more.
+/// struct Gone;
+///
+/// impl Connector for Gone {
+///     fn connect(&self, pod: Ordinal, _: &db::Login) -> Result<Box<dyn db::Session>, db::ConnectError> {
+///         let error = db::DbError { sqlstate: "08001".to_owned(), native: 327_730, message: "refused".to_owned() };
+///         Err(db::ConnectError { pod, address: "nowhere".to_owned(), failure: db::ConnectFailure::Absent, error })
+///     }
+/// }
+///
+/// let second = std::time::Duration::from_secs(1);
+/// let context = Context {
+///     connector: Arc::new(Gone),
+///     login: db::Login {
+///         privilege: db::Privilege::Normal,
+///         connect_timeout: second,
+///         query_timeout: None,
+///         silence_timeout: None,
+///         app_info: "example".to_owned(),
+///     },
+///     retry: Retry { count: 0, delay: second, seed: 0 },
+///     deadline: None,
+///     marker: None,
+///     lock: None,
+///     witness: None,
+///     clock: Arc::new(SystemClock),
+///     limits: Limits::default(),
+/// };
+/// let report = apply::run(&plan, &context, &StopFlag::new(), &mut |_event| {});
+/// // Every action has an outcome, whatever happened.
+/// assert!(!report.complete());
+/// assert_eq!(report.outcomes.len(), plan.actions.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn FnMut(&Event)) -> Report {
     go_on(plan, &Past::new(), context, stop, on_event)
 }
@@ -92,8 +139,8 @@ pub fn go_on(
     // A signal after the last action stopped nothing.
     let report = if report.complete() { Report { stopped: None, ..report } } else { report };
     if aborted.is_some() {
-        // Closing a session on a dead server blocks.
-        thread::spawn(move || shared.sessions.close());
+        // Closing a session on a dead server blocks. Without a thread they are closed with the process.
+        let _detached = thread::Builder::new().name("close".to_owned()).spawn(move || shared.sessions.close());
     } else {
         shared.sessions.close();
     }
@@ -411,12 +458,15 @@ impl Running {
             return;
         }
         let back = Arc::new(AtomicBool::new(false));
-        self.cancelled = Some((now, Arc::clone(&back)));
-        thread::spawn(move || {
+        let done = Arc::clone(&back);
+        let spawned = thread::Builder::new().name("cancel".to_owned()).spawn(move || {
             for cancel in cancels {
                 cancel.cancel();
             }
-            back.store(true, Ordering::Release);
+            done.store(true, Ordering::Release);
         });
+        // Without a thread it is tried again.
+        back.fetch_or(spawned.is_err(), Ordering::AcqRel);
+        self.cancelled = Some((now, back));
     }
 }

@@ -4,7 +4,7 @@
 
 use super::{
     Decision, Plan,
-    action::{ActionId, Op},
+    action::{Action, ActionId, Op, RunWhen},
     build::{Builder, Waits, why},
     catch_up,
     deliver::{self, Gate, Passable, Peer, Way},
@@ -47,6 +47,49 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
         actions: end.build.finish(),
         already_right: world.desired.objects_of(me).count(),
     }
+}
+
+/// What of an end is safe beside any other run, so that it waits for no lock: users are shut out and what they committed
+/// is delivered. Everything on the leaving pod alone; nothing starts, stops or forgets.
+#[must_use]
+pub fn before_the_lock(plan: &Plan) -> Plan {
+    let me = plan.goal.pod();
+    let mut kept: Vec<Action> = Vec::new();
+    for action in &plan.actions {
+        let safe = match &action.op {
+            Op::Fence | Op::RemoveMarker | Op::Flush { .. } | Op::CheckDelivered { .. } => true,
+            Op::CreateReplication { .. }
+            | Op::DropReplication { .. }
+            | Op::AddTable { .. }
+            | Op::DropTable { .. }
+            | Op::ChangeHost { .. }
+            // A sender that is down may be another run's pin.
+            | Op::Start { .. }
+            | Op::Pin { .. }
+            | Op::Unpin { .. }
+            | Op::Stop { .. }
+            | Op::Reset { .. }
+            | Op::SetProperty { .. }
+            | Op::Truncate { .. }
+            | Op::CheckEmpty { .. }
+            | Op::Sync { .. }
+            | Op::SyncTables { .. }
+            | Op::Drain { .. }
+            | Op::Delay { .. }
+            | Op::CheckQuiet { .. }
+            | Op::CheckContents { .. }
+            | Op::WriteLedger { .. }
+            | Op::Open
+            // It says what is done when all else is.
+            | Op::WriteLedger { .. }
+            | Op::WriteMarker => false,
+        };
+        let ready = action.after.iter().all(|after| kept.iter().any(|k| k.id == after.action));
+        if safe && ready && action.pod == me && action.run == RunWhen::Normal {
+            kept.push(action.clone());
+        }
+    }
+    Plan { actions: kept, approvals: Vec::new(), ..plan.clone() }
 }
 
 struct End<'a> {

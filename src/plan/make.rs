@@ -1,7 +1,7 @@
 //! The planner's entrance: goal and world in, plan or refusal out. Pure.
 
 use super::{
-    Plan, Refusal, RefusalKind, check, clean, end, everywhere, forget,
+    Plan, Refusal, RefusalKind, check, clean, end, everywhere, forget, identity, ledger,
     reason::{Code, Reason},
     reconcile, recover, start,
     world::World,
@@ -16,6 +16,22 @@ use crate::{
 ///
 /// # Errors
 /// A [`Refusal`] when going on could lose rows or cannot reach the goal; it says what to do.
+///
+/// ```
+/// use aku::{conf, desired::{Desired, Goal}, document::Document as _, observe::Capture, plan::{self, Decision}};
+///
+/// let file = std::fs::read("snapshots/captured.conf")?;
+/// let conf = conf::parse("aku.conf", &file).config.expect("a valid file");
+/// let seen = Capture::parse(&std::fs::read_to_string("snapshots/captured-first-start.json")?)?;
+/// let desired = Desired::new(&conf, Goal::Start(seen.pod), |pod| seen.addresses[&pod].clone());
+/// let observed = seen.observed_for(seen.pod);
+///
+/// let plan = plan::make(&desired, &observed).expect("nothing bars this start");
+/// // It never joined, so its rows are copied, and what that deletes needs a yes.
+/// assert!(matches!(plan.decision, Decision::Full { .. }));
+/// assert!(plan.actions.iter().all(|a| a.after.iter().all(|before| before.action < a.id)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
     let plan = draft(desired, observed)?;
     let violations = check::check(&plan, desired, observed);
@@ -36,14 +52,32 @@ pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
 
 fn draft(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
     let world = World::new(desired, observed);
+    let plan = of_goal(&world)?;
+    Ok(ledger::afterwards(&world, plan))
+}
+
+fn of_goal(world: &World<'_>) -> Result<Plan, Refusal> {
+    let desired = world.desired;
     match desired.goal {
-        Goal::Start(me) => seen(&world, me).and_then(|()| start::plan(&world, me)),
-        Goal::End(me) => seen(&world, me).map(|()| end::plan(&world, me)),
-        Goal::Clean(me) => seen(&world, me).map(|()| clean::plan(&world, me)),
-        Goal::CleanEverywhere => somebody(&world).map(|()| everywhere::plan(&world)),
-        Goal::Forget(gone) => somebody(&world).and_then(|()| forget::plan(&world, gone)),
-        Goal::Reconcile => somebody(&world).and_then(|()| reconcile::plan(&world)),
-        Goal::Recover(from) => seen(&world, Ordinal::MASTER).and_then(|()| recover::plan(&world, from)),
+        Goal::Start(me) => {
+            seen(world, me)?;
+            identity::refuse_clones(world, [me])?;
+            start::plan(world, me)
+        }
+        Goal::End(me) => seen(world, me).map(|()| end::plan(world, me)),
+        Goal::Clean(me) => seen(world, me).map(|()| clean::plan(world, me)),
+        Goal::CleanEverywhere => somebody(world).map(|()| everywhere::plan(world)),
+        Goal::Forget(gone) => somebody(world).and_then(|()| forget::plan(world, gone)),
+        Goal::Reconcile => {
+            somebody(world)?;
+            identity::refuse_clones(world, world.seen())?;
+            reconcile::plan(world)
+        }
+        Goal::Recover(from) => {
+            seen(world, Ordinal::MASTER)?;
+            identity::refuse_clones(world, [Ordinal::MASTER])?;
+            recover::plan(world, from)
+        }
     }
 }
 

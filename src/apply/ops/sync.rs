@@ -210,8 +210,8 @@ fn watch(
                 if work.now() >= copied.since + limits.no_progress {
                     cancelled = Some((Why::Stalled, work.now()));
                     let cancel = Arc::clone(cancel);
-                    // It may block for as long as a connect does.
-                    thread::spawn(move || cancel.cancel());
+                    // It may block for as long as a connect does. Without a thread the copy is given up as it is.
+                    let _detached = thread::Builder::new().name("cancel".to_owned()).spawn(move || cancel.cancel());
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! A lab server as an engine: sessions, replication verbs, senders and receivers around a [`Database`].
 //!
 //! It decides everything an Altibase server decides that a client or a peer can see; it must never touch a socket, a
-//! thread or a clock. What waits is state, looked at again when something changed: [`Server::settle`].
+//! thread or a clock. What waits is state, looked at again when something changed: `Server::settle`.
 
 mod alter;
 mod apply;
@@ -115,6 +115,7 @@ impl Server {
             properties.boot(name, value).map_err(refused)?;
         }
         let mut db = Database::open(Box::new(store))?;
+        db.set_log_file_bytes(properties.get("LOG_FILE_SIZE"));
         let objects = Objects::load(&db);
         db.retain_from(objects.lowest_xsn().map(crate::lab::data::Sn));
         let signature = signature(&mut db, &config, now);

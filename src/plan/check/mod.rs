@@ -3,16 +3,20 @@
 //! and must be neither printed as a proposal nor applied.
 //!
 //! Here: that it is a DAG, acts on seen pods only and puts settings back. `copy` is about deleting and copying rows,
-//! `place` about positions, definitions and users.
+//! `place` about positions, definitions and users, `stakes` about rows that nobody else may have, `ledger` about whose they are.
 
 mod copy;
 mod index;
+mod ledger;
 mod place;
+mod stakes;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
+
+use foldhash::HashMap;
 
 use self::index::{BadEdges, Index, Kind, Set};
 use super::{
@@ -22,7 +26,7 @@ use super::{
 use crate::{
     conf::GroupId,
     desired::{Desired, Object},
-    observe::{Observed, PodView},
+    observe::{Observed, PodView, RowCount},
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -37,6 +41,24 @@ pub struct Violation {
 }
 
 /// Every rule that `plan` breaks; empty for a good plan.
+///
+/// ```
+/// use aku::plan::{self, Op, check::check};
+/// # use aku::{conf, desired::{Desired, Goal}, document::Document as _, observe::Capture};
+/// # let file = std::fs::read("snapshots/captured.conf")?;
+/// # let conf = conf::parse("aku.conf", &file).config.expect("a valid file");
+/// # let seen = Capture::parse(&std::fs::read_to_string("snapshots/captured-first-start.json")?)?;
+/// # let desired = Desired::new(&conf, Goal::Start(seen.pod), |pod| seen.addresses[&pod].clone());
+/// # let observed = seen.observed_for(seen.pod);
+/// # let mut plan = plan::make(&desired, &observed).expect("nothing bars this start");
+///
+/// assert_eq!(check(&plan, &desired, &observed), []);
+/// // Users would come in before the rows are there.
+/// let open = plan.actions.iter_mut().find(|a| a.op == Op::Open).expect("a start opens its pod");
+/// open.after.clear();
+/// assert!(check(&plan, &desired, &observed).iter().any(|v| v.rule == "open-last"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violation> {
     let index = match Index::new(&plan.actions) {
@@ -56,8 +78,12 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
         }
     }
     let objects = desired.objects.iter().map(|o| (&o.name, o)).collect();
-    let mut c = Checker { plan, desired, observed, objects, groups, index, seen: BTreeSet::new(), found: Vec::new() };
+    let seen = observed.pods.keys().filter_map(|k| Some((*k, observed.pod(*k)?)));
+    let rows = seen.flat_map(|(k, pod)| pod.rows.iter().map(move |(t, n)| ((k, t), *n))).collect();
+    let mut c =
+        Checker { plan, desired, observed, objects, groups, rows, index, seen: BTreeSet::new(), found: Vec::new() };
     c.reachable();
+    c.clones();
     c.settings();
     for action in &plan.actions {
         match &action.op {
@@ -68,7 +94,11 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
             Op::Reset { name, peer } => c.reset(action, name, *peer),
             Op::DropReplication { name, peer } => c.drop_replication(action, name, *peer),
             Op::Start { name, expect: Expect::Fresh, .. } => c.fresh_start(action, name),
-            Op::Open => c.open(action),
+            Op::Open => {
+                c.open(action);
+                c.opens_as_itself(action);
+            }
+            Op::WriteLedger { ledger } => c.write_ledger(action, ledger),
             Op::CreateReplication { .. }
             | Op::DropTable { .. }
             | Op::ChangeHost { .. }
@@ -99,6 +129,8 @@ struct Checker<'a> {
     objects: BTreeMap<&'a ReplicationName, &'a Object>,
     /// Groups that have the target.
     groups: BTreeMap<&'a Target, Vec<GroupId>>,
+    /// Rows as they were counted.
+    rows: HashMap<(Ordinal, &'a Target), RowCount>,
     index: Index<'a>,
     /// What was looked at for a TRUNCATE: joiner, source, and what comes before.
     seen: BTreeSet<(Ordinal, Ordinal, Rc<Set>)>,

@@ -23,7 +23,6 @@ fn reads() -> Vec<ReadSql> {
     vec![
         ReadSql::Properties,
         ReadSql::Server,
-        ReadSql::Replications,
         ReadSql::Hosts,
         ReadSql::Items,
         ReadSql::Senders,
