@@ -108,7 +108,7 @@ pub struct Limits {
     pub fence: Duration,
     /// Bound on receivers that linger after their peer was stopped or killed.
     pub quiet: Duration,
-    /// Bound on sessions and transactions that are there after a fence and its FLUSHes to go.
+    /// Bound on what is in the way of the proof after a fence and its FLUSHes: sessions, transactions, a lost link.
     pub delivered: Duration,
     /// Bound on a sender that START RETRY began to connect, before a plain START is asked what is wrong.
     pub connect: Duration,

@@ -23,27 +23,27 @@ pub(super) fn delivered(work: &mut Work<'_>, names: &[ReplicationName]) -> Resul
         return Err(work.told(Code::NotDelivered, "users are admitted again (ADMIN_MODE 0)"));
     }
     let mut left = Vec::new();
-    let alone = work.poll(work.shared.context.limits.delivered, |work| {
+    // A look of somebody else passes, and so does a link that was lost: what the peer acknowledged, it has.
+    let proved = work.poll(work.shared.context.limits.delivered, |work| {
         left = fence::others(work)?.into_iter().map(|(_, words)| words).collect();
         left.extend(waits::writers(work)?.iter().map(|id| format!("transaction {id} has not ended")));
-        work.slot.say(format!("{} sessions and transactions are left", left.len()));
+        for name in names {
+            let side = look::side_of(work, name)?;
+            match (look::stream(work, name)?, side.gave_up) {
+                (Sender::Running, None) => {}
+                (_, Some(at)) => left.push(format!("{name}: the server gave up log at {at}")),
+                (Sender::None, None) => left.push(format!("{name} has no sender")),
+                (Sender::Trying, None) => left.push(format!("{name} is not connected")),
+                (Sender::Syncing, None) => left.push(format!("{name} copies rows")),
+            }
+        }
+        work.slot.say(format!("{} things are in the way of the proof", left.len()));
         Ok(left.is_empty().then_some(()))
     })?;
-    if alone.is_none() {
-        return Err(work.told(Code::NotDelivered, list(left)));
+    match proved {
+        Some(()) => Ok(Ended::done()),
+        None => Err(work.told(Code::NotDelivered, list(left))),
     }
-    let mut stopped = Vec::new();
-    for name in names {
-        let side = look::side_of(work, name)?;
-        match (look::stream(work, name)?, side.gave_up) {
-            (Sender::Running, None) => {}
-            (_, Some(at)) => stopped.push(format!("{name}: the server gave up log at {at}")),
-            (Sender::None, None) => stopped.push(format!("{name} has no sender")),
-            (Sender::Trying, None) => stopped.push(format!("{name} is not connected")),
-            (Sender::Syncing, None) => stopped.push(format!("{name} copies rows")),
-        }
-    }
-    if stopped.is_empty() { Ok(Ended::done()) } else { Err(work.told(Code::NotDelivered, list(stopped))) }
 }
 
 pub(super) fn quiet(work: &mut Work<'_>, names: &[ReplicationName]) -> Result<Ended, Trouble> {
