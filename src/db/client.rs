@@ -6,7 +6,7 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    net::TcpStream,
     time::{Duration, Instant},
 };
 
@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     DbError, Privilege,
+    dial::dial,
     error::native,
     wire::{Request, Response},
 };
@@ -85,37 +86,8 @@ fn lost(why: &str) -> DbError {
     fail("08S01", native::LINK_LOST, format!("Communication link failure. ({why})"))
 }
 
-fn unreachable(errno: i32) -> DbError {
-    let text = format!(
-        "Client unable to establish connection. (Failed to invoke the connect() system function, errno={errno})"
-    );
-    fail("08001", native::CONNECT_FAILED, text)
-}
-
-/// The number that Linux gives ETIMEDOUT; std's own timeout carries no errno.
-const ETIMEDOUT: i32 = 110;
-
 fn is_timeout(e: &io::Error) -> bool {
     matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-}
-
-fn dial(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, DbError> {
-    let addresses: Vec<SocketAddr> = (host, port)
-        .to_socket_addrs()
-        .map_err(|e| fail("HY024", native::UNKNOWN_HOST, format!("getaddrinfo failure ({host}: {e})")))?
-        .collect();
-    let mut failure = unreachable(ETIMEDOUT);
-    for address in addresses {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        match TcpStream::connect_timeout(&address, left) {
-            Ok(stream) => return Ok(stream),
-            Err(e) => failure = unreachable(e.raw_os_error().unwrap_or(ETIMEDOUT)),
-        }
-    }
-    Err(failure)
 }
 
 /// Sends one request and waits for its answer, each read bounded by `silence`.
