@@ -142,7 +142,7 @@ pub struct Desired {
     pub objects: Vec<Object>,
     /// FLUSH when a pod comes back (AKU_FLUSH_AT_START).
     pub flush_at_start: Switch,
-    /// Bound of the peers' FLUSH towards a pod that comes back, seconds as written (0 = FLUSH ALL).
+    /// Bound of the peers' FLUSH towards a pod that comes back, seconds as written (0 = [`DEFAULT_FLUSH_WAIT_S`](Self::DEFAULT_FLUSH_WAIT_S)).
     pub flush_timeout_at_start: u32,
     /// Seconds between "in sync" and "open" (AKU_DELAY_START_COMPLETE_TIME).
     pub delay_start_complete_s: u64,
@@ -159,6 +159,19 @@ impl Desired {
     pub const DEFAULT_FLUSH_WAIT_S: u32 = 300;
 
     /// Builds the full mesh. `address` gives each pod's replication host and port.
+    ///
+    /// ```
+    /// use aku::{conf, desired::{Desired, Goal, ReplicationAddress}, topology::Ordinal};
+    ///
+    /// let text = "AKU_STS_NAME = db\nAKU_SVC_NAME = db-svc\nREPLICATIONS = (REPLICATION_NAME_PREFIX = R (SYS.T1))\n";
+    /// let conf = conf::parse("aku.conf", text.as_bytes()).config.expect("a valid file");
+    /// let address = |pod| ReplicationAddress { host: conf.host(pod), port: conf.replication_port_no };
+    /// let desired = Desired::new(&conf, Goal::Start(Ordinal::MASTER), address);
+    ///
+    /// // Four pods: six pairs, and one group.
+    /// let names: Vec<_> = desired.objects.iter().map(|o| o.name.to_string()).collect();
+    /// assert_eq!(names, ["R_01", "R_02", "R_03", "R_12", "R_13", "R_23"]);
+    /// ```
     #[must_use]
     pub fn new(conf: &Config, goal: Goal, address: impl Fn(Ordinal) -> ReplicationAddress) -> Self {
         let all = conf.server_count.ordinals();

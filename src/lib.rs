@@ -13,9 +13,10 @@
 //! * [`status`], [`preflight`] and [`verify`] look without a plan: states, questions, contents.
 //! * [`lock`]: one run at a time. * [`events`] and [`journal`]: what a run tells programs, and what it leaves behind.
 //! * [`review`] judges a saved plan, [`drift`] compares the pods with the configuration; neither changes anything.
-//! * [`cli`]: the commands. * [`exit`]: the exit codes.
+//! * [`outlet`] and [`bounded`]: streams, calls and files that nobody outside can hold up. * [`cli`]: the commands. * [`exit`]: the exit codes.
 
 pub mod apply;
+pub mod bounded;
 pub mod cli;
 mod coded;
 pub mod conf;
@@ -29,6 +30,7 @@ pub mod journal;
 pub mod lab;
 pub mod lock;
 pub mod observe;
+pub mod outlet;
 pub mod plan;
 pub mod preflight;
 #[cfg(test)]

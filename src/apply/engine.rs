@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -26,6 +26,7 @@ use super::{
     slot::Slot,
     stop::{StopFlag, StopLevel},
     trouble::{Told, error},
+    turns::Turns,
     work::{Message, Shared, Work},
     worker,
 };
@@ -39,6 +40,8 @@ use crate::{
 const TICK: Duration = Duration::from_millis(20);
 /// Pause between two attempts to cancel the same statement.
 const CANCEL_AGAIN: Duration = Duration::from_millis(250);
+/// Most actions of one pod that look now and then beside those that take up a lane.
+const MOST_LOOKING: usize = 16;
 /// What a statement may take beyond the longest bound that it carries itself.
 const MARGIN: Duration = Duration::from_secs(30);
 
@@ -48,6 +51,53 @@ const MARGIN: Duration = Duration::from_secs(30);
 ///
 /// `on_event` is called on this thread: [`Event::RunStart`] first, [`Event::RunEnd`] last. Returns within a second
 /// after `stop` has been raised twice.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use aku::{apply::{self, Context, Limits, Retry, StopFlag, SystemClock}, db::{self, Connector}, topology::Ordinal};
+/// # use aku::{conf, desired::{Desired, Goal}, document::Document as _, observe::Capture, plan};
+/// # let file = std::fs::read("snapshots/captured.conf")?;
+/// # let conf = conf::parse("aku.conf", &file).config.expect("a valid file");
+/// # let seen = Capture::parse(&std::fs::read_to_string("snapshots/captured-first-start.json")?)?;
+/// # let desired = Desired::new(&conf, Goal::Start(seen.pod), |pod| seen.addresses[&pod].clone());
+/// # let observed = seen.observed_for(seen.pod);
+/// # let plan = plan::make(&desired, &observed).expect("nothing bars this start");
+///
+/// /// Nobody answers any more.
+/// struct Gone;
+///
+/// impl Connector for Gone {
+///     fn connect(&self, pod: Ordinal, _: &db::Login) -> Result<Box<dyn db::Session>, db::ConnectError> {
+///         let error = db::DbError { sqlstate: "08001".to_owned(), native: 327_730, message: "refused".to_owned() };
+///         Err(db::ConnectError { pod, address: "nowhere".to_owned(), failure: db::ConnectFailure::Absent, error })
+///     }
+/// }
+///
+/// let second = std::time::Duration::from_secs(1);
+/// let context = Context {
+///     connector: Arc::new(Gone),
+///     login: db::Login {
+///         privilege: db::Privilege::Normal,
+///         connect_timeout: second,
+///         query_timeout: None,
+///         silence_timeout: None,
+///         app_info: "example".to_owned(),
+///     },
+///     retry: Retry { count: 0, delay: second, seed: 0 },
+///     deadline: None,
+///     marker: None,
+///     lock: None,
+///     witness: None,
+///     clock: Arc::new(SystemClock),
+///     limits: Limits::default(),
+/// };
+/// let report = apply::run(&plan, &context, &StopFlag::new(), &mut |_event| {});
+/// // Every action has an outcome, whatever happened.
+/// assert!(!report.complete());
+/// assert_eq!(report.outcomes.len(), plan.actions.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn FnMut(&Event)) -> Report {
     go_on(plan, &Past::new(), context, stop, on_event)
 }
@@ -89,8 +139,8 @@ pub fn go_on(
     // A signal after the last action stopped nothing.
     let report = if report.complete() { Report { stopped: None, ..report } } else { report };
     if aborted.is_some() {
-        // Closing a session on a dead server blocks.
-        thread::spawn(move || shared.sessions.close());
+        // Closing a session on a dead server blocks. Without a thread they are closed with the process.
+        let _detached = thread::Builder::new().name("close".to_owned()).spawn(move || shared.sessions.close());
     } else {
         shared.sessions.close();
     }
@@ -121,7 +171,8 @@ pub(super) fn shared(plan: &Plan, context: &Context) -> Shared {
         Decision::None { .. } | Decision::CatchUp { .. } => Vec::new(),
     };
     let sessions = Arc::new(Sessions::new(context.clone(), login, fenced, opened));
-    Shared { context: context.clone(), sessions, bound, planned, wanted }
+    let (turns, before_copy) = (Turns::default(), Mutex::default());
+    Shared { context: context.clone(), sessions, bound, planned, wanted, turns, before_copy }
 }
 
 fn finding(action: &Action, code: Code, detail: String) -> ActionError {
@@ -252,10 +303,16 @@ impl Engine<'_> {
     fn begin_ready(&mut self) -> Round {
         let mut round = Round::Only;
         let mut used: BTreeMap<Ordinal, usize> = BTreeMap::new();
-        for running in self.running.values().filter(|r| r.takes_lane) {
-            *used.entry(running.pod).or_default() += 1;
+        let mut looking: BTreeMap<Ordinal, usize> = BTreeMap::new();
+        for running in self.running.values() {
+            let count = if running.takes_lane { &mut used } else { &mut looking };
+            *count.entry(running.pod).or_default() += 1;
         }
-        let free = |pod| self.shared.sessions.lanes(pod).saturating_sub(used.get(&pod).copied().unwrap_or(0));
+        let of = |counts: &BTreeMap<Ordinal, usize>, pod| counts.get(&pod).copied().unwrap_or(0);
+        let free = |pod| {
+            let lanes = self.shared.sessions.lanes(pod).saturating_sub(of(&used, pod));
+            lanes.min(MOST_LOOKING.saturating_sub(of(&looking, pod)))
+        };
         for id in self.schedule.ready(free) {
             let Some(action) = self.actions.get(&id).copied() else { continue };
             if let Some(why) = self.cannot_finish(action) {
@@ -327,6 +384,11 @@ impl Engine<'_> {
                     }
                 }
                 Message::Wake => {}
+                Message::Yields(id) => {
+                    if let Some(running) = self.running.get_mut(&id) {
+                        running.takes_lane = false;
+                    }
+                }
                 Message::Over(id, outcome, trace) => self.over(id, *outcome, trace),
             }
             next = self.receive.try_recv().ok();
@@ -396,12 +458,15 @@ impl Running {
             return;
         }
         let back = Arc::new(AtomicBool::new(false));
-        self.cancelled = Some((now, Arc::clone(&back)));
-        thread::spawn(move || {
+        let done = Arc::clone(&back);
+        let spawned = thread::Builder::new().name("cancel".to_owned()).spawn(move || {
             for cancel in cancels {
                 cancel.cancel();
             }
-            back.store(true, Ordering::Release);
+            done.store(true, Ordering::Release);
         });
+        // Without a thread it is tried again.
+        back.fetch_or(spawned.is_err(), Ordering::AcqRel);
+        self.cancelled = Some((now, back));
     }
 }

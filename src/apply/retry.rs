@@ -189,7 +189,7 @@ impl Kind {
             Op::Drain { .. }
             | Op::CheckQuiet { .. }
             | Op::CheckEmpty { .. }
-            | Op::CheckNoGap { .. }
+            | Op::CheckDelivered { .. }
             | Op::Delay { .. }
             | Op::WriteMarker
             | Op::RemoveMarker => Self::Looks,

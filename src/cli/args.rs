@@ -82,6 +82,7 @@ pub struct Common {
     #[arg(long, global = true, value_name = "FILE")]
     pub conf: Option<PathBuf>,
     /// Where each pod is, when not at <STS>-<n>.<SVC> [default: $AKU_ENDPOINTS]
+    #[allow(rustdoc::invalid_html_tags)] // The text of --help.
     #[arg(long, global = true, value_name = "FILE")]
     pub endpoints: Option<PathBuf>,
     /// The Altibase ODBC driver [default: $AKU_ODBC_DRIVER, else below $ALTIBASE_HOME/lib]

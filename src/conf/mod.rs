@@ -49,6 +49,19 @@ pub struct Parsed {
 
 /// Reads a configuration. `path` appears in messages only. A missing password is no error here, because the
 /// environment may give it: see [`password::resolve`].
+///
+/// ```
+/// use aku::{conf::{self, Code}, topology::Ordinal};
+///
+/// let text = "AKU_STS_NAME = db\nAKU_SVC_NAME = db-svc\nREPLICATIONS = (REPLICATION_NAME_PREFIX = R (SYS.T1))\n";
+/// let conf = conf::parse("aku.conf", text.as_bytes()).config.expect("a valid file");
+/// assert_eq!(conf.host(Ordinal::MASTER), "db-0.db-svc");
+///
+/// // Everything that is wrong is said at once, with its place.
+/// let parsed = conf::parse("aku.conf", text.replace("STS_NAME", "STS_NAM").as_bytes());
+/// assert!(parsed.config.is_none());
+/// assert_eq!(parsed.problems[0].code, Code::UnknownKey);
+/// ```
 #[must_use]
 pub fn parse(path: &str, bytes: &[u8]) -> Parsed {
     if let Some(problem) = too_large(bytes).or_else(|| encoding::foreign(bytes)) {

@@ -62,7 +62,7 @@ pub struct Config {
     pub address_check_count: u32,
     /// AKU_FLUSH_AT_START
     pub flush_at_start: Switch,
-    /// AKU_FLUSH_TIMEOUT_AT_START, seconds as written; 0 asks for FLUSH ALL
+    /// AKU_FLUSH_TIMEOUT_AT_START, seconds as written; 0 means 300 s
     pub flush_timeout_at_start: u32,
     /// AKU_DELAY_START_COMPLETE_TIME
     pub delay_start_complete: Duration,

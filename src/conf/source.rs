@@ -4,7 +4,7 @@
 
 use std::{fmt, ops::Range};
 
-/// A range of bytes in [`Source::text`].
+/// A range of bytes in the text of a [`Source`].
 pub type Span = Range<usize>;
 
 /// Largest file that is read, in bytes. A Kubernetes ConfigMap cannot be larger either.

@@ -4,12 +4,14 @@
 //! for one failure. Decides codes and waits; sends nothing.
 
 use std::{
+    io,
     net::{SocketAddr, TcpStream, ToSocketAddrs},
     thread,
     time::{Duration, Instant},
 };
 
 use super::{DbError, error::native};
+use crate::bounded;
 
 /// No such domain exists (RFC 6761). `no-route.lab.invalid` fails with errno 113, `no-network` with 101, `black-hole`
 /// with 110 when the time is over, `no-descriptors` with 24; every other name is unknown.
@@ -63,6 +65,23 @@ fn on_demand(host: &str, deadline: Instant) -> Option<DbError> {
     Some(failed(if takes > left { errno::ETIMEDOUT } else { errno }))
 }
 
+/// Asks for a name on a thread of its own: the system's resolver has bounds of its own, and they are long.
+fn resolve(host: &str, port: u16, left: Duration) -> Result<Vec<SocketAddr>, DbError> {
+    let unknown = |e: io::Error| fail("HY024", native::UNKNOWN_HOST, format!("getaddrinfo failure ({host}: {e})"));
+    if let Ok(ip) = host.parse() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let name = host.to_owned();
+    match bounded::within(left, move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter)) {
+        Ok(answer) => answer.map_err(unknown),
+        Err(e) if e.kind() == io::ErrorKind::TimedOut => {
+            Err(fail("HYT01", native::SILENT, "Connection timeout.".to_owned()))
+        }
+        // Without a thread: as the system does it.
+        Err(_) => (host, port).to_socket_addrs().map(Vec::from_iter).map_err(unknown),
+    }
+}
+
 /// Connects until `deadline`.
 ///
 /// # Errors
@@ -72,10 +91,7 @@ pub(super) fn dial(host: &str, port: u16, deadline: Instant) -> Result<TcpStream
     if let Some(failure) = on_demand(host, deadline) {
         return Err(failure);
     }
-    let addresses: Vec<SocketAddr> = (host, port)
-        .to_socket_addrs()
-        .map_err(|e| fail("HY024", native::UNKNOWN_HOST, format!("getaddrinfo failure ({host}: {e})")))?
-        .collect();
+    let addresses = resolve(host, port, deadline.saturating_duration_since(Instant::now()))?;
     let mut failure = failed(errno::ETIMEDOUT);
     for address in addresses {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -12,11 +12,12 @@
 //! replication_port = 20301
 //! ```
 
-use std::{collections::BTreeMap, fs, num::NonZeroU16, path::Path};
+use std::{collections::BTreeMap, num::NonZeroU16, path::Path};
 
 use serde::Deserialize;
 
 use crate::{
+    bounded,
     conf::Config,
     topology::{Ordinal, ServerCount},
 };
@@ -139,7 +140,7 @@ impl Endpoints {
     /// See [`EndpointsError`].
     pub fn load(path: &Path) -> Result<Self, EndpointsError> {
         let shown = path.display().to_string();
-        match fs::read_to_string(path) {
+        match bounded::text(path, crate::conf::MAX_BYTES as u64) {
             Ok(text) => Self::parse(&text, &shown),
             Err(source) => Err(EndpointsError::Read { path: shown, source }),
         }

@@ -1,7 +1,7 @@
 //! How we talk to a pod: sessions, what may be sent on them, and what a failure means.
 //!
 //! Two transports implement [`Connector`]: `odbc` (production) and `lab` (the embedded cluster over TCP).
-//! Statements are the types of [`sql`]; a [`ReadSql`](sql::ReadSql) cannot change anything (DESIGN D7).
+//! Statements are the types of [`sql`]; a [`ReadSql`] cannot change anything (DESIGN D7).
 
 pub mod client;
 mod connector;
@@ -16,6 +16,7 @@ pub mod odbc;
 pub mod page;
 pub mod rows;
 pub mod sql;
+pub mod timed;
 pub mod wire;
 
 use std::{sync::Arc, time::Duration};

@@ -17,8 +17,6 @@ pub enum ReadSql {
     Properties,
     /// One row: PRODUCT_VERSION, REPL_PROTOCOL_VERSION, STARTUP_TIME_SEC, DB_NAME, DB_SIGNATURE.
     Server,
-    /// SYS_REPLICATIONS_.
-    Replications,
     /// SYS_REPLICATIONS_ with its SYS_REPL_HOSTS_, one row for each host; HOST_IP is NULL for an object without hosts.
     Definitions,
     /// As [`Self::Definitions`] with whatever columns an older server has.
@@ -131,12 +129,11 @@ pub enum ChangeSql {
     Stop(ReplicationName),
     /// RESET: forgets XSN.
     Reset(ReplicationName),
-    /// FLUSH [ALL] WAIT n.
+    /// `FLUSH WAIT n`: until the peer acknowledged everything that was logged when it was issued. Never FLUSH ALL: what is
+    /// received from others counts as this pod's log, so it has no end while others are written to (`measured.md` 8).
     Flush {
         /// Object name.
         name: ReplicationName,
-        /// What to wait for.
-        until: FlushUntil,
         /// Bound in seconds.
         wait_s: u32,
     },
@@ -174,15 +171,6 @@ pub enum ChangeSql {
     },
     /// ALTER SESSION SET QUERY_TIMEOUT, seconds, 0 = unlimited.
     SessionQueryTimeout(u32),
-}
-
-/// What a FLUSH waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlushUntil {
-    /// What was logged when the statement was issued.
-    Issued,
-    /// ALL: no gap at all; chases a busy writer.
-    NoGap,
 }
 
 /// Properties that [`ReadSql::Properties`] asks for.
@@ -254,11 +242,6 @@ impl fmt::Display for ReadSql {
             Self::Server => f.write_str(
                 "SELECT V.PRODUCT_VERSION, V.REPL_PROTOCOL_VERSION, I.STARTUP_TIME_SEC, D.DB_NAME, D.DB_SIGNATURE \
                  FROM V$VERSION V, V$INSTANCE I, V$DATABASE D",
-            ),
-            Self::Replications => f.write_str(
-                "SELECT REPLICATION_NAME, IS_STARTED, XSN, ITEM_COUNT, HOST_COUNT, CONFLICT_RESOLUTION, REPL_MODE, ROLE, \
-                 OPTIONS, GIVE_UP_TIME, GIVE_UP_XSN, PARALLEL_APPLIER_COUNT FROM SYSTEM_.SYS_REPLICATIONS_ \
-                 ORDER BY REPLICATION_NAME",
             ),
             Self::Hosts => f.write_str(
                 "SELECT REPLICATION_NAME, HOST_NO, HOST_IP, PORT_NO FROM SYSTEM_.SYS_REPL_HOSTS_ \
@@ -337,7 +320,7 @@ impl fmt::Display for ReadSql {
                  WHERE CLIENT_APP_INFO LIKE {} ORDER BY LOGIN_TIME, ID",
                 literal(&format!("{app}%"))
             ),
-            Self::OpenWriters => f.write_str("SELECT ID FROM V$TRANSACTION WHERE UPDATE_STATUS = 1"),
+            Self::OpenWriters => f.write_str("SELECT ID, SESSION_ID FROM V$TRANSACTION WHERE UPDATE_STATUS = 1"),
             Self::CountRows(targets) => {
                 let parts: Vec<_> = targets.iter().enumerate().map(|(i, t)| count(i, t)).collect();
                 f.write_str(&parts.join(" UNION ALL "))
@@ -349,7 +332,7 @@ impl fmt::Display for ReadSql {
             Self::Property(name) => write!(f, "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = {}", literal(name)),
             Self::Replication(name) => write!(
                 f,
-                "SELECT IS_STARTED, XSN, GIVE_UP_TIME FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
+                "SELECT IS_STARTED, XSN, GIVE_UP_TIME, REPL_MODE FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
                 literal(name.as_str())
             ),
         }
@@ -381,13 +364,7 @@ impl fmt::Display for ChangeSql {
             Self::StartRetry(name) => write!(f, "ALTER REPLICATION {name} START RETRY"),
             Self::Stop(name) => write!(f, "ALTER REPLICATION {name} STOP"),
             Self::Reset(name) => write!(f, "ALTER REPLICATION {name} RESET"),
-            Self::Flush { name, until, wait_s } => {
-                let all = match until {
-                    FlushUntil::Issued => "",
-                    FlushUntil::NoGap => " ALL",
-                };
-                write!(f, "ALTER REPLICATION {name} FLUSH{all} WAIT {wait_s}")
-            }
+            Self::Flush { name, wait_s } => write!(f, "ALTER REPLICATION {name} FLUSH WAIT {wait_s}"),
             Self::Sync { name, parallel } => write!(f, "ALTER REPLICATION {name} SYNC PARALLEL {parallel}"),
             Self::SyncTables { name, parallel, targets } => {
                 let tables: Vec<_> = targets.iter().map(ToString::to_string).collect();
@@ -434,10 +411,7 @@ mod tests {
                 "CREATE REPLICATION AKU_REP_01 WITH '10.0.0.1', 20301 FROM SYS.T1 TO SYS.T1, \
                  FROM SYS.\"Low Case\" PARTITION P1 TO SYS.\"Low Case\" PARTITION P1",
             ),
-            (
-                ChangeSql::Flush { name: name.clone(), until: FlushUntil::NoGap, wait_s: 10 },
-                "ALTER REPLICATION AKU_REP_01 FLUSH ALL WAIT 10",
-            ),
+            (ChangeSql::Flush { name: name.clone(), wait_s: 10 }, "ALTER REPLICATION AKU_REP_01 FLUSH WAIT 10"),
             (ChangeSql::Sync { name, parallel: 2 }, "ALTER REPLICATION AKU_REP_01 SYNC PARALLEL 2"),
             (ChangeSql::Truncate(target("T1", None)?), "TRUNCATE TABLE SYS.T1"),
             (

@@ -58,7 +58,7 @@ pub fn count_rows(
     }
 }
 
-/// Looks whether targets hold rows, and counts for [`COUNT_LIMIT`] how many.
+/// Looks whether targets hold rows, and counts for `COUNT_LIMIT` how many.
 ///
 /// # Errors
 /// No session, or a query failed otherwise than by taking too long.

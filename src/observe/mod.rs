@@ -18,4 +18,5 @@ pub use model::{
     BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server,
     Side, Table, TableName,
 };
+pub(crate) use parse::sender as sender_of;
 pub use rows::{RowCount, grouped};

@@ -185,6 +185,18 @@ pub enum Mode {
     Other(i64),
 }
 
+impl Mode {
+    /// SYS_REPLICATIONS_.REPL_MODE
+    #[must_use]
+    pub fn from_catalog(number: i64) -> Self {
+        match number {
+            0 => Self::Lazy,
+            2 => Self::Eager,
+            other => Self::Other(other),
+        }
+    }
+}
+
 /// A sender thread, from V$REPSENDER (not from IS_STARTED, which is only a wish).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -41,7 +41,8 @@ pub(super) fn properties(rows: &Rows) -> BTreeMap<String, String> {
     rows.iter().filter_map(|row| Some((row.text("NAME")?, row.text("VALUE1")?))).collect()
 }
 
-fn sender(row: Row<'_>) -> Sender {
+/// What a row of V$REPSENDER says of its sender.
+pub(crate) fn sender(row: Row<'_>) -> Sender {
     match (row.int("STATUS"), row.int("NET_ERROR_FLAG")) {
         (Some(6), _) => Sender::Syncing,
         (Some(0 | 2) | None, _) | (_, Some(1)) => Sender::Trying,
@@ -114,11 +115,7 @@ fn bare(row: Row<'_>) -> Replication {
         is_started: number("IS_STARTED") != 0,
         position: Position::from_catalog(row.int("XSN").unwrap_or(-1)),
         gave_up: row.text("GIVE_UP_TIME").map(|at| GiveUp { at, xsn: row.int("GIVE_UP_XSN") }),
-        mode: match number("REPL_MODE") {
-            0 => Mode::Lazy,
-            2 => Mode::Eager,
-            other => Mode::Other(other),
-        },
+        mode: Mode::from_catalog(number("REPL_MODE")),
         role: number("ROLE"),
         options: number("OPTIONS"),
         conflict_resolution: number("CONFLICT_RESOLUTION"),

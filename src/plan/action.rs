@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
 use crate::{
-    db::sql::{ChangeSql, FlushUntil},
+    db::sql::ChangeSql,
     desired::ReplicationAddress,
     topology::{Ordinal, ReplicationName, Target},
 };
@@ -148,7 +148,8 @@ pub enum Op {
         /// Addresses that go.
         old: Vec<ReplicationAddress>,
     },
-    /// START. Done already when a sender exists.
+    /// START RETRY, and a look whether the sender connects; a plain START for an EAGER object, and where the sender does
+    /// not connect (`measured.md` 9.1). Done already when a sender exists.
     Start {
         /// Object.
         name: ReplicationName,
@@ -190,14 +191,13 @@ pub enum Op {
         /// The joiner.
         peer: Ordinal,
     },
-    /// FLUSH [ALL] WAIT n: everything this pod committed so far is on the peer.
+    /// `FLUSH WAIT n`: everything this pod committed so far is on the peer. Behind a fence that is everything that clients
+    /// committed.
     Flush {
         /// Object.
         name: ReplicationName,
         /// The pod it sends to.
         peer: Ordinal,
-        /// What to wait for.
-        until: Until,
         /// Bound, seconds.
         wait_s: u32,
     },
@@ -265,9 +265,14 @@ pub enum Op {
     },
     /// ADMIN_MODE 1, then every session but this run's is closed, until none is left (DESIGN D15).
     Fence,
-    /// V$REPGAP is 0 for these.
-    CheckNoGap {
-        /// Objects.
+    /// After the fence and the FLUSHes: nobody is left who could commit more, and these senders still run. No position that
+    /// a pod shows proves delivery, so the FLUSH that returned is the proof, and this is what could take it back:
+    /// V$REPGAP and V$REPSENDER.XSN tell what was read, not what was acknowledged (REP_GAP was 0 with a row undelivered,
+    /// `measured.md` 5), and count what is received from others (`measured.md` 8); XSN of the catalog is acknowledged, but
+    /// it is where a restart would begin to read, and moves only now and then.
+    #[serde(alias = "check-no-gap")]
+    CheckDelivered {
+        /// Objects that were flushed.
         names: Vec<ReplicationName>,
     },
     /// AKU_DELAY_START_COMPLETE_TIME
@@ -281,25 +286,6 @@ pub enum Op {
     WriteMarker,
     /// Deletes `/tmp/aku_start_completed`.
     RemoveMarker,
-}
-
-/// What a FLUSH waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Until {
-    /// What was logged when it was issued.
-    Issued,
-    /// ALL: no gap at all.
-    NoGap,
-}
-
-impl From<Until> for FlushUntil {
-    fn from(u: Until) -> Self {
-        match u {
-            Until::Issued => Self::Issued,
-            Until::NoGap => Self::NoGap,
-        }
-    }
 }
 
 /// What an action can do to people's rows and definitions (`plan-apply-anchors.md` 2.11).
@@ -345,7 +331,7 @@ impl Op {
             | Self::CheckQuiet { .. }
             | Self::CheckEmpty { .. }
             | Self::CheckContents { .. }
-            | Self::CheckNoGap { .. }
+            | Self::CheckDelivered { .. }
             | Self::Delay { .. } => Effect::Observe,
             Self::WriteMarker | Self::RemoveMarker => Effect::Marks,
         }
@@ -375,7 +361,7 @@ impl Op {
             | Self::CheckEmpty { .. }
             | Self::CheckContents { .. }
             | Self::Fence
-            | Self::CheckNoGap { .. }
+            | Self::CheckDelivered { .. }
             | Self::Delay { .. }
             | Self::Open
             | Self::WriteMarker
@@ -410,14 +396,12 @@ impl Op {
                 };
                 std::iter::once(add).chain(old.iter().map(drop)).collect()
             }
-            Self::Start { name, .. } => vec![ChangeSql::Start(name.clone())],
+            Self::Start { name, .. } => vec![ChangeSql::StartRetry(name.clone())],
             Self::Pin { name, .. } => vec![ChangeSql::StartRetry(name.clone()), ChangeSql::Stop(name.clone())],
             Self::Stop { name, .. } => vec![ChangeSql::Stop(name.clone())],
             Self::Reset { name, .. } => vec![ChangeSql::Reset(name.clone())],
             Self::Unpin { name, .. } => vec![ChangeSql::Stop(name.clone()), ChangeSql::Reset(name.clone())],
-            Self::Flush { name, until, wait_s, .. } => {
-                vec![ChangeSql::Flush { name: name.clone(), until: (*until).into(), wait_s: *wait_s }]
-            }
+            Self::Flush { name, wait_s, .. } => vec![ChangeSql::Flush { name: name.clone(), wait_s: *wait_s }],
             Self::SetProperty { property, to, .. } => {
                 known(property).map(|property| ChangeSql::SetSystem { property, value: *to }).into_iter().collect()
             }
@@ -426,16 +410,15 @@ impl Op {
             Self::SyncTables { name, parallel, targets, .. } => {
                 vec![ChangeSql::SyncTables { name: name.clone(), parallel: *parallel, targets: targets.clone() }]
             }
-            Self::CheckContents { names, wait_s, .. } => names
-                .iter()
-                .map(|name| ChangeSql::Flush { name: name.clone(), until: FlushUntil::Issued, wait_s: *wait_s })
-                .collect(),
+            Self::CheckContents { names, wait_s, .. } => {
+                names.iter().map(|name| ChangeSql::Flush { name: name.clone(), wait_s: *wait_s }).collect()
+            }
             Self::Fence => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 1 }],
             Self::Open => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 0 }],
             Self::Drain { .. }
             | Self::CheckQuiet { .. }
             | Self::CheckEmpty { .. }
-            | Self::CheckNoGap { .. }
+            | Self::CheckDelivered { .. }
             | Self::Delay { .. }
             | Self::WriteMarker
             | Self::RemoveMarker => Vec::new(),

@@ -4,7 +4,7 @@
 
 use super::{
     Decision, Plan,
-    action::{ActionId, Expect, Op, Until},
+    action::{ActionId, Expect, Op},
     build::{Builder, Waits, why},
     reason::{Code, Reason},
     start::{Draft, marker_wanted},
@@ -185,12 +185,8 @@ fn flush_stream(
     started: Option<ActionId>,
 ) -> ActionId {
     let me = draft.me;
-    let until = match (from == me, world.desired.flush_timeout_at_start) {
-        // The manuals: FLUSH ALL from the pod itself; FLUSH WAIT n from the peers, FLUSH ALL when n is 0.
-        (true, _) | (false, 0) => Until::NoGap,
-        (false, _) => Until::Issued,
-    };
-    let op = Op::Flush { name: object.name.clone(), peer: to, until, wait_s: world.desired.flush_wait_s() };
+    // The manuals say FLUSH ALL; it has no end while others are written to, because what is received counts (`measured.md` 8).
+    let op = Op::Flush { name: object.name.clone(), peer: to, wait_s: world.desired.flush_wait_s() };
     let because =
         why(Code::CatchUpFirst, format!("pod {me} opens only when pod {to} has everything pod {from} committed"));
     draft.build.add(from, op, because, Waits::on(started, "only a running sender can be flushed"))

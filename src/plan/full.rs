@@ -187,9 +187,11 @@ pub(super) fn plan(
     let mended = join.mend(fenced);
     let salvaged = join.salvage(&created, &mended, fenced);
     let forgotten = join.forget(&salvaged);
-    let defined = join.redefine(&forgotten, &mended);
-    let ready: Vec<_> = [fenced].iter().chain(&created).chain(&forgotten).chain(&defined).copied().collect();
-    let (pins, flushed) = join.pin(&ready);
+    let stopped: Vec<_> = forgotten.iter().map(|g| g.id).collect();
+    let defined = join.redefine(&stopped, &mended);
+    let mut ready: Vec<_> = [fenced].iter().chain(&created).chain(&defined).copied().collect();
+    let (pins, flushed) = join.pin(&ready, &forgotten);
+    ready.extend(&stopped);
     let names = world.desired.objects_of(me).map(|(_, o)| o.name.clone()).collect();
     let quiet = join.check_quiet(names, &ready, &pins, &flushed);
     let emptied = join.truncate(quiet);

@@ -16,6 +16,22 @@ use crate::{
 ///
 /// # Errors
 /// A [`Refusal`] when going on could lose rows or cannot reach the goal; it says what to do.
+///
+/// ```
+/// use aku::{conf, desired::{Desired, Goal}, document::Document as _, observe::Capture, plan::{self, Decision}};
+///
+/// let file = std::fs::read("snapshots/captured.conf")?;
+/// let conf = conf::parse("aku.conf", &file).config.expect("a valid file");
+/// let seen = Capture::parse(&std::fs::read_to_string("snapshots/captured-first-start.json")?)?;
+/// let desired = Desired::new(&conf, Goal::Start(seen.pod), |pod| seen.addresses[&pod].clone());
+/// let observed = seen.observed_for(seen.pod);
+///
+/// let plan = plan::make(&desired, &observed).expect("nothing bars this start");
+/// // It never joined, so its rows are copied, and what that deletes needs a yes.
+/// assert!(matches!(plan.decision, Decision::Full { .. }));
+/// assert!(plan.actions.iter().all(|a| a.after.iter().all(|before| before.action < a.id)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
     let plan = draft(desired, observed)?;
     let violations = check::check(&plan, desired, observed);

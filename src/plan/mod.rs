@@ -10,7 +10,9 @@ pub mod check;
 mod clean;
 mod copy_in;
 mod correct;
+pub mod cost;
 mod definition;
+mod deliver;
 pub mod diff;
 mod end;
 mod everywhere;
@@ -27,6 +29,7 @@ mod preflight;
 mod reason;
 mod reconcile;
 mod recover;
+mod rehearse;
 pub mod resume;
 pub mod saved;
 pub mod schema;
@@ -39,11 +42,13 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen, Until};
+pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen};
+pub use end::before_the_lock;
 pub use graph::{GraphError, critical_path, direct, order};
 pub use make::{make, row_questions};
 pub(crate) use preflight::unfit;
 pub use reason::{Code, Reason};
+pub use rehearse::{Times, rehearse};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -89,8 +89,9 @@ coded! {
     Fence = "R060-fence";
     /// Everything that was committed is delivered before the streams stop.
     FlushBeforeStop = "R061-flush-before-stop";
-    /// The gap is proved to be zero before positions are forgotten.
-    ProveNoGap = "R062-prove-no-gap";
+    /// After the fence, FLUSH covers everything that clients committed, and its return is the proof that the peer has it.
+    /// Before positions are forgotten it is seen that nobody is left who could commit more, and that the senders still run.
+    ProveDelivered = "R062-prove-delivered";
     /// The pod leaves, so the streams in both directions stop.
     Leaving = "R063-leaving";
     /// After an orderly end nobody needs to keep log for the pod (AKU_REPLICATION_RESET_AT_END).
@@ -207,8 +208,6 @@ coded! {
     NoRecoverySource = "X214-no-recovery-source";
     /// A table that the configuration gained holds rows on a slave, so no copy of it is known to be the right one.
     NewTableNotEmpty = "X215-new-table-not-empty";
-    /// A member that must take part is not there.
-    MemberMissing = "X216-member-missing";
     /// No pod of the StatefulSet could be looked at.
     NoPodSeen = "X217-no-pod-seen";
     /// The independent checker found that the plan breaks a rule that protects rows. This is a bug of the program.

@@ -27,7 +27,7 @@ pub const FORMAT_VERSION: &str = "1.0";
 pub const KIND: &str = "aku.plan";
 /// Grows whenever the planner would make another plan of the same facts, or would ask for other facts. A plan of another
 /// revision is shown and never applied.
-pub const PLANNER_REV: u32 = 1;
+pub const PLANNER_REV: u32 = 2;
 /// How long a saved plan may be applied.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) const DOCUMENT: document::Kind = document::Kind { word: KIND, noun: "plan", version: FORMAT_VERSION };

@@ -57,6 +57,23 @@ pub struct Layout {
 const AFTER_WIDTH: usize = 26;
 
 /// The whole plan.
+///
+/// ```
+/// use aku::{plan, render::{self, Colour, Head, Layout, Sql}};
+/// # use aku::{conf, desired::{Desired, Goal}, document::Document as _, observe::Capture};
+/// # let file = std::fs::read("snapshots/captured.conf")?;
+/// # let conf = conf::parse("aku.conf", &file).config.expect("a valid file");
+/// # let seen = Capture::parse(&std::fs::read_to_string("snapshots/captured-first-start.json")?)?;
+/// # let desired = Desired::new(&conf, Goal::Start(seen.pod), |pod| seen.addresses[&pod].clone());
+/// # let observed = seen.observed_for(seen.pod);
+/// # let plan = plan::make(&desired, &observed).expect("nothing bars this start");
+///
+/// let at = jiff::Timestamp::UNIX_EPOCH;
+/// let head = Head { command: "aku plan", at, here: None, conf: "sha256:0", apply: Some("aku apply start") };
+/// let text = render::plan(&plan, &head, Layout { width: 80, sql: Sql::Hidden }).text(Colour::Plain);
+/// assert!(text.contains("TRUNCATE") && text.lines().all(|line| line.chars().count() <= 80));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn plan(plan: &Plan, head: &Head<'_>, layout: Layout) -> Doc {
     let mut doc = Doc::default();

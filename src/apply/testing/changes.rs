@@ -89,6 +89,8 @@ pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result
             }
         }
         ChangeSql::SyncTables { name, targets, .. } => sync(world, pod, name, Some(targets)),
+        ChangeSql::Start(name) if object(world, pod, name)?.refused => refuse(397_325),
+        ChangeSql::StartRetry(name) if object(world, pod, name)?.eager => refuse(397_601),
         ChangeSql::Start(name) | ChangeSql::StartRetry(name) => start(world, pod, name),
         ChangeSql::Stop(name) => {
             let object = object(world, pod, name)?;

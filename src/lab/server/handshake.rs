@@ -157,7 +157,7 @@ impl Server {
         sender.items = items.into();
         match sender.phase {
             Phase::Running => self.reconnect(name),
-            // One that sleeps wakes at its time, with the new definition (transcript 7.2_07).
+            // One that sleeps wakes at its time, with the new definition (transcript `7.2_07_items`).
             Phase::Preparing { .. }
             | Phase::Sleeping { .. }
             | Phase::Dialling
@@ -170,7 +170,7 @@ impl Server {
 
     fn attempt_failed(&mut self, name: &str, text: &str, failure: Failure) {
         let now = self.core.now;
-        // FLUSH wakes a sleeping sender again and again (transcript 7.2_07).
+        // FLUSH wakes a sleeping sender again and again (transcript `7.2_07_items`).
         let impatient = self.flush_waits(name);
         let sleep =
             if impatient { 1_000_000 } else { self.core.properties.seconds("REPLICATION_SENDER_SLEEP_TIMEOUT") };

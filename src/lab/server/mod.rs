@@ -1,7 +1,7 @@
 //! A lab server as an engine: sessions, replication verbs, senders and receivers around a [`Database`].
 //!
 //! It decides everything an Altibase server decides that a client or a peer can see; it must never touch a socket, a
-//! thread or a clock. What waits is state, looked at again when something changed: [`Server::settle`].
+//! thread or a clock. What waits is state, looked at again when something changed: `Server::settle`.
 
 mod alter;
 mod apply;

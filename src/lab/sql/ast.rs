@@ -161,14 +161,14 @@ pub enum Expr {
         /// Right operand.
         right: Box<Expr>,
     },
-    /// IS [NOT] NULL
+    /// `IS [NOT] NULL`
     IsNull {
         /// Operand.
         expr: Box<Expr>,
         /// NOT was written.
         negated: bool,
     },
-    /// [NOT] IN (a, b, ...)
+    /// `[NOT] IN (a, b, ...)`
     InList {
         /// Operand.
         expr: Box<Expr>,
@@ -177,7 +177,7 @@ pub enum Expr {
         /// NOT was written.
         negated: bool,
     },
-    /// [NOT] IN (SELECT ...)
+    /// `[NOT] IN (SELECT ...)`
     InQuery {
         /// Operand.
         expr: Box<Expr>,
@@ -186,14 +186,14 @@ pub enum Expr {
         /// NOT was written.
         negated: bool,
     },
-    /// [NOT] EXISTS (SELECT ...)
+    /// `[NOT] EXISTS (SELECT ...)`
     Exists {
         /// The subquery.
         query: Box<Query>,
         /// NOT was written.
         negated: bool,
     },
-    /// [NOT] BETWEEN a AND b
+    /// `[NOT] BETWEEN a AND b`
     Between {
         /// Operand.
         expr: Box<Expr>,
@@ -204,7 +204,7 @@ pub enum Expr {
         /// NOT was written.
         negated: bool,
     },
-    /// [NOT] LIKE pattern [ESCAPE c]
+    /// `[NOT] LIKE pattern [ESCAPE c]`
     Like {
         /// Operand.
         expr: Box<Expr>,

@@ -201,7 +201,8 @@ impl<'a> Checker<'a> {
             for name in names {
                 let deliverable =
                     self.live(k, name) && !self.gave_up(k, name) && self.observed.replication(source, name).is_some();
-                if deliverable && !self.did(a, k, name, |op| matches!(op, Op::Flush { .. })) {
+                let flushed = self.did(a, k, name, |op| matches!(op, Op::Flush { .. }));
+                if deliverable && !flushed && !self.may_lose(k) {
                     self.broken(
                         "others-leave",
                         format!("{} does not wait until {name} on pod {k} has delivered", a.id),

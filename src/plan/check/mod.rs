@@ -37,6 +37,24 @@ pub struct Violation {
 }
 
 /// Every rule that `plan` breaks; empty for a good plan.
+///
+/// ```
+/// use aku::plan::{self, Op, check::check};
+/// # use aku::{conf, desired::{Desired, Goal}, document::Document as _, observe::Capture};
+/// # let file = std::fs::read("snapshots/captured.conf")?;
+/// # let conf = conf::parse("aku.conf", &file).config.expect("a valid file");
+/// # let seen = Capture::parse(&std::fs::read_to_string("snapshots/captured-first-start.json")?)?;
+/// # let desired = Desired::new(&conf, Goal::Start(seen.pod), |pod| seen.addresses[&pod].clone());
+/// # let observed = seen.observed_for(seen.pod);
+/// # let mut plan = plan::make(&desired, &observed).expect("nothing bars this start");
+///
+/// assert_eq!(check(&plan, &desired, &observed), []);
+/// // Users would come in before the rows are there.
+/// let open = plan.actions.iter_mut().find(|a| a.op == Op::Open).expect("a start opens its pod");
+/// open.after.clear();
+/// assert!(check(&plan, &desired, &observed).iter().any(|v| v.rule == "open-last"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violation> {
     let index = match Index::new(&plan.actions) {
@@ -83,7 +101,7 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
             | Op::CheckEmpty { .. }
             | Op::CheckContents { .. }
             | Op::Fence
-            | Op::CheckNoGap { .. }
+            | Op::CheckDelivered { .. }
             | Op::Delay { .. }
             | Op::WriteMarker
             | Op::RemoveMarker => {}

@@ -2,7 +2,7 @@
 //! can be held against the world again. Pure.
 //!
 //! A fact that moves by itself while clients write (row counts, positions, senders that come and go) is *volatile*: it is
-//! shown and never bars anything. What an action needs is decided in [`needs`]; this file only collects and compares.
+//! shown and never bars anything. What an action needs is decided in `needs`; this file only collects and compares.
 
 mod needs;
 mod read;

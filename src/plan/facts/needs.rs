@@ -160,7 +160,7 @@ impl<'a> Needs<'a> {
                 }
             }
             Op::Fence | Op::Open => need.push((pod, admin_mode())),
-            Op::CheckNoGap { names } => need.extend(names.iter().map(|n| (pod, Key::Side(n.clone())))),
+            Op::CheckDelivered { names } => need.extend(names.iter().map(|n| (pod, Key::Side(n.clone())))),
             Op::WriteMarker | Op::RemoveMarker => need.push((pod, Key::Marker)),
             Op::Drain { .. } | Op::CheckQuiet { .. } | Op::Delay { .. } => {}
         }
@@ -272,7 +272,7 @@ impl<'a> Needs<'a> {
             | Op::CheckQuiet { .. }
             | Op::CheckEmpty { .. }
             | Op::CheckContents { .. }
-            | Op::CheckNoGap { .. }
+            | Op::CheckDelivered { .. }
             | Op::Delay { .. } => Vec::new(),
         }
     }

@@ -147,7 +147,7 @@ fn step(op: &Op) -> Option<Step> {
         | Op::SyncTables { .. }
         | Op::CheckContents { .. }
         | Op::Fence
-        | Op::CheckNoGap { .. }
+        | Op::CheckDelivered { .. }
         | Op::Open
         | Op::Delay { .. }
         | Op::WriteMarker

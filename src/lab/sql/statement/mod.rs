@@ -54,14 +54,14 @@ pub enum Statement {
         /// Partition.
         partition: Option<String>,
     },
-    /// ALTER TABLE t ADD [COLUMN] (...)
+    /// `ALTER TABLE t ADD [COLUMN] (...)`
     AddColumns {
         /// Table.
         table: TableName,
         /// New columns, in order.
         columns: Vec<ColumnDef>,
     },
-    /// ALTER TABLE t DROP [COLUMN] c
+    /// `ALTER TABLE t DROP [COLUMN] c`
     DropColumns {
         /// Table.
         table: TableName,
@@ -75,7 +75,7 @@ pub enum Statement {
         /// New name.
         to: String,
     },
-    /// CREATE [UNIQUE] INDEX
+    /// `CREATE [UNIQUE] INDEX`
     CreateIndex {
         /// Name of the index.
         name: TableName,
@@ -102,7 +102,7 @@ pub enum Statement {
         /// New password.
         password: Password,
     },
-    /// DROP USER [CASCADE]
+    /// `DROP USER [CASCADE]`
     DropUser {
         /// Name.
         name: String,

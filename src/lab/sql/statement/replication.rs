@@ -93,7 +93,7 @@ pub struct Host {
     pub host: String,
     /// Port; any 32-bit number, not checked here.
     pub port: i64,
-    /// USING TCP or USING IB [n] (7.2).
+    /// `USING TCP` or `USING IB [n]` (7.2).
     pub using: Option<Transport>,
 }
 
