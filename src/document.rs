@@ -16,6 +16,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::bounded;
+
 /// Largest file that is read, in bytes.
 const MAX_BYTES: u64 = 64 << 20;
 
@@ -167,13 +169,10 @@ pub fn parse(text: &str, kind: Kind) -> Result<Value, Fault> {
 /// It cannot be read, or is no text.
 pub fn read(path: &Path, kind: Kind) -> Result<String, Fault> {
     let unreadable = |error| Fault::Unreadable { path: path.display().to_string(), error };
-    let mut text = String::new();
-    let file = fs::File::open(path).map_err(unreadable)?;
-    io::Read::read_to_string(&mut io::Read::take(file, MAX_BYTES), &mut text).map_err(|e| match e.kind() {
+    bounded::text(path, MAX_BYTES).map_err(|e| match e.kind() {
         io::ErrorKind::InvalidData => Fault::Malformed { noun: kind.noun, said: "it is not text".to_owned() },
         _ => unreadable(e),
-    })?;
-    Ok(text)
+    })
 }
 
 /// The document with kind, version and digest added.

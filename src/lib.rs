@@ -8,14 +8,15 @@
 //! pods ----db--> rows --observe--> Observed --------/
 //! ```
 //!
-//! * [`topology`]: the nouns, correct by construction. * [`conf`]: the file. * [`db`]: sessions and statements.
+//! * [`topology`]: the nouns, correct by construction. * [`ledger`]: who the data of a pod is. * [`conf`]: the file. * [`db`]: sessions and statements.
 //! * [`lab`]: an embedded cluster that answers as Altibase does; it knows nothing of the planner.
 //! * [`status`], [`preflight`] and [`verify`] look without a plan: states, questions, contents.
 //! * [`lock`]: one run at a time. * [`events`] and [`journal`]: what a run tells programs, and what it leaves behind.
 //! * [`review`] judges a saved plan, [`drift`] compares the pods with the configuration; neither changes anything.
-//! * [`cli`]: the commands. * [`exit`]: the exit codes.
+//! * [`outlet`] and [`bounded`]: streams, calls and files that nobody outside can hold up. * [`cli`]: the commands. * [`exit`]: the exit codes.
 
 pub mod apply;
+pub mod bounded;
 pub mod cli;
 mod coded;
 pub mod conf;
@@ -27,8 +28,10 @@ pub mod events;
 pub mod exit;
 pub mod journal;
 pub mod lab;
+pub mod ledger;
 pub mod lock;
 pub mod observe;
+pub mod outlet;
 pub mod plan;
 pub mod preflight;
 #[cfg(test)]

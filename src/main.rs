@@ -1,11 +1,7 @@
 //! Parse, run, exit.
 
-use std::{io, process::ExitCode};
-
-use aku::cli::{Env, Streams, Terminal, run, wiring::Real};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let (out, err) = (&mut io::stdout(), &mut io::stderr());
-    let mut streams = Streams { out, err, input: &mut io::BufReader::new(io::stdin()), terminal: Terminal::detect() };
-    run(std::env::args_os(), &Real::new(Env::of_process()), &mut streams).into()
+    aku::cli::program().into()
 }

@@ -337,20 +337,40 @@ fn a_server_that_dies_in_mid_statement_loses_the_session() {
     }
 }
 
+/// What the real driver does with the number of SQLColAttribute (`measured.md` 8). If this fails, the driver stopped
+/// imitating, and nothing would show that the program does not believe it.
 #[test]
-fn a_driver_that_breaks_its_contract_does_not_end_the_process() {
-    let faulty = |fault: &str| Login { app_info: format!("lab-fault:{fault}"), ..login() };
+fn the_drivers_attributes_of_a_column_are_written_as_by_the_real_one() {
+    use odbc_api::{
+        handles::{AnyHandle as _, Statement as _},
+        sys,
+    };
+    let _ = setup();
     let pod = open_pod(|_| rows(&["N"], vec![vec![Cell::Int(1)]]));
-    let mut session = session_on(&pod, &faulty("disconnect"));
-    assert_eq!(session.query(&ReadSql::SessionId).unwrap().single_int(), Some(1));
-    drop(session);
-
-    let mut session = session_on(&pod, &faulty("execute"));
-    let failed = session.query(&ReadSql::SessionId).unwrap_err();
-    assert!(failed.lost_session() && failed.message.contains("broke its contract"), "{failed}");
-    session.canceller().cancel();
-    drop(session);
-    assert!(session_on(&pod, &login()).query(&ReadSql::SessionId).is_ok());
+    let environment = odbc_api::environment().unwrap();
+    let text = format!("DSN=aku;Server=127.0.0.1;PORT_NO={};UID=SYS;PWD=\"x\"", pod.port);
+    let connection = environment.connect_with_connection_string(&text, odbc_api::ConnectionOptions::default()).unwrap();
+    let mut statement = connection.preallocate().unwrap().into_handle();
+    assert!(!statement.as_handle().0.is_null());
+    // SAFETY: nothing is bound.
+    assert!(!unsafe { statement.exec_direct(&odbc_api::handles::SqlText::new("SELECT 1")) }.is_err());
+    let of = |field: sys::Desc, before: isize| {
+        let (mut value, null) = (before, std::ptr::null_mut());
+        // SAFETY: a numeric attribute, and the pointer is valid for the call.
+        let code = unsafe {
+            sys::SQLColAttribute(statement.as_sys(), 1, field, null, 0, std::ptr::null_mut(), &raw mut value)
+        };
+        assert_eq!(code, sys::SqlReturn::SUCCESS);
+        value
+    };
+    let poison = isize::from_ne_bytes([0x5A; size_of::<isize>()]);
+    assert_eq!(of(sys::Desc::ConciseType, 0), 4_294_967_291, "BIGINT");
+    for field in [sys::Desc::ConciseType, sys::Desc::Type, sys::Desc::Nullable] {
+        assert_eq!(of(field, poison) >> 32, poison >> 32, "{field:?}");
+    }
+    for field in [sys::Desc::Length, sys::Desc::OctetLength, sys::Desc::DisplaySize] {
+        assert_eq!(of(field, poison), 1, "{field:?}");
+    }
 }
 
 #[test]

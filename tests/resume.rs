@@ -113,8 +113,9 @@ fn what_somebody_else_did_meanwhile_bars_the_rest() {
     let stage = planned();
     refuse(&stage, 2, "AKU_REP_12 START", 1);
     is(&apply(&stage, ""), 4, &[]);
-    // The pin that holds what pod 1 wrote meanwhile is gone: going on would lose that.
+    // The stream that brings what pod 1 wrote meanwhile is gone: going on would lose that.
     stage.sql(1, "INSERT INTO SYS.T1 VALUES (901, 'meanwhile', 0)");
+    stage.sql(1, "ALTER REPLICATION AKU_REP_12 STOP");
     stage.sql(1, "ALTER REPLICATION AKU_REP_12 RESET");
     let rows = stage.table(2, TABLES[0]);
     is(

@@ -8,6 +8,7 @@
 mod bound;
 mod facts;
 mod fake;
+mod goals;
 mod join;
 mod layers;
 mod overhead;
@@ -28,11 +29,12 @@ type Section = fn(&mut Table) -> Done;
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    let sections: [(&str, Section); 5] = [
+    let sections: [(&str, Section); 6] = [
         ("layers", layers::run),
         ("overhead", overhead::run),
         ("plan", planning::run),
         ("join", join::run),
+        ("goals", goals::run),
         ("terraform", terraform::run),
     ];
     if let Some(odd) = wanted.iter().find(|w| sections.iter().all(|(name, _)| name != w)) {

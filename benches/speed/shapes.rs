@@ -2,7 +2,7 @@
 
 use aku::{
     desired::Goal,
-    plan::{Action, ActionId, After, Code, Decision, Op, Plan, Reason, RunWhen, Until},
+    plan::{Action, ActionId, After, Code, Decision, Op, Plan, Reason, RunWhen},
     topology::{Ordinal, ReplicationName},
 };
 
@@ -50,7 +50,7 @@ pub fn plan(shape: Shape, n: usize, pods: u8) -> Plan {
     let action = |i: usize| Action {
         id: id(i),
         pod: pod(i),
-        op: Op::Flush { name: object(id(i)), peer: pod(i + 1), until: Until::Issued, wait_s: 10 },
+        op: Op::Flush { name: object(id(i)), peer: pod(i + 1), wait_s: 10 },
         because: because(),
         after: shape.waits(i, n).into_iter().map(|w| After { action: id(w), because: "shape".to_owned() }).collect(),
         run: RunWhen::Normal,

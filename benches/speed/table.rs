@@ -31,6 +31,8 @@ pub enum Unit {
     Ms,
     /// Microseconds.
     Us,
+    /// Seconds.
+    Seconds,
     /// A factor.
     Times,
     /// Mebibytes.
@@ -42,6 +44,7 @@ impl Unit {
         match self {
             Self::Ms => format!("{n:.1} ms"),
             Self::Us => format!("{n:.0} us"),
+            Self::Seconds => format!("{n:.1} s"),
             Self::Times => format!("{n:.3} x"),
             Self::MiB => format!("{n:.1} MiB"),
         }

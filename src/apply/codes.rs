@@ -110,9 +110,10 @@ codes! {
     /// The peer did not acknowledge everything within the bound.
     FlushTimeout = "E131", "the peer has not got everything within the bound",
         ["check that the peer runs and applies (aku status)", "raise AKU_FLUSH_TIMEOUT_AT_START if it is only slow"];
-    /// There is something left to send.
-    GapLeft = "E132", "it is not proved that nothing is left to send",
-        ["aku status", "run again"];
+    /// After the fence and the FLUSHes somebody could still commit, or a sender no longer runs. The pod stays closed, and
+    /// its positions are kept.
+    NotDelivered = "E132", "it is not proved that everything was delivered; no position was forgotten",
+        ["aku status", "run again: it fences and flushes once more"];
     /// Something still sends to the pod, or a side of it is not reset.
     NotQuiet = "E133", "something still sends to the pod, or a position is not forgotten; nothing was emptied",
         ["STOP the sender on the pod it comes from, then run again"];
@@ -154,6 +155,11 @@ codes! {
     /// The marker file could not be written or removed.
     Marker = "E160", "the start marker could not be written or removed",
         ["check the directory of the marker and its permissions"];
+
+    /// What is in the ledger is not what the plan was made from: a later run wrote it, another cluster did, or it cannot be
+    /// read. A row that is newer than this run is never overwritten.
+    Ledger = "E170", "the ledger of the pod is not what the plan was made from",
+        ["aku status", "run again: the next plan looks at what is there"];
 }
 
 #[cfg(test)]

@@ -67,16 +67,21 @@ impl Retry {
     pub fn pause(&self, id: ActionId, attempt: u32) -> Duration {
         let doubled = 1_u32.checked_shl(attempt.saturating_sub(1)).unwrap_or(u32::MAX).min(Self::GROWTH);
         let whole = self.delay.saturating_mul(doubled);
-        // SplitMix64 (public domain): well spread, and a number of a test gives the same pause again.
-        let mut z = self.seed ^ (u64::from(id.0) << 32) ^ u64::from(attempt);
-        z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let share = u32::try_from((z ^ (z >> 31)) & 0xffff).unwrap_or_default();
+        let share = spread(self.seed ^ (u64::from(id.0) << 32) ^ u64::from(attempt));
         let pause = whole.saturating_sub(whole / 4 * share / 0x1_0000);
         // Whole milliseconds: nobody reads the rest.
         Duration::from_millis(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX))
     }
+}
+
+/// A number below 65,536 for a seed. SplitMix64 (public domain): well spread, and a number of a test gives the same pause
+/// again.
+#[must_use]
+pub fn spread(seed: u64) -> u32 {
+    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    u32::try_from((z ^ (z >> 31)) & 0xffff).unwrap_or_default()
 }
 
 /// The file that the startup probe looks for.
@@ -103,12 +108,17 @@ pub struct Limits {
     pub fence: Duration,
     /// Bound on receivers that linger after their peer was stopped or killed.
     pub quiet: Duration,
-    /// Bound on V$REPGAP becoming 0 after a FLUSH.
-    pub no_gap: Duration,
+    /// Bound on sessions and transactions that are there after a fence and its FLUSHes to go.
+    pub delivered: Duration,
+    /// Bound on a sender that START RETRY began to connect, before a plain START is asked what is wrong.
+    pub connect: Duration,
     /// Bound on a pinned sender to disappear.
     pub pin: Duration,
     /// How long a statement that changes a state may go on after the wish to stop, before it is cancelled (`--grace`).
     pub grace: Duration,
+    /// How long beyond the deadline and [`grace`](Self::grace) what puts things back may take, before everything is left
+    /// as it is: a deadline is a promise (DESIGN D20). A signal alone sets no such end.
+    pub overtime: Duration,
     /// How long a cancelled statement may take to come back before it is left alone.
     pub cancel: Duration,
     /// The same after a second signal.
@@ -124,9 +134,11 @@ impl Default for Limits {
             poll: Duration::from_millis(100),
             fence: Duration::from_secs(10),
             quiet: Duration::from_secs(30),
-            no_gap: Duration::from_secs(10),
+            delivered: Duration::from_secs(10),
+            connect: Duration::from_secs(3),
             pin: Duration::from_secs(15),
             grace: Self::GRACE,
+            overtime: Duration::from_millis(500),
             cancel: Duration::from_secs(10),
             abort: Duration::from_millis(700),
         }

@@ -26,6 +26,8 @@ pub(super) struct Wish {
     pub deadline: Option<Instant>,
     pub lock: Option<Arc<Held>>,
     pub grace: Duration,
+    /// See `Limits::overtime`.
+    pub overtime: Duration,
     pub clock: Arc<dyn Clock>,
     /// When it was first seen.
     since: Arc<OnceLock<Instant>>,
@@ -38,6 +40,7 @@ impl Wish {
             deadline: context.deadline,
             lock: context.lock.clone(),
             grace: context.limits.grace,
+            overtime: context.limits.overtime,
             clock: Arc::clone(&context.clock),
             since: Arc::default(),
         }
@@ -56,6 +59,9 @@ impl Wish {
             return wished;
         }
         let now = self.clock.now();
+        if self.deadline.is_some_and(|d| now >= d + self.grace + self.overtime) {
+            return StopLevel::Abort;
+        }
         let since = *self.since.get_or_init(|| now);
         if now >= since + self.grace { StopLevel::Hurry } else { StopLevel::Finish }
     }
@@ -88,7 +94,7 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::Delay { .. }
         | Op::CheckQuiet { .. }
         | Op::CheckContents { .. }
-        | Op::CheckNoGap { .. } => StopLevel::Finish,
+        | Op::CheckDelivered { .. } => StopLevel::Finish,
         Op::CreateReplication { .. }
         | Op::DropReplication { .. }
         | Op::AddTable { .. }
@@ -105,7 +111,8 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::Fence
         | Op::Open
         | Op::WriteMarker
-        | Op::RemoveMarker => StopLevel::Hurry,
+        | Op::RemoveMarker
+        | Op::WriteLedger { .. } => StopLevel::Hurry,
     }
 }
 

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -26,6 +26,7 @@ use super::{
     slot::Slot,
     stop::{StopFlag, StopLevel},
     trouble::{Told, error},
+    turns::Turns,
     work::{Message, Shared, Work},
     worker,
 };
@@ -39,6 +40,8 @@ use crate::{
 const TICK: Duration = Duration::from_millis(20);
 /// Pause between two attempts to cancel the same statement.
 const CANCEL_AGAIN: Duration = Duration::from_millis(250);
+/// Most actions of one pod that look now and then beside those that take up a lane.
+const MOST_LOOKING: usize = 16;
 /// What a statement may take beyond the longest bound that it carries itself.
 const MARGIN: Duration = Duration::from_secs(30);
 
@@ -136,8 +139,8 @@ pub fn go_on(
     // A signal after the last action stopped nothing.
     let report = if report.complete() { Report { stopped: None, ..report } } else { report };
     if aborted.is_some() {
-        // Closing a session on a dead server blocks.
-        thread::spawn(move || shared.sessions.close());
+        // Closing a session on a dead server blocks. Without a thread they are closed with the process.
+        let _detached = thread::Builder::new().name("close".to_owned()).spawn(move || shared.sessions.close());
     } else {
         shared.sessions.close();
     }
@@ -168,7 +171,8 @@ pub(super) fn shared(plan: &Plan, context: &Context) -> Shared {
         Decision::None { .. } | Decision::CatchUp { .. } => Vec::new(),
     };
     let sessions = Arc::new(Sessions::new(context.clone(), login, fenced, opened));
-    Shared { context: context.clone(), sessions, bound, planned, wanted }
+    let (turns, before_copy) = (Turns::default(), Mutex::default());
+    Shared { context: context.clone(), sessions, bound, planned, wanted, turns, before_copy }
 }
 
 fn finding(action: &Action, code: Code, detail: String) -> ActionError {
@@ -299,10 +303,16 @@ impl Engine<'_> {
     fn begin_ready(&mut self) -> Round {
         let mut round = Round::Only;
         let mut used: BTreeMap<Ordinal, usize> = BTreeMap::new();
-        for running in self.running.values().filter(|r| r.takes_lane) {
-            *used.entry(running.pod).or_default() += 1;
+        let mut looking: BTreeMap<Ordinal, usize> = BTreeMap::new();
+        for running in self.running.values() {
+            let count = if running.takes_lane { &mut used } else { &mut looking };
+            *count.entry(running.pod).or_default() += 1;
         }
-        let free = |pod| self.shared.sessions.lanes(pod).saturating_sub(used.get(&pod).copied().unwrap_or(0));
+        let of = |counts: &BTreeMap<Ordinal, usize>, pod| counts.get(&pod).copied().unwrap_or(0);
+        let free = |pod| {
+            let lanes = self.shared.sessions.lanes(pod).saturating_sub(of(&used, pod));
+            lanes.min(MOST_LOOKING.saturating_sub(of(&looking, pod)))
+        };
         for id in self.schedule.ready(free) {
             let Some(action) = self.actions.get(&id).copied() else { continue };
             if let Some(why) = self.cannot_finish(action) {
@@ -374,6 +384,11 @@ impl Engine<'_> {
                     }
                 }
                 Message::Wake => {}
+                Message::Yields(id) => {
+                    if let Some(running) = self.running.get_mut(&id) {
+                        running.takes_lane = false;
+                    }
+                }
                 Message::Over(id, outcome, trace) => self.over(id, *outcome, trace),
             }
             next = self.receive.try_recv().ok();
@@ -443,12 +458,15 @@ impl Running {
             return;
         }
         let back = Arc::new(AtomicBool::new(false));
-        self.cancelled = Some((now, Arc::clone(&back)));
-        thread::spawn(move || {
+        let done = Arc::clone(&back);
+        let spawned = thread::Builder::new().name("cancel".to_owned()).spawn(move || {
             for cancel in cancels {
                 cancel.cancel();
             }
-            back.store(true, Ordering::Release);
+            done.store(true, Ordering::Release);
         });
+        // Without a thread it is tried again.
+        back.fetch_or(spawned.is_err(), Ordering::AcqRel);
+        self.cancelled = Some((now, back));
     }
 }

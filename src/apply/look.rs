@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{codes::Code, trouble::Trouble, work::Work};
 use crate::{
     db::{Row, Rows, sql::ReadSql},
+    observe::{Mode, Sender, sender_of},
     topology::{Identifier, Ordinal, Position, ReplicationName, Target},
 };
 
@@ -16,6 +17,8 @@ pub(super) struct Side {
     pub gave_up: Option<String>,
     /// V$REPSENDER has a row: a sender thread exists, connected or not.
     pub sender: bool,
+    /// LAZY or EAGER; `None` where the catalog does not tell.
+    pub mode: Option<Mode>,
 }
 
 impl Side {
@@ -39,6 +42,7 @@ pub(super) fn side(work: &mut Work<'_>, name: &ReplicationName) -> Result<Option
         position: Position::from_catalog(row.int("XSN").unwrap_or(-1)),
         gave_up: row.text("GIVE_UP_TIME"),
         sender,
+        mode: row.int("REPL_MODE").map(Mode::from_catalog),
     }))
 }
 
@@ -51,6 +55,34 @@ pub(super) fn side_of(work: &mut Work<'_>, name: &ReplicationName) -> Result<Sid
 pub(super) fn sender(work: &mut Work<'_>, name: &ReplicationName) -> Result<bool, Trouble> {
     let rows = work.read(&ReadSql::Senders)?;
     Ok(rows_of(&rows, "REP_NAME", name).next().is_some())
+}
+
+/// What V$REPSENDER says of the object's sender.
+pub(super) fn stream(work: &mut Work<'_>, name: &ReplicationName) -> Result<Sender, Trouble> {
+    let rows = work.read(&ReadSql::Senders)?;
+    Ok(rows_of(&rows, "REP_NAME", name).next().map_or(Sender::None, sender_of))
+}
+
+/// What became of a sender that START RETRY began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Connected {
+    /// It is let in by its peer.
+    Yes,
+    /// Not yet.
+    NotYet,
+    /// It was turned away: V$REPSENDER shows an error of the link, or no row any more (`measured.md` 9.1).
+    No,
+}
+
+/// How far the object's sender got.
+pub(super) fn connected(work: &mut Work<'_>, name: &ReplicationName) -> Result<Connected, Trouble> {
+    let rows = work.read(&ReadSql::Senders)?;
+    let row = rows_of(&rows, "REP_NAME", name).next();
+    Ok(match row.map(|row| (sender_of(row), row.int("NET_ERROR_FLAG"))) {
+        Some((Sender::Running, _)) => Connected::Yes,
+        Some((Sender::Trying | Sender::Syncing | Sender::None, Some(0) | None)) => Connected::NotYet,
+        Some((Sender::Trying | Sender::Syncing | Sender::None, Some(_))) | None => Connected::No,
+    })
 }
 
 /// Objects among `names` that somebody sends to this pod for.

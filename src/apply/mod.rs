@@ -26,11 +26,12 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod turns;
 mod work;
 mod worker;
 
 pub use clock::{Clock, SystemClock};
-pub use context::{Context, Limits, Marker, Retry, Witness};
+pub use context::{Context, Limits, Marker, Retry, Witness, spread};
 pub use engine::{go_on, run};
 pub use event::{ActionError, Event, Outcome, Report};
 pub use stop::{StopFlag, StopLevel};

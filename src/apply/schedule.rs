@@ -9,6 +9,7 @@ use super::event::Outcome;
 use crate::{
     plan::{
         Action, ActionId, RunWhen,
+        cost::{self, Turn},
         resume::{Earlier, Past},
     },
     topology::Ordinal,
@@ -48,6 +49,7 @@ pub(super) type Lane = Option<Ordinal>;
 
 struct Node {
     lane: Lane,
+    turn: Turn,
     waits_for: BTreeSet<ActionId>,
     run: RunWhen,
     state: State,
@@ -72,7 +74,7 @@ pub(super) struct Schedule {
     /// Waiting actions whose fate may have changed since it was looked at.
     changed: BTreeSet<ActionId>,
     /// Waiting actions that can begin, by what they take up.
-    ready: BTreeMap<Lane, BTreeSet<ActionId>>,
+    ready: BTreeMap<Lane, BTreeSet<Turn>>,
     /// Under what they can.
     admit: Admit,
 }
@@ -101,12 +103,14 @@ impl Schedule {
     }
 
     pub(super) fn new(actions: &[Action], lane: impl Fn(&Action) -> Lane) -> Self {
+        let turns = cost::turns(actions);
         let nodes: BTreeMap<_, _> = actions
             .iter()
             .map(|a| {
+                let turn = turns[&a.id];
                 let waits_for = a.after.iter().map(|e| e.action).chain(implied(&a.run)).collect();
                 let (run, state) = (a.run.clone(), State::Waiting);
-                (a.id, Node { lane: lane(a), waits_for, run, state, begun: false, trace: Trace::None })
+                (a.id, Node { lane: lane(a), turn, waits_for, run, state, begun: false, trace: Trace::None })
             })
             .collect();
         let mut followers: BTreeMap<ActionId, Vec<ActionId>> = BTreeMap::new();
@@ -120,20 +124,20 @@ impl Schedule {
         Self { nodes, followers, changed, ready: BTreeMap::new(), admit: Admit::All }
     }
 
-    /// Actions that can begin under what [`settle`](Self::settle) was told last, smaller ids first; of those that take up
-    /// a lane of a pod as many as it has free. Costs as much as it finds, however many wait for a lane.
+    /// Actions that can begin under what [`settle`](Self::settle) was told last, in their turn; of those that take
+    /// up a lane of a pod as many as it has free. Costs as much as it finds, however many wait for a lane.
     pub(super) fn ready(&self, free: impl Fn(Ordinal) -> usize) -> Vec<ActionId> {
         let some = |lane: &Lane| lane.map_or(usize::MAX, &free);
         let mut ready: Vec<_> =
             self.ready.iter().flat_map(|(lane, ids)| ids.iter().copied().take(some(lane))).collect();
         ready.sort_unstable();
-        ready
+        ready.into_iter().map(|(.., id)| id).collect()
     }
 
     fn unready(&mut self, id: ActionId) {
-        let Some(lane) = self.nodes.get(&id).map(|n| n.lane) else { return };
+        let Some((lane, turn)) = self.nodes.get(&id).map(|n| (n.lane, n.turn)) else { return };
         if let Some(ids) = self.ready.get_mut(&lane) {
-            ids.remove(&id);
+            ids.remove(&turn);
             if ids.is_empty() {
                 self.ready.remove(&lane);
             }
@@ -151,8 +155,8 @@ impl Schedule {
             match self.fate(id, admit) {
                 Fate::Wait => self.unready(id),
                 Fate::Ready => {
-                    let lane = self.nodes[&id].lane;
-                    self.ready.entry(lane).or_default().insert(id);
+                    let Node { lane, turn, .. } = &self.nodes[&id];
+                    self.ready.entry(*lane).or_default().insert(*turn);
                 }
                 Fate::Skip(outcome) => {
                     self.end(id, &outcome, Trace::None);
@@ -353,6 +357,7 @@ mod tests {
                         Fate::Wait => {}
                     }
                 }
+                ready.sort_by_key(|id| schedule.nodes[id].turn);
                 prop_assert_eq!(schedule.ready(|_| usize::MAX), ready.clone());
                 // With one free lane: everything that takes up none, and the first of the others.
                 let mut one = ready.clone();

@@ -10,6 +10,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
+        mpsc,
     },
     thread,
     time::Duration,
@@ -52,18 +53,25 @@ pub struct Listening {
     pub stop: StopFlag,
     acting: Arc<AtomicBool>,
     handle: Option<Handle>,
+    /// Dropped when the run is over.
+    _deadline: Option<mpsc::Sender<()>>,
 }
 
 impl Listening {
     /// Nobody listens: only the flag can be raised.
     #[must_use]
     pub fn deaf() -> Self {
-        Self { stop: StopFlag::new(), acting: Arc::default(), handle: None }
+        Self { stop: StopFlag::new(), acting: Arc::default(), handle: None, _deadline: None }
     }
 
     /// From here on something may be changed, so the first signal does not end the process any more.
     pub fn acts(&self) {
         self.acting.store(true, Ordering::Release);
+    }
+
+    /// Nothing is under way any more, so a signal may end the process again.
+    pub fn rests(&self) {
+        self.acting.store(false, Ordering::Release);
     }
 }
 
@@ -75,36 +83,101 @@ impl Drop for Listening {
     }
 }
 
-/// Starts the thread that listens.
-///
-/// # Errors
-/// The handlers or the thread could not be had.
-pub fn listen(last: LastWords) -> io::Result<Listening> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-    let (handle, stop, acting) = (signals.handle(), StopFlag::new(), Arc::new(AtomicBool::new(false)));
-    let (flag, acts) = (stop.clone(), Arc::clone(&acting));
-    thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for signal in signals.forever() {
-            let name = match signal {
-                SIGINT => "SIGINT",
-                SIGHUP => "SIGHUP",
-                _ => "SIGTERM",
-            };
-            flag.raise(name);
-            if !acts.load(Ordering::Acquire) {
-                last.exit(name, Exit::Stopped);
-            }
-            if flag.raised_by().len() == 2 {
-                let last = last.clone();
-                let exit = if name == "SIGTERM" { Exit::Terminated } else { Exit::Interrupted };
-                let _detached = thread::Builder::new().name("abort".to_owned()).spawn(move || {
-                    thread::sleep(ABORT);
-                    last.exit(name, exit);
-                });
-            }
+/// When a run has to be over, whatever it hangs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// From now on.
+    pub deadline: Duration,
+    /// What running statements may take beyond it.
+    pub grace: Duration,
+    /// How a process ends that has changed nothing by then.
+    pub exit: Exit,
+}
+
+/// How long after deadline and grace a run that still has not ended is ended. The engine is over before
+/// (`Limits::overtime`).
+const OVERTIME: Duration = Duration::from_millis(1600);
+
+/// Ends the process when a run outlives its limit: before anything was changed at the deadline, afterwards when the grace
+/// time is over as well and the run did not end by itself.
+fn watch(limit: Limit, last: LastWords, acting: Arc<AtomicBool>) -> io::Result<mpsc::Sender<()>> {
+    let (over, ended) = mpsc::channel::<()>();
+    let late = move |time| ended.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout);
+    thread::Builder::new().name("deadline".to_owned()).spawn(move || {
+        if !late(limit.deadline) {
+            return;
+        }
+        if !acting.load(Ordering::Acquire) {
+            last.exit(DEADLINE, limit.exit);
+        }
+        if late(limit.grace.saturating_add(OVERTIME)) {
+            last.exit(DEADLINE, Exit::Partial);
         }
     })?;
-    Ok(Listening { stop, acting, handle: Some(handle) })
+    Ok(over)
+}
+
+/// As a run's deadline, for a command that only looks. It holds until the guard is dropped.
+///
+/// # Errors
+/// There is no thread to be had.
+pub fn deadline(limit: Limit, last: LastWords) -> io::Result<Guard> {
+    watch(limit, last, Arc::default()).map(Guard)
+}
+
+/// Ends a deadline when it is dropped.
+#[derive(Debug)]
+pub struct Guard(#[expect(dead_code, reason = "it is dropped, and that is all")] mpsc::Sender<()>);
+
+/// What stands in the place of a signal's name.
+pub const DEADLINE: &str = "the deadline passed";
+
+/// Starts the threads that listen, and that look at the clock.
+///
+/// # Errors
+/// The handlers or a thread could not be had.
+pub fn listen(last: LastWords, limit: Option<Limit>) -> io::Result<Listening> {
+    // Threads first: handlers without one would swallow signals.
+    let acting = Arc::new(AtomicBool::new(false));
+    let deadline = limit.map(|limit| watch(limit, last.clone(), Arc::clone(&acting))).transpose()?;
+    let (give, handlers) = mpsc::channel::<Signals>();
+    let (stop, acts) = (StopFlag::new(), Arc::clone(&acting));
+    let flag = stop.clone();
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        if let Ok(signals) = handlers.recv() {
+            wait(signals, &last, &flag, &acts);
+        }
+    })?;
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let handle = signals.handle();
+    give.send(signals).map_err(|_| io::Error::other("nobody listens to signals"))?;
+    Ok(Listening { stop, acting, handle: Some(handle), _deadline: deadline })
+}
+
+fn wait(mut signals: Signals, last: &LastWords, flag: &StopFlag, acts: &AtomicBool) {
+    for signal in signals.forever() {
+        let name = match signal {
+            SIGINT => "SIGINT",
+            SIGHUP => "SIGHUP",
+            _ => "SIGTERM",
+        };
+        flag.raise(name);
+        if !acts.load(Ordering::Acquire) {
+            last.exit(name, Exit::Stopped);
+        }
+        if flag.raised_by().len() == 2 {
+            let last = last.clone();
+            let exit = if name == "SIGTERM" { Exit::Terminated } else { Exit::Interrupted };
+            let end = last.clone();
+            let waits = thread::Builder::new().name("abort".to_owned()).spawn(move || {
+                thread::sleep(ABORT);
+                end.exit(name, exit);
+            });
+            if waits.is_err() {
+                last.exit(name, exit);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_signal_raises_the_flag() -> io::Result<()> {
-        let listening = listen(LastWords::new(|_, _| {}))?;
+        let listening = listen(LastWords::new(|_, _| {}), None)?;
         listening.acts();
         let flag = listening.stop.clone();
         low_level::raise(SIGHUP)?;

@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     time::{Duration, Instant},
 };
 
@@ -19,6 +19,7 @@ use super::{
     slot::Slot,
     stop::StopLevel,
     trouble::{Sent, Statement, Told, Trouble},
+    turns::Turns,
 };
 use crate::{
     db::{
@@ -39,6 +40,10 @@ pub(super) struct Shared {
     pub planned: Vec<(Target, u64)>,
     /// How many actions of each pod use a session.
     pub wanted: BTreeMap<Ordinal, usize>,
+    /// Whose turn it is at a table.
+    pub turns: Turns,
+    /// What the source held of a target right before it was copied.
+    pub before_copy: Mutex<BTreeMap<Target, u64>>,
 }
 
 /// From an action's thread to the engine.
@@ -47,6 +52,8 @@ pub(super) enum Message {
     Event(Event),
     /// A session was opened.
     Wake,
+    /// The action only looks from now on, and takes up no lane any more.
+    Yields(ActionId),
     /// The action is over.
     Over(ActionId, Box<Outcome>, Trace),
 }
@@ -75,8 +82,19 @@ impl Ended {
 pub(super) enum Begun {
     /// START RETRY went out: the position is this run's own pin.
     Pin,
+    /// START RETRY went out, and this is where the object stood before.
+    Start(Stood),
     /// SYNC went out, and its copy may have begun.
     Sync,
+}
+
+/// Where an object stood before a START.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stood {
+    /// At -1: a START that fails leaves it there.
+    Nowhere,
+    /// At a position, which a START keeps.
+    Somewhere,
 }
 
 /// What survives from one attempt to the next.
@@ -94,6 +112,8 @@ pub(super) struct Memory {
     pub lost_once: bool,
     /// What this action began and must not begin twice.
     pub begun: Option<Begun>,
+    /// START RETRY did not connect: only a plain START tells why.
+    pub refused: bool,
 }
 
 impl Memory {
@@ -196,6 +216,52 @@ impl<'a> Work<'a> {
                 return Ok(None);
             }
             self.control.pause(self.shared.context.limits.poll)?;
+        }
+    }
+
+    /// What the source of a copy holds right now.
+    pub fn remember_source(&self, target: &Target, rows: u64) {
+        let mut before = self.shared.before_copy.lock().unwrap_or_else(PoisonError::into_inner);
+        before.insert(target.clone(), rows);
+    }
+
+    /// What the source held right before the copy; `None` when no copy of this run looked.
+    pub fn remembered_source(&self, target: &Target) -> Option<u64> {
+        self.shared.before_copy.lock().unwrap_or_else(PoisonError::into_inner).get(target).copied()
+    }
+
+    /// The same, or what the plan saw where an earlier run copied; `None` when nobody counted.
+    pub fn source_before(&self, target: &Target) -> Option<u64> {
+        let planned = || self.shared.planned.iter().find(|(t, n)| t == target && *n > 0).map(|(_, n)| *n);
+        self.remembered_source(target).or_else(planned)
+    }
+
+    /// What follows only looks now and then: others may use the session, and be begun, in between.
+    pub fn yield_lane(&mut self) {
+        if self.lease.take().is_some() {
+            let _ = self.tell.send(Message::Yields(self.action.id));
+        }
+    }
+
+    /// As [`poll`](Self::poll), for what is there within a moment: looks sooner, and gives the session back in between.
+    pub fn glance<T>(
+        &mut self,
+        bound: Duration,
+        mut look: impl FnMut(&mut Self) -> Result<Option<T>, Trouble>,
+    ) -> Result<Option<T>, Trouble> {
+        const FIRST: Duration = Duration::from_millis(10);
+        let until = self.now() + bound;
+        let mut pause = FIRST.min(self.shared.context.limits.poll);
+        loop {
+            self.control.pause(pause)?;
+            if let Some(found) = look(self)? {
+                return Ok(Some(found));
+            }
+            if self.now() >= until {
+                return Ok(None);
+            }
+            self.lease = None;
+            pause = (pause * 2).min(self.shared.context.limits.poll);
         }
     }
 

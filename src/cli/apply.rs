@@ -14,11 +14,11 @@ use super::{
     plan::{Made, apply_command, placed, talk},
     policy, resume, reviewed,
     run_args::{Door, RunOptions},
-    running::{Ended, Running},
+    running::{Ended, News, Running},
     scene::{Scene, refused},
     show::unreadable,
     stream::{Look, Patient, Reader, Streams, fail, shown, tell, told},
-    typed,
+    turn, typed,
     watch::{BAR_PACE, Bars, Show, Watch},
     wiring::{Job, World},
 };
@@ -28,6 +28,7 @@ use crate::{
     journal::recorder::EventsTo,
     lock::Held,
     observe::Observed,
+    outlet,
     plan::{
         Plan,
         policy::{Review, Use},
@@ -39,6 +40,7 @@ use crate::{
 
 /// Runs it.
 pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+    outlet::everything_is_a_log();
     let wish = args.wish().expect("the command line was checked when it was read");
     let options = match RunOptions::new(&args.run, world.env(), Door::Person) {
         Ok(options) => options,
@@ -65,6 +67,7 @@ pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s:
         running.trouble(&trouble);
         Ended::at_once(fail(s, look, &trouble))
     });
+    patient.settle(s);
     if let Some(text) = patient.lost() {
         running.warning("output", text);
     }
@@ -92,8 +95,9 @@ fn fresh(
         scene.check_address(world, &mut |text| talk(look, s, text))?;
     }
     let again = format!("aku apply {}", scene.desired.goal.word());
-    let held = running.lock(&scene, &again, &mut |text| talk(look, s, text))?;
-    let (plan, observed) = plan(&scene, world, look, s)?;
+    let turn::Made { held, observed, planned } =
+        turn::take(&scene, world, running, &again, &mut |news| told_of(&news, look, s))?;
+    let plan = planned.map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
     let now = apply_command(&plan, common);
     let review = if world.env().var("CI").is_some() { Review::Impossible } else { Review::Possible };
     let command = Command { again: Again::anew(now.clone()), now, review };
@@ -129,9 +133,8 @@ fn reviewed(
     let on = resume::command(path, &Common { ordinal: None, ..common.clone() });
     let command = if args.resume { on.clone() } else { format!("aku apply {}{typed}", typed::shell(path)) };
     // Whether the plan still holds is looked at under the lock.
-    let held = running.lock(&scene, &command, &mut |text| talk(look, s, text))?;
-    let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
-    let planned = scene.plan(world, &mut observed);
+    let turn::Made { held, observed, planned } =
+        turn::take(&scene, world, running, &command, &mut |news| told_of(&news, look, s))?;
     if let Ok(now) = &planned
         && now.is_empty()
     {
@@ -209,11 +212,11 @@ fn open(
     Ok(scene)
 }
 
-fn plan(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<(Plan, Observed), Trouble> {
-    let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
-    match scene.plan(world, &mut observed) {
-        Ok(plan) => Ok((plan, observed)),
-        Err(refusal) => Err(refused(&refusal, &observed, scene.who.pod)),
+fn told_of(news: &News<'_>, look: &Look, s: &mut Streams<'_>) {
+    match news {
+        News::Words(text) => talk(look, s, text),
+        // A person decides what is done meanwhile.
+        News::Taken(_) => {}
     }
 }
 
@@ -269,7 +272,7 @@ fn go(
     let progress = s.terminal.err.then_some(BAR_PACE);
     let job = Job { progress, earlier: todo.done.clone(), ..scene.job(world, observed, running, held) };
     running.acts();
-    let show = if s.terminal.err { Show::Bars(Bars::new(plan)) } else { Show::Lines(&mut *s.err) };
+    let show = if s.terminal.err { Show::Bars(Box::new(Bars::new(plan))) } else { Show::Lines(&mut *s.err) };
     let now = || world.now();
     let mut watch = Watch::new(plan, look, show, &now);
     let report = scene.cluster.apply(plan, &job, &mut |event| {

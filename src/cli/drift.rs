@@ -21,6 +21,7 @@ use super::{
     wiring::World,
 };
 use crate::{
+    bounded, conf,
     document::{self, Document as _},
     drift::{
         self, Completeness, Drift, Kind, Scope,
@@ -185,7 +186,7 @@ fn looked(
 
 fn accepts(path: Option<&Path>) -> Result<Accepts, Trouble> {
     let Some(path) = path else { return Ok(Accepts::default()) };
-    let text = std::fs::read_to_string(path).map_err(|e| {
+    let text = bounded::text(path, conf::MAX_BYTES as u64).map_err(|e| {
         Trouble::new(Exit::NoInput, "accept", format!("cannot read the accept list {}: {e}", path.display()))
     })?;
     Accepts::parse(&text, path).map_err(|e| Trouble::new(Exit::BadData, "accept", e.to_string()))
@@ -261,9 +262,12 @@ fn metrics(path: &Path, at: Timestamp, took: Duration, exit: Exit, seen: Option<
     render::metrics(&Run { at, success, took, exit }, looked.as_ref())
 }
 
+/// Largest file of metrics that is read again, bytes.
+const METRICS: u64 = 16 << 20;
+
 /// What the file says that this run is to replace.
 fn last_success(path: &Path) -> Option<Timestamp> {
-    let text = std::fs::read_to_string(path).ok()?;
+    let text = bounded::text(path, METRICS).ok()?;
     let line = text.lines().find_map(|l| l.strip_prefix("aku_last_success_timestamp_seconds "))?;
     let second: i64 = line.trim().parse().ok().filter(|s| *s > 0)?;
     Timestamp::from_second(second).ok()

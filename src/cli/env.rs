@@ -3,11 +3,14 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    io::{self, Read},
+    io,
     path::Path,
 };
 
-use crate::conf::{self, Colour};
+use crate::{
+    bounded,
+    conf::{self, Colour},
+};
 
 /// What a command may know of its surroundings.
 #[derive(Clone)]
@@ -49,8 +52,5 @@ impl Env {
 /// # Errors
 /// What the system says.
 pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let limit = conf::MAX_BYTES as u64 + 1;
-    std::fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    bounded::head(path, conf::MAX_BYTES as u64 + 1)
 }

@@ -7,6 +7,7 @@
 use std::{
     io::{self, Write},
     path::Path,
+    sync::Arc,
 };
 
 use super::{
@@ -14,21 +15,25 @@ use super::{
     gate,
     legacy_log::{About, Level, Log},
     legacy_phase::Phases,
-    outcome,
+    outcome, own_start,
     plan::Made,
     policy::{self, PolicyArgs},
     run_args::{Door, RunArgs, RunOptions},
-    running::{Ended, Running},
+    running::{Ended, News, Running},
     scene::{Scene, goal, refused},
     stream::Streams,
+    turn,
     wiring::{Job, World},
 };
 use crate::{
-    apply::{Event, Outcome},
+    apply::{Event, Outcome, Report},
+    desired::Goal,
     exit::Exit,
     journal::recorder::EventsTo,
+    lock::{Held, Waiting},
     observe::{MarkerView, Observed},
-    plan::{ApprovalClass, Code, Plan, policy::Use, resume::Past, saved::Saved},
+    outlet,
+    plan::{self, ApprovalClass, Code, Plan, policy::Use, resume::Past, saved::Saved},
     render::{self, Again, Colour, Trouble, op, words},
 };
 
@@ -37,6 +42,7 @@ const WIDTH: usize = 160;
 
 /// Runs it. `typed` is the word that was typed when it is not the documented one.
 pub fn run(what: What, typed: Option<&str>, common: &Common, world: &dyn World, s: &mut Streams<'_>) -> Exit {
+    outlet::everything_is_a_log();
     let (option, function) = match what {
         What::Start => ("START", "akuRunStart"),
         What::End => ("END", "akuRunEnd"),
@@ -120,12 +126,16 @@ fn goes(
         scene.check_address(world, &mut |text| log.info(&format!("Address check: {text}")))?;
     }
     let again = format!("aku apply {}", scene.desired.goal.word());
-    let lock = running.lock(&scene, &again, &mut |text| log.write(Level::Warn, About::default(), text))?;
-    let mut observed = scene.observe(world, &mut |retry| log.write(Level::Warn, About::default(), &retry.to_string()));
+    let turn::Made { held, observed, planned } =
+        turn::take(&scene, world, running, &again, &mut |news| match (news, what) {
+            (News::Words(text), _) => log.write(Level::Warn, About::default(), text),
+            (News::Taken(waiting), What::End) => prestop(&scene, world, waiting, log, running),
+            (News::Taken(_), What::Start | What::Clean) => {}
+        })?;
     if what == What::Start {
         may_start(&observed, &scene, scene.marker_path(world).as_deref(), log)?;
     }
-    let plan = scene.plan(world, &mut observed).map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
+    let plan = planned.map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
     for note in &plan.notes {
         log.write(Level::Warn, About::default(), &format!("{} [{}]", note.text, note.code.word()));
     }
@@ -138,7 +148,7 @@ fn goes(
     }
     approved(&plan, what, &scene)?;
     judged(&plan, &scene, &observed, world, log, running)?;
-    let job = scene.job(world, &observed, running, lock);
+    let job = scene.job(world, &observed, running, held);
     Ok(carried_out(&plan, &job, &scene, log, running))
 }
 
@@ -241,7 +251,67 @@ fn approved(plan: &Plan, what: What, scene: &Scene) -> Result<(), Trouble> {
         .next(format!("aku apply {} --ordinal {} --yes {flags}", plan.goal.word(), scene.who.pod)))
 }
 
-fn carried_out(plan: &Plan, job: &Job, scene: &Scene, log: &mut Log<'_, '_, '_>, running: &mut Running) -> Ended {
+/// Another run has the lock, and the grace time of this pod runs: its own start is stopped; beside any other run users are
+/// shut out and what they committed is delivered at once, because that is safe beside it. The rest waits for the lock.
+fn prestop(scene: &Scene, world: &dyn World, waiting: &Waiting, log: &mut Log<'_, '_, '_>, running: &Running) {
+    let me = scene.who.pod;
+    if let Some(holder) = &waiting.holder
+        && holder.app.pod == me
+        && holder.app.goal == Goal::Start(me).word()
+    {
+        let text = match own_start::stop(scene, waiting.pod, holder, running.host()) {
+            Ok(how) => {
+                format!("the start of this pod is under way (run {}): it is stopped first, {how}", holder.app.run)
+            }
+            Err(why) => {
+                format!("the start of this pod is under way (run {}) and cannot be stopped: {why}", holder.app.run)
+            }
+        };
+        log.write(Level::Warn, About::default(), &text);
+        return;
+    }
+    let mut observed = scene.look(world);
+    let Ok(plan) = scene.plan_once(&mut observed) else { return };
+    let first = plan::before_the_lock(&plan);
+    if first.is_empty() {
+        return;
+    }
+    log.info(
+        "Another run has the lock: users are shut out and what they committed is delivered before it is waited for.",
+    );
+    let job = scene.job(world, &observed, running, Arc::new(Held::nothing()));
+    let (report, _signals) = walked(&first, &job, scene, log, running);
+    let state = render::state_now(&plan, &report).join(" ");
+    log.info(&state);
+    running.waits_again(state);
+}
+
+fn carried_out(plan: &Plan, job: &Job, scene: &Scene, log: &mut Log<'_, '_, '_>, running: &Running) -> Ended {
+    let (report, signals) = walked(plan, job, scene, log, running);
+    let exit = outcome::exit(plan, &report, &signals);
+    let again = Again::anew(format!("aku -p {}", plan.goal.word()));
+    if exit == Exit::Ok {
+        if let Goal::End(_) = plan.goal {
+            log.info(&render::state_now(plan, &report).join(" "));
+        }
+    } else {
+        let block = render::report(plan, &report, &again, exit, WIDTH).text(Colour::Plain);
+        log.write(Level::Error, About::default(), &block);
+    }
+    if let Some(text) = running.no_journal() {
+        log.write(Level::Warn, About::default(), &text);
+    }
+    Ended { exit, report: Some(report), resume: (exit != Exit::Ok).then_some(again.command) }
+}
+
+/// Carries it out, with a log line for what happens.
+fn walked(
+    plan: &Plan,
+    job: &Job,
+    scene: &Scene,
+    log: &mut Log<'_, '_, '_>,
+    running: &Running,
+) -> (Report, Vec<&'static str>) {
     running.acts();
     let mut phases = Phases::new(plan);
     let mut signals = Vec::new();
@@ -258,16 +328,7 @@ fn carried_out(plan: &Plan, job: &Job, scene: &Scene, log: &mut Log<'_, '_, '_>,
             log.info(text);
         }
     });
-    let exit = outcome::exit(plan, &report, &signals);
-    let again = Again::anew(format!("aku -p {}", plan.goal.word()));
-    if exit != Exit::Ok {
-        let block = render::report(plan, &report, &again, exit, WIDTH).text(Colour::Plain);
-        log.write(Level::Error, About::default(), &block);
-    }
-    if let Some(text) = running.no_journal() {
-        log.write(Level::Warn, About::default(), &text);
-    }
-    Ended { exit, report: Some(report), resume: (exit != Exit::Ok).then_some(again.command) }
+    (report, signals)
 }
 
 /// One log line for what a person watching `kubectl logs` wants to see of an event.

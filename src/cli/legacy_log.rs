@@ -92,7 +92,8 @@ impl<'w, 's, 'io> Log<'w, 's, 'io> {
     }
 
     /// Ends the log: the exit code, and what is said when the log itself could not be written.
-    pub fn finish(self, exit: crate::exit::Exit) -> crate::exit::Exit {
+    pub fn finish(mut self, exit: crate::exit::Exit) -> crate::exit::Exit {
+        self.patient.settle(self.streams);
         self.patient.exit(self.streams, exit)
     }
 }

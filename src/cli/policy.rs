@@ -2,17 +2,13 @@
 //!
 //! Whatever goes wrong with the program counts as no: a plan is not applied because its judge could not be asked.
 
-use std::{
-    ffi::OsString,
-    io::{self, Write as _},
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{ffi::OsString, path::PathBuf, process::Command, time::Duration};
 
 use clap::Args;
 use serde::Deserialize;
 
 use super::{
+    child,
     env::Env,
     stream::{Look, Streams, Talk, tell, told},
 };
@@ -127,34 +123,20 @@ enum Answer {
     Wrapped { findings: Vec<Finding> },
 }
 
+/// How long the program may take. It is asked under the lock of a run, and the deadline of a run ends it as well.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Asks the program. It gets no password: neither the plan nor its environment has one.
 fn ask(program: &OsString, plan: &str) -> Result<Vec<Finding>, String> {
-    let mut child = Command::new(program)
-        .env_remove(crate::conf::password::VARIABLE)
-        .env_remove(crate::conf::password::FILE_VARIABLE)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| format!("it cannot be started: {e}"))?;
-    let stdin = child.stdin.take();
-    let plan = plan.to_owned();
-    // Fed from a thread of its own: a program may answer before it has read everything.
-    let feeding = std::thread::spawn(move || match stdin {
-        Some(mut pipe) => pipe.write_all(plan.as_bytes()),
-        None => Ok(()),
-    });
-    let done = child.wait_with_output().map_err(|e| e.to_string())?;
-    match feeding.join() {
-        Ok(Err(e)) if e.kind() != io::ErrorKind::BrokenPipe => return Err(format!("it did not take the plan: {e}")),
-        Ok(Ok(()) | Err(_)) => {}
-        Err(_) => return Err("it did not take the plan".to_owned()),
-    }
+    let mut command = Command::new(program);
+    command.env_remove(crate::conf::password::VARIABLE).env_remove(crate::conf::password::FILE_VARIABLE);
+    let done = child::ask(command, plan.to_owned(), PATIENCE)?;
     match done.status.code() {
         Some(0 | 2) => {}
         Some(code) => return Err(format!("it ended with exit code {code}; 0 and 2 are expected")),
         None => return Err("it was killed".to_owned()),
     }
-    let text = String::from_utf8(done.stdout).map_err(|_| "its answer is not text".to_owned())?;
+    let text = String::from_utf8(done.text).map_err(|_| "its answer is not text".to_owned())?;
     if text.trim().is_empty() {
         return match done.status.code() {
             Some(0) => Ok(Vec::new()),

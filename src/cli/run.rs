@@ -7,12 +7,12 @@ use clap::error::ErrorKind;
 use super::{
     apply,
     args::{self, Common, Invocation, LogFormat},
-    capture, check, demo, diff, drift, explain, info, lab, legacy, plan, review, runs, schema, show, status,
-    stream::{Look, Streams, answer, tell},
+    capture, check, demo, diff, drift, explain, info, lab, legacy, limit, plan, review, runs, schema, show, status,
+    stream::{Look, Streams, answer, fail, tell},
     validate, verify,
     wiring::World,
 };
-use crate::{conf, exit::Exit, render::Colour};
+use crate::{conf, exit::Exit, outlet, render::Colour};
 
 /// Runs a command line, the program's name first.
 pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut Streams<'_>) -> Exit {
@@ -26,6 +26,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
     env.err_colour = match look.err {
         Colour::Ansi => conf::Colour::Always,
         Colour::Plain => conf::Colour::Never,
+    };
+    let _deadline = match limit::set(&invocation, &env) {
+        Ok(guard) => guard,
+        Err(trouble) => return fail(s, &look, &trouble),
     };
     match invocation {
         Invocation::Plan(a) => plan::run(&a, &common, world, &look, s),
@@ -79,7 +83,8 @@ fn log_to_stderr(common: &Common) {
         1 => tracing::Level::DEBUG,
         _ => tracing::Level::TRACE,
     };
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).with_ansi(false);
+    let log =
+        tracing_subscriber::fmt().with_writer(|| outlet::standard().err.clone()).with_max_level(level).with_ansi(false);
     let _ = match common.log_format {
         Some(LogFormat::Json) => log.json().try_init(),
         Some(LogFormat::Text) | None => log.try_init(),

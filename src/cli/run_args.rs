@@ -62,7 +62,7 @@ impl RunOptions {
     /// # Errors
     /// A variable that cannot be read (exit 64).
     pub fn new(args: &RunArgs, env: &Env, door: Door) -> Result<Self, Trouble> {
-        let deadline = variable(env, "AKU_CLI_DEADLINE", time::parse)?;
+        let deadline = deadline(env)?;
         let grace = variable(env, "AKU_CLI_GRACE", time::parse_or_nothing)?;
         let lock_timeout = variable(env, "AKU_CLI_LOCK_TIMEOUT", time::parse_or_nothing)?;
         let events = variable(env, "AKU_CLI_EVENTS", str::parse)?;
@@ -73,6 +73,14 @@ impl RunOptions {
             events: args.events.clone().or(events),
         })
     }
+}
+
+/// The deadline that the environment sets for any command.
+///
+/// # Errors
+/// It cannot be read (exit 64).
+pub fn deadline(env: &Env) -> Result<Option<Duration>, Trouble> {
+    variable(env, "AKU_CLI_DEADLINE", time::parse)
 }
 
 fn variable<T>(env: &Env, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, Trouble> {

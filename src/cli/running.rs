@@ -4,18 +4,19 @@
 //! nothing but what the lock needs.
 
 use std::{
-    io::Write as _,
-    sync::Arc,
-    thread,
+    cell::Cell,
+    io::{self, Write as _},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use super::{confpath, run_args::RunOptions, scene::Scene, wiring::World};
+use super::{child, confpath, run_args::RunOptions, scene::Scene, wiring::World};
 use crate::{
     apply::{
         Event, Report, StopFlag,
-        signals::{LastWords, Listening},
+        signals::{LastWords, Limit, Listening},
     },
+    bounded,
     events::{LockState, Severity, Verdict, What},
     exit::Exit,
     journal::{
@@ -24,6 +25,7 @@ use crate::{
         runs,
     },
     lock::{App, Held, LockId, Waiting, Wanted},
+    outlet,
     plan::{Plan, resume::Past},
     render::{Trouble, op, words},
     run_id::RunId,
@@ -40,7 +42,26 @@ pub struct Running {
     began: Instant,
     state: Option<std::path::PathBuf>,
     host: String,
-    signals: u32,
+    signals: Cell<u32>,
+    before: Arc<Before>,
+}
+
+/// What a run did before it had the lock, in words.
+#[derive(Default)]
+struct Before(Mutex<Option<String>>);
+
+impl Before {
+    fn words(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What happens while a run waits for its lock.
+pub enum News<'a> {
+    /// To be told.
+    Words(&'a str),
+    /// Somebody has it: said once, before anything is waited for.
+    Taken(&'a Waiting),
 }
 
 /// How a run ended.
@@ -92,8 +113,15 @@ impl Running {
                 .fact("changed", "nothing")
         })?;
         let recorder = Arc::new(recorder);
-        let listening = world.listen(last_words(&recorder, goodbye));
-        Ok(Self { recorder, listening, options, began: Instant::now(), state, host, signals: 0 })
+        let before = Arc::new(Before::default());
+        let limit = options.deadline.map(|deadline| Limit { deadline, grace: options.grace, exit: Exit::Stopped });
+        let threads = if outlet::could_be_held_up() {
+            Err(io::Error::from_raw_os_error(EAGAIN))
+        } else {
+            world.listen(last_words(&recorder, &before, goodbye), limit)
+        };
+        let listening = threads.map_err(|e| no_thread(&e))?;
+        Ok(Self { recorder, listening, options, began: Instant::now(), state, host, signals: Cell::new(0), before })
     }
 
     /// The run's number.
@@ -138,12 +166,35 @@ impl Running {
         self.listening.acts();
     }
 
-    /// Takes the lock. `tell` hears of the waiting now and then.
+    /// Nothing is under way any more, and the rest waits for the lock. `did`: what was done, and how it stands now.
+    pub fn waits_again(&self, did: String) {
+        *self.before.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(did);
+        self.listening.rests();
+    }
+
+    /// The machine this run is on.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// How long this run waits for others in all.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.left().map_or(self.options.lock_timeout, |left| left.min(self.options.lock_timeout))
+    }
+
+    /// Takes the lock, and waits for it for as long as `patience`. `tell` hears of the waiting now and then.
     ///
     /// # Errors
     /// Another run has it (exit 6).
-    pub fn lock(&self, scene: &Scene, again: &str, tell: &mut dyn FnMut(&str)) -> Result<Arc<Held>, Trouble> {
-        let patience = self.left().map_or(self.options.lock_timeout, |left| left.min(self.options.lock_timeout));
+    pub fn lock(
+        &self,
+        scene: &Scene,
+        again: &str,
+        patience: Duration,
+        tell: &mut dyn FnMut(News<'_>),
+    ) -> Result<Arc<Held>, Trouble> {
         let wanted = Wanted {
             id: LockId::of(&scene.desired.statefulset, &scene.desired.service),
             pods: scene.desired.pods.keys().copied().collect(),
@@ -160,11 +211,14 @@ impl Running {
         };
         let mut told: Option<Instant> = None;
         let mut waits = |waiting: &Waiting| {
+            if told.is_none() {
+                tell(News::Taken(waiting));
+            }
             if told.is_none_or(|at| at.elapsed() >= WORDS) {
                 told = Some(Instant::now());
                 let who = waiting.holder.as_ref().map(|h| h.app.to_string());
                 self.lock_event(LockState::Waiting, vec![waiting.pod], who, waiting.waited);
-                tell(&waiting_words(waiting, patience));
+                tell(News::Words(&waiting_words(waiting, patience)));
             }
         };
         match scene.cluster.lock(&wanted, &mut waits) {
@@ -176,9 +230,13 @@ impl Running {
                 Ok(Arc::new(held))
             }
             Err(waiting) => {
+                // Without patience nobody waited, and what needs no lock is not done yet.
+                if told.is_none() {
+                    tell(News::Taken(&waiting));
+                }
                 let who = waiting.holder.as_ref().map(|h| h.app.to_string());
                 self.lock_event(LockState::Refused, vec![waiting.pod], who, waiting.waited);
-                Err(locked(&waiting, again))
+                Err(locked(&waiting, again, self.before.words()))
             }
         }
     }
@@ -228,11 +286,11 @@ impl Running {
     }
 
     /// Writes an event of the engine down.
-    pub fn event(&mut self, plan: &Plan, event: &Event) {
+    pub fn event(&self, plan: &Plan, event: &Event) {
         if let Event::Signal { .. } = event {
-            self.signals += 1;
+            self.signals.set(self.signals.get() + 1);
         }
-        if let Some(what) = What::of_event(plan, event, self.signals) {
+        if let Some(what) = What::of_event(plan, event, self.signals.get()) {
             self.recorder.record(&what);
         }
     }
@@ -279,29 +337,45 @@ impl Drop for Running {
 /// How long the last words of a process may take: a terminal may be stuck.
 const FAREWELL: Duration = Duration::from_millis(200);
 
-fn last_words(recorder: &Arc<Recorder>, goodbye: &'static str) -> LastWords {
-    let recorder = Arc::clone(recorder);
+fn last_words(recorder: &Arc<Recorder>, before: &Arc<Before>, goodbye: &'static str) -> LastWords {
+    let (recorder, before) = (Arc::clone(recorder), Arc::clone(before));
     LastWords::new(move |signal, exit| {
+        child::end_all();
         let recorder = Arc::clone(&recorder);
-        let (told, over) = std::sync::mpsc::channel();
-        // Whoever is stuck in the middle of writing holds a lock that this needs.
-        let _detached = thread::Builder::new().spawn(move || {
-            let _ = recorder.end(&What::end(exit, None, None));
-            let text = match exit {
-                Exit::Stopped => format!("error[stopped]: {signal} before anything was changed\nexit {}\n", exit as u8),
-                _ => format!(
-                    "error[aborted]: {signal}, and the run did not end in time; what was under way may or may not have been \
-                     done\n  next       aku status\nexit {}\n",
-                    exit as u8
-                ),
-            };
-            let _ = std::io::stderr().write_all(text.as_bytes());
-            let _ = std::io::stdout().write_all(goodbye.as_bytes());
-            let _ = std::io::stdout().flush();
-            let _ = told.send(());
-        });
-        let _ = over.recv_timeout(FAREWELL);
+        // Whoever is stuck in the middle of writing the journal holds a lock that this needs.
+        let _ = bounded::within(FAREWELL, move || recorder.end(&What::end(exit, None, None)));
+        let text = match (exit, before.words()) {
+            (Exit::Stopped, None) => {
+                format!("error[stopped]: {signal} before anything was changed\nexit {}\n", exit as u8)
+            }
+            (Exit::Stopped, Some(did)) => {
+                format!("error[stopped]: {signal} while the rest waited for the lock\n  {did}\nexit {}\n", exit as u8)
+            }
+            _ => format!(
+                "error[aborted]: {signal}, and the run did not end in time; what was under way may or may not have been \
+                 done\n  next       aku status\nexit {}\n",
+                exit as u8
+            ),
+        };
+        let standard = outlet::standard();
+        let _ = standard.err.clone().write_all(text.as_bytes());
+        let _ = standard.out.clone().write_all(goodbye.as_bytes());
+        let until = Instant::now() + FAREWELL;
+        for stream in [&standard.err, &standard.out] {
+            let _ = stream.drain(until.saturating_duration_since(Instant::now()));
+        }
     })
+}
+
+/// What Linux says when there is no thread to be had.
+const EAGAIN: i32 = 11;
+
+/// Without threads nothing can be bounded, so nothing is begun.
+fn no_thread(e: &io::Error) -> Trouble {
+    Trouble::new(Exit::Unknown, "no-thread", format!("this run cannot have the threads that it needs: {e}"))
+        .fact("needed for", "signals, the deadline, and streams whose reader does not read")
+        .fact("changed", "nothing: no pod was contacted")
+        .next("raise the limit on processes: ulimit -u, pids.max of the pod, podPidsLimit of the kubelet")
 }
 
 fn waiting_words(waiting: &Waiting, patience: Duration) -> String {
@@ -317,7 +391,7 @@ fn waiting_words(waiting: &Waiting, patience: Duration) -> String {
     )
 }
 
-fn locked(waiting: &Waiting, again: &str) -> Trouble {
+fn locked(waiting: &Waiting, again: &str, before: Option<String>) -> Trouble {
     let what =
         waiting.holder.as_ref().map(|h| format!(": the {} of pod {}", h.app.goal, h.app.pod)).unwrap_or_default();
     let mut trouble = Trouble::new(Exit::Locked, "locked", format!("another run works on these pods{what}"));
@@ -330,7 +404,7 @@ fn locked(waiting: &Waiting, again: &str) -> Trouble {
     }
     trouble
         .fact("waited", format!("{} for the lock on pod {}", words::duration(waiting.waited), waiting.pod))
-        .fact("changed", "nothing")
+        .fact("changed", before.unwrap_or_else(|| "nothing".to_owned()))
         .next(format!("{again} --lock-timeout 5m    (waits for it)"))
         .next("the lock goes with its session: a run that was killed holds none")
 }

@@ -11,6 +11,7 @@ use super::{
     env::read_small,
     marker,
     running::Running,
+    turn,
     who::{self, Who, who},
     wiring::{Cluster, Job, Way, World},
 };
@@ -22,7 +23,7 @@ use crate::{
     },
     desired::{Desired, Goal, ReplicationAddress},
     exit::Exit,
-    lock::Held,
+    lock::{self, Held},
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
     plan::{self, Plan, saved},
     render::Trouble,
@@ -126,29 +127,34 @@ impl Scene {
             connect_timeout: self.connect_timeout,
             query_timeout: (!self.conf.query_timeout.is_zero()).then_some(self.conf.query_timeout),
             silence_timeout: None,
-            app_info: format!(
-                "aku {} {} pod {} pid {}{}",
-                env!("CARGO_PKG_VERSION"),
-                self.desired.goal.word(),
-                self.who.pod,
-                std::process::id(),
-                self.run.as_ref().map(|run| format!(" run {run}")).unwrap_or_default()
-            ),
+            app_info: lock::working(self.desired.goal.word(), self.who.pod, std::process::id(), self.run.as_ref()),
         }
     }
 
     /// Looks at every pod. `retry` is told before each repeated look.
     pub fn observe(&self, world: &dyn World, retry: &mut dyn FnMut(Retry)) -> Observed {
-        let mut observed = self.look();
+        let mut observed = self.look(world);
         for attempt in 1..=self.conf.query_retry_count {
             let busy: Vec<Ordinal> = busy(&observed);
             if busy.is_empty() {
                 break;
             }
             retry(Retry { pods: busy.clone(), attempt, of: self.conf.query_retry_count });
-            world.sleep(self.conf.query_retry_delay);
-            observed = self.look();
+            world.sleep(self.varied(attempt));
+            observed = self.look(world);
         }
+        observed
+    }
+
+    /// AKU_QUERY_RETRY_DELAY_MSEC, differently for each process: who met once does not meet again.
+    fn varied(&self, attempt: u32) -> Duration {
+        let seed = u64::from(std::process::id()) ^ u64::from(self.who.pod.get()) << 32;
+        turn::varied(seed, attempt, self.conf.query_retry_delay)
+    }
+
+    /// Looks at every pod once.
+    pub fn look(&self, world: &dyn World) -> Observed {
+        let mut observed = self.pods();
         let started_at = observed.pod(self.who.pod).and_then(|p| p.server.started_at_s);
         observed.marker = marker::view(self.marker_path(world).as_ref(), started_at);
         tracing::debug!(pods = observed.pods.len(), "looked at the pods");
@@ -164,18 +170,32 @@ impl Scene {
         let mut left = self.conf.query_retry_count;
         let mut missed = false;
         loop {
-            let questions = plan::row_questions(&self.desired, observed);
-            self.count(observed, &questions);
+            let questions = self.counted(observed);
             let busy = busy(observed);
             missed |= questions.iter().any(|(pod, _)| busy.contains(pod));
             if busy.is_empty() || !missed || left == 0 {
                 break;
             }
             left -= 1;
-            world.sleep(self.conf.query_retry_delay);
-            observed.pods = self.look().pods;
+            world.sleep(self.varied(left));
+            observed.pods = self.pods().pods;
         }
         plan::make(&self.desired, observed)
+    }
+
+    /// As [`plan`](Self::plan), from one look: whoever holds a lock gives it back before the next.
+    ///
+    /// # Errors
+    /// The planner's refusal.
+    pub fn plan_once(&self, observed: &mut Observed) -> Result<Plan, plan::Refusal> {
+        self.counted(observed);
+        plan::make(&self.desired, observed)
+    }
+
+    fn counted(&self, observed: &mut Observed) -> Vec<(Ordinal, Vec<Target>)> {
+        let questions = plan::row_questions(&self.desired, observed);
+        self.count(observed, &questions);
+        questions
     }
 
     /// Counts rows and notes them.
@@ -187,7 +207,7 @@ impl Scene {
 
     /// Looks at every pod, not only at those that were busy: what keeps a slot busy is usually another start, so the
     /// other pods have changed as well, and two ages in one picture show pods that are not connected.
-    fn look(&self) -> Observed {
+    fn pods(&self) -> Observed {
         self.cluster.observe(&self.desired, &self.gathering())
     }
 
@@ -301,7 +321,7 @@ impl std::fmt::Display for Retry {
     }
 }
 
-fn busy(observed: &Observed) -> Vec<Ordinal> {
+pub(super) fn busy(observed: &Observed) -> Vec<Ordinal> {
     let is_busy = |view: &PodView| match view {
         PodView::Broken { failure, .. } => *failure == BrokenBy::SysdbaBusy,
         PodView::Seen(_) | PodView::Absent { .. } => false,

@@ -3,7 +3,11 @@
 //! A reader who went away is no error of a plan. It stops nothing of a run that changes pods, but the run's result is lost
 //! then: exit 74, as with a full disk (`plan-apply-anchors.md` 2.5). To a pod hook it is nothing at all.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::{
+    io::{self, BufRead, IsTerminal, Write},
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::{
     args::{ColorWhen, Common},
@@ -133,6 +137,10 @@ pub enum Reader {
     Optional,
 }
 
+/// How long the end of a run waits for whoever reads its result, and how often it looks.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(20);
+
 /// As [`answer`] for a command that changes pods: failures are remembered, never acted upon.
 #[derive(Debug)]
 pub struct Patient {
@@ -149,11 +157,30 @@ impl Patient {
 
     /// Writes as much as goes.
     pub fn write(&mut self, s: &mut Streams<'_>, text: &str) {
-        let written = s.out.write_all(text.as_bytes()).and_then(|()| s.out.flush());
-        if let Err(e) = written
-            && (e.kind() != io::ErrorKind::BrokenPipe || self.reader == Reader::Wanted)
-        {
+        match s.out.write_all(text.as_bytes()).and_then(|()| s.out.flush()) {
+            Ok(()) => {}
+            // Nobody reads at this moment: what becomes of it is seen at the end.
+            Err(e) if e.kind() == io::ErrorKind::TimedOut => {}
+            Err(e) => self.fail(e),
+        }
+    }
+
+    fn fail(&mut self, e: io::Error) {
+        let gone = [io::ErrorKind::BrokenPipe, io::ErrorKind::TimedOut].contains(&e.kind());
+        if !gone || self.reader == Reader::Wanted {
             self.failed.get_or_insert(e);
+        }
+    }
+
+    /// Gives a slow reader a last moment. To be called once everything is written and no pod is held any more.
+    pub fn settle(&mut self, s: &mut Streams<'_>) {
+        let until = Instant::now() + LAST_WORDS;
+        loop {
+            match s.out.flush() {
+                Err(e) if e.kind() == io::ErrorKind::TimedOut && Instant::now() < until => thread::sleep(LOOK),
+                Err(e) => return self.fail(e),
+                Ok(()) => return,
+            }
         }
     }
 

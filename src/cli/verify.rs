@@ -223,19 +223,24 @@ impl Job<'_> {
         let work = Work { reference: self.reference, settle: self.settle, wait_s: desired.flush_wait_s(), desired };
         let (next, targets) = (AtomicUsize::new(0), self.targets);
         let results: Mutex<BTreeMap<usize, TargetReport>> = Mutex::new(BTreeMap::new());
-        thread::scope(|scope| {
-            for mut sessions in workers {
-                let (work, next, results) = (&work, &next, &results);
-                scope.spawn(move || {
-                    let tables = work.tables(&mut sessions);
-                    loop {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        let Some((group, target)) = targets.get(index) else { break };
-                        let report = work.one(&mut sessions, tables.as_ref(), *group, target);
-                        results.lock().expect("no worker panics").insert(index, report);
-                    }
-                });
+        let job = |mut sessions: Sessions| {
+            let tables = work.tables(&mut sessions);
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some((group, target)) = targets.get(index) else { break };
+                let report = work.one(&mut sessions, tables.as_ref(), *group, target);
+                results.lock().expect("no worker panics").insert(index, report);
             }
+        };
+        thread::scope(|scope| {
+            let mut workers = workers.into_iter();
+            let here = workers.next();
+            for sessions in workers {
+                let job = &job;
+                // Fewer threads than wanted: the others do it all.
+                let _ = thread::Builder::new().spawn_scoped(scope, move || job(sessions));
+            }
+            here.into_iter().for_each(&job);
         });
         results.into_inner().expect("no worker panics").into_values().collect()
     }

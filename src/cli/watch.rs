@@ -2,8 +2,9 @@
 //! exit code. Never stops a run.
 
 use std::{
+    collections::VecDeque,
     io::Write,
-    sync::mpsc::{self, Receiver, Sender},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -25,7 +26,7 @@ pub enum Show<'a> {
     /// Lines.
     Lines(&'a mut dyn Write),
     /// One line for each pod, one for all.
-    Bars(Bars),
+    Bars(Box<Bars>),
 }
 
 /// Longest silence of a bar.
@@ -37,65 +38,98 @@ const USUAL: (usize, usize) = (80, 24);
 /// How long the end of a run waits for a terminal that takes nothing (Ctrl-S).
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// Lines above the picture that wait for a terminal, at most.
+const LINES: usize = 1000;
+
 /// The picture of a run on standard error, drawn anew when something happens; at least once a second. A thread draws it:
-/// a terminal that takes nothing for a while must not hold up what is done to the pods.
+/// a terminal that takes nothing for a while must not hold up what is done to the pods. What happens meanwhile is in the
+/// next picture.
 pub struct Bars {
-    draw: Option<Sender<Happened>>,
-    drawn: Receiver<()>,
+    plan: Plan,
+    canvas: Arc<Canvas>,
 }
 
-struct Happened {
-    event: Event,
-    line: Option<String>,
-    colour: Colour,
+#[derive(Default)]
+struct Canvas {
+    scene: Mutex<Picture>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Picture {
+    board: Option<Board>,
+    colour: Option<Colour>,
+    lines: VecDeque<String>,
+    left_out: u64,
+    stale: bool,
+    over: bool,
+    finished: bool,
+}
+
+impl Canvas {
+    fn lock(&self) -> MutexGuard<'_, Picture> {
+        self.scene.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Bars {
-    /// Bars for a plan.
+    /// Bars for a plan; nothing is drawn where there is no thread for it.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        let (draw, happened) = mpsc::channel();
-        let (over, drawn) = mpsc::channel();
-        let plan = plan.clone();
-        thread::spawn(move || {
-            picture(&plan, &happened);
-            drop(over);
-        });
-        Self { draw: Some(draw), drawn }
+        let canvas = Arc::new(Canvas::default());
+        canvas.lock().board = Some(Board::new(plan));
+        let shared = Arc::clone(&canvas);
+        let drawn = thread::Builder::new().name("picture".to_owned()).spawn(move || draw(&shared));
+        canvas.lock().finished = drawn.is_err();
+        Self { plan: plan.clone(), canvas }
     }
 
     fn event(&mut self, event: &Event, line: Option<String>, colour: Colour) {
-        if let Some(draw) = &self.draw {
-            // A picture that nobody draws any more is no reason to stop.
-            let _ = draw.send(Happened { event: event.clone(), line, colour });
+        let mut picture = self.canvas.lock();
+        if let Some(board) = &mut picture.board {
+            board.event(&self.plan, event);
         }
-        if *event == Event::RunEnd {
-            self.draw = None;
-            let _ = self.drawn.recv_timeout(LAST_WORDS);
+        if matches!(event, Event::ActionEnd { .. } | Event::Retry { .. } | Event::Signal { .. }) {
+            picture.lines.extend(line);
+        }
+        if picture.lines.len() > LINES {
+            picture.lines.pop_front();
+            picture.left_out += 1;
+        }
+        (picture.colour, picture.stale) = (Some(colour), true);
+        picture.over |= *event == Event::RunEnd;
+        self.canvas.changed.notify_all();
+        if picture.over {
+            let until = |p: &mut Picture| !p.finished;
+            // A terminal that takes nothing does not hold up the end.
+            drop(self.canvas.changed.wait_timeout_while(picture, LAST_WORDS, until));
         }
     }
 }
 
-/// Draws until the run is over. What happened while it drew is in the next picture.
-fn picture(plan: &Plan, happened: &Receiver<Happened>) {
+/// Draws until the run is over. Nothing is locked while it writes.
+fn draw(canvas: &Canvas) {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     bar.set_style(ProgressStyle::with_template("{msg}").expect("the template is valid"));
-    let (mut board, began) = (Board::new(plan), Instant::now());
-    while let Ok(first) = happened.recv() {
-        let colour = first.colour;
-        let mut lines = Vec::new();
-        let mut over = false;
-        for Happened { event, line, .. } in std::iter::once(first).chain(happened.try_iter()) {
-            board.event(plan, &event);
-            over |= event == Event::RunEnd;
-            if matches!(event, Event::ActionEnd { .. } | Event::Retry { .. } | Event::Signal { .. }) {
-                lines.extend(line);
-            }
-        }
+    let began = Instant::now();
+    let mut over = false;
+    while !over {
+        let quiet = |p: &mut Picture| !p.stale;
+        let waited = canvas.changed.wait_while(canvas.lock(), quiet);
+        let mut picture = waited.unwrap_or_else(PoisonError::into_inner);
         let (columns, rows) = terminal_size::terminal_size_of(std::io::stderr())
             .map_or(USUAL, |(columns, rows)| (usize::from(columns.0), usize::from(rows.0)));
-        bar.set_message(board.doc(began.elapsed(), columns, rows).text(colour).trim_end().to_owned());
+        let colour = picture.colour.unwrap_or(Colour::Plain);
+        let text = picture.board.as_ref().map(|board| board.doc(began.elapsed(), columns, rows).text(colour));
+        let (lines, left_out) = (std::mem::take(&mut picture.lines), std::mem::take(&mut picture.left_out));
+        picture.stale = false;
+        over = picture.over;
+        drop(picture);
+        bar.set_message(text.unwrap_or_default().trim_end().to_owned());
         // A terminal that went away is no reason to stop.
+        if left_out > 0 {
+            bar.println(format!("... {left_out} lines are missing here"));
+        }
         for line in lines {
             bar.println(line);
         }
@@ -104,6 +138,8 @@ fn picture(plan: &Plan, happened: &Receiver<Happened>) {
             bar.finish_and_clear();
         }
     }
+    canvas.lock().finished = true;
+    canvas.changed.notify_all();
 }
 
 /// Watches one run.

@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     hash::{BuildHasher as _, RandomState},
+    io,
     path::PathBuf,
     sync::Arc,
     time::Duration,
@@ -14,14 +15,14 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use secrecy::SecretString;
 
-use super::env::Env;
+use super::{env::Env, turn::Door};
 use crate::{
     apply::{
         self, Clock as _, Context, Event, Limits, Marker, Report, StopFlag, SystemClock, Witness,
-        signals::{self, LastWords, Listening},
+        signals::{self, LastWords, Limit, Listening},
     },
     db::{
-        self, ConnectError, Connector, Login, Session,
+        self, ConnectError, ConnectFailure, Connector, Login, Privilege, Session,
         endpoints::Endpoint,
         lending::Lending,
         odbc::{self, OdbcConnector},
@@ -47,8 +48,11 @@ pub trait World {
     fn zone(&self) -> TimeZone;
     /// Waits.
     fn sleep(&self, time: Duration);
-    /// Begins to listen to signals.
-    fn listen(&self, last: LastWords) -> Listening;
+    /// Begins to listen to signals, and to look at the clock.
+    ///
+    /// # Errors
+    /// There is no thread to be had.
+    fn listen(&self, last: LastWords, limit: Option<Limit>) -> io::Result<Listening>;
     /// The way to the pods.
     ///
     /// # Errors
@@ -74,6 +78,8 @@ pub trait Cluster {
     fn observe(&self, desired: &Desired, how: &Gathering) -> Observed;
     /// Counts rows and notes them.
     fn count(&self, observed: &mut Observed, wanted: &[(Ordinal, Vec<Target>)], how: &Gathering);
+    /// What an ordinary login finds at each pod. Takes nobody's SYSDBA session.
+    fn doors(&self, login: &Login) -> BTreeMap<Ordinal, Door>;
     /// Opens a session and closes it.
     ///
     /// # Errors
@@ -156,16 +162,13 @@ impl World for Real {
         std::thread::sleep(time);
     }
 
-    fn listen(&self, last: LastWords) -> Listening {
-        signals::listen(last).unwrap_or_else(|e| {
-            tracing::warn!("signals end this run at once, not in good order: {e}");
-            Listening::deaf()
-        })
+    fn listen(&self, last: LastWords, limit: Option<Limit>) -> io::Result<Listening> {
+        signals::listen(last, limit)
     }
 
     fn cluster(&self, way: Way) -> Result<Box<dyn Cluster>, Trouble> {
         let password = way.password.clone();
-        let driver = way.driver;
+        let (driver, takes_part) = (way.driver, way.pods.clone());
         let connector = db::connector(way.endpoints, way.pods, way.password, |pods| {
             let setup = odbc::driver::choose(
                 driver.as_deref(),
@@ -178,7 +181,7 @@ impl World for Real {
             let pods = pods.into_iter().map(|(pod, e)| (pod, address(e))).collect();
             Ok::<Box<dyn Connector>, Trouble>(Box::new(OdbcConnector::new(setup, pods, password)))
         })?;
-        Ok(Box::new(Pods { connector: Arc::new(Lending::new(Arc::from(connector))) }))
+        Ok(Box::new(Pods { connector: Arc::new(Lending::new(Arc::from(connector))), pods: takes_part }))
     }
 }
 
@@ -193,6 +196,8 @@ fn no_driver(e: &dyn std::error::Error, pods: &BTreeMap<Ordinal, Endpoint>) -> T
 /// Pods behind a connector.
 struct Pods {
     connector: Arc<Lending>,
+    /// That take part.
+    pods: Vec<Ordinal>,
 }
 
 impl Cluster for Pods {
@@ -202,6 +207,15 @@ impl Cluster for Pods {
 
     fn count(&self, observed: &mut Observed, wanted: &[(Ordinal, Vec<Target>)], how: &Gathering) {
         observe::count_rows(&*self.connector, observed, wanted, how);
+    }
+
+    fn doors(&self, login: &Login) -> BTreeMap<Ordinal, Door> {
+        let login = Login { privilege: Privilege::Normal, ..login.clone() };
+        db::each_pod(self.pods.iter().copied(), |pod| match self.connector.connect(pod, &login) {
+            Ok(_) => Door::Open,
+            Err(e) if e.failure == ConnectFailure::AdminMode => Door::Closed,
+            Err(_) => Door::Away,
+        })
     }
 
     fn reach(&self, pod: Ordinal, login: &Login) -> Result<(), ConnectError> {

@@ -62,10 +62,12 @@ pub struct Config {
     pub address_check_count: u32,
     /// AKU_FLUSH_AT_START
     pub flush_at_start: Switch,
-    /// AKU_FLUSH_TIMEOUT_AT_START, seconds as written; 0 asks for FLUSH ALL
+    /// AKU_FLUSH_TIMEOUT_AT_START, seconds as written; 0 means 300 s
     pub flush_timeout_at_start: u32,
     /// AKU_DELAY_START_COMPLETE_TIME
     pub delay_start_complete: Duration,
+    /// AKU_LEDGER
+    pub ledger: Switch,
     /// AKU_FLUSH_AT_END
     pub flush_at_end: Switch,
     /// AKU_REPLICATION_RESET_AT_END

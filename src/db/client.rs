@@ -5,7 +5,7 @@
 //! send and never shows the password.
 
 use std::{
-    io,
+    io::{self, Read, Write},
     net::{SocketAddr, TcpStream, ToSocketAddrs},
     time::{Duration, Instant},
 };
@@ -17,6 +17,7 @@ use super::{
     error::native,
     wire::{Request, Response},
 };
+use crate::bounded;
 
 /// How to log in. `Debug` does not show the password.
 #[derive(Clone, Debug)]
@@ -29,7 +30,8 @@ pub struct Options {
     pub privilege: Privilege,
     /// Bound on the whole connect, login included.
     pub connect_timeout: Duration,
-    /// Bound on silence while an answer is awaited; `None` waits for ever. The session is lost when it fires.
+    /// Bound on an answer as a whole, however slowly its bytes come; `None` waits for ever. The session is lost when it
+    /// fires.
     pub silence_timeout: Option<Duration>,
     /// Server-side bound on a statement, sent as whole seconds, rounded up; `None` sends no bound.
     pub query_timeout: Option<Duration>,
@@ -99,11 +101,23 @@ fn is_timeout(e: &io::Error) -> bool {
     matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
+/// Asks for a name on a thread of its own: the system's resolver has bounds of its own, and they are long.
+fn resolve(host: &str, port: u16, left: Duration) -> Result<Vec<SocketAddr>, DbError> {
+    let unknown = |e: io::Error| fail("HY024", native::UNKNOWN_HOST, format!("getaddrinfo failure ({host}: {e})"));
+    if let Ok(ip) = host.parse() {
+        return Ok(vec![SocketAddr::new(ip, port)]);
+    }
+    let name = host.to_owned();
+    match bounded::within(left, move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter)) {
+        Ok(answer) => answer.map_err(unknown),
+        Err(e) if e.kind() == io::ErrorKind::TimedOut => Err(silent()),
+        // Without a thread: as the system does it.
+        Err(_) => (host, port).to_socket_addrs().map(Vec::from_iter).map_err(unknown),
+    }
+}
+
 fn dial(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, DbError> {
-    let addresses: Vec<SocketAddr> = (host, port)
-        .to_socket_addrs()
-        .map_err(|e| fail("HY024", native::UNKNOWN_HOST, format!("getaddrinfo failure ({host}: {e})")))?
-        .collect();
+    let addresses = resolve(host, port, deadline.saturating_duration_since(Instant::now()))?;
     let mut failure = unreachable(ETIMEDOUT);
     for address in addresses {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -118,21 +132,51 @@ fn dial(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, DbError> 
     Err(failure)
 }
 
-/// Sends one request and waits for its answer, each read bounded by `silence`.
-fn ask(stream: &mut TcpStream, request: &Request, silence: Option<Duration>) -> Result<Response, DbError> {
+/// A stream whose reads and writes all end at one moment, however the bytes come.
+struct Bounded<'a> {
+    stream: &'a TcpStream,
+    until: Option<Instant>,
+}
+
+impl Bounded<'_> {
+    /// What is left, as the system takes it.
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+    }
+}
+
+impl Read for Bounded<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(self.left()?)?;
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Bounded<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(self.left()?)?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Sends one request and waits for its answer, all of it until `until`.
+fn ask(stream: &TcpStream, request: &Request, until: Option<Instant>) -> Result<Response, DbError> {
     let bounded = |r: io::Result<Option<Response>>| match r {
         Ok(Some(response)) => Ok(response),
         Ok(None) => Err(lost("closed by the server")),
         Err(e) if is_timeout(&e) => Err(silent()),
         Err(e) => Err(lost(&e.to_string())),
     };
-    let silence = silence.map(|t| t.max(Duration::from_millis(1)));
-    stream.set_read_timeout(silence).map_err(|e| lost(&e.to_string()))?;
-    stream.set_write_timeout(silence).map_err(|e| lost(&e.to_string()))?;
-    if let Err(e) = request.write(stream) {
+    let mut link = Bounded { stream, until };
+    if let Err(e) = request.write(&mut link) {
         return Err(if is_timeout(&e) { silent() } else { lost(&e.to_string()) });
     }
-    bounded(Response::read(&mut io::BufReader::with_capacity(1 << 16, &*stream)))
+    bounded(Response::read(&mut io::BufReader::with_capacity(1 << 16, link)))
 }
 
 /// One logged-in connection.
@@ -155,11 +199,10 @@ impl Client {
     /// stays silent, else what the pod said.
     pub fn connect(host: &str, port: u16, options: &Options) -> Result<Self, DbError> {
         let deadline = Instant::now() + options.connect_timeout;
-        let mut stream = dial(host, port, deadline)?;
+        let stream = dial(host, port, deadline)?;
         // A failure here shows again at the first write.
         let _ = stream.set_nodelay(true);
-        let left = deadline.saturating_duration_since(Instant::now());
-        match ask(&mut stream, &Request::Connect { options: options.keywords() }, Some(left))? {
+        match ask(&stream, &Request::Connect { options: options.keywords() }, Some(deadline))? {
             Response::Connected { session } => Ok(Self {
                 stream: Some(stream),
                 session,
@@ -191,8 +234,9 @@ impl Client {
     /// # Errors
     /// What the pod said, or HYT01 / 08S01 when the link is lost; from then on every call says 08S01.
     pub fn execute(&mut self, sql: &str) -> Result<Response, DbError> {
-        let stream = self.stream.as_mut().ok_or_else(|| lost("the connection was lost before"))?;
-        match ask(stream, &Request::Execute { sql: sql.to_owned() }, self.silence_timeout) {
+        let stream = self.stream.as_ref().ok_or_else(|| lost("the connection was lost before"))?;
+        let until = self.silence_timeout.map(|t| Instant::now() + t);
+        match ask(stream, &Request::Execute { sql: sql.to_owned() }, until) {
             Ok(Response::Error { sqlstate, native, message }) => {
                 let error = DbError { sqlstate, native, message };
                 if error.lost_session() {
@@ -236,14 +280,15 @@ pub struct CancelHandle {
 }
 
 impl CancelHandle {
-    /// Asks the pod to cancel; returns when the pod answered. Blocks at most twice the connect timeout.
+    /// Asks the pod to cancel; returns when the pod answered. Blocks at most for the connect timeout.
     ///
     /// # Errors
     /// Why the pod could not be asked.
     pub fn send(&self) -> Result<(), DbError> {
-        let mut stream = dial(&self.host, self.port, Instant::now() + self.connect_timeout)?;
+        let deadline = Instant::now() + self.connect_timeout;
+        let stream = dial(&self.host, self.port, deadline)?;
         let _ = stream.set_nodelay(true);
-        ask(&mut stream, &Request::Cancel { session: self.session }, Some(self.connect_timeout)).map(|_| ())
+        ask(&stream, &Request::Cancel { session: self.session }, Some(deadline)).map(|_| ())
     }
 }
 
@@ -310,6 +355,38 @@ mod tests {
             let e = client.execute("SELECT 1 FROM DUAL").unwrap_err();
             assert_eq!((e.sqlstate.as_str(), e.native), ("08S01", 331_843));
         }
+    }
+
+    /// Drips: each byte comes well within any bound, and the answer never ends.
+    #[test]
+    fn a_server_that_drips_bytes_is_silent() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let drips = thread::spawn(move || {
+            for login in [false, true] {
+                let (mut stream, _) = listener.accept().unwrap();
+                Request::read(&mut stream).unwrap();
+                if login {
+                    Response::Connected { session: 1 }.write(&mut stream).unwrap();
+                    Request::read(&mut stream).unwrap();
+                }
+                // A frame of a million bytes, one at a time.
+                let announced = 1_000_000_u32.to_le_bytes();
+                for byte in announced.into_iter().chain(std::iter::repeat(0)) {
+                    if stream.write_all(&[byte]).is_err() {
+                        break;
+                    }
+                    thread::sleep(Duration::from_millis(2));
+                }
+            }
+        });
+        let e = Client::connect("127.0.0.1", port, &options(100)).unwrap_err();
+        assert_eq!((e.native, ConnectFailure::classify(&e)), (331_853, ConnectFailure::Timeout));
+        let options = Options { silence_timeout: Some(Duration::from_millis(100)), ..options(20_000) };
+        let mut client = Client::connect("127.0.0.1", port, &options).unwrap();
+        assert_eq!(client.execute("slow").unwrap_err().native, 331_853);
+        drop(client);
+        drips.join().unwrap();
     }
 
     #[test]

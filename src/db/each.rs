@@ -12,11 +12,15 @@ pub fn each_pod<T: Send>(
     let (send, receive) = mpsc::channel();
     thread::scope(|scope| {
         for pod in pods {
-            let (send, ask) = (send.clone(), &ask);
-            scope.spawn(move || {
-                // The receiver lives until the scope ends, so this cannot fail.
-                let _ = send.send((pod, ask(pod)));
+            let (to, ask) = (send.clone(), &ask);
+            // The receiver lives until the scope ends, so sending cannot fail.
+            let spawned = thread::Builder::new().spawn_scoped(scope, move || {
+                let _ = to.send((pod, ask(pod)));
             });
+            // Without a thread for it a pod is asked here: later, not never.
+            if spawned.is_err() {
+                let _ = send.send((pod, ask(pod)));
+            }
         }
         drop(send);
         receive.iter().collect()

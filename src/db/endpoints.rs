@@ -12,11 +12,12 @@
 //! replication_port = 20301
 //! ```
 
-use std::{collections::BTreeMap, fs, num::NonZeroU16, path::Path};
+use std::{collections::BTreeMap, num::NonZeroU16, path::Path};
 
 use serde::Deserialize;
 
 use crate::{
+    bounded,
     conf::Config,
     topology::{Ordinal, ServerCount},
 };
@@ -139,7 +140,7 @@ impl Endpoints {
     /// See [`EndpointsError`].
     pub fn load(path: &Path) -> Result<Self, EndpointsError> {
         let shown = path.display().to_string();
-        match fs::read_to_string(path) {
+        match bounded::text(path, crate::conf::MAX_BYTES as u64) {
             Ok(text) => Self::parse(&text, &shown),
             Err(source) => Err(EndpointsError::Read { path: shown, source }),
         }
@@ -193,6 +194,7 @@ mod tests {
             flush_at_start: Switch::On,
             flush_timeout_at_start: 300,
             delay_start_complete: Duration::ZERO,
+            ledger: Switch::On,
             flush_at_end: Switch::On,
             replication_reset_at_end: Switch::On,
             groups: Vec::new(),

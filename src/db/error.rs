@@ -109,6 +109,9 @@ pub enum ConnectFailure {
     Other,
 }
 
+/// EPERM, EAGAIN, ENOMEM, EACCES, ENFILE, EMFILE, EADDRNOTAVAIL, ENOBUFS on Linux.
+const OWN_ERRNOS: [i32; 8] = [1, 11, 12, 13, 23, 24, 99, 105];
+
 impl ConnectFailure {
     /// Classifies a failed connect. `errno=110` (ETIMEDOUT) inside 08001 is a black hole, not an absence; the driver
     /// gives it no native code of its own (`altibase-replication.md` 6.4).
@@ -116,6 +119,10 @@ impl ConnectFailure {
     pub fn classify(e: &DbError) -> Self {
         match e.native {
             native::CONNECT_FAILED if e.message.contains("errno=110") => Self::Timeout,
+            // This process has no file, memory, port or permission left for a connection: that says nothing of the pod.
+            native::CONNECT_FAILED if OWN_ERRNOS.iter().any(|n| e.message.contains(&format!("errno={n})"))) => {
+                Self::Other
+            }
             native::CONNECT_FAILED | native::UNKNOWN_HOST => Self::Absent,
             native::BAD_PASSWORD
             | native::BAD_USER

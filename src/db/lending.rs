@@ -6,8 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
-    thread,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -15,6 +14,7 @@ use super::{
     Cancel, ConnectError, ConnectFailure, Connector, DbError, Login, Privilege, Rows, Session,
     error::native,
     sql::{ChangeSql, ReadSql},
+    timed,
 };
 use crate::topology::Ordinal;
 
@@ -110,7 +110,7 @@ impl Lending {
     }
 
     fn again(&self, pod: Ordinal, login: &Login, reopened: &Reopened) -> Result<Box<dyn Session>, ConnectError> {
-        let mut session = self.inner.connect(pod, login)?;
+        let mut session = timed::connect(&self.inner, pod, login)?;
         let failed = |error| ConnectError { pod, address: String::new(), failure: ConnectFailure::Other, error };
         reopened(&mut *session).map_err(failed)?;
         if let Some(entry) = shelf(&self.shelf).get_mut(&pod) {
@@ -145,13 +145,13 @@ impl Connector for Lending {
         match login.privilege {
             Privilege::Sysdba => match self.lend(pod, login) {
                 Some(lent) => lent,
-                None => self.inner.connect(pod, login),
+                None => timed::connect(&self.inner, pod, login),
             },
             Privilege::Normal if shelf(&self.shelf).contains_key(&pod) => {
                 let text = "this run keeps the SYSDBA session";
                 Err(Self::busy(pod, ConnectFailure::AdminMode, native::ADMIN_MODE, text))
             }
-            Privilege::Normal => self.inner.connect(pod, login),
+            Privilege::Normal => timed::connect(&self.inner, pod, login),
         }
     }
 }
@@ -187,40 +187,13 @@ impl Drop for Lent {
     }
 }
 
-fn lost_before() -> DbError {
-    let message = "Communication link failure. (the session was lost before)".to_owned();
-    DbError { sqlstate: "08S01".to_owned(), native: native::LINK_LOST, message }
-}
-
 impl Lent {
     fn run<T: Send + 'static>(
         &mut self,
         run: impl FnOnce(&mut dyn Session) -> Result<T, DbError> + Send + 'static,
     ) -> Result<T, DbError> {
-        let Some(mut session) = self.session.take() else { return Err(lost_before()) };
-        let answer = match self.silence {
-            None => {
-                let answer = run(&mut *session);
-                self.session = Some(session);
-                answer
-            }
-            // The kept session was opened without a bound on silence, so the bound is kept here.
-            Some(bound) => {
-                let (send, receive) = mpsc::channel();
-                thread::spawn(move || {
-                    let answer = run(&mut *session);
-                    // When nobody waits any more, the session is closed here.
-                    let _ = send.send((session, answer));
-                });
-                if let Ok((session, answer)) = receive.recv_timeout(bound) {
-                    self.session = Some(session);
-                    answer
-                } else {
-                    let message = "Connection timeout.".to_owned();
-                    Err(DbError { sqlstate: "HYT01".to_owned(), native: native::SILENT, message })
-                }
-            }
-        };
+        // The kept session was opened without a bound on silence, so the bound is kept here.
+        let answer = timed::call(&mut self.session, self.silence, run);
         self.lost |= answer.as_ref().is_err_and(DbError::lost_session);
         answer
     }
@@ -244,9 +217,12 @@ impl Session for Lent {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering as Atomic};
+    use std::{
+        sync::atomic::{AtomicU32, Ordering as Atomic},
+        thread,
+    };
 
-    use super::*;
+    use super::{timed::lost_before, *};
 
     #[derive(Default)]
     struct Counts {

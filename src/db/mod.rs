@@ -15,6 +15,7 @@ pub mod odbc;
 pub mod page;
 pub mod rows;
 pub mod sql;
+pub mod timed;
 pub mod wire;
 
 use std::{sync::Arc, time::Duration};

@@ -6,7 +6,10 @@
 use std::fmt;
 
 use super::{facts::Facts, page::Page};
-use crate::topology::{Identifier, ReplicationName, Target};
+use crate::{
+    ledger::{self, Ledger},
+    topology::{Identifier, ReplicationName, Target},
+};
 
 /// A statement that only reads. Its text is its `Display`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +72,8 @@ pub enum ReadSql {
     Property(&'static str),
     /// State of one replication: IS_STARTED, XSN, GIVE_UP_TIME.
     Replication(ReplicationName),
+    /// SYS.AKU_LEDGER (`docs/ledger.md`) and, in the same row, where the log ends: CUR_WRITE_LF_NO, CUR_WRITE_LF_OFFSET.
+    Ledger,
 }
 
 /// A statement that changes something. Its text is its `Display`.
@@ -129,12 +134,11 @@ pub enum ChangeSql {
     Stop(ReplicationName),
     /// RESET: forgets XSN.
     Reset(ReplicationName),
-    /// `FLUSH [ALL] WAIT n`.
+    /// `FLUSH WAIT n`: until the peer acknowledged everything that was logged when it was issued. Never FLUSH ALL: what is
+    /// received from others counts as this pod's log, so it has no end while others are written to (`measured.md` 8).
     Flush {
         /// Object name.
         name: ReplicationName,
-        /// What to wait for.
-        until: FlushUntil,
         /// Bound in seconds.
         wait_s: u32,
     },
@@ -172,15 +176,12 @@ pub enum ChangeSql {
     },
     /// ALTER SESSION SET QUERY_TIMEOUT, seconds, 0 = unlimited.
     SessionQueryTimeout(u32),
-}
-
-/// What a FLUSH waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlushUntil {
-    /// What was logged when the statement was issued.
-    Issued,
-    /// ALL: no gap at all; chases a busy writer.
-    NoGap,
+    /// CREATE TABLE SYS.AKU_LEDGER.
+    CreateLedger,
+    /// INSERT of its only row.
+    InsertLedger(Box<Ledger>),
+    /// UPDATE of its only row, every column.
+    UpdateLedger(Box<Ledger>),
 }
 
 /// Properties that [`ReadSql::Properties`] asks for.
@@ -211,6 +212,27 @@ fn list(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
 
 pub(super) fn users(names: &[Identifier]) -> String {
     list(names.iter().map(Identifier::as_str))
+}
+
+fn ledger_table() -> String {
+    format!("{}.{}", ledger::OWNER, ledger::TABLE)
+}
+
+/// Columns of the ledger's row and their values as SQL, LAYOUT apart.
+fn ledger_cells(row: &Ledger) -> Vec<(&'static str, String)> {
+    let number = |n: Option<u64>| n.map_or_else(|| "NULL".to_owned(), |n| n.to_string());
+    vec![
+        ("CLUSTER_ID", literal(&row.cluster.to_string())),
+        ("POD_NO", row.pod.to_string()),
+        ("SIGNATURE", literal(&row.signature)),
+        ("INCARNATION", row.incarnation.to_string()),
+        ("RUN_NO", row.run.to_string()),
+        ("STANDING", literal(row.standing.word())),
+        ("COPIED_FROM", number(row.copied.map(|c| c.from.get().into()))),
+        ("COPIED_RUN", number(row.copied.map(|c| c.run))),
+        ("PEERS", literal(&row.peers_text())),
+        ("WRITTEN_AT", "SYSDATE".to_owned()),
+    ]
 }
 
 /// V$DATABASE spells the name as it was typed at creation, and the statement was measured with that spelling bare
@@ -330,7 +352,7 @@ impl fmt::Display for ReadSql {
                  WHERE CLIENT_APP_INFO LIKE {} ORDER BY LOGIN_TIME, ID",
                 literal(&format!("{app}%"))
             ),
-            Self::OpenWriters => f.write_str("SELECT ID FROM V$TRANSACTION WHERE UPDATE_STATUS = 1"),
+            Self::OpenWriters => f.write_str("SELECT ID, SESSION_ID FROM V$TRANSACTION WHERE UPDATE_STATUS = 1"),
             Self::CountRows(targets) => {
                 let parts: Vec<_> = targets.iter().enumerate().map(|(i, t)| count(i, t)).collect();
                 f.write_str(&parts.join(" UNION ALL "))
@@ -339,10 +361,16 @@ impl fmt::Display for ReadSql {
                 let parts: Vec<_> = targets.iter().enumerate().map(|(i, t)| any(i, t)).collect();
                 f.write_str(&parts.join(" UNION ALL "))
             }
+            Self::Ledger => write!(
+                f,
+                "SELECT L.LAYOUT, L.CLUSTER_ID, L.POD_NO, L.SIGNATURE, L.INCARNATION, L.RUN_NO, L.STANDING, L.COPIED_FROM, \
+                 L.COPIED_RUN, L.PEERS, F.CUR_WRITE_LF_NO, F.CUR_WRITE_LF_OFFSET FROM {} L, V$LFG F",
+                ledger_table()
+            ),
             Self::Property(name) => write!(f, "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = {}", literal(name)),
             Self::Replication(name) => write!(
                 f,
-                "SELECT IS_STARTED, XSN, GIVE_UP_TIME FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
+                "SELECT IS_STARTED, XSN, GIVE_UP_TIME, REPL_MODE FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
                 literal(name.as_str())
             ),
         }
@@ -374,13 +402,7 @@ impl fmt::Display for ChangeSql {
             Self::StartRetry(name) => write!(f, "ALTER REPLICATION {name} START RETRY"),
             Self::Stop(name) => write!(f, "ALTER REPLICATION {name} STOP"),
             Self::Reset(name) => write!(f, "ALTER REPLICATION {name} RESET"),
-            Self::Flush { name, until, wait_s } => {
-                let all = match until {
-                    FlushUntil::Issued => "",
-                    FlushUntil::NoGap => " ALL",
-                };
-                write!(f, "ALTER REPLICATION {name} FLUSH{all} WAIT {wait_s}")
-            }
+            Self::Flush { name, wait_s } => write!(f, "ALTER REPLICATION {name} FLUSH WAIT {wait_s}"),
             Self::Sync { name, parallel } => write!(f, "ALTER REPLICATION {name} SYNC PARALLEL {parallel}"),
             Self::SyncTables { name, parallel, targets } => {
                 let tables: Vec<_> = targets.iter().map(ToString::to_string).collect();
@@ -395,6 +417,29 @@ impl fmt::Display for ChangeSql {
                 write!(f, "ALTER DATABASE {} SESSION CLOSE {session}", database_name(database))
             }
             Self::SessionQueryTimeout(s) => write!(f, "ALTER SESSION SET QUERY_TIMEOUT = {s}"),
+            Self::CreateLedger => write!(
+                f,
+                "CREATE TABLE {} (LAYOUT INTEGER PRIMARY KEY, CLUSTER_ID VARCHAR(36), POD_NO INTEGER, \
+                 SIGNATURE VARCHAR(64), INCARNATION BIGINT, RUN_NO BIGINT, STANDING VARCHAR(16), COPIED_FROM INTEGER, \
+                 COPIED_RUN BIGINT, PEERS VARCHAR({}), WRITTEN_AT DATE)",
+                ledger_table(),
+                ledger::PEERS_BYTES
+            ),
+            Self::InsertLedger(row) => {
+                let (columns, values): (Vec<_>, Vec<_>) = ledger_cells(row).into_iter().unzip();
+                write!(
+                    f,
+                    "INSERT INTO {} (LAYOUT, {}) VALUES ({}, {})",
+                    ledger_table(),
+                    columns.join(", "),
+                    ledger::LAYOUT,
+                    values.join(", ")
+                )
+            }
+            Self::UpdateLedger(row) => {
+                let sets: Vec<_> = ledger_cells(row).into_iter().map(|(c, v)| format!("{c} = {v}")).collect();
+                write!(f, "UPDATE {} SET {} WHERE LAYOUT = {}", ledger_table(), sets.join(", "), ledger::LAYOUT)
+            }
         }
     }
 }
@@ -427,10 +472,7 @@ mod tests {
                 "CREATE REPLICATION AKU_REP_01 WITH '10.0.0.1', 20301 FROM SYS.T1 TO SYS.T1, \
                  FROM SYS.\"Low Case\" PARTITION P1 TO SYS.\"Low Case\" PARTITION P1",
             ),
-            (
-                ChangeSql::Flush { name: name.clone(), until: FlushUntil::NoGap, wait_s: 10 },
-                "ALTER REPLICATION AKU_REP_01 FLUSH ALL WAIT 10",
-            ),
+            (ChangeSql::Flush { name: name.clone(), wait_s: 10 }, "ALTER REPLICATION AKU_REP_01 FLUSH WAIT 10"),
             (ChangeSql::Sync { name, parallel: 2 }, "ALTER REPLICATION AKU_REP_01 SYNC PARALLEL 2"),
             (ChangeSql::Truncate(target("T1", None)?), "TRUNCATE TABLE SYS.T1"),
             (

@@ -43,7 +43,10 @@ pub enum Cell {
 }
 
 /// Largest frame either side accepts, bytes.
-pub const MAX_FRAME: usize = 1 << 30;
+pub const MAX_FRAME: usize = 1 << 28;
+
+/// Most cells of one result set: a cell takes more memory than bytes on the wire.
+pub const MAX_CELLS: usize = 1 << 23;
 
 fn bad(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("lab protocol: {what}"))
@@ -79,6 +82,16 @@ impl<'a> Fields<'a> {
         let n = self.u32()? as usize;
         String::from_utf8(self.take(n)?.to_vec()).map_err(|_| bad("text is not UTF-8"))
     }
+    /// Whether so many cells can be in what is left: each takes a byte at least.
+    fn holds(&self, width: u32, height: u32) -> io::Result<()> {
+        let cells = u64::from(width) * u64::from(height);
+        match () {
+            () if width == 0 && height > 0 => Err(bad("rows without columns")),
+            () if cells > self.0.len() as u64 => Err(bad("short frame")),
+            () if cells > MAX_CELLS as u64 => Err(bad("too many cells")),
+            () => Ok(()),
+        }
+    }
     fn end(&self) -> io::Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(bad("long frame")) }
     }
@@ -112,8 +125,11 @@ fn read_frame(r: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     if len > MAX_FRAME {
         return Err(bad("frame too large"));
     }
-    let mut body = vec![0; len];
-    r.read_exact(&mut body)?;
+    // Memory follows what came, not what was announced.
+    let mut body = Vec::new();
+    if r.take(len as u64).read_to_end(&mut body)? < len {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     Ok(Some(body))
 }
 
@@ -228,6 +244,7 @@ impl Response {
                 let width = f.u32()?;
                 let columns = (0..width).map(|_| f.text()).collect::<io::Result<Vec<_>>>()?;
                 let height = f.u32()?;
+                f.holds(width, height)?;
                 let cell = |f: &mut Fields<'_>| match f.u8()? {
                     0 => Ok(Cell::Null),
                     1 => Ok(Cell::Int(f.i64()?)),
@@ -248,5 +265,43 @@ impl Response {
         };
         f.end()?;
         Ok(Some(response))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framed(body: &[u8]) -> Vec<u8> {
+        let mut frame = u32::try_from(body.len()).unwrap().to_le_bytes().to_vec();
+        frame.extend_from_slice(body);
+        frame
+    }
+
+    #[test]
+    fn what_is_announced_takes_no_memory() {
+        // No columns and 2^32-1 rows; a frame of a quarter of a gigabyte that ends at once; too many cells.
+        let rows = |width: u32, height: u32| {
+            let mut body = vec![3];
+            body.extend(width.to_le_bytes());
+            for _ in 0..width {
+                put_text(&mut body, "C");
+            }
+            body.extend(height.to_le_bytes());
+            body
+        };
+        for body in [rows(0, u32::MAX), rows(1, u32::MAX), rows(2, 1)] {
+            assert!(Response::read(&mut framed(&body).as_slice()).is_err(), "{body:?}");
+        }
+        let mut long = u32::try_from(MAX_FRAME).unwrap().to_le_bytes().to_vec();
+        long.push(3);
+        assert_eq!(Response::read(&mut long.as_slice()).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        let mut many = rows(1, u32::try_from(MAX_CELLS + 1).unwrap());
+        many.resize(many.len() + MAX_CELLS + 1, 0);
+        assert!(Response::read(&mut framed(&many).as_slice()).unwrap_err().to_string().contains("too many cells"));
+        assert_eq!(
+            Response::read(&mut framed(&rows(0, 0)).as_slice()).unwrap(),
+            Some(Response::Rows { columns: vec![], rows: vec![] })
+        );
     }
 }

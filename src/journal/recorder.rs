@@ -4,7 +4,7 @@
 //! that is slow or gone and a disk that is full never hold up a run.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt as _,
     path::PathBuf,
@@ -12,9 +12,7 @@ use std::{
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc,
     },
-    thread,
     time::Duration,
 };
 
@@ -23,9 +21,11 @@ use jiff::Timestamp;
 use super::{Durable, Journal};
 use crate::{
     apply::Witness,
+    bounded,
     db::DbError,
     events::{self, DbFault, Line, StatementOutcome, What},
     exit::Exit,
+    outlet::{self, Full, Outlet},
     plan::ActionId,
     run_id::RunId,
     topology::Ordinal,
@@ -59,50 +59,55 @@ impl FromStr for EventsTo {
 }
 
 impl EventsTo {
-    fn open(&self) -> io::Result<Box<dyn Write + Send>> {
+    fn open(&self) -> io::Result<Outlet> {
+        // A gap in the numbers says what was dropped.
+        let outlet = |file: File| Outlet::new(Box::new(file), Full::Drop, None);
+        let opened = |how: OpenOptions, path: PathBuf| {
+            // A pipe that nobody reads lets nobody open it.
+            bounded::within(OPEN, move || how.open(path))?.map(outlet)
+        };
+        let mut how = OpenOptions::new();
         match self {
-            Self::Stdout => Ok(Box::new(io::stdout())),
+            Self::Stdout => Ok(outlet::standard().out.clone()),
             // Descriptors are inherited from the shell that asked for this: they are named, not taken over.
-            Self::Descriptor(n) => Ok(Box::new(OpenOptions::new().append(true).open(format!("/dev/fd/{n}"))?)),
+            Self::Descriptor(n) => {
+                how.append(true);
+                opened(how, format!("/dev/fd/{n}").into())
+            }
             Self::File(path) => {
-                let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-                Ok(Box::new(file))
+                how.write(true).create(true).truncate(true).mode(0o600);
+                opened(how, path.clone())
             }
         }
     }
 }
 
+/// How long a file for events may take to be opened.
+const OPEN: Duration = Duration::from_secs(5);
 /// How long the last events may take to be read when a run is over.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// Writes events on a thread of its own, so that a reader who does not read holds nobody up.
+/// Numbers the events of a run.
 struct Stream {
     seq: u64,
-    send: Option<mpsc::Sender<String>>,
-    over: mpsc::Receiver<Option<io::Error>>,
+    out: Outlet,
+    /// Whether others write there as well.
+    shared: bool,
 }
 
 impl Stream {
-    fn begin(mut out: Box<dyn Write + Send>) -> io::Result<Self> {
-        let (send, lines) = mpsc::channel::<String>();
-        let (told, over) = mpsc::channel();
-        thread::Builder::new().name("events".to_owned()).spawn(move || {
-            let mut failed = None;
-            for line in lines {
-                if failed.is_none() {
-                    failed = out.write_all(line.as_bytes()).and_then(|()| out.flush()).err();
-                }
-            }
-            // Nobody waits any more when the run took too long to end.
-            let _ = told.send(failed);
-        })?;
-        Ok(Self { seq: 0, send: Some(send), over })
+    fn begin(to: &EventsTo) -> io::Result<Self> {
+        Ok(Self { seq: 0, out: to.open()?, shared: *to == EventsTo::Stdout })
+    }
+
+    fn send(&mut self, line: &str) {
+        // What is wrong with it is told at the end.
+        let _ = self.out.write_all(line.as_bytes());
     }
 
     fn end(&mut self) -> Option<io::Error> {
-        self.send = None;
-        let late = || Some(io::Error::new(io::ErrorKind::TimedOut, "nobody reads them"));
-        self.over.recv_timeout(DRAIN).unwrap_or_else(|_| late())
+        let ended = if self.shared { self.out.drain(DRAIN) } else { self.out.close(DRAIN) };
+        ended.err()
     }
 }
 
@@ -141,10 +146,16 @@ impl Recorder {
     pub fn open(opening: Opening) -> io::Result<Self> {
         let Opening { run, events, state, command, host, now } = opening;
         let stream = match &events {
-            Some(to) => Some(Mutex::new(Stream::begin(to.open()?)?)),
+            Some(to) => Some(Mutex::new(Stream::begin(to)?)),
             None => None,
         };
-        let (journal, no_journal) = match state.map(|dir| (Journal::create(&dir, &run), dir)) {
+        let create = |dir: PathBuf| {
+            let (at, of) = (dir.clone(), run.clone());
+            // A file server that went away lets nobody begin a file.
+            let created = bounded::within(OPEN, move || Journal::create(&at, &of));
+            (created.unwrap_or_else(Err), dir)
+        };
+        let (journal, no_journal) = match state.map(create) {
             Some((Ok(journal), _)) => (Some(journal), None),
             Some((Err(e), dir)) => (None, Some(format!("{}: {e}", dir.display()))),
             None => (None, None),
@@ -202,9 +213,7 @@ impl Recorder {
             let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
             stream.seq += 1;
             let line = self.line(stream.seq, what);
-            if let Some(send) = &stream.send {
-                let _ = send.send(line);
-            }
+            stream.send(&line);
         }
         self.keep(what, durable);
     }

@@ -9,6 +9,7 @@ use std::{
 
 use super::{RUNS, SUFFIX, path};
 use crate::{
+    bounded,
     events::{ActionOutcome, Line, RunOutcome, StatementOutcome, What},
     plan::{
         ActionId,
@@ -66,12 +67,15 @@ pub fn list(state: &Path) -> io::Result<Vec<RunId>> {
     Ok(runs.into_iter().rev().map(|(_, _, id)| id).collect())
 }
 
+/// Largest journal that is read, bytes.
+const MAX_BYTES: u64 = 256 << 20;
+
 /// Reads a journal. What a crash cut off is counted, not an error.
 ///
 /// # Errors
 /// The file cannot be read.
 pub fn load(state: &Path, id: &RunId) -> io::Result<Run> {
-    let text = fs::read(path(state, id))?;
+    let text = bounded::read(&path(state, id), MAX_BYTES)?;
     let text = String::from_utf8_lossy(&text);
     let (mut lines, mut unreadable) = (Vec::new(), 0);
     for line in text.lines().filter(|l| !l.is_empty()) {

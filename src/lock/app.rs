@@ -22,11 +22,38 @@ pub struct App {
     pub host: String,
 }
 
+/// A machine's name as sessions show it.
+#[must_use]
+pub fn shortened(host: &str) -> String {
+    host.chars().filter(|c| !c.is_whitespace()).take(48).collect()
+}
+
 impl fmt::Display for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host: String = self.host.chars().filter(|c| !c.is_whitespace()).take(48).collect();
+        let host = shortened(&self.host);
         write!(f, "{PREFIX}{} {} pod {} pid {} on {host}", self.run, self.goal, self.pod, self.pid)
     }
+}
+
+/// How sessions of a run that are not its lock introduce themselves: `aku 0.1.0 start pod 1 pid 7 run ..`.
+#[must_use]
+pub fn working(goal: &str, pod: Ordinal, pid: u32, run: Option<&RunId>) -> String {
+    let run = run.map(|run| format!(" run {run}")).unwrap_or_default();
+    format!("aku {} {goal} pod {pod} pid {pid}{run}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Whether a session with this CLIENT_APP_INFO belongs to a run that changes pods, whichever: such a session changes
+/// definitions and positions, never the rows of a user.
+#[must_use]
+pub fn is_of_a_run(app_info: &str) -> bool {
+    let words: Vec<&str> = app_info.split_whitespace().collect();
+    let working = match words.as_slice() {
+        ["aku", _version, _goal, "pod", pod, "pid", pid, "run", run] => {
+            pod.parse::<Ordinal>().is_ok() && pid.parse::<u32>().is_ok() && run.parse::<RunId>().is_ok()
+        }
+        _ => false,
+    };
+    working || app_info.parse::<App>().is_ok()
 }
 
 /// The text is not ours.

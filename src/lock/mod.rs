@@ -25,7 +25,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-pub use app::{App, PREFIX};
+pub use app::{App, PREFIX, is_of_a_run, shortened, working};
 pub use held::Held;
 
 use crate::{

@@ -158,10 +158,17 @@ fn what_a_session_says_is_read_back() {
         pid: 4711,
         host: "altibase-sts-2".to_owned(),
     };
-    let text = app.to_string();
+    let (text, run) = (app.to_string(), app.run.clone());
     assert_eq!(text, "aku lock 20261121T121044Z-1f3a9c start pod 2 pid 4711 on altibase-sts-2");
     assert_eq!(text.parse::<App>(), Ok(app.clone()));
     assert!(App { host: "h ".repeat(300), ..app }.to_string().len() <= 128);
+    for ours in [&text, &working("start", app.pod, 7, Some(&run))] {
+        assert!(is_of_a_run(ours) && ours.len() <= 128, "{ours}");
+    }
+    // Commands that only look are no run, and neither is whoever calls itself so.
+    for other in ["aku", "aku lab", "isql", &working("start", app.pod, 7, None), "aku 0.1.0 start pod 2 pid 7 run x"] {
+        assert!(!is_of_a_run(other), "{other}");
+    }
     for other in ["", "aku lock", "aku 0.1.0 start pod 2 pid 7", "isql", "aku lock x start pod 2 pid 7 on h"] {
         assert!(other.parse::<App>().is_err(), "{other}");
     }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
 use crate::{
-    db::sql::{ChangeSql, FlushUntil},
+    db::sql::ChangeSql,
     desired::ReplicationAddress,
+    ledger::Ledger,
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -148,7 +149,8 @@ pub enum Op {
         /// Addresses that go.
         old: Vec<ReplicationAddress>,
     },
-    /// START. Done already when a sender exists.
+    /// START RETRY, and a look whether the sender connects; a plain START for an EAGER object, and where the sender does
+    /// not connect (`measured.md` 9.1). Done already when a sender exists.
     Start {
         /// Object.
         name: ReplicationName,
@@ -190,14 +192,13 @@ pub enum Op {
         /// The joiner.
         peer: Ordinal,
     },
-    /// `FLUSH [ALL] WAIT n`: everything this pod committed so far is on the peer.
+    /// `FLUSH WAIT n`: everything this pod committed so far is on the peer. Behind a fence that is everything that clients
+    /// committed.
     Flush {
         /// Object.
         name: ReplicationName,
         /// The pod it sends to.
         peer: Ordinal,
-        /// What to wait for.
-        until: Until,
         /// Bound, seconds.
         wait_s: u32,
     },
@@ -265,9 +266,14 @@ pub enum Op {
     },
     /// ADMIN_MODE 1, then every session but this run's is closed, until none is left (DESIGN D15).
     Fence,
-    /// V$REPGAP is 0 for these.
-    CheckNoGap {
-        /// Objects.
+    /// After the fence and the FLUSHes: nobody is left who could commit more, and these senders still run. No position that
+    /// a pod shows proves delivery, so the FLUSH that returned is the proof, and this is what could take it back:
+    /// V$REPGAP and V$REPSENDER.XSN tell what was read, not what was acknowledged (REP_GAP was 0 with a row undelivered,
+    /// `measured.md` 5), and count what is received from others (`measured.md` 8); XSN of the catalog is acknowledged, but
+    /// it is where a restart would begin to read, and moves only now and then.
+    #[serde(alias = "check-no-gap")]
+    CheckDelivered {
+        /// Objects that were flushed.
         names: Vec<ReplicationName>,
     },
     /// AKU_DELAY_START_COMPLETE_TIME
@@ -281,25 +287,12 @@ pub enum Op {
     WriteMarker,
     /// Deletes `/tmp/aku_start_completed`.
     RemoveMarker,
-}
-
-/// What a FLUSH waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Until {
-    /// What was logged when it was issued.
-    Issued,
-    /// ALL: no gap at all.
-    NoGap,
-}
-
-impl From<Until> for FlushUntil {
-    fn from(u: Until) -> Self {
-        match u {
-            Until::Issued => Self::Issued,
-            Until::NoGap => Self::NoGap,
-        }
-    }
+    /// Writes the row of `SYS.AKU_LEDGER` on this pod as it stands here; makes the table first where there is none. Done
+    /// already when the row is there; refused when a later run wrote it.
+    WriteLedger {
+        /// The row.
+        ledger: Box<Ledger>,
+    },
 }
 
 /// What an action can do to people's rows and definitions (`plan-apply-anchors.md` 2.11).
@@ -322,7 +315,7 @@ pub enum Effect {
     DeletesRows,
     /// ALTER SYSTEM, fence, open
     Setting,
-    /// The marker file
+    /// The marker file, the ledger
     Marks,
 }
 
@@ -345,9 +338,9 @@ impl Op {
             | Self::CheckQuiet { .. }
             | Self::CheckEmpty { .. }
             | Self::CheckContents { .. }
-            | Self::CheckNoGap { .. }
+            | Self::CheckDelivered { .. }
             | Self::Delay { .. } => Effect::Observe,
-            Self::WriteMarker | Self::RemoveMarker => Effect::Marks,
+            Self::WriteMarker | Self::RemoveMarker | Self::WriteLedger { .. } => Effect::Marks,
         }
     }
 
@@ -375,16 +368,17 @@ impl Op {
             | Self::CheckEmpty { .. }
             | Self::CheckContents { .. }
             | Self::Fence
-            | Self::CheckNoGap { .. }
+            | Self::CheckDelivered { .. }
             | Self::Delay { .. }
             | Self::Open
             | Self::WriteMarker
-            | Self::RemoveMarker => None,
+            | Self::RemoveMarker
+            | Self::WriteLedger { .. } => None,
         }
     }
 
     /// The changing statements it sends, in order, as far as they are known before it runs (a fence closes whatever
-    /// sessions it finds). Empty for steps that only look, wait, or touch the marker.
+    /// sessions it finds, and a ledger that is not there is made first). Empty for steps that only look, wait, or touch the marker.
     #[must_use]
     pub fn statements(&self) -> Vec<ChangeSql> {
         match self {
@@ -410,14 +404,12 @@ impl Op {
                 };
                 std::iter::once(add).chain(old.iter().map(drop)).collect()
             }
-            Self::Start { name, .. } => vec![ChangeSql::Start(name.clone())],
+            Self::Start { name, .. } => vec![ChangeSql::StartRetry(name.clone())],
             Self::Pin { name, .. } => vec![ChangeSql::StartRetry(name.clone()), ChangeSql::Stop(name.clone())],
             Self::Stop { name, .. } => vec![ChangeSql::Stop(name.clone())],
             Self::Reset { name, .. } => vec![ChangeSql::Reset(name.clone())],
             Self::Unpin { name, .. } => vec![ChangeSql::Stop(name.clone()), ChangeSql::Reset(name.clone())],
-            Self::Flush { name, until, wait_s, .. } => {
-                vec![ChangeSql::Flush { name: name.clone(), until: (*until).into(), wait_s: *wait_s }]
-            }
+            Self::Flush { name, wait_s, .. } => vec![ChangeSql::Flush { name: name.clone(), wait_s: *wait_s }],
             Self::SetProperty { property, to, .. } => {
                 known(property).map(|property| ChangeSql::SetSystem { property, value: *to }).into_iter().collect()
             }
@@ -426,16 +418,16 @@ impl Op {
             Self::SyncTables { name, parallel, targets, .. } => {
                 vec![ChangeSql::SyncTables { name: name.clone(), parallel: *parallel, targets: targets.clone() }]
             }
-            Self::CheckContents { names, wait_s, .. } => names
-                .iter()
-                .map(|name| ChangeSql::Flush { name: name.clone(), until: FlushUntil::Issued, wait_s: *wait_s })
-                .collect(),
+            Self::CheckContents { names, wait_s, .. } => {
+                names.iter().map(|name| ChangeSql::Flush { name: name.clone(), wait_s: *wait_s }).collect()
+            }
             Self::Fence => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 1 }],
             Self::Open => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 0 }],
+            Self::WriteLedger { ledger } => vec![ChangeSql::UpdateLedger(ledger.clone())],
             Self::Drain { .. }
             | Self::CheckQuiet { .. }
             | Self::CheckEmpty { .. }
-            | Self::CheckNoGap { .. }
+            | Self::CheckDelivered { .. }
             | Self::Delay { .. }
             | Self::WriteMarker
             | Self::RemoveMarker => Vec::new(),

@@ -30,6 +30,11 @@ impl Waits {
         self.0.extend(ids.into_iter().map(|action| After { action, because: because.to_owned() }));
         self
     }
+
+    pub fn and_all(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
 }
 
 impl Builder {
@@ -76,6 +81,12 @@ impl Builder {
     pub fn starts_of(&self, pod: Ordinal, name: &ReplicationName) -> Vec<ActionId> {
         let starts = |a: &&Action| a.pod == pod && matches!(&a.op, Op::Start { name: n, .. } if n == name);
         self.actions.iter().filter(starts).map(|a| a.id).collect()
+    }
+
+    /// The CREATE of an object on a pod, where it is created.
+    pub fn creates_of(&self, pod: Ordinal, name: &ReplicationName) -> Option<ActionId> {
+        let creates = |a: &&Action| a.pod == pod && matches!(&a.op, Op::CreateReplication { name: n, .. } if n == name);
+        self.actions.iter().find(creates).map(|a| a.id)
     }
 
     /// The action that was added last.

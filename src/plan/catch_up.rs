@@ -4,8 +4,9 @@
 
 use super::{
     Decision, Plan,
-    action::{ActionId, Expect, Op, Until},
+    action::{ActionId, Expect, Op},
     build::{Builder, Waits, why},
+    ledger,
     reason::{Code, Reason},
     start::{Draft, marker_wanted},
     world::World,
@@ -185,12 +186,8 @@ fn flush_stream(
     started: Option<ActionId>,
 ) -> ActionId {
     let me = draft.me;
-    let until = match (from == me, world.desired.flush_timeout_at_start) {
-        // The manuals: FLUSH ALL from the pod itself; FLUSH WAIT n from the peers, FLUSH ALL when n is 0.
-        (true, _) | (false, 0) => Until::NoGap,
-        (false, _) => Until::Issued,
-    };
-    let op = Op::Flush { name: object.name.clone(), peer: to, until, wait_s: world.desired.flush_wait_s() };
+    // The manuals say FLUSH ALL; it has no end while others are written to, because what is received counts (`measured.md` 8).
+    let op = Op::Flush { name: object.name.clone(), peer: to, wait_s: world.desired.flush_wait_s() };
     let because =
         why(Code::CatchUpFirst, format!("pod {me} opens only when pod {to} has everything pod {from} committed"));
     draft.build.add(from, op, because, Waits::on(started, "only a running sender can be flushed"))
@@ -239,6 +236,8 @@ pub(super) fn delay(world: &World<'_>, draft: &mut Draft, waits: Waits) -> Optio
 pub(super) fn open(world: &World<'_>, draft: &mut Draft, waits: Waits) -> Option<ActionId> {
     let closed = world.pod(draft.me).is_some_and(crate::observe::Pod::admin_mode);
     closed.then(|| {
+        let noted = ledger::before_opening(world, draft, &waits);
+        let waits = waits.and(noted, "the ledger knows of it before users do");
         draft.build.add(draft.me, Op::Open, why(Code::Open, "the rows are right, so users are admitted"), waits)
     })
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Approval, ApprovalClass, Decision, Plan,
-    action::{Op, Until},
+    action::Op,
     build::{Builder, Waits, pods, why},
     reason::{Code, Reason},
     world::World,
@@ -136,7 +136,7 @@ fn clean_object(world: &World<'_>, build: &mut Builder, me: Ordinal, k: Ordinal,
     let mut flush = |pod: Ordinal, peer: Ordinal| {
         let running = world.replication(pod, object).is_some_and(|r| r.sender == Sender::Running);
         (running && both_seen).then(|| {
-            let op = Op::Flush { name: name.clone(), peer, until: Until::Issued, wait_s: world.desired.flush_wait_s() };
+            let op = Op::Flush { name: name.clone(), peer, wait_s: world.desired.flush_wait_s() };
             let text = format!("what pod {pod} committed so far reaches pod {peer}");
             build.add(pod, op, why(Code::FlushBeforeStop, text), Waits::none())
         })

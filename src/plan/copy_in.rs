@@ -1,7 +1,7 @@
 //! Rows of tables that aku.conf gained go from pod 0 into the slaves, while the cluster runs. Only the new tables are
 //! copied, and nothing that anybody commits meanwhile is missed. Why this order, for a slave k and another member x:
 //!
-//! 1. k is fenced, and everything it committed is delivered (FLUSH ALL, no gap). From here until it opens, k commits nothing
+//! 1. k is fenced, and everything it committed is delivered (FLUSH, which behind the fence covers it all). From here until it opens, k commits nothing
 //!    of its own. Without that a client of k could put a row into a new table: SYNC onto a table that is not empty leaves
 //!    rows out and still says success (`measured.md` 3).
 //! 2. The streams of the group between k and every x stop. Positions are kept, so x's changes to other tables wait.
@@ -23,9 +23,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    action::{ActionId, Expect, Op, RunWhen, Until},
+    action::{ActionId, Expect, Op, RunWhen},
     build::{Builder, Waits, pods, why},
-    definition,
+    definition, deliver,
     join::DRAIN_S,
     newcomers::Newcomers,
     reason::{Code, Reason},
@@ -165,7 +165,7 @@ impl Copying<'_, '_, '_> {
             "nobody may write on pod {k} while new tables are copied into it, and what was committed is delivered first"
         );
         let fenced = self.build.add(k, Op::Fence, why(Code::HalfCopyIsSeen, text), Waits::none());
-        let (mut flushed, mut names) = (Vec::new(), Vec::new());
+        let (mut flushed, mut names, mut peers) = (Vec::new(), Vec::new(), BTreeSet::new());
         let sending: Vec<&Object> = self
             .objects
             .iter()
@@ -183,16 +183,16 @@ impl Copying<'_, '_, '_> {
                 self.build.add(k, op, why(Code::SenderDown, text.clone()), waits)
             });
             let wait_s = world.desired.flush_wait_s();
-            let op = Op::Flush { name: object.name.clone(), peer, until: Until::NoGap, wait_s };
+            let op = Op::Flush { name: object.name.clone(), peer, wait_s };
             let waits = Waits::on([fenced], "users are out first").and(started, "only a running sender can be flushed");
             flushed.push(self.build.add(k, op, why(Code::FlushBeforeStop, text), waits));
             names.push(object.name.clone());
+            peers.insert(peer);
         }
         let mut delivered = vec![fenced];
         if !names.is_empty() {
-            let text = format!("pod {k} has nothing left to send");
             let waits = Waits::on(flushed, "it looks at what they did");
-            delivered = vec![self.build.add(k, Op::CheckNoGap { names }, why(Code::ProveNoGap, text), waits)];
+            delivered = vec![self.build.add(k, Op::CheckDelivered { names }, deliver::proof(&pods(&peers)), waits)];
         }
         let slave = self.slave(k);
         slave.fenced = Some(fenced);
@@ -329,7 +329,7 @@ impl Copying<'_, '_, '_> {
             .into_iter()
             .map(|o| {
                 let wait_s = world.desired.flush_wait_s();
-                let op = Op::Flush { name: o.name.clone(), peer: Ordinal::MASTER, until: Until::Issued, wait_s };
+                let op = Op::Flush { name: o.name.clone(), peer: Ordinal::MASTER, wait_s };
                 let text = format!("what pod {pod} committed before it sends the new tables to pod {k} must be on pod 0 before the copy");
                 let started = self.build.starts_of(pod, &o.name);
                 let waits = waits.clone().and(started, "only a running sender can be flushed");

@@ -4,22 +4,31 @@
 
 use super::{
     Decision, Plan,
-    action::{ActionId, Expect, Op, Until},
+    action::{Action, ActionId, Op, RunWhen},
     build::{Builder, Waits, why},
+    catch_up,
+    deliver::{self, Gate, Passable, Peer, Way},
     reason::{Code, Reason},
     world::World,
 };
 use crate::{
     conf::Switch,
     desired::Object,
-    observe::{MarkerView, Sender, Side},
-    topology::Ordinal,
+    observe::{MarkerView, Side},
+    topology::{Ordinal, ReplicationName},
 };
 
 pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
-    let mut end =
-        End { world, me, build: Builder::default(), notes: world.notes(Some(me)), source_forgotten: Vec::new() };
+    let mut end = End {
+        world,
+        me,
+        build: Builder::default(),
+        notes: world.notes(Some(me)),
+        source_forgotten: Vec::new(),
+        made: Vec::new(),
+    };
     let (fenced, pairs) = end.begin();
+    end.make(&pairs);
     for k in pairs {
         end.leave(k, fenced);
     }
@@ -40,6 +49,49 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
     }
 }
 
+/// What of an end is safe beside any other run, so that it waits for no lock: users are shut out and what they committed
+/// is delivered. Everything on the leaving pod alone; nothing starts, stops or forgets.
+#[must_use]
+pub fn before_the_lock(plan: &Plan) -> Plan {
+    let me = plan.goal.pod();
+    let mut kept: Vec<Action> = Vec::new();
+    for action in &plan.actions {
+        let safe = match &action.op {
+            Op::Fence | Op::RemoveMarker | Op::Flush { .. } | Op::CheckDelivered { .. } => true,
+            Op::CreateReplication { .. }
+            | Op::DropReplication { .. }
+            | Op::AddTable { .. }
+            | Op::DropTable { .. }
+            | Op::ChangeHost { .. }
+            // A sender that is down may be another run's pin.
+            | Op::Start { .. }
+            | Op::Pin { .. }
+            | Op::Unpin { .. }
+            | Op::Stop { .. }
+            | Op::Reset { .. }
+            | Op::SetProperty { .. }
+            | Op::Truncate { .. }
+            | Op::CheckEmpty { .. }
+            | Op::Sync { .. }
+            | Op::SyncTables { .. }
+            | Op::Drain { .. }
+            | Op::Delay { .. }
+            | Op::CheckQuiet { .. }
+            | Op::CheckContents { .. }
+            | Op::WriteLedger { .. }
+            | Op::Open
+            // It says what is done when all else is.
+            | Op::WriteLedger { .. }
+            | Op::WriteMarker => false,
+        };
+        let ready = action.after.iter().all(|after| kept.iter().any(|k| k.id == after.action));
+        if safe && ready && action.pod == me && action.run == RunWhen::Normal {
+            kept.push(action.clone());
+        }
+    }
+    Plan { actions: kept, approvals: Vec::new(), ..plan.clone() }
+}
+
 struct End<'a> {
     world: &'a World<'a>,
     me: Ordinal,
@@ -47,6 +99,8 @@ struct End<'a> {
     notes: Vec<Reason>,
     /// RESETs towards pod 0, which all others wait for.
     source_forgotten: Vec<ActionId>,
+    /// Objects that were made anew on a peer.
+    made: Vec<(Ordinal, ReplicationName, ActionId)>,
 }
 
 impl End<'_> {
@@ -59,12 +113,14 @@ impl End<'_> {
             && !self.keeps_source()
     }
 
-    /// A position towards a pod 0 that is not there is kept, and then all are: whoever is live with pod 0 counts as
-    /// complete when it comes back, so it must not have forgotten anybody else.
+    /// A position towards a pod 0 that is not there, or that gets nothing now, is kept, and then all are: whoever is live with
+    /// pod 0 counts as complete when it comes back, so it must not have forgotten anybody else.
     fn keeps_source(&self) -> bool {
         let source = Ordinal::MASTER;
         let live = |o: &Object| matches!(self.world.observed.side(self.me, &o.name), Side::Live(_) | Side::GaveUp);
-        self.world.pod(source).is_none() && self.world.desired.objects_between(self.me, source).any(live)
+        let there = self.world.pod(source).is_some();
+        let mut kept = self.world.desired.objects_between(self.me, source).filter(|o| live(o));
+        kept.any(|o| !there || self.is_stuck(source, o))
     }
 
     fn objects(&self, k: Ordinal) -> Vec<Object> {
@@ -114,7 +170,7 @@ impl End<'_> {
         for object in self.objects(k) {
             let mine = self.stop(me, k, &object, &stop_waits);
             let theirs = self.stop(k, me, &object, &stop_waits);
-            if !self.resets() {
+            if !self.resets() || self.is_stuck(k, &object) {
                 continue;
             }
             let stopped =
@@ -149,7 +205,8 @@ impl End<'_> {
         }
     }
 
-    /// Flushes every live side towards `k` and proves that nothing is left.
+    /// Flushes every live side towards `k`, and proves that `k` has everything. A side that cannot be delivered is left to
+    /// [`is_stuck`](Self::is_stuck).
     fn flush(&mut self, k: Ordinal, fenced: Option<ActionId>) -> Option<ActionId> {
         if self.world.desired.flush_at_end == Switch::Off {
             return None;
@@ -157,43 +214,68 @@ impl End<'_> {
         let me = self.me;
         let (mut flushed, mut names) = (Vec::new(), Vec::new());
         for object in self.objects(k) {
-            if !matches!(self.world.observed.side(me, &object.name), Side::Live(_)) {
+            if !matches!(self.world.observed.side(me, &object.name), Side::Live(_)) || self.is_stuck(k, &object) {
                 continue;
             }
-            let down = self.world.replication(me, &object).is_some_and(|r| r.sender == Sender::None);
-            let started = down.then(|| {
-                let op = Op::Start { name: object.name.clone(), peer: k, expect: Expect::Live };
-                let text = format!(
-                    "pod {me} has no sender to pod {k}, and it keeps a position: what is unsent goes out first"
-                );
-                self.build.add(me, op, why(Code::SenderDown, text), Waits::on(fenced, "users are out first"))
-            });
-            let op = Op::Flush {
-                name: object.name.clone(),
-                peer: k,
-                until: Until::NoGap,
-                wait_s: self.world.desired.flush_wait_s(),
+            let made = self.made.iter().find(|(pod, name, _)| *pod == k && *name == object.name).map(|(_, _, id)| *id);
+            let text = match made {
+                Some(_) => format!("pod {k} lost its object and gets it back, so that what is unsent goes out first"),
+                None => {
+                    format!("pod {me} has no sender to pod {k}, and it keeps a position: what is unsent goes out first")
+                }
             };
-            let text = format!("everything pod {me} committed must be on pod {k}");
-            let waits = Waits::on(fenced, "users are out first").and(started, "only a running sender can be flushed");
-            flushed.push(self.build.add(me, op, why(Code::FlushBeforeStop, text), waits));
+            let start = why(Code::SenderDown, text);
+            let flush = why(Code::FlushBeforeStop, format!("everything pod {me} committed must be on pod {k}"));
+            let gate = Gate {
+                first: Waits::on(fenced, "users are out first"),
+                start: Waits::on(made, "both sides must be there"),
+                peer: if made.is_some() { Peer::Gets } else { Peer::Has },
+            };
+            let way = Way { from: me, to: k, object: &object };
+            flushed.push(deliver::deliver(self.world, &mut self.build, way, (start, flush), gate));
             names.push(object.name);
         }
         (!names.is_empty()).then(|| {
-            let text = format!("nothing is left to send to pod {k}");
             self.build.add(
                 me,
-                Op::CheckNoGap { names },
-                why(Code::ProveNoGap, text),
+                Op::CheckDelivered { names },
+                deliver::proof(&format!("pod {k}")),
                 Waits::on(flushed, "it looks at what they did"),
             )
         })
+    }
+
+    /// Whether what `me` holds back for `k` cannot be delivered now, although `k` is there: its position is kept.
+    fn is_stuck(&self, k: Ordinal, object: &Object) -> bool {
+        let way = Way { from: self.me, to: k, object };
+        let live = matches!(self.world.observed.side(self.me, &object.name), Side::Live(_));
+        live && matches!(deliver::passable(self.world, way), Passable::No(_))
+    }
+
+    /// Objects that peers lost are made anew there, as a start does: without them nothing can be delivered.
+    fn make(&mut self, pairs: &[Ordinal]) {
+        if self.world.desired.flush_at_end == Switch::Off {
+            return;
+        }
+        let (world, me) = (self.world, self.me);
+        let is_lost = |k: Ordinal, object: &Object| {
+            let live = matches!(world.observed.side(me, &object.name), Side::Live(_));
+            live && deliver::passable(world, Way { from: me, to: k, object }) == Passable::OnceMade
+        };
+        let lost = |k: Ordinal| {
+            let all = world.desired.objects_between(me, k);
+            all.filter(move |o| is_lost(k, o)).map(move |o| (k, o))
+        };
+        let creating: Vec<_> = pairs.iter().flat_map(|k| lost(*k)).collect();
+        let made = catch_up::create(world, &mut self.build, &creating);
+        self.made = creating.iter().zip(made).map(|((k, o), id)| (*k, o.name.clone(), id)).collect();
     }
 
     fn stop(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: &Waits) -> Option<ActionId> {
         // The flush may have started a sender that was down.
         let revived = pod == self.me
             && self.world.desired.flush_at_end == Switch::On
+            && !self.is_stuck(peer, object)
             && matches!(self.world.observed.side(pod, &object.name), Side::Live(_));
         (self.world.is_started(pod, object) || revived).then(|| {
             let op = Op::Stop { name: object.name.clone(), peer };
@@ -237,6 +319,16 @@ impl End<'_> {
                 self.notes.push(Reason::new(
                     Code::GaveUp,
                     format!("{}: pod {me} gave up log that pod {k} never got; the mark is kept, and the next start of pod {me} names what is lost", object.name),
+                ));
+            }
+            if self.world.pod(k).is_some()
+                && self.world.desired.flush_at_end == Switch::On
+                && let Side::Live(sn) = self.world.observed.side(me, &object.name)
+                && let Passable::No(because) = deliver::passable(self.world, Way { from: me, to: k, object })
+            {
+                self.notes.push(Reason::new(
+                    Code::LogKept,
+                    format!("{}: what pod {me} has not sent to pod {k} cannot be delivered now: {because}; the position SN {sn} is kept, and the next start of pod {me} delivers it or names what is lost", object.name),
                 ));
             }
             if self.world.pod(k).is_none()

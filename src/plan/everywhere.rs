@@ -3,7 +3,7 @@
 
 use super::{
     Approval, ApprovalClass, Decision, Plan,
-    action::{ActionId, Op, Until},
+    action::{ActionId, Op},
     build::{Builder, Waits, why},
     clean,
     reason::{Code, Reason},
@@ -77,7 +77,7 @@ fn clean_pair(world: &World<'_>, build: &mut Builder, object: &Object) {
         let running = world.replication(pod, object).is_some_and(|r| r.sender == Sender::Running);
         if running && world.pod(peer).is_some() {
             let wait_s = world.desired.flush_wait_s();
-            let op = Op::Flush { name: name.clone(), peer, until: Until::Issued, wait_s };
+            let op = Op::Flush { name: name.clone(), peer, wait_s };
             let text = format!("what pod {pod} committed so far reaches pod {peer}");
             flushed.push(build.add(pod, op, why(Code::FlushBeforeStop, text), Waits::none()));
         }

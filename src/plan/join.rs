@@ -6,9 +6,10 @@ use foldhash::HashSet;
 
 use super::{
     RowsAtStake,
-    action::{ActionId, Expect, Op, RunWhen, Until},
+    action::{ActionId, Expect, Op, RunWhen},
     build::{Waits, why},
     catch_up,
+    deliver::{self, Gate, Peer, Way},
     full::{self, Delivery},
     preflight,
     reason::{Code, Reason},
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     desired::Object,
-    observe::{RowCount, Sender, Side},
+    observe::{RowCount, Side},
     topology::{Ordinal, ReplicationName},
 };
 
@@ -34,6 +35,14 @@ pub(super) struct Join<'w, 'd> {
 
 /// What salvage left to wait for: the flush of one object of the joiner.
 pub(super) type Salvaged = Vec<(ReplicationName, ActionId)>;
+
+/// A side that forgets: the other pod of the pair, the pod whose side it is, the object, and the last step of that.
+pub(super) struct Gone {
+    with: Ordinal,
+    side: Ordinal,
+    name: ReplicationName,
+    pub id: ActionId,
+}
 
 /// Objects whose other side was made anew so that the joiner can deliver, with the CREATE of each.
 pub(super) type Mended = BTreeMap<ReplicationName, ActionId>;
@@ -97,36 +106,27 @@ impl Join<'_, '_> {
                 if full::delivery(self.world, self.me, k, &object) == Delivery::Impossible {
                     continue;
                 }
-                let anew = mended.get(&object.name).copied();
-                let sender = self.world.replication(self.me, &object).map_or(Sender::None, |r| r.sender);
+                // What was made anew in this plan.
+                let swapped = mended.get(&object.name).copied();
+                let made = self.draft.build.creates_of(k, &object.name);
                 let text = format!(
                     "what pod {} committed and pod {k} does not have yet is delivered before it would be deleted",
                     self.me
                 );
-                let started = (sender == Sender::None || anew.is_some()).then(|| {
-                    let op = Op::Start { name: object.name.clone(), peer: k, expect: Expect::Live };
-                    self.draft.build.add(
-                        self.me,
-                        op,
-                        why(Code::Salvage, text.clone()),
-                        Waits::on(created.iter().copied(), "objects first")
-                            .and(anew, "both sides must agree before they meet")
-                            .and([fenced], "what is written after the flush would be lost"),
-                    )
-                });
-                let op = Op::Flush {
-                    name: object.name.clone(),
-                    peer: k,
-                    until: Until::NoGap,
-                    wait_s: self.world.desired.flush_wait_s(),
+                let because = why(Code::Salvage, text);
+                let gate = Gate {
+                    first: Waits::on([fenced], "what is written after the flush would be lost"),
+                    start: Waits::on(created.iter().copied(), "objects first")
+                        .and(swapped, "both sides must agree before they meet"),
+                    peer: match (swapped, made) {
+                        (Some(_), _) => Peer::Swaps,
+                        (None, Some(_)) => Peer::Gets,
+                        (None, None) => Peer::Has,
+                    },
                 };
-                let id = self.draft.build.add(
-                    self.me,
-                    op,
-                    why(Code::Salvage, text),
-                    Waits::on(started, "only a running sender can be flushed")
-                        .and([fenced], "what is written after the flush would be lost"),
-                );
+                let way = Way { from: self.me, to: k, object: &object };
+                let build = &mut self.draft.build;
+                let id = deliver::deliver(self.world, build, way, (because.clone(), because), gate);
                 flushed.push((object.name, id));
             }
         }
@@ -134,7 +134,7 @@ impl Join<'_, '_> {
     }
 
     /// (2) Both sides of every pair of the joiner: STOP, then RESET; its own side first.
-    pub fn forget(&mut self, salvaged: &Salvaged) -> Vec<ActionId> {
+    pub fn forget(&mut self, salvaged: &Salvaged) -> Vec<Gone> {
         let mut done = Vec::new();
         let others: Vec<_> = self.world.desired.pods.keys().copied().filter(|k| *k != self.me).collect();
         for k in others {
@@ -143,8 +143,9 @@ impl Join<'_, '_> {
                 let mine = self.forget_side(self.me, k, &object, flushed);
                 // A pod that is not there keeps its side; its own start sees that the two disagree.
                 let theirs = self.forget_side(k, self.me, &object, mine);
-                done.extend(mine);
-                done.extend(theirs);
+                let gone = |side: Ordinal, id: ActionId| Gone { with: k, side, name: object.name.clone(), id };
+                done.extend(mine.map(|id| gone(self.me, id)));
+                done.extend(theirs.map(|id| gone(k, id)));
             }
         }
         done
@@ -205,14 +206,18 @@ impl Join<'_, '_> {
         done
     }
 
-    /// (3) and (4): every other member is pinned, drained, and flushed to the source.
-    pub fn pin(&mut self, ready: &[ActionId]) -> (Vec<(Ordinal, Object, ActionId)>, Vec<ActionId>) {
+    /// (3) and (4): every other member is pinned, drained, and flushed to the source. A pin waits for its own side, so that
+    /// no old position is replayed, and for all of the pair with the source, so that a kill shows a pod that must be copied
+    /// anew; what else the joiner stops, one STOP after the other, goes on beside it.
+    pub fn pin(&mut self, ready: &[ActionId], forgotten: &[Gone]) -> (Vec<(Ordinal, Object, ActionId)>, Vec<ActionId>) {
         let (me, source) = (self.me, self.source);
         let (mut pins, mut flushed) = (Vec::new(), Vec::new());
         for k in self.members.clone() {
             let mut here = Vec::new();
             for object in self.objects(k) {
                 let op = Op::Pin { name: object.name.clone(), peer: me };
+                let own = |g: &Gone| g.side == k && g.name == object.name;
+                let concerned = forgotten.iter().filter(|g| g.with == source || own(g)).map(|g| g.id);
                 let text = format!(
                     "from now on pod {k} keeps its log for pod {me}, so that nothing it commits during the copy is missed"
                 );
@@ -220,7 +225,8 @@ impl Join<'_, '_> {
                     k,
                     op,
                     why(Code::Pin, text),
-                    Waits::on(ready.iter().copied(), "an old position would replay old changes"),
+                    Waits::on(ready.iter().copied(), "the joiner is closed, and objects are there")
+                        .and(concerned, "an old position would replay old changes, and a place towards the source would make the joiner look complete"),
                 );
                 here.push(id);
                 pins.push((k, object, id));
@@ -236,12 +242,8 @@ impl Join<'_, '_> {
             );
             let live = |o: &&Object| self.world.sides(k, source, o).both_live();
             for object in self.world.objects_between(k, source).filter(live).cloned().collect::<Vec<_>>() {
-                let op = Op::Flush {
-                    name: object.name.clone(),
-                    peer: source,
-                    until: Until::Issued,
-                    wait_s: self.world.desired.flush_wait_s(),
-                };
+                let op =
+                    Op::Flush { name: object.name.clone(), peer: source, wait_s: self.world.desired.flush_wait_s() };
                 let text = format!("what pod {k} committed before the pin must be on pod {source} before the snapshot");
                 flushed.push(self.draft.build.add(
                     k,
@@ -396,7 +398,8 @@ impl Join<'_, '_> {
         )
     }
 
-    /// (10) and (11): the joiner sends to everybody, then everybody sends to the joiner.
+    /// (10) and (11): the joiner sends to everybody, and everybody sends to the joiner. Neither waits for the other: a pinned
+    /// stream that runs makes no side of the joiner live.
     pub fn start_all(&mut self, proved: ActionId) -> Vec<ActionId> {
         let me = self.me;
         let mut out = Vec::new();
@@ -423,7 +426,7 @@ impl Join<'_, '_> {
                     k,
                     op,
                     why(Code::ResumeFromPin, text),
-                    Waits::on(out.iter().copied(), "the joiner's own streams first"),
+                    Waits::on([proved], "nothing arrives before the copy is proved"),
                 ));
             }
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Approval, ApprovalClass, Decision, Plan, Refusal,
-    action::{ActionId, Expect, Op, RunWhen, Until},
+    action::{ActionId, Expect, Op, RunWhen},
     build::{Builder, Waits, pods, why},
     catch_up, copy_in, correct,
     definition::{self, ModeIs},
@@ -387,7 +387,7 @@ impl Reconcile<'_, '_> {
         let mut stopped = Vec::new();
         for (s, to) in both.iter().filter(|(s, _)| s.found.sender == Sender::Running) {
             let wait_s = world.desired.flush_wait_s();
-            let op = Op::Flush { name: s.name.clone(), peer: *to, until: Until::Issued, wait_s };
+            let op = Op::Flush { name: s.name.clone(), peer: *to, wait_s };
             let because = why(Code::FlushBeforeStop, format!("what pod {} committed so far reaches pod {to}", s.pod));
             flushed.push(self.build.add(s.pod, op, because, Waits::none()));
         }

@@ -5,20 +5,25 @@
 //! so slaves may differ and nothing in a catalog shows it. One slave is the source; the others deliver what they committed
 //! themselves, leave, and are copied anew from pod 0 when they start again. Pod 0 stays closed: `aku -p start` opens it.
 
+use std::collections::BTreeSet;
+
 use super::{
     Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
-    action::{ActionId, Expect, Op, Until},
+    action::{ActionId, Op},
     build::{Waits, pods, why},
-    catch_up, full,
+    catch_up,
+    deliver::{self, Gate, Passable, Peer, Way},
+    full, identity,
     join::Join,
     master, preflight,
     reason::{Code, Reason},
+    stakes,
     start::Draft,
     world::World,
 };
 use crate::{
     desired::{Goal, Object},
-    observe::{Pod, RowCount, Sender, Side, grouped},
+    observe::{Pod, RowCount, Side, grouped},
     topology::{Ordinal, Target},
 };
 
@@ -37,7 +42,7 @@ pub(super) fn plan(world: &World<'_>, from: Option<Ordinal>) -> Result<Plan, Ref
     let lost = bars(world)?;
     let slaves: Vec<Slave> = world.seen_others(me).map(|pod| Slave::of(world, pod)).collect();
     let source = chosen(world, &slaves, from)?;
-    let creating = creating(world, source.pod);
+    let creating = creating(world, &slaves, source.pod);
     preflight::check(world, &[me, source.pod], &creating)?;
 
     let mut draft = Draft::new(world, me);
@@ -48,17 +53,18 @@ pub(super) fn plan(world: &World<'_>, from: Option<Ordinal>) -> Result<Plan, Ref
     let approvals = approvals(world, &slaves, source, &rows, &unsent);
     notes(&mut draft, &slaves, source);
 
+    let created = catch_up::create(world, &mut draft.build, &creating);
     let mut recovery = Recovery { world, source: source.pod, draft: &mut draft };
     let mut ready = recovery.open_source();
     ready.extend(recovery.others_leave(&slaves));
     let fenced = recovery.fence_master();
     let mut join = Join { world, me, source: source.pod, members: Vec::new(), draft: &mut draft };
-    let created = catch_up::create(world, &mut join.draft.build, &creating);
     let mended = join.mend(fenced);
     let salvaged = join.salvage(&created, &mended, fenced);
     let forgotten = join.forget(&salvaged);
-    let defined = join.redefine(&forgotten, &mended);
-    ready.extend(created.iter().chain(&forgotten).chain(&defined).copied());
+    let stopped: Vec<_> = forgotten.iter().map(|g| g.id).collect();
+    let defined = join.redefine(&stopped, &mended);
+    ready.extend(created.iter().chain(&stopped).chain(&defined).copied());
     ready.push(fenced);
     let names = world.desired.objects_of(me).map(|(_, o)| o.name.clone()).collect();
     let quiet = join.check_quiet(names, &ready, &[], &[]);
@@ -156,12 +162,11 @@ fn bars(world: &World<'_>) -> Result<Vec<Reason>, Refusal> {
     if !lost.is_empty() {
         return Ok(lost);
     }
-    let holds = |pod: Ordinal| world.pod(pod).is_some_and(|p| p.rows.iter().any(|(_, n)| n.is_empty() == Some(false)));
-    let counted = world.pod(me).is_some_and(|p| !p.rows.is_empty());
-    let fuller: Vec<_> = world.seen_others(me).filter(|k| holds(*k)).collect();
-    if counted && !holds(me) && !fuller.is_empty() {
-        let hold = if fuller.len() == 1 { "holds" } else { "hold" };
-        let text = format!("every target on pod 0 is empty, and {} {hold} rows", pods(&fuller));
+    if let Some(evidence) = identity::behind(world, me) {
+        let text = format!("the volume of pod 0 was put back from an older copy ({evidence})");
+        return Ok(vec![Reason::new(Code::MasterRestored, text)]);
+    }
+    if let Some(text) = emptied(world) {
         return Ok(vec![Reason::new(Code::Recover, text)]);
     }
     let text = "pod 0 shows no sign of a failure: no slave has a position that pod 0 lost, and its tables are not empty while a slave's are full; nothing was changed";
@@ -170,6 +175,33 @@ fn bars(world: &World<'_>) -> Result<Vec<Reason>, Refusal> {
         "aku verify                   (shows whether the rows of the pods differ)".to_owned(),
     ];
     refuse(RefusalKind::Refused, vec![Reason::new(Code::NotFailed, text)], next)
+}
+
+/// Tables that are empty on pod 0 and not on another pod: all of them, or some while pod 0 is connected with nobody.
+fn emptied(world: &World<'_>) -> Option<String> {
+    let me = Ordinal::MASTER;
+    let elsewhere = |t: &Target| {
+        let holders = world.seen_others(me).filter(|k| world.rows(*k, t).is_empty() == Some(false));
+        holders.collect::<Vec<_>>()
+    };
+    let empty = |t: &&Target| world.rows(me, t).is_empty() == Some(true);
+    let lost: Vec<(&Target, Vec<Ordinal>)> =
+        world.desired.targets().filter(empty).map(|t| (t, elsewhere(t))).filter(|(_, k)| !k.is_empty()).collect();
+    let all = world.desired.targets().all(|t| empty(&t));
+    let fuller: BTreeSet<Ordinal> = lost.iter().flat_map(|(_, holders)| holders.iter().copied()).collect();
+    let hold = if fuller.len() == 1 { "holds" } else { "hold" };
+    match lost.as_slice() {
+        [] => None,
+        _ if all => Some(format!("every target on pod 0 is empty, and {} {hold} rows", pods(&fuller))),
+        [(first, _), rest @ ..] if stakes::asks_of_master(world) => {
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more tables", rest.len()) };
+            Some(format!(
+                "pod 0 is connected with nobody and has no row of {first}{more}, and {} {hold} some",
+                pods(&fuller)
+            ))
+        }
+        [_, ..] => None,
+    }
 }
 
 /// The named slave if it can be the source, else the most advanced one.
@@ -232,13 +264,19 @@ fn most_advanced(source: &Slave) -> String {
     )
 }
 
-/// On pod 0 every object that is missing; on the source those of the pair with pod 0.
-fn creating<'a>(world: &World<'a>, source: Ordinal) -> Vec<(Ordinal, &'a Object)> {
+/// On pod 0 every object that is missing; on the source those of the pair with pod 0, and those without which another slave
+/// cannot deliver.
+fn creating<'a>(world: &World<'a>, slaves: &[Slave], source: Ordinal) -> Vec<(Ordinal, &'a Object)> {
     let me = Ordinal::MASTER;
     let missing = |pod: Ordinal, o: &Object| world.observed.side(pod, &o.name) == Side::Missing;
     let mine = world.desired.objects_of(me).filter(|(_, o)| missing(me, o)).map(|(_, o)| (me, o));
     let theirs = world.desired.objects_between(me, source).filter(|o| missing(source, o)).map(|o| (source, o));
-    mine.chain(theirs).collect()
+    let others = slaves.iter().map(|s| s.pod).filter(|k| *k != source);
+    let lost = others.flat_map(|k| {
+        let lost = move |o: &&Object| missing(source, o) && delivers(world, k, source, o);
+        world.desired.objects_between(k, source).filter(lost).map(|o| (source, o))
+    });
+    mine.chain(theirs).chain(lost).collect()
 }
 
 fn rows_at_stake(world: &World<'_>, source: Ordinal) -> Vec<RowsAtStake> {
@@ -275,15 +313,28 @@ fn approvals(
     let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
     let from = source.pod;
     let mut all = Vec::new();
-    let deleted = RowCount::sum(rows.iter().map(|r| r.joiner));
-    if deleted.is_empty() != Some(true) {
+    let held: Vec<_> = rows.iter().filter(|r| r.joiner.is_empty() != Some(true)).collect();
+    let deleted = stakes::of_tables(held.iter().map(|r| (&r.target, r.joiner)));
+    if !held.is_empty() {
+        let one = matches!(held.as_slice(), [r] if r.joiner == RowCount::Counted(1));
         all.push(Approval {
             class: ApprovalClass::DeletesRows,
             scope: scope(Ordinal::MASTER),
             because: format!(
-                "{} on pod 0 {} deleted, and pod 0 gets those of pod {from}",
-                full::rows_of(deleted),
-                if deleted == RowCount::Counted(1) { "is" } else { "are" }
+                "{deleted} on pod 0 {} deleted, and pod 0 gets those of pod {from} ({})",
+                if one { "is" } else { "are" },
+                stakes::of_tables(held.iter().map(|r| (&r.target, r.source)))
+            ),
+        });
+    }
+    let only_here: Vec<_> = held.iter().filter(|r| r.source.is_empty() != Some(false)).collect();
+    if !only_here.is_empty() {
+        all.push(Approval {
+            class: ApprovalClass::EmptySource,
+            scope: scope(Ordinal::MASTER),
+            because: format!(
+                "pod 0 holds {}, and pod {from} is not known to hold any row there: after the recovery pod 0 has none of them",
+                stakes::of_tables(only_here.iter().map(|r| (&r.target, r.joiner)))
             ),
         });
     }
@@ -306,11 +357,12 @@ fn approvals(
     for other in slaves.iter().filter(|s| s.pod != from) {
         let more: Vec<_> =
             other.ahead_of(source).map(|(t, m, n)| format!("{t} {} instead of {}", grouped(m), grouped(n))).collect();
-        let sides = |o: &Object| {
-            let sides = world.sides(other.pod, from, o);
-            matches!((sides.mine, sides.theirs), (Side::GaveUp, _) | (Side::Live(_), Side::Missing | Side::Unknown))
+        let lost = |o: &Object| match world.observed.side(other.pod, &o.name) {
+            Side::GaveUp => true,
+            Side::Live(_) => !delivers(world, other.pod, from, o),
+            Side::Missing | Side::Reset | Side::Unknown => false,
         };
-        let stuck = world.desired.objects_between(other.pod, from).any(sides);
+        let stuck = world.desired.objects_between(other.pod, from).any(lost);
         if more.is_empty() && !stuck {
             continue;
         }
@@ -368,6 +420,13 @@ fn notes(draft: &mut Draft, slaves: &[Slave], source: &Slave) {
     draft
         .notes
         .push(Reason::new(Code::Afterwards, format!("afterwards run `aku -p start` on pod 0, which opens it{then}")));
+}
+
+/// Whether what a slave that leaves has not sent can be delivered to the source.
+fn delivers(world: &World<'_>, k: Ordinal, source: Ordinal, object: &Object) -> bool {
+    let live = matches!(world.observed.side(k, &object.name), Side::Live(_));
+    let way = Way { from: k, to: source, object };
+    live && world.pod(source).is_some() && !matches!(deliver::passable(world, way), Passable::No(_))
 }
 
 fn both_ways(pod: Ordinal, peer: Ordinal) -> String {
@@ -440,29 +499,27 @@ impl Recovery<'_, '_> {
         let (world, source) = (self.world, self.source);
         let (mut flushed, mut names) = (Vec::new(), Vec::new());
         for object in world.desired.objects_between(k, source) {
-            let sides = world.sides(k, source, object);
-            let (Side::Live(_), Side::Reset | Side::Live(_) | Side::GaveUp) = (sides.mine, sides.theirs) else {
+            if !delivers(world, k, source, object) {
                 continue;
-            };
+            }
             let text = format!("what pod {k} committed goes to pod {source} before pod {k} leaves");
-            let down = world.replication(k, object).is_some_and(|r| r.sender == Sender::None);
-            let started = down.then(|| {
-                let op = Op::Start { name: object.name.clone(), peer: source, expect: Expect::Live };
-                let waits = Waits::on([fenced], "users are out first");
-                self.draft.build.add(k, op, why(Code::Salvage, text.clone()), waits)
-            });
-            let wait_s = world.desired.flush_wait_s();
-            let op = Op::Flush { name: object.name.clone(), peer: source, until: Until::NoGap, wait_s };
-            let waits = Waits::on([fenced], "users are out first").and(started, "only a running sender can be flushed");
-            flushed.push(self.draft.build.add(k, op, why(Code::Salvage, text), waits));
+            let because = why(Code::Salvage, text);
+            let made = self.draft.build.creates_of(source, &object.name);
+            let gate = Gate {
+                first: Waits::on([fenced], "users are out first"),
+                start: Waits::on(made, "both sides must be there"),
+                peer: if made.is_some() { Peer::Gets } else { Peer::Has },
+            };
+            let way = Way { from: k, to: source, object };
+            let build = &mut self.draft.build;
+            flushed.push(deliver::deliver(world, build, way, (because.clone(), because), gate));
             names.push(object.name.clone());
         }
         if names.is_empty() {
             return fenced;
         }
-        let text = format!("nothing is left to send to pod {source}");
         let waits = Waits::on(flushed, "it looks at what they did");
-        self.draft.build.add(k, Op::CheckNoGap { names }, why(Code::ProveNoGap, text), waits)
+        self.draft.build.add(k, Op::CheckDelivered { names }, deliver::proof(&format!("pod {source}")), waits)
     }
 
     fn forget_side(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: &Waits) -> Option<ActionId> {

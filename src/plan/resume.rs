@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Action, ActionId, Effect, Op, Plan, RunWhen, Until,
+    Action, ActionId, Effect, Op, Plan, RunWhen,
     facts::{ANYTHING, Changed, Changes, Fact, Facts, Post},
 };
 use crate::topology::Ordinal;
@@ -147,9 +147,11 @@ impl<'a> Looked<'a> {
             Op::CheckQuiet { .. } => is_left(Effect::DeletesRows) || is_left(Effect::CopiesRows),
             Op::CheckEmpty { .. } => is_left(Effect::CopiesRows),
             // The pod may have been open in between. Once a position is forgotten there is nothing to flush any more.
-            Op::CheckNoGap { .. } | Op::Flush { until: Until::NoGap, .. } => {
+            Op::CheckDelivered { .. } | Op::Flush { .. } => {
+                // Without a fence a FLUSH never covered what was committed after it.
+                let fenced = self.plan.actions.iter().any(|b| b.pod == a.pod && b.op == Op::Fence);
                 let forgets = || later().filter(|b| b.op.effect() == Effect::ForgetsPosition && b.pod == a.pod);
-                forgets().next().is_some() && forgets().all(|b| left.contains(&b.id) && !self.did(b.id))
+                fenced && forgets().next().is_some() && forgets().all(|b| left.contains(&b.id) && !self.did(b.id))
             }
             // Another run may have begun a copy of its own meanwhile, on another machine. What other pods wrote since
             // arrives only later, so this may fail where nothing is wrong; then a plan of now copies anew. Once users are
@@ -169,7 +171,6 @@ impl<'a> Looked<'a> {
             | Op::Stop { .. }
             | Op::Reset { .. }
             | Op::Unpin { .. }
-            | Op::Flush { until: Until::Issued, .. }
             | Op::SetProperty { .. }
             | Op::Truncate { .. }
             | Op::Sync { .. }
@@ -178,7 +179,8 @@ impl<'a> Looked<'a> {
             | Op::Delay { .. }
             | Op::Open
             | Op::WriteMarker
-            | Op::RemoveMarker => false,
+            | Op::RemoveMarker
+            | Op::WriteLedger { .. } => false,
         }
     }
 
@@ -333,11 +335,12 @@ fn again(op: &Op) -> Again {
         | Op::CheckEmpty { .. }
         | Op::CheckContents { .. }
         | Op::Fence
-        | Op::CheckNoGap { .. }
+        | Op::CheckDelivered { .. }
         | Op::Delay { .. }
         | Op::Open
         | Op::WriteMarker
-        | Op::RemoveMarker => Again::Repeats,
+        | Op::RemoveMarker
+        | Op::WriteLedger { .. } => Again::Repeats,
     }
 }
 

@@ -27,7 +27,7 @@ pub const FORMAT_VERSION: &str = "1.0";
 pub const KIND: &str = "aku.plan";
 /// Grows whenever the planner would make another plan of the same facts, or would ask for other facts. A plan of another
 /// revision is shown and never applied.
-pub const PLANNER_REV: u32 = 1;
+pub const PLANNER_REV: u32 = 2;
 /// How long a saved plan may be applied.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) const DOCUMENT: document::Kind = document::Kind { word: KIND, noun: "plan", version: FORMAT_VERSION };
@@ -295,9 +295,10 @@ pub fn conf_digest(conf: &Config) -> String {
         delay_start_complete,
         flush_at_end,
         replication_reset_at_end,
+        ledger,
         groups: _,
     } = conf;
-    let meaning = json!({
+    let mut meaning = json!({
         "sts_name": sts_name,
         "svc_name": svc_name,
         "server_count": server_count.get(),
@@ -314,6 +315,10 @@ pub fn conf_digest(conf: &Config) -> String {
         "replication_reset_at_end": on(*replication_reset_at_end),
         "groups": groups,
     });
+    // Its default means what files meant before there was such a property.
+    if *ledger == Switch::Off {
+        meaning["ledger"] = json!(0);
+    }
     document::digest(&meaning)
 }
 

@@ -14,10 +14,11 @@
 //!
 //! **What a copy owes** (DESIGN D1, D15, D16): all CREATEs of a pod follow each other, and come before any START; the
 //! joiner delivers what it has not sent to source and members before it forgets; it forgets before its peer does; every
-//! member is pinned when all is forgotten, then drained, then flushed to pod 0; nothing is emptied before it is quiet,
+//! member is pinned when its own side and the pair of the joiner with pod 0 are forgotten, then drained, then flushed to pod 0; nothing is emptied before it is quiet,
 //! with the switch open for that only; the copy goes into tables proved empty, without the SYNC lock; nothing is live
-//! before the copy is proved; the joiner's streams run before its peers', that to pod 0 as the last of them, because by it the
-//! others know a member; users come last, the marker after them.
+//! before the copy is proved; then the streams to the joiner run, and its own, that to pod 0 as the last of them, because by
+//! it the others know a member; ledgers are written before users come, users come last, the marker after them. A pod of which
+//! others remember more than it shows is copied anew, and pod 0 is not opened then.
 
 mod leaving;
 mod reconcile;
@@ -37,13 +38,16 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct State {
     sides: [[Side; 2]; 2],
+    /// The joiner's sender was started anew, because its peer had no object.
+    woken: [bool; 2],
     drained: [bool; 2],
     to_source: [bool; 2],
     /// Nobody is on the joiner any more; only a copy asks for it.
     fenced: bool,
     stage: Stage,
-    own_streams: bool,
     waited: bool,
+    /// The joiner's ledger says that it opens.
+    noted: bool,
     open: bool,
     marked: bool,
 }
@@ -84,7 +88,7 @@ impl<'w> Search<'w> {
             let theirs = || if w.seen(k) { w.side(k, w.me).live() } else { k == 0 };
             w.side(w.me, k).live() && theirs()
         };
-        let needs_copy = w.me != 0 && others.iter().any(|k| counts(*k) && !whole(*k));
+        let needs_copy = w.me != 0 && (w.put_back() || others.iter().any(|k| counts(*k) && !whole(*k)));
         let broken = w.pods.contains(&Pod::Broken);
         let may_copy = w.me != 0 && w.pods[0] == Pod::Open && w.pods[w.me] == Pod::Closed && !broken;
         Self { w, others, needs_copy, may_copy }
@@ -93,20 +97,21 @@ impl<'w> Search<'w> {
     /// Pod 0 is never copied to: what it cannot get from a slave by a stream, a person has to get.
     fn master_lost(&self) -> bool {
         self.w.me == 0
-            && self.others.iter().any(|k| {
-                let mine = self.w.side(0, *k);
-                match self.w.pods[*k] {
-                    Pod::Absent => false,
-                    Pod::Broken => !mine.live(),
-                    Pod::Closed | Pod::Open => {
-                        let theirs = self.w.side(*k, 0);
-                        let unconnected = self.w.pods[*k] == Pod::Open
-                            && matches!(mine.place, Place::Missing | Place::None)
-                            && theirs.place == Place::None;
-                        theirs.place == Place::GaveUp || (theirs.live() && !mine.live()) || unconnected
+            && (self.w.put_back()
+                || self.others.iter().any(|k| {
+                    let mine = self.w.side(0, *k);
+                    match self.w.pods[*k] {
+                        Pod::Absent => false,
+                        Pod::Broken => !mine.live(),
+                        Pod::Closed | Pod::Open => {
+                            let theirs = self.w.side(*k, 0);
+                            let unconnected = self.w.pods[*k] == Pod::Open
+                                && matches!(mine.place, Place::Missing | Place::None)
+                                && theirs.place == Place::None;
+                            theirs.place == Place::GaveUp || (theirs.live() && !mine.live()) || unconnected
+                        }
                     }
-                }
-            })
+                }))
     }
 
     fn start(&self) -> State {
@@ -117,12 +122,13 @@ impl<'w> Search<'w> {
         }
         State {
             sides,
+            woken: [false; 2],
             drained: [false; 2],
             to_source: [false; 2],
             fenced: false,
             stage: Stage::Before,
-            own_streams: false,
             waited: false,
+            noted: !self.w.notes(),
             open: self.w.pods[self.w.me] == Pod::Open,
             marked: !self.w.marker,
         }
@@ -146,9 +152,19 @@ impl<'w> Search<'w> {
         (0..self.others.len()).all(|i| !self.missing(s, i, 0) && !self.missing(s, i, 1))
     }
 
-    fn all_forgotten(&self, s: &State) -> bool {
-        let theirs = |i: usize| !self.w.seen(self.others[i]) || s.sides[i][1].forgotten();
-        (0..self.others.len()).all(|i| s.sides[i][0].forgotten() && theirs(i))
+    /// The joiner has a sender to a member that has no object.
+    fn asleep(&self, i: usize) -> bool {
+        let k = self.others[i];
+        let mine = self.w.side(self.w.me, k);
+        self.copies()
+            && mine.live()
+            && mine.sender
+            && self.receives(i)
+            && self.w.side(k, self.w.me).place == Place::Missing
+    }
+
+    fn is_forgotten(&self, s: &State, i: usize) -> bool {
+        s.sides[i][0].forgotten() && (!self.w.seen(self.others[i]) || s.sides[i][1].forgotten())
     }
 
     /// What side `d` of pair `i` may do next.
@@ -168,7 +184,12 @@ impl<'w> Search<'w> {
         if side.live() && !side.sender && self.all_created(s) && peer_seen && before && shut {
             next.push(Side { sender: true, ..side });
         }
-        if side.live() && side.sender && !side.flushed && peer_seen && shut {
+        // A sender that was turned away because its peer had no object sleeps for long.
+        let asleep = d == 0 && self.asleep(i) && !s.woken[i];
+        if asleep && side.sender && shut && before && self.copies() {
+            next.push(Side { sender: false, ..side });
+        }
+        if side.live() && side.sender && !side.flushed && peer_seen && shut && !asleep {
             next.push(Side { flushed: true, ..side });
         }
         // Forgetting: the joiner first, and not before it delivered; only for a copy, or a leftover towards somebody who
@@ -187,7 +208,7 @@ impl<'w> Search<'w> {
             }
         }
         let pins = d == 1 && self.receives(i) && self.others[i] != 0;
-        if pins && self.may_copy && before && side.place == Place::None && self.pinnable(s) {
+        if pins && self.may_copy && before && side.forgotten() && self.pinnable(s) {
             next.push(Side { place: Place::Pinned, ..side });
         }
         if s.stage == Stage::Proved && self.receives(i) {
@@ -195,7 +216,7 @@ impl<'w> Search<'w> {
                 (0, Place::None) if self.others[i] != 0 || self.members_hear(s) => {
                     next.push(Side { place: Place::Live, sender: true, flushed: true });
                 }
-                (1, Place::Pinned) if s.own_streams => {
+                (1, Place::Pinned) => {
                     next.push(Side { place: Place::Live, sender: true, flushed: true });
                 }
                 _ => {}
@@ -213,15 +234,21 @@ impl<'w> Search<'w> {
         (0..self.others.len()).all(|i| self.others[i] == 0 || !self.receives(i) || s.sides[i][0].live())
     }
 
-    /// The joiner is shut, and everything is created and forgotten, pins of this run apart.
+    /// The joiner is shut, everything is created, and the pair with pod 0 is forgotten.
     fn pinnable(&self, s: &State) -> bool {
+        let gone = (0..self.others.len()).filter(|j| self.others[*j] == 0).all(|j| self.is_forgotten(s, j));
+        s.fenced && self.all_created(s) && gone
+    }
+
+    /// Everything is forgotten, pins of this run apart.
+    fn all_forgotten(&self, s: &State) -> bool {
         let mut without = *s;
         for pair in &mut without.sides {
             if pair[1].place == Place::Pinned {
                 pair[1].place = Place::None;
             }
         }
-        s.fenced && self.all_created(s) && self.all_forgotten(&without)
+        (0..self.others.len()).all(|j| self.is_forgotten(&without, j))
     }
 
     /// Steps that are no choice: they only look or wait, or have one order; each takes a round.
@@ -232,12 +259,12 @@ impl<'w> Search<'w> {
             new.drained[i] |= pinned(i);
             new.to_source[i] |= old.drained[i];
         }
-        let fresh = |s: &State| (0..self.others.len()).all(|i| !self.receives(i) || s.sides[i][0].live());
         new.stage = match old.stage {
             Stage::Before
                 if self.may_copy
                     && self.needs_copy
                     && self.pinnable(old)
+                    && self.all_forgotten(old)
                     && self.pinned_pods().all(|i| old.to_source[i]) =>
             {
                 Stage::Quiet
@@ -256,13 +283,14 @@ impl<'w> Search<'w> {
             }
             Stage::Copied | Stage::Proved => Stage::Proved,
         };
-        new.own_streams = old.stage == Stage::Proved && fresh(new);
         let rows = self.rows_right(old);
         let right = rows && (self.all_created(old) || old.open);
         // Pod 0 does not wait: it is the first, and nobody was let in before it.
         let delay = self.w.delay && self.w.me != 0;
         new.waited |= rows && delay;
-        new.open |= right && (old.waited || !delay);
+        let ready = right && (old.waited || !delay);
+        new.noted |= ready;
+        new.open |= ready && old.noted;
         new.marked |= old.open && self.rows_right(old) && self.all_created(old);
     }
 
@@ -350,6 +378,8 @@ impl<'w> Search<'w> {
                             continue;
                         }
                         let mut new = all[at];
+                        let begins = s.stage == Stage::Before && side.sender && !s.sides[i][d].sender;
+                        new.woken[i] |= d == 0 && begins;
                         new.sides[i][d] = *side;
                         let mut made = created[at].clone();
                         made.extend(is_new.then_some(pod));

@@ -12,7 +12,7 @@ use crate::{
     observe::{RowCount, Side},
     plan::{
         Action, ActionId, After, Approval, ApprovalClass, Code, Decision, Expect, Op, Plan, PodLine, PodState, Reason,
-        RowsAtStake, RunWhen, Unsent, Until,
+        RowsAtStake, RunWhen, Unsent,
         facts::Facts,
         saved::{Origin, Saved},
         testing::{Worlds, desired},
@@ -39,6 +39,7 @@ pub fn config() -> Config {
         flush_at_start: Switch::On,
         flush_timeout_at_start: 300,
         delay_start_complete: Duration::ZERO,
+        ledger: Switch::On,
         flush_at_end: Switch::On,
         replication_reset_at_end: Switch::On,
         groups: vec![GroupConf {
@@ -155,7 +156,7 @@ pub fn full_join() -> Plan {
     );
     let flush = s.add(
         1,
-        Op::Flush { name: name("AKU_REP_01"), peer: pod(0), until: Until::Issued, wait_s: 300 },
+        Op::Flush { name: name("AKU_REP_01"), peer: pod(0), wait_s: 300 },
         because(Code::FlushToSource, "what pod 1 committed before the pin must be on pod 0 before the snapshot"),
         &[drain],
     );
@@ -261,9 +262,9 @@ pub fn catch_up() -> Plan {
     let start = s.add(1, Op::Start { name: name("AKU_REP_01"), peer: pod(0), expect: Expect::Live }, down(), &[]);
     let back = s.add(0, Op::Start { name: name("AKU_REP_01"), peer: pod(1), expect: Expect::Live }, down(), &[]);
     let first = || because(Code::CatchUpFirst, "pod 1 opens only after FLUSH returned in both directions");
-    let flush = |peer, until| Op::Flush { name: name("AKU_REP_01"), peer: pod(peer), until, wait_s: 300 };
-    let flush_there = s.add(1, flush(0, Until::NoGap), first(), &[start]);
-    let flush_back = s.add(0, flush(1, Until::Issued), first(), &[back]);
+    let flush = |peer| Op::Flush { name: name("AKU_REP_01"), peer: pod(peer), wait_s: 300 };
+    let flush_there = s.add(1, flush(0), first(), &[start]);
+    let flush_back = s.add(0, flush(1), first(), &[back]);
     let delay = s.add(
         1,
         Op::Delay { seconds: 30 },
@@ -287,11 +288,16 @@ pub fn end() -> Plan {
     let unmark = s.add(2, Op::RemoveMarker, because(Code::Marker, "the pod is not in service any more"), &[fence]);
     let mut ends = Vec::new();
     for (peer, object) in [(0, "AKU_REP_02"), (1, "AKU_REP_12")] {
-        let op = Op::Flush { name: name(object), peer: pod(peer), until: Until::NoGap, wait_s: 300 };
+        let op = Op::Flush { name: name(object), peer: pod(peer), wait_s: 300 };
         ends.push(s.add(2, op, because(Code::FlushBeforeStop, "everything committed is delivered first"), &[unmark]));
     }
     let names = vec![name("AKU_REP_02"), name("AKU_REP_12")];
-    let gap = s.add(2, Op::CheckNoGap { names }, because(Code::ProveNoGap, "the gap is proved to be zero"), &ends);
+    let gap = s.add(
+        2,
+        Op::CheckDelivered { names },
+        because(Code::ProveDelivered, "nobody is left who could commit more"),
+        &ends,
+    );
     for (on, peer, object) in [(2, 0, "AKU_REP_02"), (2, 1, "AKU_REP_12"), (0, 2, "AKU_REP_02"), (1, 2, "AKU_REP_12")] {
         let leaving = because(Code::Leaving, "pod 2 leaves, so the streams stop");
         let stop = s.add(on, Op::Stop { name: name(object), peer: pod(peer) }, leaving, &[gap]);

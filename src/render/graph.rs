@@ -15,7 +15,7 @@ use super::{
     words::counted,
 };
 use crate::{
-    plan::{Action, ActionId, Effect, Plan, critical_path, direct},
+    plan::{Action, ActionId, Effect, Plan, cost, direct},
     topology::Ordinal,
 };
 
@@ -85,7 +85,8 @@ impl Chart {
 
 fn whole(plan: &Plan, title: String) -> Chart {
     let waits = direct(&plan.actions).unwrap_or_default();
-    let path = critical_path(&plan.actions).unwrap_or_default();
+    // By the seconds that steps take, not by their number.
+    let (path, _) = cost::critical_path(&plan.actions).unwrap_or_default();
     let steps: BTreeSet<(ActionId, ActionId)> = path.windows(2).map(|w| (w[0], w[1])).collect();
     let weight = |on: bool| if on { Weight::Critical } else { Weight::Normal };
     let nodes = plan.actions.iter().map(|a| {

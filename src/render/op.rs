@@ -4,7 +4,7 @@ use super::{
     style::Role,
     words::{count, counted},
 };
-use crate::plan::{Effect, Expect, Op, Until};
+use crate::plan::{Effect, Expect, Op};
 
 /// The parts of an action's line; what is not there is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,14 +76,7 @@ pub fn words(op: &Op) -> Words {
         Op::Stop { name, peer } => to("stop", name, *peer),
         Op::Reset { name, peer } => to("reset", name, *peer),
         Op::Unpin { name, peer } => to("unpin", name, *peer),
-        Op::Flush { name, peer, until, wait_s } => {
-            let all = match until {
-                Until::Issued => "",
-                Until::NoGap => "until nothing is unsent, ",
-            };
-            let detail = format!("{all}{}", bound(*wait_s));
-            Words { detail, ..to("flush", name, *peer) }
-        }
+        Op::Flush { name, peer, wait_s } => Words { detail: bound(*wait_s), ..to("flush", name, *peer) },
         Op::SetProperty { property, from, to } => {
             Words { detail: format!("{from} -> {to}"), ..on("set", property.clone()) }
         }
@@ -109,13 +102,22 @@ pub fn words(op: &Op) -> Words {
             Words { detail, ..on("check", "rows equal".to_owned()) }
         }
         Op::Fence => Words { detail: "close all other sessions".to_owned(), ..on("fence", "ADMIN_MODE 1".to_owned()) },
-        Op::CheckNoGap { names } => {
-            Words { detail: counted(names.len(), "sender"), ..on("check", "nothing unsent".to_owned()) }
+        Op::CheckDelivered { names } => {
+            Words { detail: counted(names.len(), "sender"), ..on("check", "all delivered".to_owned()) }
         }
         Op::Delay { seconds: s } => Words { detail: format!("{s} s"), ..on("wait", "start delay".to_owned()) },
         Op::Open => Words { detail: "users are admitted".to_owned(), ..on("open", "ADMIN_MODE 0".to_owned()) },
         Op::WriteMarker => on("mark", "start completed".to_owned()),
         Op::RemoveMarker => on("unmark", "start completed".to_owned()),
+        Op::WriteLedger { ledger } => Words {
+            detail: format!(
+                "cluster {}, incarnation {}, {}",
+                ledger.cluster.short(),
+                ledger.incarnation,
+                ledger.standing.word()
+            ),
+            ..on("note", format!("ledger, run {}", ledger.run))
+        },
     }
 }
 
@@ -157,10 +159,11 @@ pub fn kind(op: &Op) -> &'static str {
         Op::SetProperty { .. } => "set",
         Op::Truncate { .. } => "TRUNCATE",
         Op::Sync { .. } => "sync",
-        Op::CheckQuiet { .. } | Op::CheckEmpty { .. } | Op::CheckContents { .. } | Op::CheckNoGap { .. } => "check",
+        Op::CheckQuiet { .. } | Op::CheckEmpty { .. } | Op::CheckContents { .. } | Op::CheckDelivered { .. } => "check",
         Op::Drain { .. } | Op::Delay { .. } => "wait",
         Op::Fence => "fence",
         Op::Open => "open",
         Op::WriteMarker | Op::RemoveMarker => "mark",
+        Op::WriteLedger { .. } => "note",
     }
 }

@@ -322,11 +322,29 @@ fn after_end(plan: &Plan, report: &Report, pod: Ordinal) -> String {
     } else {
         String::new()
     };
-    // One side that was reset is enough: the transfer is decided for all groups together (DESIGN D1).
-    let next = match (reached(plan, report), resets().any(|a| maybe_done(report, a.id))) {
-        (true, _) => String::new(),
-        (false, false) => format!(" The next start of pod {pod} catches up from the log."),
-        (false, true) => format!(" The next start of pod {pod} copies everything anew."),
-    };
-    format!("No row was deleted. {users}{log}{next}")
+    format!("No row was deleted. {users}{log}{}", next_start(plan, report, pod))
+}
+
+/// What the next start of a pod that ended will do. The side of the pod itself towards pod 0 decides: without a place there
+/// all groups are copied (DESIGN D1). It is forgotten before any other.
+fn next_start(plan: &Plan, report: &Report, pod: Ordinal) -> String {
+    let copies = format!(" The next start of pod {pod} copies everything anew");
+    let resets = || plan.actions.iter().filter(|a| matches!(a.op, Op::Reset { .. }));
+    let source =
+        |a: &&Action| matches!(&a.op, Op::Reset { peer, .. } if *peer == Ordinal::MASTER || a.pod == Ordinal::MASTER);
+    let doubt = |a: &Action| matches!(report.outcomes.get(&a.id), Some(Outcome::Unknown(_)));
+    let sends = |a: &Action| matches!(a.op, Op::Flush { .. } | Op::Stop { .. });
+    match () {
+        () if resets().filter(source).any(|a| is_done(report, a.id)) => format!("{copies}."),
+        () if resets().filter(source).any(doubt) => {
+            format!("{copies} if the RESET towards pod 0 was done, and catches up from the log otherwise.")
+        }
+        // Pod 0 has no place for it, so it had none when it ended, or pod 0 was not seen.
+        () if resets().any(|a| maybe_done(report, a.id)) => {
+            format!("{copies} where pod 0 or a pod that it was forgotten on is in service then.")
+        }
+        () if plan.actions.iter().any(sends) => format!(" The next start of pod {pod} catches up from the log."),
+        // It had no place anywhere: nothing is known of what comes next.
+        () => String::new(),
+    }
 }

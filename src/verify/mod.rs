@@ -179,6 +179,10 @@ fn stuck() -> DbError {
     DbError { sqlstate: "HY000".to_owned(), native: 0, message }
 }
 
+fn no_thread(e: &std::io::Error) -> DbError {
+    DbError { sqlstate: "HY000".to_owned(), native: 0, message: format!("there is no thread to read it with: {e}") }
+}
+
 fn side_by_side(
     page: &[(Key, Print)],
     after: Option<&Key>,
@@ -192,13 +196,15 @@ fn side_by_side(
             .iter_mut()
             .zip(results.values_mut())
             .map(|((pod, source), versus)| {
-                scope.spawn(move || {
+                let spawned = thread::Builder::new().spawn_scoped(scope, move || {
                     stretch(page, after, until, &mut **source, versus, bounds)
                         .map_err(|error| Unreadable { pod: *pod, error })
-                })
+                });
+                spawned.map_err(|e| Unreadable { pod: *pod, error: no_thread(&e) })
             })
             .collect();
-        threads.into_iter().map(|t| t.join().expect("reading rows does not panic")).collect()
+        let join = |t: thread::ScopedJoinHandle<'_, _>| t.join().expect("reading rows does not panic");
+        threads.into_iter().map(|t| t.and_then(join)).collect()
     });
     answers.into_iter().collect()
 }

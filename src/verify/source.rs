@@ -5,7 +5,7 @@ use crate::{
     db::{
         DbError, Session,
         page::{KeyColumn, Page, Range},
-        sql::{ChangeSql, FlushUntil, ReadSql},
+        sql::{ChangeSql, ReadSql},
     },
     topology::{ReplicationName, Target},
 };
@@ -44,7 +44,7 @@ impl Source for Reader<'_> {
 
     fn flush(&mut self) -> Result<(), DbError> {
         self.flushed.iter().try_for_each(|name| {
-            let flush = ChangeSql::Flush { name: name.clone(), until: FlushUntil::Issued, wait_s: self.wait_s };
+            let flush = ChangeSql::Flush { name: name.clone(), wait_s: self.wait_s };
             match self.session.execute(&flush) {
                 // A stream that does not run brings nothing: what differs then differs.
                 Err(e) if !e.lost_session() => Ok(()),

@@ -7,7 +7,7 @@ use aku::db::{
     DbError, Privilege,
     wire::{Cell, Response},
 };
-use odbc_api::{ConnectionOptions, Cursor, CursorRow, DataType, Error};
+use odbc_api::{ColumnDescription, ConnectionOptions, Cursor, CursorRow, DataType, Error};
 
 use super::{CONNECT, Talk};
 
@@ -57,8 +57,10 @@ fn all(mut cursor: impl Cursor) -> Result<Response, Error> {
     let (mut columns, mut numbers) = (Vec::new(), Vec::new());
     for column in 1..=width {
         columns.push(cursor.col_name(column)?);
-        let kind = cursor.col_data_type(column)?;
-        numbers.push(matches!(kind, DataType::SmallInt | DataType::Integer | DataType::BigInt));
+        // Not `col_data_type`: the real driver and this one write half of the attribute that it asks for.
+        let mut described = ColumnDescription::default();
+        cursor.describe_col(column, &mut described)?;
+        numbers.push(matches!(described.data_type, DataType::SmallInt | DataType::Integer | DataType::BigInt));
     }
     let (mut rows, mut bytes) = (Vec::new(), Vec::new());
     while let Some(mut row) = cursor.next_row()? {

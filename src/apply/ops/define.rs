@@ -1,6 +1,6 @@
 //! CREATE and DROP REPLICATION. An object of the same name is never touched when it differs; it is reported.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::super::{
     codes::Code,
@@ -35,6 +35,8 @@ pub(super) fn create(
         );
         return Err(work.told(Code::ObjectDiffers, detail));
     }
+    let shared = Arc::clone(work.shared);
+    let _turn = shared.turns.take(work.action.pod, targets, &work.control)?;
     let (name, host, targets) = (name.clone(), host.to_owned(), targets.to_vec());
     work.change(&ChangeSql::CreateReplication { name, host, port, targets })?;
     Ok(Ended::done())

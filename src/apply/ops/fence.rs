@@ -1,4 +1,4 @@
-//! The fence: users are shut out, and every session but this run's own is closed (DESIGN D15).
+//! The fence: users are shut out, and every session but those of runs, this one and others, is closed (DESIGN D15).
 //!
 //! Never closes anything before this run's own sessions are known by number, and never says "done" while somebody
 //! else's session is left.
@@ -16,6 +16,7 @@ use crate::{
         DbError, Row,
         sql::{ChangeSql, ReadSql},
     },
+    lock,
     topology::Identifier,
 };
 
@@ -67,26 +68,15 @@ impl Closing {
     /// Closes whoever is there; `Some` when nobody was, twice in a row.
     fn round(&mut self, work: &mut Work<'_>) -> Result<Option<()>, Trouble> {
         self.left.clear();
-        let rows = work.read(&ReadSql::Sessions)?;
-        let own = work.shared.sessions.own(work.action.pod);
-        if own.is_empty() {
-            return Err(work.told(Code::NoSessionFacts, "this run does not know its own sessions"));
-        }
-        let mut others = Vec::new();
-        for row in rows.iter().filter(|row| row.text("DB_USERNAME").is_some()) {
-            let id = row.int("ID").ok_or_else(|| work.told(Code::NoSessionFacts, "a session without a number"))?;
-            if !own.contains(&id) {
-                others.push(id);
-                self.left.push(session_words(row));
-            }
-        }
+        let others = others(work)?;
+        self.left.extend(others.iter().map(|(_, words)| words.clone()));
         work.slot.say(format!("{} sessions of users are left", others.len()));
         if others.is_empty() {
             self.looks += 1;
             return Ok((self.looks >= LOOKS).then_some(()));
         }
         self.looks = 0;
-        for id in others {
+        for (id, _) in others {
             self.close(work, id)?;
         }
         Ok(None)
@@ -104,6 +94,28 @@ impl Closing {
             Err(other) => Err(other),
         }
     }
+}
+
+/// Sessions of users that are not this run's own, by number, in words.
+pub(super) fn others(work: &mut Work<'_>) -> Result<Vec<(i64, String)>, Trouble> {
+    let rows = work.read(&ReadSql::Sessions)?;
+    let own = work.shared.sessions.own(work.action.pod);
+    if own.is_empty() {
+        return Err(work.told(Code::NoSessionFacts, "this run does not know its own sessions"));
+    }
+    let mut others = Vec::new();
+    for row in rows.iter().filter(|row| row.text("DB_USERNAME").is_some()) {
+        // What another run does here goes on: a copy that holds the lock must not break because this pod leaves.
+        let (user, app) = (row.text("DB_USERNAME"), row.text("CLIENT_APP_INFO"));
+        if user.as_deref() == Some("SYS") && app.as_deref().is_some_and(lock::is_of_a_run) {
+            continue;
+        }
+        let id = row.int("ID").ok_or_else(|| work.told(Code::NoSessionFacts, "a session without a number"))?;
+        if !own.contains(&id) {
+            others.push((id, session_words(row)));
+        }
+    }
+    Ok(others)
 }
 
 /// A session as a person would look for it.

@@ -3,6 +3,8 @@
 //! An older server refuses all of them while a sender or a receiver of the object is there (ERR-610FE, ERR-6109F), a newer
 //! one allows them and lets the sender trip over the difference (`measured.md` 7): so nothing is sent before both are gone.
 
+use std::sync::Arc;
+
 use super::super::{
     codes::Code,
     look,
@@ -21,6 +23,8 @@ pub(super) fn add_table(work: &mut Work<'_>, name: &ReplicationName, target: &Ta
         return Ok(Ended::Already);
     }
     quiet(work, name)?;
+    let shared = Arc::clone(work.shared);
+    let _turn = shared.turns.take(work.action.pod, std::slice::from_ref(target), &work.control)?;
     work.change(&ChangeSql::AddTable { name: name.clone(), target: target.clone() })?;
     Ok(Ended::done())
 }
@@ -43,6 +47,8 @@ pub(super) fn drop_table(
         return Ok(Ended::Already);
     }
     quiet(work, name)?;
+    let shared = Arc::clone(work.shared);
+    let _turn = shared.turns.take(work.action.pod, std::slice::from_ref(target), &work.control)?;
     work.change(&ChangeSql::DropTable { name: name.clone(), target: target.clone(), remote: remote.clone() })?;
     Ok(Ended::done())
 }

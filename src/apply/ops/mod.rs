@@ -5,6 +5,7 @@ mod checks;
 mod define;
 mod fence;
 mod items;
+mod ledger;
 mod marker;
 mod rows;
 mod settings;
@@ -36,9 +37,9 @@ pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, Trouble> {
         Op::Reset { name, .. } => streams::reset(work, name),
         Op::Unpin { name, .. } => streams::unpin(work, name),
         Op::Drain { wait_s } => waits::drain(work, *wait_s),
-        Op::Flush { name, until, wait_s, .. } => waits::flush(work, action.pod, name, (*until).into(), *wait_s),
+        Op::Flush { name, wait_s, .. } => waits::flush(work, action.pod, name, *wait_s),
         Op::Delay { seconds } => waits::delay(work, *seconds),
-        Op::CheckNoGap { names } => checks::no_gap(work, names),
+        Op::CheckDelivered { names } => checks::delivered(work, names),
         Op::CheckQuiet { names } => checks::quiet(work, names),
         Op::CheckEmpty { targets } => checks::empty(work, targets),
         Op::CheckContents { source, names, targets, wait_s } => {
@@ -51,6 +52,7 @@ pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, Trouble> {
         Op::Fence => fence::fence(work),
         Op::WriteMarker => marker::write(work),
         Op::RemoveMarker => marker::remove(work),
+        Op::WriteLedger { ledger } => ledger::write(work, ledger),
     }
 }
 
@@ -78,7 +80,8 @@ pub(super) fn needs_session(op: &Op) -> bool {
         | Op::Sync { .. }
         | Op::CheckContents { .. }
         | Op::Fence
-        | Op::CheckNoGap { .. }
+        | Op::CheckDelivered { .. }
+        | Op::WriteLedger { .. }
         | Op::Open => true,
     }
 }

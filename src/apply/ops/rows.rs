@@ -13,6 +13,7 @@ use crate::{
 
 pub(super) fn truncate(work: &mut Work<'_>, target: &Target, source: Ordinal) -> Result<Ended, Trouble> {
     let kept = source_rows(work, target, source).map_err(|trouble| unfit(source, trouble))?;
+    work.remember_source(target, kept);
     let rows = look::count(work, work.action.pod, std::slice::from_ref(target))?[0];
     if rows == 0 {
         return Ok(Ended::Already);

@@ -1,22 +1,33 @@
 //! START, STOP, RESET, and the pin. Never a START that could begin "now" where it should resume.
 
+use std::time::Duration;
+
 use super::super::{
     codes::Code,
-    look::{self, Side},
+    look::{self, Connected, Side},
     trouble::Trouble,
-    work::{Begun, Ended, Work},
+    work::{Begun, Ended, Stood, Work},
 };
 use crate::{
     db::{error::native, sql::ChangeSql},
+    observe::Mode,
     plan::Expect,
     topology::ReplicationName,
 };
 
+/// START RETRY, and a look whether it got through: a plain START polls with a sleep of a second (`measured.md` 9.1). START
+/// RETRY says yes whatever the peer says, so where the sender is not connected the object is put back to where it stood,
+/// and a plain START answers.
 pub(super) fn start(work: &mut Work<'_>, name: &ReplicationName, expect: Expect) -> Result<Ended, Trouble> {
     let side = look::side_of(work, name)?;
     if let Some(at) = &side.gave_up {
         // The server may have gone on by itself from a later position; its sender then proves nothing.
         return Err(work.told(Code::GaveUp, format!("{name}, at {at}")));
+    }
+    if let Some(Begun::Start(stood)) = work.memory.begun
+        && (side.sender || side.is_started)
+    {
+        return judge(work, name, stood);
     }
     match (side.sender, side.position.is_live(), expect) {
         (true, true, Expect::Live | Expect::Fresh) => Ok(Ended::Already),
@@ -24,10 +35,65 @@ pub(super) fn start(work: &mut Work<'_>, name: &ReplicationName, expect: Expect)
             Err(work.told(Code::SenderExists, format!("{name} has a sender without a position, as during a SYNC")))
         }
         (false, false, Expect::Live) => Err(work.told(Code::PositionLost, format!("{name} is at -1"))),
-        (false, true, Expect::Live) | (false, true | false, Expect::Fresh) => {
-            work.change(&ChangeSql::Start(name.clone()))?;
-            Ok(Ended::done())
+        (false, true, Expect::Live) | (false, true | false, Expect::Fresh) => begin(work, name, &side),
+    }
+}
+
+fn begin(work: &mut Work<'_>, name: &ReplicationName, side: &Side) -> Result<Ended, Trouble> {
+    let plain = ChangeSql::Start(name.clone());
+    // Only a LAZY object takes START RETRY (397601, `measured.md` 9.5).
+    if side.mode != Some(Mode::Lazy) || work.memory.refused {
+        work.change(&plain)?;
+        return Ok(Ended::done());
+    }
+    let stood = if side.position.is_live() { Stood::Somewhere } else { Stood::Nowhere };
+    work.memory.begun = Some(Begun::Start(stood));
+    work.change(&ChangeSql::StartRetry(name.clone()))?;
+    judge(work, name, stood)
+}
+
+/// How long a sender shows an error of its link before it counts as turned away: one that has not dialled yet may show one,
+/// too. Six senders were connected 0.16 s after the first START RETRY (`measured.md` 9.1).
+const TURNED_AWAY: Duration = Duration::from_millis(300);
+
+/// Whether the sender got through to its peer.
+fn judge(work: &mut Work<'_>, name: &ReplicationName, stood: Stood) -> Result<Ended, Trouble> {
+    work.yield_lane();
+    let mut away_since = None;
+    let over = work.glance(work.shared.context.limits.connect, |work| {
+        work.slot.say(format!("waiting for {name} to connect"));
+        Ok(match look::connected(work, name)? {
+            Connected::Yes => Some(Connected::Yes),
+            Connected::NotYet => {
+                away_since = None;
+                None
+            }
+            Connected::No => {
+                let now = work.now();
+                let since = *away_since.get_or_insert(now);
+                (now.saturating_duration_since(since) >= TURNED_AWAY).then_some(Connected::No)
+            }
+        })
+    })?;
+    if over == Some(Connected::Yes) {
+        return Ok(Ended::done());
+    }
+    work.change_unless(&ChangeSql::Stop(name.clone()), native::NOT_STARTED)?;
+    if stood == Stood::Nowhere {
+        forget(work, name)?;
+    }
+    (work.memory.begun, work.memory.refused) = (None, true);
+    work.change(&ChangeSql::Start(name.clone()))?;
+    Ok(Ended::done())
+}
+
+/// RESET after a STOP. That a sender exists is no success of a START then: it is somebody else's.
+fn forget(work: &mut Work<'_>, name: &ReplicationName) -> Result<(), Trouble> {
+    match work.change(&ChangeSql::Reset(name.clone())) {
+        Err(Trouble::Statement(s)) if s.error.native == native::SENDER_EXISTS => {
+            Err(work.told(Code::SenderExists, format!("{name} was started by somebody else meanwhile")))
         }
+        other => other,
     }
 }
 

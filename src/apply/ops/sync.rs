@@ -42,7 +42,20 @@ pub(super) fn sync(
     if !side.is_reset() {
         return Err(work.told(Code::SyncNotReset, format!("{name} is at {}", side.position)));
     }
+    let items: Vec<_> = look::definition(work, name)?.targets.into_iter().collect();
+    count_source(work, &items)?;
     copy(work, &ChangeSql::Sync { name: name.clone(), parallel }, rows)
+}
+
+/// What the source holds, for the check of the copy, where nobody counted it yet.
+fn count_source(work: &mut Work<'_>, targets: &[Target]) -> Result<(), Trouble> {
+    let unknown: Vec<_> = targets.iter().filter(|t| work.remembered_source(t).is_none()).cloned().collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let counts = look::count(work, work.action.pod, &unknown)?;
+    unknown.iter().zip(counts).for_each(|(target, rows)| work.remember_source(target, rows));
+    Ok(())
 }
 
 /// SYNC of some items of an object that keeps its position for the others.
@@ -61,6 +74,7 @@ pub(super) fn sync_tables(
         // Without a position the other items would go on from now, and what they missed would be lost.
         return Err(work.told(Code::PositionLost, format!("{name} is at {}", side.position)));
     }
+    count_source(work, targets)?;
     copy(work, &ChangeSql::SyncTables { name: name.clone(), parallel, targets: targets.to_vec() }, rows)
 }
 
@@ -196,8 +210,8 @@ fn watch(
                 if work.now() >= copied.since + limits.no_progress {
                     cancelled = Some((Why::Stalled, work.now()));
                     let cancel = Arc::clone(cancel);
-                    // It may block for as long as a connect does.
-                    thread::spawn(move || cancel.cancel());
+                    // It may block for as long as a connect does. Without a thread the copy is given up as it is.
+                    let _detached = thread::Builder::new().name("cancel".to_owned()).spawn(move || cancel.cancel());
                 }
             }
         }

@@ -11,7 +11,7 @@ use super::super::{
 use crate::{
     db::{
         error::native,
-        sql::{ChangeSql, FlushUntil, ReadSql},
+        sql::{ChangeSql, ReadSql},
     },
     topology::{Ordinal, ReplicationName},
 };
@@ -22,8 +22,15 @@ pub(super) fn delay(work: &mut Work<'_>, seconds: u64) -> Result<Ended, Trouble>
     Ok(Ended::done())
 }
 
-fn writers(work: &mut Work<'_>) -> Result<BTreeSet<i64>, Trouble> {
-    Ok(work.read(&ReadSql::OpenWriters)?.iter().filter_map(|row| row.int("ID")).collect())
+/// Transactions that wrote and have not ended. Those of receivers (SESSION_ID 0, `measured.md` 8; -1 where a server shows
+/// nobody's so) are left out: what they apply is in the stream of the pod that it comes from.
+pub(super) fn writers(work: &mut Work<'_>) -> Result<BTreeSet<i64>, Trouble> {
+    Ok(work
+        .read(&ReadSql::OpenWriters)?
+        .iter()
+        .filter(|row| !matches!(row.int("SESSION_ID"), Some(0 | -1)))
+        .filter_map(|row| row.int("ID"))
+        .collect())
 }
 
 /// Waits for the transactions that were open when the action began; later ones travel whole in the pinned stream.
@@ -62,14 +69,8 @@ fn owners(work: &mut Work<'_>, transactions: &BTreeSet<i64>) -> Result<String, T
 }
 
 /// FLUSH on `pod`; a FLUSH that ran out tells how much is left.
-pub(super) fn flush(
-    work: &mut Work<'_>,
-    pod: Ordinal,
-    name: &ReplicationName,
-    until: FlushUntil,
-    wait_s: u32,
-) -> Result<Ended, Trouble> {
-    let sql = ChangeSql::Flush { name: name.clone(), until, wait_s };
+pub(super) fn flush(work: &mut Work<'_>, pod: Ordinal, name: &ReplicationName, wait_s: u32) -> Result<Ended, Trouble> {
+    let sql = ChangeSql::Flush { name: name.clone(), wait_s };
     match work.change_on(pod, &sql) {
         Ok(()) => Ok(Ended::done()),
         Err(Trouble::Statement(s)) if s.sent == Sent::Change && s.error.native == native::FLUSH_TIMEOUT => {

@@ -45,10 +45,18 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
             };
             rows(&columns, here.sessions.iter().map(line).collect())
         }
-        ReadSql::OpenWriters => rows(&["ID"], here.writers.iter().map(|id| vec![Int(*id)]).collect()),
+        ReadSql::OpenWriters => {
+            let clients = here.writers.iter().map(|id| vec![Int(*id), Int(5)]);
+            let receivers = here.applying.iter().map(|(id, session)| vec![Int(*id), Int(*session)]);
+            rows(&["ID", "SESSION_ID"], clients.chain(receivers).collect())
+        }
         ReadSql::Senders => {
-            let senders = objects().filter(|(_, o)| o.sender).map(|(n, o)| vec![n, Int(o.xsn), Int(1)]);
-            rows(&["REP_NAME", "XSN", "STATUS"], senders.collect())
+            let status = |o: &super::world::Object| [Int(i64::from(!(o.refused || o.slow))), flag(o.refused)];
+            let senders = objects().filter(|(_, o)| o.sender).map(|(n, o)| {
+                let [status, error] = status(o);
+                vec![n, Int(o.xsn), status, error]
+            });
+            rows(&["REP_NAME", "XSN", "STATUS", "NET_ERROR_FLAG"], senders.collect())
         }
         ReadSql::Receivers => rows(&["REP_NAME"], here.receivers.iter().map(|n| vec![text(n.as_str())]).collect()),
         ReadSql::Gaps => {
@@ -64,9 +72,10 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
             rows(&["REP_NAME", "SYNC_TABLE", "SYNC_RECORD_COUNT"], here.syncing.iter().flat_map(line).collect())
         }
         ReadSql::Replication(name) => {
-            let line =
-                here.objects.get(name).map(|o| vec![flag(o.is_started), Int(o.xsn), o.gave_up.map_or(Null, text)]);
-            rows(&["IS_STARTED", "XSN", "GIVE_UP_TIME"], line.into_iter().collect())
+            let line = here.objects.get(name).map(|o| {
+                vec![flag(o.is_started), Int(o.xsn), o.gave_up.map_or(Null, text), Int(if o.eager { 2 } else { 0 })]
+            });
+            rows(&["IS_STARTED", "XSN", "GIVE_UP_TIME", "REPL_MODE"], line.into_iter().collect())
         }
         ReadSql::Hosts => {
             let hosts = objects().flat_map(|(n, o)| {
@@ -102,6 +111,27 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
             };
             rows(&["N", "ROWS_NOW"], targets.iter().enumerate().map(count).collect::<Result<_, DbError>>()?)
         }
+        ReadSql::Ledger => match &here.ledger {
+            None => return Err(db_error("42S02", 200_753)),
+            Some(None) => Rows::default(),
+            Some(Some(row)) => {
+                let number = |n: u64| Int(i64::try_from(n).unwrap());
+                let cells = [
+                    ("LAYOUT", Int(crate::ledger::LAYOUT)),
+                    ("CLUSTER_ID", text(row.cluster.to_string())),
+                    ("POD_NO", number(row.pod.get().into())),
+                    ("SIGNATURE", text(&row.signature)),
+                    ("INCARNATION", number(row.incarnation)),
+                    ("RUN_NO", number(row.run)),
+                    ("STANDING", text(row.standing.word())),
+                    ("COPIED_FROM", row.copied.map_or(Null, |c| number(c.from.get().into()))),
+                    ("COPIED_RUN", row.copied.map_or(Null, |c| number(c.run))),
+                    ("PEERS", text(row.peers_text())),
+                ];
+                let (columns, cells): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
+                rows(&columns, vec![cells])
+            }
+        },
         ReadSql::Facts(_)
         | ReadSql::Properties
         | ReadSql::Definitions

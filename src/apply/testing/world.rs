@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     db::{ConnectFailure, Privilege},
+    ledger::Ledger,
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -30,6 +31,8 @@ pub(crate) struct FakePod {
     /// Sessions that cannot be closed.
     pub sticky: BTreeSet<i64>,
     pub writers: BTreeSet<i64>,
+    /// Transactions of receivers, with the SESSION_ID that is shown.
+    pub applying: BTreeMap<i64, i64>,
     pub gaps: BTreeMap<ReplicationName, i64>,
     pub syncing: BTreeMap<ReplicationName, i64>,
     /// How often V$REPSYNC was looked at.
@@ -40,6 +43,8 @@ pub(crate) struct FakePod {
     pub logins: Vec<(Privilege, Option<Duration>, Option<Duration>)>,
     /// User locks: number and session.
     pub locks: Mutex<BTreeMap<i64, i64>>,
+    /// SYS.AKU_LEDGER: no table, no row, a row.
+    pub ledger: Option<Option<Ledger>>,
     next_session: i64,
     sn: i64,
 }
@@ -60,6 +65,11 @@ pub(crate) struct Object {
     pub xsn: i64,
     pub gave_up: Option<&'static str>,
     pub sender: bool,
+    /// The sender is not let in: V$REPSENDER says STATUS 0, NET_ERROR_FLAG 1.
+    pub refused: bool,
+    pub eager: bool,
+    /// The sender takes long to connect: V$REPSENDER says STATUS 0.
+    pub slow: bool,
     pub hosts: Vec<(String, u16)>,
     pub items: Vec<Target>,
 }
@@ -71,6 +81,9 @@ impl Object {
             xsn: -1,
             gave_up: None,
             sender: false,
+            refused: false,
+            eager: false,
+            slow: false,
             hosts: vec![(host.to_owned(), 20301)],
             items: items.to_vec(),
         }

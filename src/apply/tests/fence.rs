@@ -1,10 +1,7 @@
 //! The fence: everybody else is out, the run's own sessions are spared.
 
 use super::*;
-use crate::{
-    apply::testing::{FakePod, Then},
-    plan::Until,
-};
+use crate::apply::testing::{FakePod, Then};
 
 /// Pod 2 of 3 with senders to both others and two clients.
 fn stage() -> Stage {
@@ -23,7 +20,7 @@ fn stage() -> Stage {
 }
 
 fn flush(id: u32, r: &str, to: u8) -> Action {
-    let op = Op::Flush { name: name(r), peer: pod(to), until: Until::NoGap, wait_s: 20 };
+    let op = Op::Flush { name: name(r), peer: pod(to), wait_s: 20 };
     act(id, 2, op, &[1])
 }
 

@@ -10,7 +10,6 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::Until;
 
 /// Time that passes only while somebody sleeps, and is set back at some of the looks at it.
 struct Stepping(Mutex<Steps>);
@@ -46,7 +45,7 @@ fn join() -> Vec<Action> {
         let property = "REPLICATION_DDL_ENABLE".to_owned();
         act(id, 1, Op::SetProperty { property, from, to }, after)
     };
-    let flush = Op::Flush { name: name("R_01"), peer: pod(1), until: Until::Issued, wait_s: 20 };
+    let flush = Op::Flush { name: name("R_01"), peer: pod(1), wait_s: 20 };
     vec![
         set(1, 1, 0, &[]),
         act(2, 0, Op::Drain { wait_s: 5 }, &[]),

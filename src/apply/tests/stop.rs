@@ -5,11 +5,11 @@ use crate::{
     apply::{StopLevel, testing::Then},
     db::lending::Lending,
     lock::{self, LockId, Wanted},
-    plan::{Expect, Until},
+    plan::Expect,
 };
 
 fn flush(id: u32) -> Action {
-    act(id, 1, Op::Flush { name: name("R_01"), peer: pod(0), until: Until::NoGap, wait_s: 20 }, &[])
+    act(id, 1, Op::Flush { name: name("R_01"), peer: pod(0), wait_s: 20 }, &[])
 }
 
 fn start(id: u32, after: &[u32]) -> Action {

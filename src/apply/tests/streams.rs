@@ -53,10 +53,21 @@ fn every_operation_in_every_state() {
     };
     let [live, fresh, stop, reset, pin, unpin] = ops();
     let e = "failed E114";
-    assert_eq!(row(&live), [e, "done START", "done START", "already", "failed E112", "failed E115", "failed E115"]);
+    assert_eq!(
+        row(&live),
+        [e, "done START RETRY", "done START RETRY", "already", "failed E112", "failed E115", "failed E115"]
+    );
     assert_eq!(
         row(&fresh),
-        ["done START", "done START", "done START", "already", "failed E112", "failed E115", "failed E115"]
+        [
+            "done START RETRY",
+            "done START RETRY",
+            "done START RETRY",
+            "already",
+            "failed E112",
+            "failed E115",
+            "failed E115"
+        ]
     );
     assert_eq!(row(&stop), ["already", "already", "done STOP", "done STOP", "done STOP", "already", "done STOP"]);
     assert_eq!(
@@ -171,18 +182,84 @@ fn races_that_end_well() {
 #[test]
 fn a_handshake_is_tried_again_as_often_as_the_configuration_says() {
     let [live, ..] = ops();
-    for (failures, want) in [(2, "done"), (3, "failed E120")] {
+    // The peer turns the sender away: START RETRY says nothing, so the object is put back, and a plain START is asked.
+    let refused = || {
         let stage = in_state(LIVE);
-        for _ in 0..failures {
-            stage.cluster.rule(1, "ALTER REPLICATION R_01 START", Then::Refuse(397_325));
-        }
-        assert_eq!(stage.word(live.clone()), want);
-    }
+        stage.cluster.world().object(1, "R_01").refused = true;
+        stage
+    };
+    let stage = refused();
+    let run = stage.run(vec![act(1, 1, live.clone(), &[])]);
+    assert_eq!(run.word(1), "failed E120");
+    let Outcome::Failed(error) = &run.report.outcomes[&ActionId(1)] else { unreachable!() };
+    assert_eq!(error.attempts, 3);
+    assert_eq!(error.statement.as_deref(), Some("ALTER REPLICATION R_01 START"));
+    let again = ["1 R_01 START RETRY", "1 R_01 STOP", "1 R_01 START", "1 R_01 START", "1 R_01 START"];
+    assert_eq!(stage.changes(), again);
+    assert_eq!(stage.cluster.world().object(1, "R_01").xsn, 50);
+    // It lets it in a moment later.
+    let stage = refused();
+    let let_in = |world: &mut World| world.object(1, "R_01").refused = false;
+    stage.cluster.rule(1, "ALTER REPLICATION R_01 STOP", Then::First(Box::new(let_in)));
+    assert_eq!(stage.word(live.clone()), "done");
+    assert_eq!(stage.changes(), ["1 R_01 START RETRY", "1 R_01 STOP", "1 R_01 START"]);
     let stage = in_state(LIVE);
-    stage.cluster.rule(1, "ALTER REPLICATION R_01 START", Then::Refuse(200_836));
+    stage.cluster.rule(1, "ALTER REPLICATION R_01 START RETRY", Then::Refuse(200_836));
     let run = stage.run(vec![act(1, 1, live, &[])]);
     assert_eq!(run.word(1), "failed E108");
     assert!(!run.events.iter().any(|e| matches!(e, Event::Retry { .. })));
+}
+
+#[test]
+fn a_start_from_now_that_is_refused_leaves_no_position() {
+    let [_, fresh, ..] = ops();
+    let stage = in_state(RESET);
+    stage.cluster.world().object(1, "R_01").refused = true;
+    let run = stage.run(vec![act(1, 1, fresh, &[])]);
+    assert_eq!(run.word(1), "failed E120");
+    let sent = stage.changes();
+    assert_eq!(sent[..4], ["1 R_01 START RETRY", "1 R_01 STOP", "1 R_01 RESET", "1 R_01 START"]);
+    assert!(sent[4..].iter().all(|s| s == "1 R_01 START"), "{sent:?}");
+    let mut world = stage.cluster.world();
+    let object = world.object(1, "R_01");
+    assert_eq!((object.xsn, object.is_started, object.sender), (-1, false, false));
+}
+
+#[test]
+fn an_eager_object_gets_the_plain_start() {
+    let [live, ..] = ops();
+    let stage = in_state(LIVE);
+    stage.cluster.world().object(1, "R_01").eager = true;
+    assert_eq!(stage.word(live), "done");
+    assert_eq!(stage.changes(), ["1 R_01 START"]);
+}
+
+#[test]
+fn starts_of_a_pod_with_one_session_are_sent_before_the_first_has_connected() {
+    let mut stage = Stage::new(3);
+    // Sleeping costs no time here.
+    stage.context.limits.connect = Duration::from_secs(3_600);
+    let names = ["R_12", "R_02"];
+    {
+        let mut world = stage.cluster.world();
+        world.pod(2).properties.insert("ADMIN_MODE", 1);
+        for r in names {
+            let object = world.object(2, r);
+            (object.xsn, object.slow) = (50, true);
+        }
+    }
+    let start = |id, r, peer| act(id, 2, Op::Start { name: name(r), peer: pod(peer), expect: Expect::Live }, &[]);
+    // Neither connects before both were sent.
+    let both = move |world: &mut World| {
+        for r in names {
+            world.object(2, r).slow = false;
+        }
+    };
+    stage.cluster.rule(2, "ALTER REPLICATION R_02 START RETRY", Then::First(Box::new(both)));
+    let run = stage.run(vec![start(1, "R_12", 1), start(2, "R_02", 0)]);
+    assert_eq!(run.words(), ["done", "done"]);
+    assert_eq!(stage.changes(), ["2 R_12 START RETRY", "2 R_02 START RETRY"]);
+    assert_eq!(stage.cluster.world().pod(2).logins.len(), 1);
 }
 
 #[test]

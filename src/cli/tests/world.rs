@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     ffi::OsString,
     io::{self, Write},
     path::PathBuf,
@@ -15,12 +16,13 @@ use super::super::{
     env::Env,
     run,
     stream::{Streams, Terminal},
+    turn::Door,
     wiring::{Cluster, Job, Way, World},
 };
 use crate::{
     apply::{
         Event, Outcome, Report,
-        signals::{LastWords, Listening},
+        signals::{LastWords, Limit, Listening},
     },
     db::{ConnectError, ConnectFailure, DbError, Login, Session},
     desired::Desired,
@@ -95,6 +97,10 @@ impl Cluster for Fake {
         }
     }
 
+    fn doors(&self, _login: &Login) -> BTreeMap<Ordinal, Door> {
+        BTreeMap::new()
+    }
+
     fn reach(&self, pod: Ordinal, _login: &Login) -> Result<(), ConnectError> {
         let mut seen = self.seen.borrow_mut();
         seen.reached += 1;
@@ -159,8 +165,8 @@ impl World for Lives {
     fn zone(&self) -> TimeZone {
         TimeZone::UTC
     }
-    fn listen(&self, _last: LastWords) -> Listening {
-        Listening::deaf()
+    fn listen(&self, _last: LastWords, _limit: Option<Limit>) -> io::Result<Listening> {
+        Ok(Listening::deaf())
     }
     fn sleep(&self, time: Duration) {
         self.fake.seen.borrow_mut().slept.push(time);

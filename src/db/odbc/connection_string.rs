@@ -9,6 +9,9 @@ use crate::db::{DbError, Login, Privilege};
 /// Longest APP_INFO, bytes (V$SESSION.CLIENT_APP_INFO).
 const MAX_APP_INFO: usize = 128;
 
+/// Longest password, bytes, and longest host. unixODBC keeps connection strings in buffers of 2,048 bytes.
+const MAX_PART: usize = 512;
+
 /// The driver's default for QUERY_TIMEOUT: it means "do not send", and the server's 600 s would apply
 /// (`altibase-replication.md` 6.3).
 const NEVER_SENT: u32 = 60;
@@ -31,6 +34,9 @@ pub fn build(
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b".-_:%".contains(&b);
     if host.is_empty() || !host.bytes().all(allowed) {
         return Err(own_error("HY024", format!("{host:?} is no host name or address")));
+    }
+    if host.len() > MAX_PART {
+        return Err(own_error("HY024", format!("a host name has at most {MAX_PART} bytes, this one {}", host.len())));
     }
     let password = passable(password.expose_secret())?;
     let privilege = match login.privilege {
@@ -56,6 +62,9 @@ fn passable(password: &str) -> Result<&str, DbError> {
     let cannot = |what: &str| {
         Err(own_error("HY090", format!("the password of SYS cannot be passed to the ODBC driver: it holds {what}")))
     };
+    if password.len() > MAX_PART {
+        return cannot("more than 512 bytes");
+    }
     if password.contains('"') {
         return cannot("a double quote");
     }
@@ -119,7 +128,8 @@ mod tests {
 
     #[test]
     fn passwords_that_cannot_be_passed_are_refused_and_not_shown() {
-        for password in ["se\"cret", "secret\n", "secret\0", "secret;DSN=x", "secret; savefile =/etc/x"] {
+        let long = "secret".repeat(100);
+        for password in ["se\"cret", "secret\n", "secret\0", "secret;DSN=x", "secret; savefile =/etc/x", &long] {
             let refused = text("h", &login(), password).unwrap_err();
             assert_eq!(refused.sqlstate, "HY090", "{password:?}");
             assert!(refused.message.contains("cannot be passed") && !refused.message.contains("cret"), "{refused}");
@@ -131,7 +141,7 @@ mod tests {
 
     #[test]
     fn hosts_cannot_smuggle_keywords_in() {
-        for host in ["", "h;DSN=x", "h }", "h\"", "h\n"] {
+        for host in ["", "h;DSN=x", "h }", "h\"", "h\n", &"h".repeat(5000)] {
             assert_eq!(text(host, &login(), "x").unwrap_err().sqlstate, "HY024", "{host:?}");
         }
     }

@@ -1,11 +1,16 @@
 //! Diagnostic records into a [`DbError`]. Decides which record names the cause; must never let the password through.
 
+#![allow(unsafe_code)] // odbc-api panics on what drivers write here (`docs/odbc.md`), so the call is made by hand.
+
 use std::fmt;
 
-use odbc_api::handles::{AnyHandle, DiagnosticStream, slice_to_cow_utf8};
+use odbc_api::{
+    handles::AnyHandle,
+    sys::{SQLGetDiagRec, SqlReturn},
+};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::own_error;
+use super::{call::Text, own_error};
 use crate::db::DbError;
 
 /// "Connection string pair ... ignored": never the cause of anything (`rust-feasibility.md` 2.6).
@@ -44,18 +49,68 @@ pub struct Record {
     pub message: String,
 }
 
-/// Every record of a handle. May panic inside odbc-api, so call it guarded.
+/// The most records that are read; a driver may have no end of them.
+const MOST_RECORDS: i16 = 16;
+/// Room for a message, bytes; a longer one is asked for again with the most that ODBC can say.
+const MESSAGE: i16 = 1024;
+/// Room for an SQLSTATE with its NUL.
+const STATE: i16 = 6;
+
+/// The records of a handle, at most [`MOST_RECORDS`] and none twice in a row.
 pub fn records(handle: &impl AnyHandle, scrub: &Scrub) -> Vec<Record> {
-    let mut stream = DiagnosticStream::new(handle);
     let mut found = Vec::new();
-    while let Some(record) = stream.next() {
-        found.push(Record {
-            sqlstate: record.state.as_str().to_owned(),
-            native: record.native_error,
-            message: scrub.clean(without_prefix(&slice_to_cow_utf8(&record.message)).trim_end()),
-        });
+    for number in 1..=MOST_RECORDS {
+        match record(handle, number, scrub) {
+            Some(record) if found.last() != Some(&record) => found.push(record),
+            _ => break,
+        }
     }
     found
+}
+
+fn record(handle: &impl AnyHandle, number: i16, scrub: &Scrub) -> Option<Record> {
+    let (mut state, mut message) = (Text::new(STATE), Text::new(MESSAGE));
+    let mut native = ask(handle, number, &mut state, &mut message)?;
+    if message.is_full() {
+        message = Text::new(i16::MAX);
+        native = ask(handle, number, &mut state, &mut message)?;
+    }
+    let words = String::from_utf8_lossy(message.bytes());
+    let mut message = scrub.clean(without_prefix(&words).trim_end());
+    let sqlstate = match std::str::from_utf8(state.bytes()) {
+        // Class 00 is success; unixODBC puts it there before it asks the driver.
+        Ok(state)
+            if state.len() == 5 && !state.starts_with("00") && state.bytes().all(|b| b.is_ascii_alphanumeric()) =>
+        {
+            state.to_owned()
+        }
+        _ => {
+            message.push_str(" (the ODBC driver broke its contract: SQLGetDiagRec gave no SQLSTATE)");
+            "HY000".to_owned()
+        }
+    };
+    Some(Record { sqlstate, native, message })
+}
+
+/// One call; `None` when there is no such record, or when the driver fails to say what failed.
+fn ask(handle: &impl AnyHandle, number: i16, state: &mut Text, message: &mut Text) -> Option<i32> {
+    let room = message.room();
+    // The length is not looked at: drivers count characters, or padding, or what there would be.
+    let (mut native, mut length) = (0, 0);
+    // SAFETY: the handle is alive, each pointer is valid for the call, and the buffers have the room that is told.
+    let code = unsafe {
+        SQLGetDiagRec(
+            handle.handle_type(),
+            handle.as_handle(),
+            number,
+            state.start(),
+            &raw mut native,
+            message.start(),
+            room,
+            &raw mut length,
+        )
+    };
+    matches!(code, SqlReturn::SUCCESS | SqlReturn::SUCCESS_WITH_INFO).then_some(native)
 }
 
 /// The driver's own words: unixODBC puts its name before some of them. Before its own words the name stays.

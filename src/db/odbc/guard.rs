@@ -1,10 +1,12 @@
-//! The driver kept at arm's length: the one ODBC environment of the process, and panics turned into errors. odbc-api
-//! panics on return codes that the standard does not allow (`rust-feasibility.md` 2.2).
+//! The driver kept at arm's length: the one ODBC environment of the process, and panics turned into errors without a
+//! word or a backtrace on stderr. What we read of a driver is read without odbc-api (`call`), whose calls panic on
+//! return codes that the standard does not allow (`rust-feasibility.md` 2.2); this is the net below.
 #![allow(unsafe_code)] // Sharing the environment handle between threads, which ODBC allows and odbc-api's type does not say.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Mutex, OnceLock, PoisonError},
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook},
+    sync::{Mutex, Once, OnceLock, PoisonError},
 };
 
 use odbc_api::{
@@ -20,8 +22,31 @@ use crate::db::DbError;
 /// # Errors
 /// 08S01 after a panic.
 pub fn guarded<T>(what: &str, work: impl FnOnce() -> T) -> Result<T, DbError> {
-    catch_unwind(AssertUnwindSafe(work))
-        .map_err(|_| own_error("08S01", format!("the ODBC driver broke its contract during {what}")))
+    keep_quiet_about_drivers();
+    let outer = GUARDED.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    GUARDED.set(outer);
+    outcome.map_err(|_| own_error("08S01", format!("the ODBC driver broke its contract during {what}")))
+}
+
+thread_local! {
+    /// Whether this thread is inside [`guarded`].
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A panic that becomes an error is told to the log; all others go to the hook that was there.
+fn keep_quiet_about_drivers() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |panic| {
+            if GUARDED.get() {
+                tracing::debug!("{panic}");
+            } else {
+                before(panic);
+            }
+        }));
+    });
 }
 
 struct Shared {

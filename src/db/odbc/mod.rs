@@ -5,10 +5,11 @@
 //! an error or a log. Facts: `rust-feasibility.md` 2, `measured.md` 6, `altibase-replication.md` 6.
 //!
 //! * [`driver`] finds the driver. * [`setup`] gives unixODBC a private odbc.ini; call it before any thread exists.
-//! * The rest is one subject per file: connection string, diagnostics, guarding the driver, cancelling, sessions.
+//! * The rest is one subject per file: one call, connection string, diagnostics, guarding the driver, cancelling, sessions.
 //!
 //! Nothing here runs before [`OdbcConnector::connect`], so commands without a database never touch ODBC.
 
+mod call;
 mod cancel;
 mod connection_string;
 mod diagnostics;

@@ -25,8 +25,6 @@ pub enum Origin {
 pub struct LogRecord {
     /// Its place; larger than that of every record before it.
     pub sn: Sn,
-    /// Bytes of log before this record since the database was made; for REP_GAP_SIZE and log file numbers.
-    pub position: u64,
     /// Transaction.
     pub tx: TxId,
     /// Who made the change.

@@ -41,10 +41,31 @@ id! {
     TxId(u64)
 }
 id! {
-    /// A place in the log. Grows with everything that happens; gaps are normal.
+    /// A place in the log: log file number x 2^32 + offset (`measured.md` 9.8). Grows with everything that happens; gaps
+    /// are normal.
     Sn(u64)
 }
 id! {
     /// A reading position in a frozen table; see `Database::snapshot`.
     SnapshotId(u64)
+}
+
+impl Sn {
+    /// The place at an offset of a log file.
+    #[must_use]
+    pub const fn at(file: u64, offset: u64) -> Self {
+        Self((file << 32) + offset)
+    }
+
+    /// Number of its log file.
+    #[must_use]
+    pub const fn file(self) -> u64 {
+        self.0 >> 32
+    }
+
+    /// Byte in its log file.
+    #[must_use]
+    pub const fn offset(self) -> u64 {
+        self.0 & 0xFFFF_FFFF
+    }
 }

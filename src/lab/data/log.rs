@@ -1,6 +1,7 @@
-//! The log in memory: records in SN order, how far back they are kept, and how large they pretend to be.
+//! The log in memory: records in SN order, how far back they are kept, and where in the log files they pretend to stand.
 //!
-//! Decides SNs and retention. Knows nothing of rows and of who reads.
+//! Decides SNs and retention. An SN is a place: log file number x 2^32 + offset (`measured.md` 9.8). Knows nothing of
+//! rows and of who reads.
 
 use std::collections::VecDeque;
 
@@ -10,21 +11,23 @@ use super::{
 };
 use crate::lab::value::{Datum, Row};
 
-/// Bytes of a log file, as the lab pretends.
+/// Bytes of a log file unless the engine says otherwise (LOG_FILE_SIZE).
 const FILE_BYTES: u64 = 10 << 20;
 /// Bytes of a record beside its rows, as the lab pretends.
 const RECORD_BYTES: u64 = 64;
+/// Where the first record stands: what is before it is the head of the first file.
+const FIRST: Sn = Sn::at(0, RECORD_BYTES);
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Log {
     records: VecDeque<LogRecord>,
-    last: Sn,
-    /// Bytes written since the database was made.
-    end: u64,
+    /// Where the next record goes.
+    end: Sn,
+    file_bytes: u64,
     /// What the engine wants kept: `None` for nothing.
     wanted: Option<Sn>,
-    /// Records up to here are in the store.
+    /// Records below this are in the store.
     stored: Sn,
     /// Records below this are not kept.
     floor: Sn,
@@ -32,15 +35,16 @@ pub(super) struct Log {
 
 impl Log {
     /// A log with these records. Keeps everything until it is told otherwise.
-    pub fn load(records: Vec<LogRecord>, last: Sn, end: u64, floor: Sn) -> Self {
-        Self { records: records.into(), last, end, wanted: Some(Sn(0)), stored: last, floor }
+    pub fn load(records: Vec<LogRecord>, end: Sn, floor: Sn) -> Self {
+        let end = end.max(FIRST);
+        Self { records: records.into(), end, file_bytes: FILE_BYTES, wanted: Some(Sn(0)), stored: end, floor }
     }
 
-    pub fn last(&self) -> Sn {
-        self.last
+    pub fn set_file_bytes(&mut self, bytes: u64) {
+        self.file_bytes = bytes.max(1);
     }
 
-    pub fn end(&self) -> u64 {
+    pub fn end(&self) -> Sn {
         self.end
     }
 
@@ -48,17 +52,22 @@ impl Log {
         self.floor
     }
 
-    /// Takes the next SN without a record.
+    /// Takes a place in the log without a record that anybody reads.
     pub fn advance(&mut self) -> Sn {
-        self.last.0 += 1;
-        self.last
+        self.take(RECORD_BYTES)
     }
 
     pub fn append(&mut self, tx: TxId, origin: Origin, event: Event) -> Sn {
-        let sn = self.advance();
-        let position = self.end;
-        self.end += RECORD_BYTES + payload(&event);
-        self.records.push_back(LogRecord { sn, position, tx, origin, event });
+        let sn = self.take(RECORD_BYTES + payload(&event));
+        self.records.push_back(LogRecord { sn, tx, origin, event });
+        sn
+    }
+
+    /// No record reaches over the end of a file.
+    fn take(&mut self, bytes: u64) -> Sn {
+        let (file, offset) = (self.end.file(), self.end.offset());
+        let sn = if offset > 0 && offset + bytes > self.file_bytes { Sn::at(file + 1, 0) } else { self.end };
+        self.end = Sn(sn.0 + bytes);
         sn
     }
 
@@ -66,7 +75,7 @@ impl Log {
     pub fn take_back(&mut self, to: Sn) {
         while self.records.back().is_some_and(|r| r.sn > to) {
             if let Some(record) = self.records.pop_back() {
-                self.end = record.position;
+                self.end = record.sn;
             }
         }
     }
@@ -75,8 +84,9 @@ impl Log {
         self.records.range(self.index(sn)..)
     }
 
-    pub fn position(&self, sn: Sn) -> u64 {
-        self.records.get(self.index(sn)).map_or(self.end, |r| r.position)
+    /// Bytes of log before a place, since the database was made.
+    pub fn bytes_before(&self, sn: Sn) -> u64 {
+        sn.file() * self.file_bytes + sn.offset()
     }
 
     fn index(&self, sn: Sn) -> usize {
@@ -89,8 +99,7 @@ impl Log {
 
     /// Drops what nobody needs; `open` is the oldest open transaction's first record.
     pub fn trim(&mut self, open: Option<Sn>) {
-        let next = Sn(self.last.0 + 1);
-        let needed = self.wanted.unwrap_or(next).min(open.unwrap_or(next)).min(next);
+        let needed = self.wanted.unwrap_or(self.end).min(open.unwrap_or(self.end)).min(self.end);
         self.floor = self.floor.max(needed);
         while self.records.front().is_some_and(|r| r.sn < self.floor) {
             self.records.pop_front();
@@ -99,21 +108,12 @@ impl Log {
 
     /// Records that the store does not have yet.
     pub fn unstored(&self) -> impl Iterator<Item = &LogRecord> {
-        self.from(Sn(self.stored.0 + 1))
+        self.from(self.stored)
     }
 
     /// The store has everything now.
     pub fn set_stored(&mut self) {
-        self.stored = self.last;
-    }
-
-    /// Oldest kept and newest file.
-    pub fn files(&self) -> (u64, u64) {
-        (Self::file(self.position(self.floor)), Self::file(self.end))
-    }
-
-    pub fn file(position: u64) -> u64 {
-        position / FILE_BYTES
+        self.stored = self.end;
     }
 }
 

@@ -102,7 +102,7 @@ impl Database {
             txs: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             last_snapshot: SnapshotId(0),
-            log: Log::load(log, counters.last_sn, counters.log_end, counters.log_floor),
+            log: Log::load(log, counters.log_end, counters.log_floor),
             releases: 0,
             counters,
             pending: Vec::new(),
@@ -141,12 +141,7 @@ impl Database {
     /// The store cannot be written; the process must end, because memory is ahead of it.
     pub fn persist(&mut self) -> io::Result<()> {
         self.trim_log();
-        let counters = Counters {
-            last_sn: self.log.last(),
-            log_end: self.log.end(),
-            log_floor: self.log.floor(),
-            ..self.counters
-        };
+        let counters = Counters { log_end: self.log.end(), log_floor: self.log.floor(), ..self.counters };
         let log: Vec<&LogRecord> = self.log.unstored().collect();
         if self.pending.is_empty() && log.is_empty() && counters == self.counters {
             return Ok(());

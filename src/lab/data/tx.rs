@@ -99,7 +99,7 @@ impl Database {
     /// Where the transaction stands.
     #[must_use]
     pub fn savepoint(&self, tx: TxId) -> Savepoint {
-        Savepoint { undo: self.tx(tx).undo.len(), sn: self.log.last() }
+        Savepoint { undo: self.tx(tx).undo.len(), sn: self.last_sn() }
     }
 
     /// Undoes what came after `to`; table locks stay. Leaves `UndoTo` in the log when there was something to undo.

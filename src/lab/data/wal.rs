@@ -1,13 +1,24 @@
 //! The log as the engine reads it.
 
-use super::{Database, event::LogRecord, event::Origin, ids::Sn, log::Log};
+use super::{Database, event::LogRecord, event::Origin, ids::Sn};
 
 /// The log.
 impl Database {
-    /// SN of the newest record. A replication that starts "now" reads from the next one on.
+    /// Everything up to this SN is in the log. A replication that starts "now" reads from the next one on.
     #[must_use]
     pub fn last_sn(&self) -> Sn {
-        self.log.last()
+        Sn(self.log.end().0 - 1)
+    }
+
+    /// Where the next record goes (V$LFG.CUR_WRITE_LF_NO and CUR_WRITE_LF_OFFSET).
+    #[must_use]
+    pub fn next_sn(&self) -> Sn {
+        self.log.end()
+    }
+
+    /// Bytes of one log file (LOG_FILE_SIZE). To be set after `open`, always to the same.
+    pub fn set_log_file_bytes(&mut self, bytes: u64) {
+        self.log.set_file_bytes(bytes);
     }
 
     /// Records that are still kept, from `from` on, in order.
@@ -33,22 +44,10 @@ impl Database {
         self.log.floor()
     }
 
-    /// Bytes of log before the record `sn` (or before the first one after it) since the database was made; for gaps.
+    /// Bytes of log before a place since the database was made; for gaps.
     #[must_use]
-    pub fn log_position(&self, sn: Sn) -> u64 {
-        self.log.position(sn)
-    }
-
-    /// Log file that holds a byte position: files of 10 MB, the first is 0.
-    #[must_use]
-    pub fn log_file(position: u64) -> u64 {
-        Log::file(position)
-    }
-
-    /// Files in use: the oldest that is kept and the one being written (V$LFG).
-    #[must_use]
-    pub fn log_files(&self) -> (u64, u64) {
-        self.log.files()
+    pub fn log_bytes_before(&self, sn: Sn) -> u64 {
+        self.log.bytes_before(sn)
     }
 
     /// Takes an SN without a record, e.g. for a change of the catalog.

@@ -58,7 +58,7 @@ impl Server {
             receiver.blocked_until = None;
             done += 1;
         }
-        receiver.apply_xsn = i64::try_from(batch.upto).unwrap_or(i64::MAX);
+        receiver.apply_xsn = i64::try_from(batch.upto + 1).unwrap_or(i64::MAX);
         self.core.send(receiver.link, &Message::Ack { upto: batch.upto });
         Progress::Done
     }

@@ -6,23 +6,18 @@ use super::{Server, errors, object::LAZY};
 use crate::lab::data::Sn;
 
 impl Server {
-    /// Log file that holds a byte position.
-    pub(super) fn log_file(&self, position: u64) -> u64 {
-        position / self.core.properties.get("LOG_FILE_SIZE").max(1)
-    }
-
     pub(super) fn checkpoint(&mut self) {
         self.core.next_checkpoint = self.core.now + self.core.properties.seconds("CHECKPOINT_INTERVAL_IN_SEC");
         let max = self.core.properties.get("REPLICATION_MAX_LOGFILE");
         if max > 0 {
-            let current = self.log_file(self.db.log_position(Sn(self.next_sn())));
+            let current = self.db.next_sn().file();
             let lagging: Vec<_> = self
                 .core
                 .objects
                 .iter()
                 .filter(|o| o.mode == LAZY)
                 .filter_map(|o| Some((o.name.clone(), o.xsn?)))
-                .filter(|(_, xsn)| current - self.log_file(self.db.log_position(Sn(*xsn))).min(current) > max)
+                .filter(|(_, xsn)| current.saturating_sub(Sn(*xsn).file()) > max)
                 .collect();
             for (name, xsn) in lagging {
                 self.give_up(&name, xsn);

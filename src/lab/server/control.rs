@@ -20,7 +20,7 @@ use crate::lab::{
 impl Server {
     /// The SN of what is logged next.
     pub(super) fn next_sn(&self) -> u64 {
-        self.db.last_sn().0 + 1
+        self.db.next_sn().0
     }
 
     /// Keeps the log from the oldest SN that anybody needs.

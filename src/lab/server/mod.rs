@@ -115,6 +115,7 @@ impl Server {
             properties.boot(name, value).map_err(refused)?;
         }
         let mut db = Database::open(Box::new(store))?;
+        db.set_log_file_bytes(properties.get("LOG_FILE_SIZE"));
         let objects = Objects::load(&db);
         db.retain_from(objects.lowest_xsn().map(crate::lab::data::Sn));
         let signature = signature(&mut db, &config, now);

@@ -221,7 +221,8 @@ impl Core {
             let session = self.sessions.iter().find(|s| s.tx == Some(tx.id)).map(|s| s.id);
             relation.push(vec![
                 int(tx.id.0),
-                session.map_or(Datum::Int(-1), int),
+                // Transactions of the server itself, receivers' above all, have no session (`measured.md` 8).
+                session.map_or(Datum::Int(0), int),
                 int(i64::from(!tx.waits_for.is_empty()) * 2),
                 int(i64::from(tx.begin.is_some())),
                 tx.begin.map_or(Datum::Int(-1), |sn| int(sn.0)),
@@ -264,6 +265,7 @@ impl Core {
         relation
     }
 
+    /// One log file group. The bytes that a replication keeps are counted from here and from its XSN (`measured.md` 9.8).
     fn log_files(&self, db: &Database) -> Relation {
         let mut relation = Relation::new(&[
             "LFG_ID",
@@ -271,25 +273,31 @@ impl Core {
             "CUR_WRITE_LF_OFFSET",
             "LF_OPEN_COUNT",
             "LF_PREPARE_COUNT",
-            "LST_DELETE_LF_NO",
-            "LAST_DELETED_LOGFILE",
+            "LF_PREPARE_WAIT_COUNT",
+            "LST_PREPARE_LF_NO",
             "END_LSN_FILE_NO",
             "END_LSN_OFFSET",
+            "FIRST_DELETED_LOGFILE",
+            "LAST_DELETED_LOGFILE",
+            "UPDATE_TX_COUNT",
         ]);
-        let size = self.properties.get("LOG_FILE_SIZE").max(1);
-        let position = db.log_position(Sn(db.last_sn().0 + 1));
-        let kept = self.objects.lowest_xsn().map_or(position, |xsn| db.log_position(Sn(xsn))) / size;
+        let end = db.next_sn();
+        let kept = self.objects.lowest_xsn().map_or(end, Sn).min(end).file();
         let deleted = kept.saturating_sub(1);
+        let writing = db.transactions().filter(|t| t.begin.is_some()).count();
         relation.push(vec![
             Datum::Int(0),
-            int(position / size),
-            int(position % size),
-            int(position / size - kept + 1),
+            int(end.file()),
+            int(end.offset()),
+            int(end.file() - kept + 1),
+            Datum::Int(0),
+            Datum::Int(0),
+            int(end.file()),
+            int(end.file()),
+            int(end.offset()),
             Datum::Int(0),
             int(deleted),
-            int(deleted),
-            int(position / size),
-            int(position % size),
+            int(writing),
         ]);
         relation
     }

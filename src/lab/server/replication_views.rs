@@ -141,20 +141,20 @@ impl Core {
         ];
         let columns: Vec<_> = columns.into_iter().filter(|c| !self.is_2018() || *c != "REP_GAP_SIZE").collect();
         let mut relation = Relation::new(&columns);
-        let last = db.last_sn().0;
-        let end = db.log_position(Sn(last + 1));
+        let last = db.next_sn().0;
+        let end = db.log_bytes_before(db.next_sn());
         let file = self.properties.get("LOG_FILE_SIZE").max(1);
         for s in self.visible_senders() {
             let at = s.position();
             let mut row = vec![text(&s.name), int(s.start_flag.number()), int(last), at.map_or(Datum::Int(-1), int)];
-            let read = at.map(|at| db.log_position(Sn(at + 1)));
+            let read = at.map(|at| db.log_bytes_before(Sn(at)));
             if self.is_2018() {
                 row.push(int(i128::from(last) - at.map_or(-1, i128::from)));
             } else {
                 let (gap, size) = gap_in_bytes(read, end, file, self.properties.get("REPLICATION_GAP_UNIT").max(1));
                 row.extend([int(gap), int(size)]);
             }
-            let (read_file, offset) = read.map_or((0, 0), |read| (read / file, read % file));
+            let (read_file, offset) = at.map(Sn).map_or((0, 0), |at| (at.file(), at.offset()));
             row.extend([Datum::Int(0), int(read_file), int(offset)]);
             relation.push(row);
         }
@@ -268,9 +268,9 @@ impl Sender {
         self.phase != Phase::Stopping && !self.ending
     }
 
-    /// V$REPSENDER.XSN; `None` before the first connection.
+    /// V$REPSENDER.XSN, the place that is read next; `None` before the first connection.
     fn position(&self) -> Option<u64> {
-        self.connected_once.then(|| self.cursor.saturating_sub(1))
+        self.connected_once.then_some(self.cursor)
     }
 }
 
@@ -301,6 +301,8 @@ fn status_name(status: i64) -> &'static str {
 fn the_gap_of_a_sender_that_never_connected_wraps() {
     let (file, unit) = (10_485_760, 1_048_576);
     assert_eq!(gap_in_bytes(None, 2_339_426, file, unit), (17_592_186_040_333, -4_282_142_109));
+    // `measured.md` 9.8.
+    assert_eq!(gap_in_bytes(None, 31 * file + 449_863, file, unit), (17_592_186_040_641, -3_958_973_112));
     assert_eq!(gap_in_bytes(Some(1_581_377), 1_582_177, file, unit), (1, 800));
     assert_eq!(gap_in_bytes(Some(1_581_377), 1_581_377, file, unit), (0, 0));
 }

@@ -172,6 +172,18 @@ impl Sim {
         self.pods[pod].store = MemoryStore::default();
     }
 
+    /// What the volume of a pod holds now, as a snapshot does.
+    #[must_use]
+    pub fn snapshot(&self, pod: usize) -> MemoryStore {
+        self.pods[pod].store.copy()
+    }
+
+    /// Kills a pod and puts its volume back to a snapshot, which may be another pod's.
+    pub fn put_back(&mut self, pod: usize, snapshot: &MemoryStore) {
+        self.kill(pod);
+        self.pods[pod].store = snapshot.copy();
+    }
+
     /// Stops a process without ending it.
     pub fn freeze(&mut self, pod: usize) {
         self.pods[pod].frozen = true;

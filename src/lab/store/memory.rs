@@ -16,7 +16,7 @@ use crate::lab::{
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore(Arc<Mutex<Kept>>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Kept {
     written: Option<Counters>,
     tables: BTreeMap<TableId, Table>,
@@ -24,6 +24,15 @@ struct Kept {
     users: BTreeMap<String, User>,
     meta: BTreeMap<String, Vec<u8>>,
     log: VecDeque<LogRecord>,
+}
+
+impl MemoryStore {
+    /// Another volume that holds the same.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Self(Arc::new(Mutex::new(kept.clone())))
+    }
 }
 
 impl Store for MemoryStore {

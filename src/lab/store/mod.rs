@@ -34,10 +34,8 @@ pub trait Store: Send {
 /// Numbers that go on where they stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// SN given last.
-    pub last_sn: Sn,
-    /// Bytes logged since the database was made.
-    pub log_end: u64,
+    /// Where the next log record goes.
+    pub log_end: Sn,
     /// Log records below this are not kept.
     pub log_floor: Sn,
     /// Transaction number given last.

@@ -205,7 +205,6 @@ fn put_place(out: &mut Vec<u8>, tag: u8, table: TableId, partition: Option<Parti
 
 /// A log record as bytes, its SN aside.
 pub fn put_record(out: &mut Vec<u8>, record: &LogRecord) {
-    put_u64(out, record.position);
     put_u64(out, record.tx.0);
     put_choice(out, &ORIGINS, &record.origin);
     match &record.event {
@@ -237,7 +236,7 @@ pub fn put_record(out: &mut Vec<u8>, record: &LogRecord) {
 
 /// What [`put_record`] wrote.
 pub fn take_record(sn: Sn, bytes: &mut &[u8]) -> Option<LogRecord> {
-    let (position, tx, origin) = (take_u64(bytes)?, TxId(take_u64(bytes)?), take_choice(bytes, &ORIGINS)?);
+    let (tx, origin) = (TxId(take_u64(bytes)?), take_choice(bytes, &ORIGINS)?);
     let place = |b: &mut &[u8]| {
         let (table, partition) = (TableId(take_u32(b)?), take_u32(b)?);
         Some((table, Some(partition).filter(|p| *p != 0).map(PartitionId)))
@@ -261,7 +260,7 @@ pub fn take_record(sn: Sn, bytes: &mut &[u8]) -> Option<LogRecord> {
         DDL => Event::Ddl { table: TableId(take_u32(bytes)?) },
         _ => return None,
     };
-    Some(LogRecord { sn, position, tx, origin, event })
+    Some(LogRecord { sn, tx, origin, event })
 }
 
 /// A key as bytes: equal keys give equal bytes, and a table is written in the order that it is filled.
@@ -358,7 +357,7 @@ mod tests {
             Event::Ddl { table },
         ];
         for (event, origin) in events.into_iter().zip(ORIGINS.into_iter().cycle()) {
-            let record = LogRecord { sn: Sn(17), position: 1 << 33, tx: TxId(4), origin, event };
+            let record = LogRecord { sn: Sn(17), tx: TxId(4), origin, event };
             let mut out = vec![];
             put_record(&mut out, &record);
             assert_eq!(take_record(Sn(17), &mut &out[..]), Some(record));

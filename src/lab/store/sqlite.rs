@@ -17,8 +17,7 @@ use crate::lab::data::{
 };
 
 const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, last_sn INTEGER, log_end INTEGER, log_floor INTEGER,
-                                         last_tx INTEGER, last_number INTEGER, last_oid INTEGER);
+    CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, log_end INTEGER, log_floor INTEGER, last_tx INTEGER, last_number INTEGER, last_oid INTEGER);
     CREATE TABLE IF NOT EXISTS tables (id INTEGER PRIMARY KEY, definition BLOB NOT NULL);
     CREATE TABLE IF NOT EXISTS rows (table_id INTEGER, key BLOB, row BLOB NOT NULL,
                                      PRIMARY KEY (table_id, key)) WITHOUT ROWID;
@@ -27,8 +26,8 @@ const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS log (sn INTEGER PRIMARY KEY, record BLOB NOT NULL);
 ";
 
-/// Records to leave in the file beyond what is wanted: trimming costs a statement.
-const TRIM_SLACK: u64 = 4096;
+/// Bytes of log to leave in the file beyond what is wanted: trimming costs a statement.
+const TRIM_SLACK: u64 = 256 << 10;
 
 /// See the module.
 #[derive(Debug)]
@@ -66,16 +65,15 @@ impl SqliteStore {
     }
 
     fn counters(&self) -> io::Result<Option<Counters>> {
-        let sql = "SELECT last_sn, log_end, log_floor, last_tx, last_number, last_oid FROM counters WHERE id = 0";
+        let sql = "SELECT log_end, log_floor, last_tx, last_number, last_oid FROM counters WHERE id = 0";
         let read = |row: &SqlRow<'_>| {
             let number = |i| row.get::<_, i64>(i).map(i64::cast_unsigned);
             Ok(Counters {
-                last_sn: Sn(number(0)?),
-                log_end: number(1)?,
-                log_floor: Sn(number(2)?),
-                last_tx: TxId(number(3)?),
-                last_number: row.get(4)?,
-                last_oid: Oid(number(5)?),
+                log_end: Sn(number(0)?),
+                log_floor: Sn(number(1)?),
+                last_tx: TxId(number(2)?),
+                last_number: row.get(3)?,
+                last_oid: Oid(number(4)?),
             })
         };
         self.connection.query_row(sql, [], read).optional().map_err(other)
@@ -135,10 +133,9 @@ impl SqliteStore {
         self.keep_log(batch.log, batch.counters.log_floor)?;
         let c = batch.counters;
         self.run(
-            "INSERT OR REPLACE INTO counters VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT OR REPLACE INTO counters VALUES (0, ?1, ?2, ?3, ?4, ?5)",
             params![
-                signed(c.last_sn.0),
-                signed(c.log_end),
+                signed(c.log_end.0),
                 signed(c.log_floor.0),
                 signed(c.last_tx.0),
                 c.last_number,

@@ -61,6 +61,7 @@ pub(super) enum Kind {
     CheckQuiet,
     CheckEmpty,
     CheckContents,
+    CheckDelivered,
     Open,
     Sync,
     Truncate,
@@ -74,6 +75,7 @@ fn kind(op: &Op) -> Option<Kind> {
         Op::CheckQuiet { .. } => Some(Kind::CheckQuiet),
         Op::CheckEmpty { .. } => Some(Kind::CheckEmpty),
         Op::CheckContents { .. } => Some(Kind::CheckContents),
+        Op::CheckDelivered { .. } => Some(Kind::CheckDelivered),
         Op::Open => Some(Kind::Open),
         Op::Sync { .. } => Some(Kind::Sync),
         Op::Truncate { .. } => Some(Kind::Truncate),
@@ -90,10 +92,10 @@ fn kind(op: &Op) -> Option<Kind> {
         | Op::Unpin { .. }
         | Op::Flush { .. }
         | Op::SyncTables { .. }
-        | Op::CheckNoGap { .. }
         | Op::Delay { .. }
         | Op::WriteMarker
-        | Op::RemoveMarker => None,
+        | Op::RemoveMarker
+        | Op::WriteLedger { .. } => None,
     }
 }
 

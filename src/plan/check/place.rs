@@ -35,9 +35,18 @@ impl<'a> Checker<'a> {
         }
         let gave_up = self.gave_up(pod, name);
         let peer_has = self.observed.replication(peer, name).is_some();
-        let flushed = self.did(a, pod, name, |op| matches!(op, Op::Flush { .. }));
+        let flushed = self.flushed_for_good(a, pod, name);
         let must = match self.desired.goal {
-            Goal::End(me) => pod == me && peer_has,
+            Goal::End(me) => {
+                if pod == me && !self.proved_delivered(a, pod, name) {
+                    self.broken(
+                        "unproved",
+                        format!("{} forgets {name} on pod {pod} without a proof of delivery", a.id),
+                    );
+                }
+                // Also where the peer lost its object: then it gets it back, or the position is kept.
+                pod == me
+            }
             // Who is not joined gets a copy of its own later, so nothing is lost that it does not receive now.
             Goal::Start(me) => {
                 let joined = peer.is_master() || self.is_member(peer, Ordinal::MASTER);
@@ -47,6 +56,12 @@ impl<'a> Checker<'a> {
                 if !self.fenced(a, pod) {
                     self.broken("fenced", format!("{} forgets {name} on pod {pod}, where users may be writing", a.id));
                 }
+                if !self.proved_delivered(a, pod, name) {
+                    self.broken(
+                        "unproved",
+                        format!("{} forgets {name} on pod {pod} without a proof of delivery", a.id),
+                    );
+                }
                 true
             }
             // Whoever leaves delivers to the source; the source's own log for pods that are copied anew is worth nothing.
@@ -55,7 +70,7 @@ impl<'a> Checker<'a> {
                     Op::Truncate { source, .. } => Some(source),
                     _ => None,
                 });
-                Some(peer) == source && peer_has && !gave_up
+                Some(peer) == source && peer_has && !gave_up && !self.may_lose(pod)
             }
             // Without pod 0 nobody takes what a slave commits, and somebody has to say yes to that.
             Goal::Clean(me) if me.is_master() && pod != me => {
@@ -72,6 +87,23 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// A FLUSH covers what was committed when it was sent, so it counts only behind the fence. A clean has no fence: what
+    /// its pods commit from then on is not kept in sync anyway.
+    fn flushed_for_good(&self, a: &'a Action, pod: Ordinal, name: &'a ReplicationName) -> bool {
+        let fences = match self.desired.goal {
+            Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) => true,
+            Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) => false,
+        };
+        let good = |b: &Action| self.is_before(b, a) && (!fences || self.fenced(b, pod));
+        self.index.about(pod, name).any(|b| matches!(b.op, Op::Flush { .. }) && good(b))
+    }
+
+    /// It was seen that nobody was left who could commit more than the FLUSH covered.
+    fn proved_delivered(&self, a: &'a Action, pod: Ordinal, name: &ReplicationName) -> bool {
+        let about = |b: &Action| matches!(&b.op, Op::CheckDelivered { names } if names.contains(name));
+        self.index.of(pod, Kind::CheckDelivered).any(|b| about(b) && self.is_before(b, a))
+    }
+
     /// What cannot be delivered is listed, and somebody has to say yes to it by name.
     pub(super) fn named_as_loss(&self, name: &ReplicationName) -> bool {
         let listed =
@@ -80,7 +112,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Somebody has to say yes to it that what this pod has not sent is lost.
-    fn may_lose(&self, pod: Ordinal) -> bool {
+    pub(super) fn may_lose(&self, pod: Ordinal) -> bool {
         let scope = format!("{}/{pod}", self.desired.statefulset);
         self.plan.approvals.iter().any(|a| a.class == ApprovalClass::LosesUnsent && a.scope == scope)
     }

@@ -70,11 +70,11 @@ fn a_new_table_with_rows_is_copied_into_fenced_slaves_that_forgot_their_place() 
     let w = gained(running(Goal::Reconcile)).rows(0, 7).rows(1, 0).rows(2, 0);
     let plan = made(&w);
     for (later, earlier) in [
-        ("1:flush-all AKU_REP_01", "1:fence"),
-        ("1:stop AKU_REP_01", "1:no-gap"),
+        ("1:flush AKU_REP_01", "1:fence"),
+        ("1:stop AKU_REP_01", "1:delivered"),
         ("1:empty", "0:stop AKU_REP_01"),
         ("1:reset AKU_REP_01", "1:empty"),
-        ("1:reset AKU_REP_01", "1:flush-all AKU_REP_01"),
+        ("1:reset AKU_REP_01", "1:flush AKU_REP_01"),
         ("1:add SYS.T2 AKU_REP_01", "1:reset AKU_REP_01"),
         ("0:sync-tables AKU_REP_01", "1:reset AKU_REP_12"),
         ("1:contents", "0:sync-tables AKU_REP_01"),
@@ -143,11 +143,11 @@ fn recover_takes_the_named_slave_and_lets_the_others_leave_first() {
         .side(2, 0, 'T');
     let plan = made(&w.rows(0, 3).rows(1, 9).rows(2, 11));
     for (later, earlier) in [
-        ("0:truncate SYS.T1", "2:flush-all AKU_REP_12"),
+        ("0:truncate SYS.T1", "2:flush AKU_REP_12"),
         ("0:truncate SYS.T1", "2:reset AKU_REP_12"),
         ("0:truncate SYS.T1", "1:reset AKU_REP_01"),
         ("0:truncate SYS.T1", "0:fence"),
-        ("2:flush-all AKU_REP_12", "2:fence"),
+        ("2:flush AKU_REP_12", "2:fence"),
         ("1:sync AKU_REP_01", "0:empty"),
         ("0:start-fresh AKU_REP_01", "0:contents"),
     ] {
@@ -177,7 +177,7 @@ fn recover_chooses_and_refuses() {
 fn after_a_recovery_pod_0_starts_as_ever() {
     let w = start(0, 3).up(0, 1).up(1, 0).up(2, 1).pair(0, 1, "LL").pair(0, 2, "RR").pair(1, 2, "RR");
     let plan = made(&w);
-    same_steps(&plan, &["0:flush-all AKU_REP_01", "1:flush AKU_REP_01", "0:open", "0:mark"]);
+    same_steps(&plan, &["0:flush AKU_REP_01", "1:flush AKU_REP_01", "0:open", "0:mark"]);
 }
 
 #[test]
@@ -239,10 +239,11 @@ fn the_checker_knows_the_new_goals() {
         w.side(1, 0, 'T').side(2, 0, 'T').rows(0, 3).rows(1, 11).rows(2, 9)
     };
     let cleaned = || running(Goal::CleanEverywhere);
-    let table: [(&str, &dyn Fn() -> Worlds, Mutation); 9] = [
+    let table: [(&str, &dyn Fn() -> Worlds, Mutation); 10] = [
         ("half-copy", &copied, |p| drop_ops(p, |a| matches!(a.op, Op::Reset { .. }))),
         ("fenced", &copied, |p| drop_ops(p, |a| a.op == Op::Fence)),
-        ("unsent", &copied, |p| drop_ops(p, |a| matches!(a.op, Op::Flush { until: Until::NoGap, .. }))),
+        ("unsent", &copied, |p| drop_ops(p, |a| matches!(a.op, Op::Flush { .. }))),
+        ("unproved", &copied, |p| drop_ops(p, |a| matches!(a.op, Op::CheckDelivered { .. }))),
         ("empty-target", &copied, |p| drop_ops(p, |a| matches!(a.op, Op::CheckEmpty { .. }))),
         ("contents", &copied, |p| drop_ops(p, |a| matches!(a.op, Op::CheckContents { .. }))),
         ("new-table", &added, |p| drop_ops(p, |a| matches!(a.op, Op::CheckEmpty { .. }))),

@@ -2,10 +2,12 @@
 
 mod checker;
 mod goals;
+mod identity;
 mod leave;
 mod pairs;
 mod scale;
 mod start;
+mod time;
 
 use super::{
     testing::{Worlds, desired, ord},
@@ -55,8 +57,7 @@ fn step(a: &Action) -> String {
         Op::Stop { .. } => "stop",
         Op::Reset { .. } => "reset",
         Op::Unpin { .. } => "unpin",
-        Op::Flush { until: Until::Issued, .. } => "flush",
-        Op::Flush { until: Until::NoGap, .. } => "flush-all",
+        Op::Flush { .. } => "flush",
         Op::SetProperty { property, to, .. } => return format!("{}:set {property}={to}", a.pod),
         Op::CheckQuiet { .. } => "quiet",
         Op::Truncate { target, .. } => return format!("{}:truncate {target}", a.pod),
@@ -64,11 +65,12 @@ fn step(a: &Action) -> String {
         Op::Sync { .. } => "sync",
         Op::CheckContents { .. } => "contents",
         Op::Fence => "fence",
-        Op::CheckNoGap { .. } => "no-gap",
+        Op::CheckDelivered { .. } => "delivered",
         Op::Delay { .. } => "delay",
         Op::Open => "open",
         Op::WriteMarker => "mark",
         Op::RemoveMarker => "unmark",
+        Op::WriteLedger { .. } => "ledger",
     };
     a.op.object().map_or_else(|| format!("{}:{what}", a.pod), |name| format!("{}:{what} {name}", a.pod))
 }

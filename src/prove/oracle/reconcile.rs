@@ -147,11 +147,12 @@ fn step(op: &Op) -> Option<Step> {
         | Op::SyncTables { .. }
         | Op::CheckContents { .. }
         | Op::Fence
-        | Op::CheckNoGap { .. }
+        | Op::CheckDelivered { .. }
         | Op::Open
         | Op::Delay { .. }
         | Op::WriteMarker
-        | Op::RemoveMarker => None,
+        | Op::RemoveMarker
+        | Op::WriteLedger { .. } => None,
     }
 }
 

@@ -13,15 +13,18 @@ use crate::{
         self, ERROR, HANDLE_DBC, HANDLE_ENV, HANDLE_STMT, Handle, INVALID_HANDLE, NO_DATA, Return, SUCCESS,
         SUCCESS_WITH_INFO,
     },
-    handle::{self, Dbc, Env, Stmt, lock, records, see, share, take},
+    handle::{self, Dbc, Env, Stmt, connection, lock, records, see, share, take},
     link::Link,
-    options::{Fault, Options},
+    options::Options,
+    worst::Breach,
 };
 
 const ATTR_AUTOCOMMIT: i32 = 102;
 const ATTR_LOGIN_TIMEOUT: i32 = 103;
 const ATTR_CONNECTION_TIMEOUT: i32 = 113;
 const ATTR_CONNECTION_DEAD: i32 = 1209;
+/// unixODBC's own buffer for a message: SQL_MAX_MESSAGE_LENGTH and a NUL.
+const MANAGERS_ROOM: i16 = 513;
 const INFO_DBMS_NAME: u16 = 17;
 const INFO_DRIVER_ODBC_VER: u16 = 77;
 
@@ -38,6 +41,12 @@ pub unsafe extern "system" fn SQLAllocHandle(kind: i16, parent: Handle, out: *mu
         HANDLE_DBC => handle::give(Arc::<Dbc>::default()),
         HANDLE_STMT => {
             let Some(dbc) = (unsafe { share::<Dbc>(parent) }) else { return INVALID_HANDLE };
+            if let Some(code) = dbc.told_to_return("SQLAllocHandle") {
+                return code;
+            }
+            if dbc.breach() == Some(Breach::AllocSilent) {
+                return SUCCESS;
+            }
             handle::give(Arc::new(Stmt::new(dbc)))
         }
         _ => return ERROR,
@@ -50,6 +59,9 @@ pub unsafe extern "system" fn SQLAllocHandle(kind: i16, parent: Handle, out: *mu
 pub unsafe extern "system" fn SQLFreeHandle(kind: i16, handle: Handle) -> Return {
     if handle.is_null() {
         return INVALID_HANDLE;
+    }
+    if let Some(code) = unsafe { connection(kind, handle) }.and_then(|dbc| dbc.told_to_return("SQLFreeHandle")) {
+        return code;
     }
     match kind {
         HANDLE_ENV => unsafe { take::<Env>(handle) },
@@ -164,7 +176,13 @@ pub unsafe extern "system" fn SQLDriverConnect(
     if let Some(timeout) = options.connection_timeout {
         *lock(&dbc.connection_timeout) = Some(timeout);
     }
-    *lock(&dbc.fault) = options.fault;
+    *lock(&dbc.fault) = options.fault.take();
+    if let Some(code) = dbc.told_to_return("SQLDriverConnect") {
+        return code;
+    }
+    if dbc.breach() == Some(Breach::ConnectLength) {
+        unsafe { ffi::put(out_length, i16::MAX) };
+    }
     let login_timeout = *lock(&dbc.login_timeout);
     match Link::open(&options, login_timeout) {
         Ok(link) => {
@@ -181,8 +199,8 @@ pub unsafe extern "system" fn SQLDriverConnect(
 pub unsafe extern "system" fn SQLDisconnect(handle: Handle) -> Return {
     let Some(dbc) = (unsafe { see::<Dbc>(handle) }) else { return INVALID_HANDLE };
     lock(&dbc.diag).clear();
-    if *lock(&dbc.fault) == Some(Fault::Disconnect) {
-        return fail_dbc(dbc, Record::new("HY000", 0, "told to fail"));
+    if let Some(code) = dbc.told_to_return("SQLDisconnect") {
+        return code;
     }
     *lock(&dbc.link) = None;
     *lock(&dbc.peer) = None;
@@ -255,10 +273,59 @@ pub unsafe extern "system" fn SQLGetDiagRec(
     length: *mut i16,
 ) -> Return {
     let Some(list) = (unsafe { records(kind, handle) }) else { return INVALID_HANDLE };
-    match lock(list).get(number) {
-        Some(record) => unsafe { put_record(record, state, native, message, capacity, length) },
-        None => NO_DATA,
+    let dbc = unsafe { connection(kind, handle) };
+    if let Some(code) = dbc.and_then(|dbc| dbc.told_to_return("SQLGetDiagRec")) {
+        return code;
     }
+    // The driver manager reads every record first, without end or limit of its own (`docs/odbc.md`): it is spared.
+    let breach = dbc.and_then(Dbc::breach).filter(|_| capacity != MANAGERS_ROOM);
+    let list = lock(list);
+    let record = match breach {
+        Some(Breach::DiagEndless | Breach::DiagDifferentEndless) => list.get(1).cloned(),
+        _ => list.get(number).cloned(),
+    };
+    let Some(mut record) = record else { return NO_DATA };
+    match breach {
+        Some(Breach::DiagSilent) => return SUCCESS,
+        Some(Breach::DiagDifferentEndless) => record.message.push_str(&format!(" (record {number})")),
+        Some(Breach::DiagLong) => record.message = "long ".repeat(8000),
+        _ => {}
+    }
+    let code = unsafe { put_record(&record, state, native, message, capacity, length) };
+    unsafe { spoil_record(breach, state, message, capacity, length) };
+    code
+}
+
+/// What a breach makes of a record that was written out.
+unsafe fn spoil_record(breach: Option<Breach>, state: *mut u8, message: *mut u8, capacity: i16, length: *mut i16) {
+    let fill = |buffer: *mut u8, bytes: &[u8], room: usize| {
+        if !buffer.is_null() {
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), buffer, bytes.len().min(room)) };
+        }
+    };
+    let room = usize::try_from(capacity).unwrap_or(0);
+    match breach {
+        Some(Breach::DiagState) => fill(state, b"\x01\xFF?\0\0\0", 6),
+        Some(Breach::DiagStateUnterminated) => fill(state, b"HY000X", 6),
+        Some(Breach::DiagLengthHuge) => unsafe { ffi::put(length, i16::MAX) },
+        Some(Breach::DiagLengthNegative) => unsafe { ffi::put(length, -1) },
+        Some(Breach::DiagNoUtf8) => fill(message, b"\xFF\xFEtable \xC3", room),
+        _ => {}
+    }
+}
+
+/// There so that the driver manager passes SQLGetDiagRec on, instead of giving the one record of SQLError.
+#[unsafe(no_mangle)]
+pub extern "system" fn SQLGetDiagField(
+    _kind: i16,
+    _handle: Handle,
+    _number: i16,
+    _field: i16,
+    _value: Handle,
+    _capacity: i16,
+    _length: *mut i16,
+) -> Return {
+    NO_DATA
 }
 
 /// ODBC 2: the driver manager asks this one after a failed connect, and so loses every record but the first.

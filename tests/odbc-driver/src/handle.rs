@@ -11,10 +11,10 @@ use std::{
 
 use crate::{
     diag::Records,
-    ffi::{HANDLE_DBC, HANDLE_ENV, HANDLE_STMT, Handle},
+    ffi::{HANDLE_DBC, HANDLE_ENV, HANDLE_STMT, Handle, Return},
     link::{Link, Peer},
-    options::Fault,
     result::ResultSet,
+    worst::{Breach, Fault},
 };
 
 /// Takes a lock; a poisoned one is as good as any, because no value here can be half changed.
@@ -41,6 +41,24 @@ pub struct Dbc {
     pub peer: Mutex<Option<Peer>>,
     pub dead: AtomicBool,
     pub fault: Mutex<Option<Fault>>,
+}
+
+impl Dbc {
+    /// The code that a function has to return instead of doing its work.
+    pub fn told_to_return(&self, function: &str) -> Option<Return> {
+        match &*lock(&self.fault) {
+            Some(Fault::Code { function: f, code }) if f == function => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// What is to be written wrongly.
+    pub fn breach(&self) -> Option<Breach> {
+        match &*lock(&self.fault) {
+            Some(Fault::Breach(breach)) => Some(*breach),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -87,6 +105,18 @@ pub unsafe fn share<T>(handle: Handle) -> Option<Arc<T>> {
 /// As [`see`], and the handle is not used afterwards.
 pub unsafe fn take<T>(handle: Handle) {
     drop(unsafe { Arc::from_raw(handle.cast::<T>()) });
+}
+
+/// The connection that a handle belongs to.
+///
+/// # Safety
+/// As [`see`]; `kind` names the type.
+pub unsafe fn connection<'a>(kind: i16, handle: Handle) -> Option<&'a Dbc> {
+    match kind {
+        HANDLE_DBC => unsafe { see::<Dbc>(handle) },
+        HANDLE_STMT => unsafe { see::<Stmt>(handle) }.map(|stmt| &*stmt.dbc),
+        _ => None,
+    }
 }
 
 /// The diagnostic records of any handle.

@@ -5,22 +5,13 @@
 //! * `PWD={...}` is refused with HY090, `PWD="..."` is unquoted;
 //! * QUERY_TIMEOUT=60 means "do not send".
 //!
-//! `LAB_LENIENT=ON` switches the first two off. `APP_INFO=lab-fault:NAME` makes the driver itself misbehave ([`Fault`]).
+//! `LAB_LENIENT=ON` switches the first two off. `APP_INFO=lab-fault:NAME` makes the driver itself misbehave (`worst`).
 
 use std::time::Duration;
 
-use crate::diag::Record;
+use crate::{diag::Record, worst::Fault};
 
 const BAD_STRING: i32 = 331_802;
-
-/// A breach of the ODBC contract by the driver, on demand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// `disconnect`: SQLDisconnect fails.
-    Disconnect,
-    /// `execute`: SQLExecDirect returns SQL_INVALID_HANDLE for a good handle.
-    Execute,
-}
 
 /// A connection string, taken apart.
 #[derive(Debug, PartialEq, Eq)]
@@ -59,11 +50,12 @@ impl Options {
                 _ => passed_on.push((key, value)),
             }
         }
-        let fault = passed_on.iter().find_map(|(key, value)| match (key.as_str(), value.as_str()) {
-            ("APP_INFO", "lab-fault:disconnect") => Some(Fault::Disconnect),
-            ("APP_INFO", "lab-fault:execute") => Some(Fault::Execute),
-            _ => None,
-        });
+        let app_info = passed_on.iter().find(|(key, _)| key == "APP_INFO");
+        let fault = match app_info.and_then(|(_, value)| value.strip_prefix("lab-fault:")) {
+            Some(name) => Fault::of(name).map(Some),
+            None => Fault::of_environment(),
+        };
+        let fault = fault.map_err(|what| Record::new("HY024", 0, what))?;
         let port = port.ok_or_else(|| Record::new("HY000", 331_879, "Port number is not specified."))?;
         Ok(Self {
             server_alone: !lenient && dsn.is_none() && server.is_some(),

@@ -7,6 +7,7 @@ use crate::{
     diag::Record,
     ffi::{self, C_CHAR, C_DEFAULT, C_LONG, C_SBIGINT, C_SLONG, Handle, NULL_DATA, SQL_BIGINT, SQL_VARCHAR},
     wire::Cell,
+    worst::{self, Breach},
 };
 
 /// How one copy of a cell ended.
@@ -128,6 +129,11 @@ impl ResultSet {
         Ok((count, cut))
     }
 
+    /// Back to before the first row.
+    pub fn rewind(&mut self) {
+        (self.next, self.reading) = (0, None);
+    }
+
     /// The next piece of a cell of the current row.
     ///
     /// # Errors
@@ -135,14 +141,40 @@ impl ResultSet {
     ///
     /// # Safety
     /// The target's addresses are valid.
-    pub unsafe fn get_data(&mut self, column: u16, target: Target) -> Result<Copied, Record> {
+    pub unsafe fn get_data(&mut self, column: u16, target: Target, breach: Option<Breach>) -> Result<Copied, Record> {
         let row = self.next.checked_sub(1).ok_or_else(|| Record::new("24000", 0, "Invalid cursor state"))?;
         let offset = match self.reading {
             Some((c, None)) if c == column => return Ok(Copied::Nothing),
             Some((c, Some(offset))) if c == column => offset,
             _ => 0,
         };
-        let (copied, end) = unsafe { copy(self.cell(row, column)?, target, offset) }?;
+        if let Some(Breach::PiecesEmpty | Breach::PiecesEndless) = breach {
+            let room = usize::try_from(target.capacity).unwrap_or(0).saturating_sub(1);
+            let piece = if breach == Some(Breach::PiecesEmpty) { 0 } else { room };
+            unsafe { ffi::text_out("x".repeat(piece).as_bytes(), target.value.cast(), target.capacity) };
+            unsafe { ffi::put(target.indicator, isize::MAX) };
+            return Ok(Copied::Part);
+        }
+        // Shorter pieces than there is room for, as of a driver that keeps characters whole.
+        let capacity = if breach == Some(Breach::PiecesShort) { target.capacity.min(8) } else { target.capacity };
+        let before = if target.indicator.is_null() { 0 } else { unsafe { target.indicator.read_unaligned() } };
+        let (copied, end) = unsafe { copy(self.cell(row, column)?, Target { capacity, ..target }, offset) }?;
+        let text = target.c_type == C_CHAR && !matches!(self.cell(row, column)?, Cell::Null);
+        match breach {
+            Some(Breach::TextUnterminated) if text && copied == Copied::Whole => {
+                let len = as_text(self.cell(row, column)?).len() - offset;
+                unsafe { target.value.cast::<u8>().add(len).write(0xFF) };
+            }
+            Some(Breach::NulBeyond) if text => {
+                let room = usize::try_from(target.capacity).unwrap_or(0);
+                unsafe { target.value.cast::<u8>().add(room).write(0) };
+            }
+            _ => {}
+        }
+        if !target.indicator.is_null() {
+            let written = unsafe { target.indicator.read_unaligned() };
+            unsafe { ffi::put(target.indicator, worst::length(breach, before, written)) };
+        }
         self.reading = Some((column, (copied == Copied::Part).then_some(end)));
         Ok(copied)
     }
@@ -240,15 +272,15 @@ mod tests {
         let (mut buffer, mut indicator, mut whole) = ([0u8; 5], 0isize, Vec::new());
         let mut left = 12;
         while left > 4 {
-            let copied = unsafe { set.get_data(1, text_target(&mut buffer, &mut indicator)) };
+            let copied = unsafe { set.get_data(1, text_target(&mut buffer, &mut indicator), None) };
             assert_eq!((copied, indicator), (Ok(Copied::Part), left));
             whole.extend_from_slice(&buffer[..4]);
             left -= 4;
         }
-        assert_eq!(unsafe { set.get_data(1, text_target(&mut buffer, &mut indicator)) }, Ok(Copied::Whole));
+        assert_eq!(unsafe { set.get_data(1, text_target(&mut buffer, &mut indicator), None) }, Ok(Copied::Whole));
         whole.extend_from_slice(&buffer[..4]);
         assert_eq!(String::from_utf8(whole).unwrap(), "가나다abc");
-        assert_eq!(unsafe { set.get_data(1, text_target(&mut buffer, &mut indicator)) }, Ok(Copied::Nothing));
+        assert_eq!(unsafe { set.get_data(1, text_target(&mut buffer, &mut indicator), None) }, Ok(Copied::Nothing));
     }
 
     #[test]
@@ -256,7 +288,7 @@ mod tests {
         let mut set = one(Cell::Null);
         let target =
             Target { c_type: C_CHAR, value: std::ptr::null_mut(), capacity: 0, indicator: std::ptr::null_mut() };
-        assert_eq!(unsafe { set.get_data(1, target) }.unwrap_err().state, "22002");
+        assert_eq!(unsafe { set.get_data(1, target, None) }.unwrap_err().state, "22002");
     }
 
     #[test]

@@ -12,9 +12,9 @@ use crate::{
     ffi::{self, ERROR, Handle, INVALID_HANDLE, NO_DATA, Return, SQL_BIGINT, SUCCESS, SUCCESS_WITH_INFO},
     handle::{Dbc, Stmt, lock, see},
     link::{self, lost},
-    options::Fault,
     result::{Copied, ResultSet, Target},
     wire::Response,
+    worst::{self, Breach},
 };
 
 const ATTR_QUERY_TIMEOUT: i32 = 0;
@@ -29,6 +29,7 @@ const COLUMN_CONCISE_TYPE: u16 = 2;
 const COLUMN_DISPLAY_SIZE: u16 = 6;
 const COLUMN_LABEL: u16 = 18;
 const DESC_TYPE: u16 = 1002;
+const DESC_LENGTH: u16 = 1003;
 const DESC_NULLABLE: u16 = 1008;
 const DESC_NAME: u16 = 1011;
 const DESC_OCTET_LENGTH: u16 = 1013;
@@ -52,11 +53,11 @@ impl Stmt {
     }
 }
 
-/// Starts a call: the records of the call before are gone.
-unsafe fn enter<'a>(handle: Handle) -> Option<&'a Stmt> {
-    let stmt = unsafe { see::<Stmt>(handle) }?;
+/// Starts a call: the records of the call before are gone. `Err` is what the function has to return at once.
+unsafe fn enter<'a>(handle: Handle, function: &str) -> Result<&'a Stmt, Return> {
+    let stmt = unsafe { see::<Stmt>(handle) }.ok_or(INVALID_HANDLE)?;
     lock(&stmt.diag).clear();
-    Some(stmt)
+    stmt.dbc.told_to_return(function).map_or(Ok(stmt), Err)
 }
 
 fn fail(stmt: &Stmt, record: Record) -> Return {
@@ -86,10 +87,10 @@ fn run(stmt: &Stmt, sql: String) -> Result<Response, Record> {
 
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn SQLExecDirect(handle: Handle, text: *const u8, length: i32) -> Return {
-    let Some(stmt) = (unsafe { enter(handle) }) else { return INVALID_HANDLE };
-    if *lock(&stmt.dbc.fault) == Some(Fault::Execute) {
-        return INVALID_HANDLE;
-    }
+    let stmt = match unsafe { enter(handle, "SQLExecDirect") } {
+        Ok(stmt) => stmt,
+        Err(code) => return code,
+    };
     lock(&stmt.result).close();
     let sql = unsafe { ffi::text_in(text, length as isize) };
     let (columns, rows, affected) = match run(stmt, sql) {
@@ -121,15 +122,27 @@ pub unsafe extern "system" fn SQLCancel(handle: Handle) -> Return {
 
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn SQLNumResultCols(handle: Handle, count: *mut i16) -> Return {
-    let Some(stmt) = (unsafe { enter(handle) }) else { return INVALID_HANDLE };
+    let stmt = match unsafe { enter(handle, "SQLNumResultCols") } {
+        Ok(stmt) => stmt,
+        Err(code) => return code,
+    };
     let width = lock(&stmt.result).width();
-    unsafe { ffi::put(count, i16::try_from(width).unwrap_or(i16::MAX)) };
+    let width = match stmt.dbc.breach() {
+        Some(Breach::ColumnsSilent) => return SUCCESS,
+        Some(Breach::ColumnsNegative) => -1,
+        Some(Breach::ColumnsMany) => i16::MAX,
+        _ => i16::try_from(width).unwrap_or(i16::MAX),
+    };
+    unsafe { ffi::put(count, width) };
     SUCCESS
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn SQLRowCount(handle: Handle, count: *mut isize) -> Return {
-    let Some(stmt) = (unsafe { enter(handle) }) else { return INVALID_HANDLE };
+    let stmt = match unsafe { enter(handle, "SQLRowCount") } {
+        Ok(stmt) => stmt,
+        Err(code) => return code,
+    };
     unsafe { ffi::put(count, isize::try_from(lock(&stmt.result).affected).unwrap_or(-1)) };
     SUCCESS
 }
@@ -140,7 +153,17 @@ unsafe fn put_name(stmt: &Stmt, column: u16, buffer: *mut u8, capacity: i16, len
     let Some(name) = result.name(column) else {
         return fail(stmt, Record::new("07009", 0, "Invalid descriptor index"));
     };
-    unsafe { ffi::put(length, i16::try_from(name.len()).unwrap_or(i16::MAX)) };
+    let breach = stmt.dbc.breach();
+    let said = match breach {
+        Some(Breach::NameLengthHuge) => i16::MAX,
+        Some(Breach::NameLengthNegative) => -1,
+        _ => i16::try_from(name.len()).unwrap_or(i16::MAX),
+    };
+    unsafe { ffi::put(length, said) };
+    if breach == Some(Breach::NameUnterminated) && name.len() < usize::try_from(capacity).unwrap_or(0) {
+        unsafe { std::ptr::copy_nonoverlapping(name.as_ptr(), buffer, name.len()) };
+        return SUCCESS;
+    }
     if unsafe { ffi::text_out(name.as_bytes(), buffer, capacity.into()) } || buffer.is_null() {
         SUCCESS
     } else {
@@ -158,12 +181,18 @@ pub unsafe extern "system" fn SQLColAttribute(
     length: *mut i16,
     number: *mut isize,
 ) -> Return {
-    let Some(stmt) = (unsafe { enter(handle) }) else { return INVALID_HANDLE };
+    let stmt = match unsafe { enter(handle, "SQLColAttribute") } {
+        Ok(stmt) => stmt,
+        Err(code) => return code,
+    };
+    let before = if number.is_null() { 0 } else { unsafe { number.read_unaligned() } };
+    // As the real driver: the upper half of these three is not written (measured on real servers).
+    let half = |value: i16| worst::lower_half(before, value.into());
     let answer = match field {
         DESC_NAME | COLUMN_LABEL => return unsafe { put_name(stmt, column, text.cast(), capacity, length) },
-        COLUMN_CONCISE_TYPE | DESC_TYPE => lock(&stmt.result).sql_type(column).into(),
-        COLUMN_DISPLAY_SIZE | DESC_OCTET_LENGTH => lock(&stmt.result).longest(column).cast_signed(),
-        DESC_NULLABLE => NULLABLE.into(),
+        COLUMN_CONCISE_TYPE | DESC_TYPE => half(lock(&stmt.result).sql_type(column)),
+        DESC_NULLABLE => half(NULLABLE),
+        COLUMN_DISPLAY_SIZE | DESC_LENGTH | DESC_OCTET_LENGTH => lock(&stmt.result).longest(column).cast_signed(),
         _ => 0,
     };
     unsafe { ffi::put(number, answer) };
@@ -182,11 +211,17 @@ pub unsafe extern "system" fn SQLDescribeCol(
     digits: *mut i16,
     nullable: *mut i16,
 ) -> Return {
-    let Some(stmt) = (unsafe { enter(handle) }) else { return INVALID_HANDLE };
+    let stmt = match unsafe { enter(handle, "SQLDescribeCol") } {
+        Ok(stmt) => stmt,
+        Err(code) => return code,
+    };
     let (kind, longest) = {
         let result = lock(&stmt.result);
         (result.sql_type(column), result.longest(column))
     };
+    if stmt.dbc.breach() == Some(Breach::DescribeSilent) {
+        return SUCCESS;
+    }
     unsafe {
         ffi::put(sql_type, kind);
         ffi::put(size, if kind == SQL_BIGINT { 19 } else { longest });
@@ -205,7 +240,10 @@ pub unsafe extern "system" fn SQLBindCol(
     capacity: isize,
     indicator: *mut isize,
 ) -> Return {
-    let Some(stmt) = (unsafe { enter(handle) }) else { return INVALID_HANDLE };
+    let stmt = match unsafe { enter(handle, "SQLBindCol") } {
+        Ok(stmt) => stmt,
+        Err(code) => return code,
+    };
     let mut result = lock(&stmt.result);
     if value.is_null() {
         result.bound.remove(&column);
@@ -217,10 +255,16 @@ pub unsafe extern "system" fn SQLBindCol(
 
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn SQLFetch(handle: Handle) -> Return {
-    let Some(stmt) = (unsafe { enter(handle) }) else { return INVALID_HANDLE };
+    let stmt = match unsafe { enter(handle, "SQLFetch") } {
+        Ok(stmt) => stmt,
+        Err(code) => return code,
+    };
     let mut result = lock(&stmt.result);
     if result.width() == 0 {
         return fail(stmt, Record::new("24000", 0, "Invalid cursor state"));
+    }
+    if stmt.dbc.breach() == Some(Breach::FetchEndless) {
+        result.rewind();
     }
     let (count, cut) = match unsafe { result.fetch() } {
         Ok(fetched) => fetched,
@@ -248,8 +292,13 @@ pub unsafe extern "system" fn SQLGetData(
     capacity: isize,
     indicator: *mut isize,
 ) -> Return {
-    let Some(stmt) = (unsafe { enter(handle) }) else { return INVALID_HANDLE };
-    let copied = unsafe { lock(&stmt.result).get_data(column, Target { c_type, value, capacity, indicator }) };
+    let stmt = match unsafe { enter(handle, "SQLGetData") } {
+        Ok(stmt) => stmt,
+        Err(code) => return code,
+    };
+    let breach = stmt.dbc.breach();
+    let target = Target { c_type, value, capacity, indicator };
+    let copied = unsafe { lock(&stmt.result).get_data(column, target, breach) };
     match copied {
         Ok(Copied::Whole) => SUCCESS,
         Ok(Copied::Part) => truncated(stmt),
@@ -266,7 +315,10 @@ pub unsafe extern "system" fn SQLGetStmtAttr(
     _capacity: i32,
     _length: *mut i32,
 ) -> Return {
-    let Some(stmt) = (unsafe { enter(handle) }) else { return INVALID_HANDLE };
+    let stmt = match unsafe { enter(handle, "SQLGetStmtAttr") } {
+        Ok(stmt) => stmt,
+        Err(code) => return code,
+    };
     let number = match attribute {
         ATTR_APP_ROW_DESC..=ATTR_IMP_PARAM_DESC => {
             let index = usize::try_from(attribute - ATTR_APP_ROW_DESC).unwrap_or(0);
@@ -284,7 +336,10 @@ pub unsafe extern "system" fn SQLGetStmtAttr(
 
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn SQLSetStmtAttr(handle: Handle, attribute: i32, value: Handle, _length: i32) -> Return {
-    let Some(stmt) = (unsafe { enter(handle) }) else { return INVALID_HANDLE };
+    let stmt = match unsafe { enter(handle, "SQLSetStmtAttr") } {
+        Ok(stmt) => stmt,
+        Err(code) => return code,
+    };
     let number = value.expose_provenance();
     let mut result = lock(&stmt.result);
     match attribute {
@@ -302,7 +357,10 @@ pub unsafe extern "system" fn SQLSetStmtAttr(handle: Handle, attribute: i32, val
 
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn SQLFreeStmt(handle: Handle, option: u16) -> Return {
-    let Some(stmt) = (unsafe { enter(handle) }) else { return INVALID_HANDLE };
+    let stmt = match unsafe { enter(handle, "SQLFreeStmt") } {
+        Ok(stmt) => stmt,
+        Err(code) => return code,
+    };
     match option {
         CLOSE => lock(&stmt.result).close(),
         UNBIND => lock(&stmt.result).bound.clear(),

@@ -239,11 +239,22 @@ fn retention() {
     db.retain_from(None);
     assert_eq!(kept(&db), 0, "a receiver's does not");
     assert!(first.is_some_and(|first| first < db.lowest_sn()));
-    let position = db.log_position(Sn(0));
+    let before = db.log_bytes_before(db.next_sn());
     let wanted = Sn(db.last_sn().0 + 1);
     db.retain_from(Some(wanted));
     fill(&mut db, t, 300..400);
     assert_eq!(kept(&db), 101);
-    assert!(db.log_position(db.last_sn()) > position + 100 * 64);
-    assert_eq!(Database::log_file(25 << 20), 2);
+    assert!(db.log_bytes_before(db.next_sn()) > before + 100 * 64);
+}
+
+#[test]
+fn an_sn_is_a_place_in_a_log_file() {
+    let (mut db, t) = new();
+    db.set_log_file_bytes(1000);
+    fill(&mut db, t, 0..100);
+    let end = db.next_sn();
+    assert!(end.file() > 5 && end.offset() <= 1000, "{end}");
+    assert_eq!(db.log_bytes_before(end), end.file() * 1000 + end.offset());
+    let over = |sn: Sn| sn.offset() >= 1000;
+    assert!(!db.log_from(Sn(0)).any(|r| over(r.sn)), "no record begins after the end of its file");
 }

@@ -4,7 +4,7 @@ use super::{BOTH, TABLE, native, ok, pods};
 use crate::{
     db::{
         facts::Facts,
-        sql::{ChangeSql, FlushUntil, ReadSql},
+        sql::{ChangeSql, ReadSql},
         wire::Response,
     },
     topology::{Identifier, ReplicationName, Target},
@@ -64,7 +64,6 @@ fn every_statement_of_the_program_is_understood() {
             ok(&mut sim, client, &create.to_string());
         }
         let set = |value| ChangeSql::SetSystem { property: "REPLICATION_DDL_ENABLE", value };
-        let flush = |until| ChangeSql::Flush { name: name.clone(), until, wait_s: 10 };
         let before = [
             set(1),
             ChangeSql::Truncate(target("T1", None)),
@@ -77,8 +76,7 @@ fn every_statement_of_the_program_is_understood() {
             ChangeSql::Sync { name: name.clone(), parallel: 2 },
             ChangeSql::Stop(name.clone()),
             ChangeSql::Start(name.clone()),
-            flush(FlushUntil::Issued),
-            flush(FlushUntil::NoGap),
+            ChangeSql::Flush { name: name.clone(), wait_s: 10 },
         ];
         for change in before {
             ok(&mut sim, c[0], &change.to_string());

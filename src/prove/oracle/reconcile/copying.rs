@@ -156,7 +156,7 @@ fn object(order: &Order<'_>, model: &Model<'_>, k: usize, o: &Object) -> Result<
     order.rule("definitions are ready before the copy", &redefined, &syncs)?;
     if live {
         let flush = one("a delivery", order.of(k, o, |op| matches!(op, Op::Flush { .. })))?;
-        let quiet = order.on(k, |op| matches!(op, Op::CheckNoGap { .. }));
+        let quiet = order.on(k, |op| matches!(op, Op::CheckDelivered { .. }));
         let quiet = one("a proof that nothing is left to send", quiet)?;
         order.rule("users are out before it delivers", &fence, &flush)?;
         order.rule("the proof looks at what was delivered", &flush, &quiet)?;
