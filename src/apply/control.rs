@@ -88,6 +88,7 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::Delay { .. }
         | Op::CheckQuiet { .. }
         | Op::CheckContents { .. }
+        | Op::CheckHolds { .. }
         | Op::CheckNoGap { .. } => StopLevel::Finish,
         Op::CreateReplication { .. }
         | Op::DropReplication { .. }

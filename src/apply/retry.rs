@@ -189,6 +189,7 @@ impl Kind {
             Op::Drain { .. }
             | Op::CheckQuiet { .. }
             | Op::CheckEmpty { .. }
+            | Op::CheckHolds { .. }
             | Op::CheckNoGap { .. }
             | Op::Delay { .. }
             | Op::WriteMarker

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::env::{Env, read_small};
-use crate::exit::Exit;
+use crate::{exit::Exit, journal};
 
 /// Variable with the path of the configuration.
 pub const CONF_VARIABLE: &str = "AKU_CONF";
@@ -85,4 +85,11 @@ mod tests {
             assert!(nothing.contains(word), "{nothing}");
         }
     }
+}
+
+/// The directory of state, where there is one.
+#[must_use]
+pub fn state(env: &Env) -> Option<PathBuf> {
+    let path = |name| env.var(name).map(Path::new);
+    journal::dir(path(journal::DIR_VARIABLE), path(HOME_VARIABLE))
 }

@@ -27,6 +27,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
         Colour::Ansi => conf::Colour::Always,
         Colour::Plain => conf::Colour::Never,
     };
+    env.err_talk = look.talk;
     match invocation {
         Invocation::Plan(a) => plan::run(&a, &common, world, &look, s),
         Invocation::Apply(a) => apply::run(&a, &common, world, &look, s),
@@ -52,7 +53,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
                 Exit::Internal
             }
         },
-        Invocation::Legacy(what, typed) => legacy::run(what, typed.as_deref(), &common, world, s),
+        Invocation::Legacy(what, typed, style) => legacy::run(what, typed.as_deref(), style, &common, world, s),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod lending;
 pub mod odbc;
 pub mod page;
 pub mod rows;
+pub mod setting;
 pub mod sql;
 pub mod wire;
 

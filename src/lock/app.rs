@@ -48,3 +48,67 @@ impl FromStr for App {
         })
     }
 }
+
+/// A changing run of aku, as one of its sessions names it: the one that asks for the lock, or one that works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AtWork {
+    /// Its number.
+    pub run: RunId,
+    /// `start`, `end`, ...
+    pub goal: String,
+    /// The pod it is about.
+    pub pod: Ordinal,
+}
+
+/// What a working session of a program says of itself. Only a run that changes something has a number.
+#[must_use]
+pub fn session(goal: &str, pod: Ordinal, run: Option<&RunId>) -> String {
+    let run = run.map_or_else(String::new, |run| format!(" run {run}"));
+    format!("aku {} {goal} pod {pod} pid {}{run}", env!("CARGO_PKG_VERSION"), std::process::id())
+}
+
+impl AtWork {
+    /// The run behind a session's CLIENT_APP_INFO; `None` for somebody else, and for commands that only look.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        if let Ok(App { run, goal, pod, .. }) = text.parse() {
+            return Some(Self { run, goal, pod });
+        }
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let ["aku", _version, goal, "pod", pod, "pid", _, "run", run] = words.as_slice() else { return None };
+        Some(Self { run: run.parse().ok()?, goal: (*goal).to_owned(), pod: pod.parse().ok()? })
+    }
+
+    /// Whether the run may hold the only SYSDBA session of that pod: a start and an end that of their own pod, every other
+    /// goal that of any.
+    #[must_use]
+    pub fn concerns(&self, pod: Ordinal) -> bool {
+        !matches!(self.goal.as_str(), "start" | "end") || self.pod == pod
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_told_from_looks_and_from_people() {
+        let run: RunId = "20261121T121044Z-1f3a9c".parse().unwrap();
+        let pod = |n| Ordinal::new(n).unwrap();
+        let lock = App { run: run.clone(), goal: "start".to_owned(), pod: pod(2), pid: 7, host: "h".to_owned() };
+        let table = [
+            (lock.to_string(), Some((2, [false, true]))),
+            (session("end", pod(1), Some(&run)), Some((1, [true, false]))),
+            (session("reconcile", pod(0), Some(&run)), Some((0, [true, true]))),
+            // A look names itself after pod 0.
+            (session("start", pod(0), None), None),
+            ("isql".to_owned(), None),
+            (String::new(), None),
+        ];
+        for (text, want) in table {
+            let found = AtWork::of(&text);
+            let got = found.as_ref().map(|w| (w.pod.get(), [1, 2].map(|n| w.concerns(pod(n)))));
+            assert_eq!(got, want, "{text}");
+        }
+    }
+}

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
 use crate::{
-    db::sql::{ChangeSql, FlushUntil},
+    db::{
+        setting::Setting,
+        sql::{ChangeSql, FlushUntil},
+    },
     desired::ReplicationAddress,
     topology::{Ordinal, ReplicationName, Target},
 };
@@ -203,8 +206,8 @@ pub enum Op {
     },
     /// ALTER SYSTEM SET of a property that the plan puts back.
     SetProperty {
-        /// Name, one of `db::sql::PROPERTIES`.
-        property: String,
+        /// Which.
+        property: Setting,
         /// Value now.
         from: i64,
         /// Value then.
@@ -262,6 +265,14 @@ pub enum Op {
         targets: Vec<Target>,
         /// Bound of each FLUSH, seconds.
         wait_s: u32,
+    },
+    /// For each target the pod holds at least as many rows as `of`, which is fenced and has delivered what it committed: what
+    /// only `of` has, from a pod that is lost, would be deleted with it.
+    CheckHolds {
+        /// The pod that will be copied anew.
+        of: Ordinal,
+        /// Tables and partitions.
+        targets: Vec<Target>,
     },
     /// ADMIN_MODE 1, then every session but this run's is closed, until none is left (DESIGN D15).
     Fence,
@@ -345,6 +356,7 @@ impl Op {
             | Self::CheckQuiet { .. }
             | Self::CheckEmpty { .. }
             | Self::CheckContents { .. }
+            | Self::CheckHolds { .. }
             | Self::CheckNoGap { .. }
             | Self::Delay { .. } => Effect::Observe,
             Self::WriteMarker | Self::RemoveMarker => Effect::Marks,
@@ -374,6 +386,7 @@ impl Op {
             | Self::Truncate { .. }
             | Self::CheckEmpty { .. }
             | Self::CheckContents { .. }
+            | Self::CheckHolds { .. }
             | Self::Fence
             | Self::CheckNoGap { .. }
             | Self::Delay { .. }
@@ -419,7 +432,7 @@ impl Op {
                 vec![ChangeSql::Flush { name: name.clone(), until: (*until).into(), wait_s: *wait_s }]
             }
             Self::SetProperty { property, to, .. } => {
-                known(property).map(|property| ChangeSql::SetSystem { property, value: *to }).into_iter().collect()
+                vec![ChangeSql::SetSystem { property: property.name(), value: *to }]
             }
             Self::Truncate { target, .. } => vec![ChangeSql::Truncate(target.clone())],
             Self::Sync { name, parallel, .. } => vec![ChangeSql::Sync { name: name.clone(), parallel: *parallel }],
@@ -435,14 +448,11 @@ impl Op {
             Self::Drain { .. }
             | Self::CheckQuiet { .. }
             | Self::CheckEmpty { .. }
+            | Self::CheckHolds { .. }
             | Self::CheckNoGap { .. }
             | Self::Delay { .. }
             | Self::WriteMarker
             | Self::RemoveMarker => Vec::new(),
         }
     }
-}
-
-fn known(property: &str) -> Option<&'static str> {
-    crate::db::sql::PROPERTIES.into_iter().find(|p| *p == property)
 }

@@ -7,7 +7,7 @@ use super::{
     Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
     build::{Waits, pods},
     catch_up,
-    join::Join,
+    join::{self, Join},
     preflight,
     reason::{Code, Reason},
     start::{Draft, no_source},
@@ -180,6 +180,7 @@ pub(super) fn plan(
     let rows = rows_at_stake(world, me);
     let unsent = unsent(world, me);
     let approvals = approvals(world, me, &rows, &unsent);
+    join::put_back_left(world, &mut draft, me, source);
     let mut join = Join { world, me, source, members: members(world, me), draft: &mut draft };
 
     let fenced = join.fence();

@@ -138,7 +138,7 @@ impl<'a> Needs<'a> {
             | Op::Reset { name, .. }
             | Op::Unpin { name, .. }
             | Op::Flush { name, .. } => need.push((pod, Key::Side(name.clone()))),
-            Op::SetProperty { property, .. } => need.push((pod, Key::Property(property.clone()))),
+            Op::SetProperty { property, .. } => need.push((pod, Key::Property(property.name().to_owned()))),
             Op::Truncate { target, source } => {
                 for k in [pod, *source] {
                     need.extend(
@@ -156,6 +156,11 @@ impl<'a> Needs<'a> {
             }
             Op::CheckContents { source, .. } => {
                 for k in [pod, *source] {
+                    need.extend([Key::View, Key::Signature].map(|key| (k, key)));
+                }
+            }
+            Op::CheckHolds { of, .. } => {
+                for k in [pod, *of] {
                     need.extend([Key::View, Key::Signature].map(|key| (k, key)));
                 }
             }
@@ -254,7 +259,7 @@ impl<'a> Needs<'a> {
             | Op::SyncTables { name, .. } => vec![side(name, "live")],
             Op::Reset { name, .. } | Op::Unpin { name, .. } => vec![side(name, "reset")],
             Op::SetProperty { property, to: value, .. } => {
-                vec![to(Key::Property(property.clone()), &value.to_string())]
+                vec![to(Key::Property(property.name().to_owned()), &value.to_string())]
             }
             Op::Truncate { target, .. } => vec![to(Key::Rows(target.clone()), "0")],
             Op::Fence => vec![to(admin_mode(), "1")],
@@ -272,6 +277,7 @@ impl<'a> Needs<'a> {
             | Op::CheckQuiet { .. }
             | Op::CheckEmpty { .. }
             | Op::CheckContents { .. }
+            | Op::CheckHolds { .. }
             | Op::CheckNoGap { .. }
             | Op::Delay { .. } => Vec::new(),
         }

@@ -5,6 +5,7 @@ mod goals;
 mod leave;
 mod pairs;
 mod scale;
+mod settings;
 mod start;
 
 use super::{
@@ -63,6 +64,7 @@ fn step(a: &Action) -> String {
         Op::CheckEmpty { .. } => "empty",
         Op::Sync { .. } => "sync",
         Op::CheckContents { .. } => "contents",
+        Op::CheckHolds { of, .. } => return format!("{}:holds {of}", a.pod),
         Op::Fence => "fence",
         Op::CheckNoGap { .. } => "no-gap",
         Op::Delay { .. } => "delay",

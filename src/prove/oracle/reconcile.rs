@@ -146,6 +146,7 @@ fn step(op: &Op) -> Option<Step> {
         | Op::Sync { .. }
         | Op::SyncTables { .. }
         | Op::CheckContents { .. }
+        | Op::CheckHolds { .. }
         | Op::Fence
         | Op::CheckNoGap { .. }
         | Op::Open
