@@ -393,8 +393,11 @@ fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
         | Invocation::Verify(_)
         | Invocation::Drift(_)
         | Invocation::Diff(DiffArgs { live: true, .. }) => &ALL_PODS,
-        Invocation::Show(_) | Invocation::Diff(_) | Invocation::Review(_) | Invocation::Runs(_) => &["width"],
-        Invocation::Explain(_) => &["width"],
+        Invocation::Show(_)
+        | Invocation::Diff(_)
+        | Invocation::Review(_)
+        | Invocation::Runs(_)
+        | Invocation::Explain(_) => &["width"],
         Invocation::Validate(_) | Invocation::Info(_) => &["conf"],
         Invocation::Lab(_) | Invocation::Demo(_) | Invocation::Graph(_) | Invocation::Schema(_) => &[],
         Invocation::Legacy(..) => &["conf", "endpoints", "odbc_driver", "ordinal", "connect_timeout"],

@@ -69,6 +69,13 @@ pub fn read(flag: Option<&Path>, env: &Env) -> Result<(String, Vec<u8>), ConfPat
     }
 }
 
+/// The directory of state, where there is one.
+#[must_use]
+pub fn state(env: &Env) -> Option<PathBuf> {
+    let path = |name| env.var(name).map(Path::new);
+    journal::dir(path(journal::DIR_VARIABLE), path(HOME_VARIABLE))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,11 +92,4 @@ mod tests {
             assert!(nothing.contains(word), "{nothing}");
         }
     }
-}
-
-/// The directory of state, where there is one.
-#[must_use]
-pub fn state(env: &Env) -> Option<PathBuf> {
-    let path = |name| env.var(name).map(Path::new);
-    journal::dir(path(journal::DIR_VARIABLE), path(HOME_VARIABLE))
 }

@@ -166,9 +166,10 @@ fn leftover(scope: Scope<'_>, object: &Object, mine: End, theirs: End, sn: u64) 
         (false, false, true) => ("is not there: left by a join that broke off", forget(theirs.pod)),
         (false, false, false) => ("is not joined: left by a join that broke off", start(theirs.pod)),
     };
-    let headline = match forgotten {
-        true => format!("log kept for pod {}, which has forgotten this pod", theirs.pod),
-        false => format!("log kept for pod {}, not joined", theirs.pod),
+    let headline = if forgotten {
+        format!("log kept for pod {}, which has forgotten this pod", theirs.pod)
+    } else {
+        format!("log kept for pod {}, not joined", theirs.pod)
     };
     let text = format!("pod {} keeps its log from SN {sn} on for pod {}, which {why} [P007]", mine.pod, theirs.pod);
     Difference::new(Kind::Leftover, mine.pod, "xsn", headline)

@@ -118,6 +118,9 @@ fn a_marker_of_an_earlier_life() {
         w.pod_mut(2).server.started_at_s = Some(200);
         w
     }
+    fn open(w: Worlds) -> Worlds {
+        second_life(w).set(2, "ADMIN_MODE", 0)
+    }
     // The third: it came back within the second that the server tells, or somebody closed it (a recovery).
     for marker in ["server_started_at=100\n", "", "server_started_at=200\n"] {
         let world = Lives::new(second_life);
@@ -125,9 +128,6 @@ fn a_marker_of_an_earlier_life() {
         let came = world.run("-p start");
         assert_eq!((came.exit, world.applied()), (Exit::Ok, 1), "{marker}: {came:#?}");
         assert!(came.out.contains("was started or closed since"), "{came:#?}");
-    }
-    fn open(w: Worlds) -> Worlds {
-        second_life(w).set(2, "ADMIN_MODE", 0)
     }
     let world = Lives::new(open);
     std::fs::write(world.path("marker"), "pid=1\nserver_started_at=200\nconf=sha256:0\n").unwrap();

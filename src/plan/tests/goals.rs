@@ -134,6 +134,10 @@ fn a_table_that_is_gone_and_a_wrong_address_are_corrected_where_they_stand() {
 
 #[test]
 fn recover_takes_the_named_slave_and_lets_the_others_leave_first() {
+    fn alone() -> Worlds {
+        let w = goal(Goal::Recover(Some(ord(1))), 3).up(0, 1).up(1, 0).up(2, 0).pair(1, 2, "RL");
+        w.side(1, 0, 'T').side(2, 0, 'T').rows(0, 3).rows(1, 9).rows(2, 11)
+    }
     let w = goal(Goal::Recover(Some(ord(1))), 3)
         .up(0, 1)
         .up(1, 0)
@@ -167,10 +171,6 @@ fn recover_takes_the_named_slave_and_lets_the_others_leave_first() {
         assert!(approvals(&plan).contains(&(ApprovalClass::LosesUnsent, "altibase-sts/2")), "{:?}", plan.approvals);
         assert!(codes(&plan.notes).contains(&Code::AnotherAdvanced));
         assert!(!steps(&plan).iter().any(|s| s.contains("holds")), "{:?}", steps(&plan));
-    }
-    fn alone() -> Worlds {
-        let w = goal(Goal::Recover(Some(ord(1))), 3).up(0, 1).up(1, 0).up(2, 0).pair(1, 2, "RL");
-        w.side(1, 0, 'T').side(2, 0, 'T').rows(0, 3).rows(1, 9).rows(2, 11)
     }
 }
 
