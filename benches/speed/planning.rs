@@ -69,7 +69,7 @@ impl World {
         let desired = Desired::new(&conf, Goal::Start(joiner), address);
         let seen = |pod: Ordinal| (pod, PodView::Seen(Box::new(seen(&desired, pod, joiner))));
         let views = ServerCount::new(pods).expect("at most 33 pods").ordinals().map(seen).collect();
-        let observed = Observed { pods: views, marker: MarkerView::Missing };
+        let observed = Observed::new(views, MarkerView::Missing);
         Self { text, conf, desired, observed }
     }
 
