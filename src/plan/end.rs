@@ -80,8 +80,6 @@ pub fn before_the_lock(plan: &Plan) -> Plan {
             | Op::CheckContents { .. }
             | Op::WriteLedger { .. }
             | Op::Open
-            // It says what is done when all else is.
-            | Op::WriteLedger { .. }
             | Op::WriteMarker => false,
         };
         let ready = action.after.iter().all(|after| kept.iter().any(|k| k.id == after.action));
