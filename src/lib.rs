@@ -8,7 +8,7 @@
 //! pods ----db--> rows --observe--> Observed --------/
 //! ```
 //!
-//! * [`topology`]: the nouns, correct by construction. * [`conf`]: the file. * [`db`]: sessions and statements.
+//! * [`topology`]: the nouns, correct by construction. * [`ledger`]: who the data of a pod is. * [`conf`]: the file. * [`db`]: sessions and statements.
 //! * [`lab`]: an embedded cluster that answers as Altibase does; it knows nothing of the planner.
 //! * [`status`], [`preflight`] and [`verify`] look without a plan: states, questions, contents.
 //! * [`lock`]: one run at a time. * [`events`] and [`journal`]: what a run tells programs, and what it leaves behind.
@@ -28,6 +28,7 @@ pub mod events;
 pub mod exit;
 pub mod journal;
 pub mod lab;
+pub mod ledger;
 pub mod lock;
 pub mod observe;
 pub mod outlet;

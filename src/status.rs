@@ -11,14 +11,19 @@
 //!
 //! Pods that do not answer are nobody's error: what is kept for them is listed as retained log.
 
+mod identity;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+
+pub use identity::IdentityStatus;
 
 use crate::{
     conf::GroupId,
     desired::{Desired, Object},
     observe::{BrokenBy, Observed, Pod, PodView, Replication, Sender, Side},
+    plan,
     topology::{Ordinal, ReplicationName, sn},
 };
 
@@ -239,6 +244,12 @@ pub struct Status {
     pub retained: Vec<Retained>,
     /// Not ours.
     pub strangers: Vec<Stranger>,
+    /// Who the data of each pod is, as far as ledgers tell.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub identity: BTreeMap<Ordinal, IdentityStatus>,
+    /// Pods whose volume was put back from an older copy, and what shows it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub put_back: BTreeMap<Ordinal, String>,
 }
 
 impl Status {
@@ -271,7 +282,14 @@ impl Status {
                 p.why = format!("{}; log is kept for it on {}", p.why, self::pods(&keepers));
             }
         }
-        Self { strangers: strangers(desired, observed), pods, pairs, retained }
+        Self {
+            strangers: strangers(desired, observed),
+            identity: identity::of(desired, observed),
+            put_back: plan::put_back(desired, observed),
+            pods,
+            pairs,
+            retained,
+        }
     }
 }
 

@@ -155,6 +155,11 @@ codes! {
     /// The marker file could not be written or removed.
     Marker = "E160", "the start marker could not be written or removed",
         ["check the directory of the marker and its permissions"];
+
+    /// What is in the ledger is not what the plan was made from: a later run wrote it, another cluster did, or it cannot be
+    /// read. A row that is newer than this run is never overwritten.
+    Ledger = "E170", "the ledger of the pod is not what the plan was made from",
+        ["aku status", "run again: the next plan looks at what is there"];
 }
 
 #[cfg(test)]

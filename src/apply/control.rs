@@ -111,7 +111,8 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::Fence
         | Op::Open
         | Op::WriteMarker
-        | Op::RemoveMarker => StopLevel::Hurry,
+        | Op::RemoveMarker
+        | Op::WriteLedger { .. } => StopLevel::Hurry,
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     os::unix::process::CommandExt as _,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
-        atomic::{AtomicI32, Ordering},
+        atomic::{AtomicBool, AtomicI32, Ordering},
         mpsc,
     },
     thread,
@@ -27,8 +27,19 @@ const LEFTOVER: Duration = Duration::from_secs(1);
 /// The group of the program that runs; 0 when none does. One thread asks, so there is never a second.
 static GROUP: AtomicI32 = AtomicI32::new(0);
 
+/// Whether this process is about to end.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Longest time between [`end_all`] and the end of the process.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// Ends what runs, for a process that ends at once.
 pub(super) fn end_all() {
+    ENDING.store(true, Ordering::Release);
+    end_group();
+}
+
+fn end_group() {
     if let Some(group) = Pid::from_raw(GROUP.load(Ordering::Acquire)) {
         // Gone is as good as ended.
         let _ = kill_process_group(group, Signal::KILL);
@@ -59,9 +70,13 @@ pub(super) fn ask(mut command: Command, question: String, time: Duration) -> Res
         Late::Size => format!("its answer is larger than {ANSWER} bytes"),
         Late::Other(said) => said,
     });
-    end_all();
+    end_group();
     // Reaped after its group was ended: until then nobody else has its number.
     let status = child.wait();
+    // It did not end by itself: whoever ends this process says why, and nobody else says anything.
+    if ENDING.load(Ordering::Acquire) {
+        thread::sleep(FAREWELL);
+    }
     GROUP.store(0, Ordering::Release);
     let (text, fed) = answer?;
     match fed {
@@ -111,7 +126,7 @@ fn answered(child: &mut Child, question: String, until: Instant) -> Result<(Vec<
         thread::sleep(LOOK);
     }
     // What it started and left behind would keep its pipes open.
-    end_all();
+    end_group();
     let text = text.or_else(|| read.recv_timeout(LEFTOVER).ok());
     if late(&text) {
         return Err(Late::Size);

@@ -66,6 +66,8 @@ pub struct Config {
     pub flush_timeout_at_start: u32,
     /// AKU_DELAY_START_COMPLETE_TIME
     pub delay_start_complete: Duration,
+    /// AKU_LEDGER
+    pub ledger: Switch,
     /// AKU_FLUSH_AT_END
     pub flush_at_end: Switch,
     /// AKU_REPLICATION_RESET_AT_END

@@ -23,6 +23,7 @@ pub enum Property {
     DelayStartCompleteTime,
     FlushAtEnd,
     ReplicationResetAtEnd,
+    Ledger,
 }
 
 /// Spelling of the password property in every quoted sample before June 2023 (`aku-behaviour.md` A.7, 1).
@@ -57,7 +58,7 @@ pub(super) struct Number {
 
 impl Property {
     /// Every property, in the order of the published sample.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::StsName,
         Self::SvcName,
         Self::ServerCount,
@@ -73,6 +74,7 @@ impl Property {
         Self::DelayStartCompleteTime,
         Self::FlushAtEnd,
         Self::ReplicationResetAtEnd,
+        Self::Ledger,
     ];
 
     /// The key in the file.
@@ -94,6 +96,7 @@ impl Property {
             Self::DelayStartCompleteTime => "AKU_DELAY_START_COMPLETE_TIME",
             Self::FlushAtEnd => "AKU_FLUSH_AT_END",
             Self::ReplicationResetAtEnd => "AKU_REPLICATION_RESET_AT_END",
+            Self::Ledger => "AKU_LEDGER",
         }
     }
 
@@ -122,7 +125,7 @@ impl Property {
             Self::AddressCheckCount => of(any, 30),
             Self::FlushTimeoutAtStart => of(any, 300),
             Self::DelayStartCompleteTime => of(any, 0),
-            Self::FlushAtStart | Self::FlushAtEnd | Self::ReplicationResetAtEnd => of(0..=1, 1),
+            Self::FlushAtStart | Self::FlushAtEnd | Self::ReplicationResetAtEnd | Self::Ledger => of(0..=1, 1),
         }
     }
 
@@ -150,6 +153,7 @@ impl Property {
             Self::DelayStartCompleteTime => c.delay_start_complete.as_secs().to_string(),
             Self::FlushAtEnd => switch(c.flush_at_end),
             Self::ReplicationResetAtEnd => switch(c.replication_reset_at_end),
+            Self::Ledger => switch(c.ledger),
         }
     }
 }

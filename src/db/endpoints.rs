@@ -194,6 +194,7 @@ mod tests {
             flush_at_start: Switch::On,
             flush_timeout_at_start: 300,
             delay_start_complete: Duration::ZERO,
+            ledger: Switch::On,
             flush_at_end: Switch::On,
             replication_reset_at_end: Switch::On,
             groups: Vec::new(),

@@ -6,7 +6,10 @@
 use std::fmt;
 
 use super::{facts::Facts, page::Page};
-use crate::topology::{Identifier, ReplicationName, Target};
+use crate::{
+    ledger::{self, Ledger},
+    topology::{Identifier, ReplicationName, Target},
+};
 
 /// A statement that only reads. Its text is its `Display`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +72,8 @@ pub enum ReadSql {
     Property(&'static str),
     /// State of one replication: IS_STARTED, XSN, GIVE_UP_TIME.
     Replication(ReplicationName),
+    /// SYS.AKU_LEDGER (`docs/ledger.md`) and, in the same row, where the log ends: CUR_WRITE_LF_NO, CUR_WRITE_LF_OFFSET.
+    Ledger,
 }
 
 /// A statement that changes something. Its text is its `Display`.
@@ -171,6 +176,12 @@ pub enum ChangeSql {
     },
     /// ALTER SESSION SET QUERY_TIMEOUT, seconds, 0 = unlimited.
     SessionQueryTimeout(u32),
+    /// CREATE TABLE SYS.AKU_LEDGER.
+    CreateLedger,
+    /// INSERT of its only row.
+    InsertLedger(Box<Ledger>),
+    /// UPDATE of its only row, every column.
+    UpdateLedger(Box<Ledger>),
 }
 
 /// Properties that [`ReadSql::Properties`] asks for.
@@ -201,6 +212,27 @@ fn list(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
 
 pub(super) fn users(names: &[Identifier]) -> String {
     list(names.iter().map(Identifier::as_str))
+}
+
+fn ledger_table() -> String {
+    format!("{}.{}", ledger::OWNER, ledger::TABLE)
+}
+
+/// Columns of the ledger's row and their values as SQL, LAYOUT apart.
+fn ledger_cells(row: &Ledger) -> Vec<(&'static str, String)> {
+    let number = |n: Option<u64>| n.map_or_else(|| "NULL".to_owned(), |n| n.to_string());
+    vec![
+        ("CLUSTER_ID", literal(&row.cluster.to_string())),
+        ("POD_NO", row.pod.to_string()),
+        ("SIGNATURE", literal(&row.signature)),
+        ("INCARNATION", row.incarnation.to_string()),
+        ("RUN_NO", row.run.to_string()),
+        ("STANDING", literal(row.standing.word())),
+        ("COPIED_FROM", number(row.copied.map(|c| c.from.get().into()))),
+        ("COPIED_RUN", number(row.copied.map(|c| c.run))),
+        ("PEERS", literal(&row.peers_text())),
+        ("WRITTEN_AT", "SYSDATE".to_owned()),
+    ]
 }
 
 /// V$DATABASE spells the name as it was typed at creation, and the statement was measured with that spelling bare
@@ -329,6 +361,12 @@ impl fmt::Display for ReadSql {
                 let parts: Vec<_> = targets.iter().enumerate().map(|(i, t)| any(i, t)).collect();
                 f.write_str(&parts.join(" UNION ALL "))
             }
+            Self::Ledger => write!(
+                f,
+                "SELECT L.LAYOUT, L.CLUSTER_ID, L.POD_NO, L.SIGNATURE, L.INCARNATION, L.RUN_NO, L.STANDING, L.COPIED_FROM, \
+                 L.COPIED_RUN, L.PEERS, F.CUR_WRITE_LF_NO, F.CUR_WRITE_LF_OFFSET FROM {} L, V$LFG F",
+                ledger_table()
+            ),
             Self::Property(name) => write!(f, "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = {}", literal(name)),
             Self::Replication(name) => write!(
                 f,
@@ -379,6 +417,29 @@ impl fmt::Display for ChangeSql {
                 write!(f, "ALTER DATABASE {} SESSION CLOSE {session}", database_name(database))
             }
             Self::SessionQueryTimeout(s) => write!(f, "ALTER SESSION SET QUERY_TIMEOUT = {s}"),
+            Self::CreateLedger => write!(
+                f,
+                "CREATE TABLE {} (LAYOUT INTEGER PRIMARY KEY, CLUSTER_ID VARCHAR(36), POD_NO INTEGER, \
+                 SIGNATURE VARCHAR(64), INCARNATION BIGINT, RUN_NO BIGINT, STANDING VARCHAR(16), COPIED_FROM INTEGER, \
+                 COPIED_RUN BIGINT, PEERS VARCHAR({}), WRITTEN_AT DATE)",
+                ledger_table(),
+                ledger::PEERS_BYTES
+            ),
+            Self::InsertLedger(row) => {
+                let (columns, values): (Vec<_>, Vec<_>) = ledger_cells(row).into_iter().unzip();
+                write!(
+                    f,
+                    "INSERT INTO {} (LAYOUT, {}) VALUES ({}, {})",
+                    ledger_table(),
+                    columns.join(", "),
+                    ledger::LAYOUT,
+                    values.join(", ")
+                )
+            }
+            Self::UpdateLedger(row) => {
+                let sets: Vec<_> = ledger_cells(row).into_iter().map(|(c, v)| format!("{c} = {v}")).collect();
+                write!(f, "UPDATE {} SET {} WHERE LAYOUT = {}", ledger_table(), sets.join(", "), ledger::LAYOUT)
+            }
         }
     }
 }

@@ -124,6 +124,15 @@ kinds! {
     /// Two pods show the same database signature: two addresses lead to one server, or a volume was copied. A join could
     /// empty the very tables it copies from.
     SameDatabase = "D602-same-database", Critical;
+    /// The ledgers of two pods name different clusters: one of them began anew, e.g. on an empty volume, and the rows of the
+    /// two have nothing to do with each other.
+    AnotherCluster = "D603-another-cluster", Critical;
+    /// The volume of a pod was put back from an older copy: others remember more of the same database than it shows. The
+    /// server itself shows nothing; what the pod had committed since is missing there, and its new changes are skipped by its
+    /// peers until its log has grown past what they have processed.
+    PutBack = "D604-put-back", Critical;
+    /// SYS.AKU_LEDGER on a pod is none of ours, of a later release, or of another pod, so nothing follows from it.
+    LedgerOdd = "D605-ledger-odd", Warning;
 }
 
 impl std::str::FromStr for Kind {

@@ -15,6 +15,7 @@ pub mod accept;
 pub mod compare;
 mod definitions;
 pub mod document;
+mod identity;
 mod kind;
 mod servers;
 mod standing;
@@ -209,6 +210,7 @@ pub fn examine(scope: Scope<'_>) -> Drift {
     differences.extend(definitions::examine(scope, &standings));
     differences.extend(streams::examine(scope, &standings));
     differences.extend(servers::examine(scope, &standings));
+    differences.extend(identity::examine(scope));
     differences.extend(tables::examine(scope, &standings));
     differences.sort_by_key(Difference::identity);
     let gaps = tables::gaps(scope, &standings);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    RowCount, layout,
+    RowCount, layout, ledger as read,
     model::{BrokenBy, MarkerView, Observed, Pod, PodView},
     parse,
 };
@@ -16,6 +16,7 @@ use crate::{
         facts::Facts, sql::ReadSql,
     },
     desired::Desired,
+    ledger,
     topology::{Identifier, Ordinal, Target},
 };
 
@@ -150,7 +151,7 @@ fn view(session: &mut dyn Session, privilege: Privilege, wanted: &[Target]) -> P
     )
 }
 
-/// Everything about one pod over an open session, in at most eight queries however many tables there are. `wanted`: the
+/// Everything about one pod over an open session, in at most nine queries however many tables there are. `wanted`: the
 /// targets of aku.conf, whose owners' tables are looked at.
 ///
 /// # Errors
@@ -177,6 +178,7 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, wanted: &[Ta
         |session, sql| session.query(sql),
     )?;
     let (columns, keys) = columns(session, &owners)?;
+    let (ledger, log_end) = read_ledger(session)?;
     let catalog = parse::Catalog {
         replications: &definitions,
         hosts: &definitions,
@@ -201,7 +203,19 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, wanted: &[Ta
         tables,
         rows: Vec::new(),
         clients,
+        ledger,
+        log_end,
     })
+}
+
+/// The ledger and the end of the log. A table of that name with other columns is none of ours.
+fn read_ledger(session: &mut dyn Session) -> Result<(ledger::View, Option<u64>), DbError> {
+    match session.query(&ReadSql::Ledger) {
+        Ok(rows) => Ok(read::read(&rows)),
+        Err(e) if e.native == native::NO_TABLE => Ok((ledger::View::Missing, None)),
+        Err(e) if e.native == native::NO_COLUMN => Ok((ledger::View::Broken { why: e.to_string() }, None)),
+        Err(e) => Err(e),
+    }
 }
 
 /// Columns and primary key columns of all tables of these owners, each in their order.

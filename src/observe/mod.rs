@@ -6,6 +6,7 @@
 mod capture;
 mod gather;
 pub mod layout;
+mod ledger;
 mod model;
 mod parse;
 mod rows;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use capture::Capture;
 pub use gather::{Gathering, count_on, count_rows, look, note_counts, observe, observe_pod};
+pub use ledger::of as ledger_of;
 pub use model::{
     BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server,
     Side, Table, TableName,

@@ -9,7 +9,8 @@ use super::RowCount;
 use crate::{
     db::{ConnectFailure, Privilege},
     desired::ReplicationAddress,
-    topology::{Identifier, Ordinal, Position, ReplicationName, Target, sn},
+    ledger::View,
+    topology::{Identifier, Ordinal, Position, ReplicationName, Target, optional_sn, sn},
 };
 
 /// Everything that was seen, at about one moment.
@@ -107,6 +108,12 @@ pub struct Pod {
     /// Who else is connected, sessions of one kind together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<Client>,
+    /// Who the data is.
+    #[serde(default, skip_serializing_if = "View::is_not_read")]
+    pub ledger: View,
+    /// Where the log ends, as an SN (V$LFG, `measured.md` 9.8); `None` when nobody looked.
+    #[serde(default, with = "optional_sn", skip_serializing_if = "Option::is_none")]
+    pub log_end: Option<u64>,
 }
 
 /// Sessions of other clients that look the same.
@@ -269,6 +276,9 @@ pub struct Replication {
     pub receiver: Option<Conflicts>,
     /// V$REPGAP.REP_GAP while a sender exists; the unit differs between releases, only zero is meaningful.
     pub gap: Option<i64>,
+    /// V$REPRECEIVER.APPLY_XSN: how far the peer's log was applied here, while the peer's sender is connected.
+    #[serde(default, with = "optional_sn", skip_serializing_if = "Option::is_none")]
+    pub applied: Option<u64>,
 }
 
 /// One table.

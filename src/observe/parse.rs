@@ -8,6 +8,7 @@ use super::model::{Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, S
 use crate::{
     db::{Row, Rows},
     desired::ReplicationAddress,
+    ledger,
     topology::{Identifier, Position, ReplicationName, Target},
 };
 
@@ -94,6 +95,8 @@ pub(super) fn replications(c: &Catalog<'_>) -> BTreeMap<ReplicationName, Replica
     for row in c.receivers.iter() {
         let count = |column| row.int(column).unwrap_or(0);
         if let Some(r) = name(row, "REP_NAME").and_then(|n| all.get_mut(&n)) {
+            let applied = row.int("APPLY_XSN").and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
+            r.applied = r.applied.max(applied);
             r.receiver = Some(Conflicts {
                 insert: count("INSERT_FAILURE_COUNT"),
                 update: count("UPDATE_FAILURE_COUNT"),
@@ -125,6 +128,7 @@ fn bare(row: Row<'_>) -> Replication {
         sender: Sender::None,
         receiver: None,
         gap: None,
+        applied: None,
     }
 }
 
@@ -137,6 +141,11 @@ pub(super) fn tables(tables: &Rows, constraints: &Rows, partitions: &Rows) -> BT
     };
     let mut all: BTreeMap<_, Table> = tables
         .iter()
+        // Our own table is nobody's target.
+        .filter(|row| {
+            let is = |column, name| row.text(column).as_deref() == Some(name);
+            !(is("USER_NAME", ledger::OWNER) && is("TABLE_NAME", ledger::TABLE))
+        })
         .filter_map(|row| {
             let is_table = row.text("TABLE_TYPE").as_deref() == Some("T");
             Some((key(row)?, Table { is_table, ..Table::default() }))

@@ -9,6 +9,7 @@ use super::reason::Reason;
 use crate::{
     db::sql::ChangeSql,
     desired::ReplicationAddress,
+    ledger::Ledger,
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -286,6 +287,12 @@ pub enum Op {
     WriteMarker,
     /// Deletes `/tmp/aku_start_completed`.
     RemoveMarker,
+    /// Writes the row of `SYS.AKU_LEDGER` on this pod as it stands here; makes the table first where there is none. Done
+    /// already when the row is there; refused when a later run wrote it.
+    WriteLedger {
+        /// The row.
+        ledger: Box<Ledger>,
+    },
 }
 
 /// What an action can do to people's rows and definitions (`plan-apply-anchors.md` 2.11).
@@ -308,7 +315,7 @@ pub enum Effect {
     DeletesRows,
     /// ALTER SYSTEM, fence, open
     Setting,
-    /// The marker file
+    /// The marker file, the ledger
     Marks,
 }
 
@@ -333,7 +340,7 @@ impl Op {
             | Self::CheckContents { .. }
             | Self::CheckDelivered { .. }
             | Self::Delay { .. } => Effect::Observe,
-            Self::WriteMarker | Self::RemoveMarker => Effect::Marks,
+            Self::WriteMarker | Self::RemoveMarker | Self::WriteLedger { .. } => Effect::Marks,
         }
     }
 
@@ -365,12 +372,13 @@ impl Op {
             | Self::Delay { .. }
             | Self::Open
             | Self::WriteMarker
-            | Self::RemoveMarker => None,
+            | Self::RemoveMarker
+            | Self::WriteLedger { .. } => None,
         }
     }
 
     /// The changing statements it sends, in order, as far as they are known before it runs (a fence closes whatever
-    /// sessions it finds). Empty for steps that only look, wait, or touch the marker.
+    /// sessions it finds, and a ledger that is not there is made first). Empty for steps that only look, wait, or touch the marker.
     #[must_use]
     pub fn statements(&self) -> Vec<ChangeSql> {
         match self {
@@ -415,6 +423,7 @@ impl Op {
             }
             Self::Fence => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 1 }],
             Self::Open => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 0 }],
+            Self::WriteLedger { ledger } => vec![ChangeSql::UpdateLedger(ledger.clone())],
             Self::Drain { .. }
             | Self::CheckQuiet { .. }
             | Self::CheckEmpty { .. }

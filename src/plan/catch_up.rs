@@ -6,6 +6,7 @@ use super::{
     Decision, Plan,
     action::{ActionId, Expect, Op},
     build::{Builder, Waits, why},
+    ledger,
     reason::{Code, Reason},
     start::{Draft, marker_wanted},
     world::World,
@@ -235,6 +236,8 @@ pub(super) fn delay(world: &World<'_>, draft: &mut Draft, waits: Waits) -> Optio
 pub(super) fn open(world: &World<'_>, draft: &mut Draft, waits: Waits) -> Option<ActionId> {
     let closed = world.pod(draft.me).is_some_and(crate::observe::Pod::admin_mode);
     closed.then(|| {
+        let noted = ledger::before_opening(world, draft, &waits);
+        let waits = waits.and(noted, "the ledger knows of it before users do");
         draft.build.add(draft.me, Op::Open, why(Code::Open, "the rows are right, so users are admitted"), waits)
     })
 }

@@ -41,7 +41,9 @@ pub fn millis(action: &Action) -> u64 {
         | Op::AddTable { .. }
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
-        | Op::Truncate { .. } => 30,
+        | Op::Truncate { .. }
+        // CREATE TABLE where there is none; INSERT or UPDATE alone takes 0.25 to 5.6 ms (9.4).
+        | Op::WriteLedger { .. } => 30,
         // A few catalog reads at up to 2.3 ms each (5).
         Op::Reset { .. }
         | Op::SetProperty { .. }

@@ -79,6 +79,8 @@ pub fn before_the_lock(plan: &Plan) -> Plan {
             | Op::CheckQuiet { .. }
             | Op::CheckContents { .. }
             | Op::Open
+            // It says what is done when all else is.
+            | Op::WriteLedger { .. }
             | Op::WriteMarker => false,
         };
         let ready = action.after.iter().all(|after| kept.iter().any(|k| k.id == after.action));

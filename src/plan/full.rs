@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use super::{
     Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
     build::{Waits, pods},
-    catch_up,
+    catch_up, identity,
     join::Join,
     preflight,
     reason::{Code, Reason},
+    stakes,
     start::{Draft, no_source},
     strays::{self, Kind},
     world::World,
@@ -180,6 +181,7 @@ pub(super) fn plan(
     let rows = rows_at_stake(world, me);
     let unsent = unsent(world, me);
     let approvals = approvals(world, me, &rows, &unsent);
+    draft.copied_from = Some(source);
     let mut join = Join { world, me, source, members: members(world, me), draft: &mut draft };
 
     let fenced = join.fence();
@@ -301,62 +303,31 @@ fn is_cut_off(world: &World<'_>, k: Ordinal) -> bool {
 
 fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
     let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
-    let mut all = Vec::new();
-    let counted = RowCount::sum(rows.iter().map(|r| r.joiner).filter(|n| *n != RowCount::NotCounted));
-    let joiner = match (counted.at_least(), rows.iter().any(|r| r.joiner == RowCount::NotCounted)) {
-        (_, false) => counted,
-        (0, true) => RowCount::NotCounted,
-        (at_least, true) => RowCount::AtLeast { at_least },
-    };
-    if rows.iter().any(|r| r.joiner.is_empty() != Some(true)) {
-        all.push(Approval {
-            class: ApprovalClass::DeletesRows,
-            scope: scope(me),
-            because: format!(
-                "{} on pod {me} {} deleted and copied anew from pod 0",
-                rows_of(joiner),
-                if joiner == RowCount::Counted(1) { "is" } else { "are" }
-            ),
-        });
-    }
-    let source_rows = RowCount::sum(rows.iter().map(|r| r.source));
-    let maybe_empty = rows.iter().all(|r| r.source.is_empty() != Some(false));
-    if (joiner.at_least() > 0 && maybe_empty) || (joiner == RowCount::NotCounted && source_rows == RowCount::Counted(0))
-    {
-        all.push(Approval {
-            class: ApprovalClass::EmptySource,
-            scope: scope(me),
-            because: format!(
-                "every target on pod 0 is empty while pod {me} holds {}: pod 0 may have come back with an empty volume",
-                rows_of(joiner)
-            ),
-        });
-    }
-    if !maybe_empty && joiner.at_least() > 0 && is_younger(world, Ordinal::MASTER, me) {
-        let fewer = source_rows.exact().filter(|n| *n < joiner.at_least());
-        let because = match fewer {
-            Some(source) => {
-                Some(format!("and holds fewer rows ({} instead of {})", grouped(source), grouped(joiner.at_least())))
-            }
-            // Equal counts are what a script put there that fills every new database.
-            None if is_stranger(world, me) && rows.iter().any(|r| r.joiner != r.source) => {
-                Some(format!("and pod {me}, which holds {}, was never connected with it", rows_of(joiner)))
-            }
-            None => None,
-        };
-        all.extend(because.map(|because| Approval {
-            class: ApprovalClass::EmptySource,
-            scope: scope(me),
-            because: format!(
-                "the database of pod 0 was created after that of pod {me} (by their signatures) {because}: pod 0 may have come back with an empty volume"
-            ),
-        }));
-    }
-    for down in world.pods_down(Some(me)) {
+    let mut all = stakes::of_a_copy(world, me, rows);
+    let down = world.pods_down(Some(me));
+    for down in &down {
         all.push(Approval {
             class: ApprovalClass::MemberDown,
-            scope: scope(down),
+            scope: scope(*down),
             because: format!("pod {down} is down and may hold rows that pod {me} will not get from anybody"),
+        });
+    }
+    for away in identity::no_quorum(world).into_iter().filter(|k| !down.contains(k)) {
+        all.push(Approval {
+            class: ApprovalClass::MemberDown,
+            scope: scope(away),
+            because: format!(
+                "no quorum: the ledgers call pod {away} a running member, and half of the members or more were not seen; it may hold rows that pod {me} will not get from anybody"
+            ),
+        });
+    }
+    if let Some(evidence) = identity::behind(world, Ordinal::MASTER) {
+        all.push(Approval {
+            class: ApprovalClass::UnprovedSource,
+            scope: scope(Ordinal::MASTER),
+            because: format!(
+                "the volume of pod 0, which the copy is taken from, was put back from an older copy ({evidence}): what was committed since is missing there"
+            ),
         });
     }
     for k in world.seen_others(me).filter(|k| is_cut_off(world, *k)) {
@@ -407,21 +378,6 @@ fn beside_the_source(world: &World<'_>, me: Ordinal) -> Option<Ordinal> {
     };
     let live = |k: Ordinal, o: &Object| k != source && world.sides(me, k, o).both_live();
     world.objects_of(me).find(|(k, o)| live(*k, o) && none(me, o.group) && none(*k, o.group)).map(|(k, _)| k)
-}
-
-/// Whether the pod has no object at all towards the source: it was cleaned, or never started.
-fn is_stranger(world: &World<'_>, me: Ordinal) -> bool {
-    world.objects_between(me, Ordinal::MASTER).all(|o| world.observed.side(me, &o.name) == Side::Missing)
-}
-
-/// Whether the database of `a` was created after that of `b`. The signature of a database carries the second of its creation
-/// as a hexadecimal number (`measured.md` 4: `BA35EC821714-6B00DD1A:000E578D-7257D71A`); what does not look so says nothing.
-fn is_younger(world: &World<'_>, a: Ordinal, b: Ordinal) -> bool {
-    let born = |pod: Ordinal| {
-        let (_, rest) = world.pod(pod)?.server.signature.as_deref()?.split_once('-')?;
-        u32::from_str_radix(rest.split_once(':')?.0, 16).ok()
-    };
-    matches!((born(a), born(b)), (Some(a), Some(b)) if a > b)
 }
 
 /// `1 row`, `7 rows`, `at least 7 rows`.

@@ -1,7 +1,7 @@
 //! The planner's entrance: goal and world in, plan or refusal out. Pure.
 
 use super::{
-    Plan, Refusal, RefusalKind, check, clean, end, everywhere, forget,
+    Plan, Refusal, RefusalKind, check, clean, end, everywhere, forget, identity, ledger,
     reason::{Code, Reason},
     reconcile, recover, start,
     world::World,
@@ -52,14 +52,32 @@ pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
 
 fn draft(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
     let world = World::new(desired, observed);
+    let plan = of_goal(&world)?;
+    Ok(ledger::afterwards(&world, plan))
+}
+
+fn of_goal(world: &World<'_>) -> Result<Plan, Refusal> {
+    let desired = world.desired;
     match desired.goal {
-        Goal::Start(me) => seen(&world, me).and_then(|()| start::plan(&world, me)),
-        Goal::End(me) => seen(&world, me).map(|()| end::plan(&world, me)),
-        Goal::Clean(me) => seen(&world, me).map(|()| clean::plan(&world, me)),
-        Goal::CleanEverywhere => somebody(&world).map(|()| everywhere::plan(&world)),
-        Goal::Forget(gone) => somebody(&world).and_then(|()| forget::plan(&world, gone)),
-        Goal::Reconcile => somebody(&world).and_then(|()| reconcile::plan(&world)),
-        Goal::Recover(from) => seen(&world, Ordinal::MASTER).and_then(|()| recover::plan(&world, from)),
+        Goal::Start(me) => {
+            seen(world, me)?;
+            identity::refuse_clones(world, [me])?;
+            start::plan(world, me)
+        }
+        Goal::End(me) => seen(world, me).map(|()| end::plan(world, me)),
+        Goal::Clean(me) => seen(world, me).map(|()| clean::plan(world, me)),
+        Goal::CleanEverywhere => somebody(world).map(|()| everywhere::plan(world)),
+        Goal::Forget(gone) => somebody(world).and_then(|()| forget::plan(world, gone)),
+        Goal::Reconcile => {
+            somebody(world)?;
+            identity::refuse_clones(world, world.seen())?;
+            reconcile::plan(world)
+        }
+        Goal::Recover(from) => {
+            seen(world, Ordinal::MASTER)?;
+            identity::refuse_clones(world, [Ordinal::MASTER])?;
+            recover::plan(world, from)
+        }
     }
 }
 

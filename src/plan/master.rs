@@ -3,12 +3,17 @@
 use super::{
     Decision, Plan, Refusal, RefusalKind,
     build::{Waits, why},
-    catch_up,
+    catch_up, identity, preflight,
     reason::{Code, Reason},
+    stakes,
     start::{Draft, word},
     world::World,
 };
-use crate::{desired::Object, observe::Side, topology::Ordinal};
+use crate::{
+    desired::Object,
+    observe::Side,
+    topology::{Ordinal, Target},
+};
 
 /// The pairs where pod 0 lost its place while a slave has one; what is odd about slaves goes to `notes`.
 pub(super) fn lost_pairs(world: &World<'_>, notes: &mut Vec<Reason>) -> Vec<Reason> {
@@ -66,6 +71,7 @@ pub(super) fn lost_pairs(world: &World<'_>, notes: &mut Vec<Reason>) -> Vec<Reas
 pub(super) fn judge(world: &World<'_>, notes: &mut Vec<Reason>) -> Result<(), Refusal> {
     let failed = lost_pairs(world, notes);
     if failed.is_empty() {
+        restored(world)?;
         return unseen_slaves(world);
     }
     let mut because = vec![Reason::new(
@@ -78,6 +84,24 @@ pub(super) fn judge(world: &World<'_>, notes: &mut Vec<Reason>) -> Result<(), Re
         because,
         next: vec![
             "aku plan recover            (shows which slave would be the source and what that costs; changes nothing)"
+                .to_owned(),
+            "aku plan recover --from N   (the same with the slave that you choose)".to_owned(),
+            "after `aku apply recover`: aku -p start on pod 0 again, then on the other slaves".to_owned(),
+        ],
+    })
+}
+
+/// Refuses when the volume of pod 0 is an older copy of itself: what it had acknowledged since is on the slaves only.
+fn restored(world: &World<'_>) -> Result<(), Refusal> {
+    let Some(evidence) = identity::behind(world, Ordinal::MASTER) else { return Ok(()) };
+    let text = format!(
+        "the volume of pod 0 was put back from an older copy ({evidence}): what pod 0 had committed since is missing there, and what it would commit now is skipped by the others; nothing was changed"
+    );
+    Err(Refusal {
+        kind: RefusalKind::Refused,
+        because: vec![Reason::new(Code::MasterRestored, text)],
+        next: vec![
+            "aku plan recover            (pod 0 gets the rows of a slave; shows of which, and what that costs)"
                 .to_owned(),
             "aku plan recover --from N   (the same with the slave that you choose)".to_owned(),
             "after `aku apply recover`: aku -p start on pod 0 again, then on the other slaves".to_owned(),
@@ -129,5 +153,18 @@ pub(super) fn plan(world: &World<'_>, mut draft: Draft, creating: &[(Ordinal, &O
     );
     catch_up::marker(world, &mut draft, opened);
     let because = vec![why(Code::Master, "pod 0 is the source of all copies; no rows are copied to it")];
-    draft.into_plan(world, Decision::None { because }, Vec::new())
+    let approvals = stakes::of_an_empty_master(world).into_iter().collect();
+    draft.into_plan(world, Decision::None { because }, approvals)
+}
+
+/// Where nothing but rows tells whether pod 0 came back with an empty volume, they are counted on everybody.
+pub(super) fn row_questions(world: &World<'_>) -> Vec<(Ordinal, Vec<Target>)> {
+    let me = Ordinal::MASTER;
+    let others: Vec<_> = world.seen_others(me).filter(|k| preflight::check(world, &[*k], &[]).is_ok()).collect();
+    let barred = preflight::check(world, &[me], &[]).is_err() || judge(world, &mut Vec::new()).is_err();
+    if others.is_empty() || barred || !stakes::asks_of_master(world) {
+        return Vec::new();
+    }
+    let targets: Vec<_> = world.desired.targets().cloned().collect();
+    std::iter::once(me).chain(others).map(|pod| (pod, targets.clone())).collect()
 }

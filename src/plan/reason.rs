@@ -35,6 +35,11 @@ coded! {
     GaveUp = "R012-gave-up";
     /// A pod joined while this one was away, so this pod's rows never had a stream to it.
     JoinedMeanwhile = "R013-joined-meanwhile";
+    /// The volume of the pod was put back from an older copy: others remember more of the same database than it shows. The
+    /// server itself shows nothing (signature, senders and gaps look right); what the pod had committed since is missing
+    /// there, and what it would commit is skipped by its peers, because they have processed those numbers of its log. So it is
+    /// copied anew, after it delivered what it has not sent.
+    Restored = "R014-restored";
     /// Both sides of every pair kept their place in the log: the senders deliver what is missing.
     BothLive = "R020-both-live";
     /// Pod 0 is the source of all copies; its rows are never replaced outside a recovery.
@@ -85,6 +90,11 @@ coded! {
     CatchUpFirst = "R051-catch-up-first";
     /// A live position towards a pod that is not joined is a leftover of a join that broke.
     Leftover = "R052-leftover";
+    /// Every pod has a table of one row, `SYS.AKU_LEDGER`, that says which cluster its rows belong to, how often it was opened
+    /// with this database, how it left, where its rows were copied from, and how far it knows the logs of the others. A run
+    /// notes there what it does, so that a volume that was lost, put back or cloned is noticed later. It is not replicated,
+    /// and never the only reason why something is deleted. AKU_LEDGER = 0 leaves it off.
+    Ledger = "R053-ledger";
     /// What clients commit after the last flush would be lost, so users are shut out first.
     Fence = "R060-fence";
     /// Everything that was committed is delivered before the streams stop.
@@ -175,6 +185,11 @@ coded! {
     /// Another step is needed afterwards.
     Afterwards = "W117-afterwards";
 
+    /// A ledger cannot be used: another table of that name, a value that makes no sense, a later release, another database.
+    LedgerOdd = "W118-ledger-odd";
+    /// AKU_LEDGER is 0: nobody notes whose rows are whose.
+    LedgerOff = "W119-ledger-off";
+
     /// The ordinal is not below AKU_SERVER_COUNT.
     SurplusPod = "X200-surplus-pod";
     /// The pod itself cannot be reached.
@@ -210,6 +225,14 @@ coded! {
     NewTableNotEmpty = "X215-new-table-not-empty";
     /// No pod of the StatefulSet could be looked at.
     NoPodSeen = "X217-no-pod-seen";
+    /// Two pods hold the same database: the volume of one is a copy of the other's. A server does not replicate with itself,
+    /// and rows that both hold tell nothing about who has them, so nothing is made before one of them gets a database of its
+    /// own.
+    Cloned = "X218-cloned";
+    /// The volume of pod 0 was put back from an older copy: slaves remember more of the same database than it shows. Opened
+    /// like this it would lack what it had acknowledged, be the source of all copies, and have its new changes skipped by its
+    /// peers.
+    MasterRestored = "X219-master-restored";
     /// The independent checker found that the plan breaks a rule that protects rows. This is a bug of the program.
     PlannerBug = "X299-planner-bug";
 }

@@ -5,16 +5,19 @@
 //! so slaves may differ and nothing in a catalog shows it. One slave is the source; the others deliver what they committed
 //! themselves, leave, and are copied anew from pod 0 when they start again. Pod 0 stays closed: `aku -p start` opens it.
 
+use std::collections::BTreeSet;
+
 use super::{
     Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
     action::{ActionId, Op},
     build::{Waits, pods, why},
     catch_up,
     deliver::{self, Gate, Passable, Peer, Way},
-    full,
+    full, identity,
     join::Join,
     master, preflight,
     reason::{Code, Reason},
+    stakes,
     start::Draft,
     world::World,
 };
@@ -159,12 +162,11 @@ fn bars(world: &World<'_>) -> Result<Vec<Reason>, Refusal> {
     if !lost.is_empty() {
         return Ok(lost);
     }
-    let holds = |pod: Ordinal| world.pod(pod).is_some_and(|p| p.rows.iter().any(|(_, n)| n.is_empty() == Some(false)));
-    let counted = world.pod(me).is_some_and(|p| !p.rows.is_empty());
-    let fuller: Vec<_> = world.seen_others(me).filter(|k| holds(*k)).collect();
-    if counted && !holds(me) && !fuller.is_empty() {
-        let hold = if fuller.len() == 1 { "holds" } else { "hold" };
-        let text = format!("every target on pod 0 is empty, and {} {hold} rows", pods(&fuller));
+    if let Some(evidence) = identity::behind(world, me) {
+        let text = format!("the volume of pod 0 was put back from an older copy ({evidence})");
+        return Ok(vec![Reason::new(Code::MasterRestored, text)]);
+    }
+    if let Some(text) = emptied(world) {
         return Ok(vec![Reason::new(Code::Recover, text)]);
     }
     let text = "pod 0 shows no sign of a failure: no slave has a position that pod 0 lost, and its tables are not empty while a slave's are full; nothing was changed";
@@ -173,6 +175,33 @@ fn bars(world: &World<'_>) -> Result<Vec<Reason>, Refusal> {
         "aku verify                   (shows whether the rows of the pods differ)".to_owned(),
     ];
     refuse(RefusalKind::Refused, vec![Reason::new(Code::NotFailed, text)], next)
+}
+
+/// Tables that are empty on pod 0 and not on another pod: all of them, or some while pod 0 is connected with nobody.
+fn emptied(world: &World<'_>) -> Option<String> {
+    let me = Ordinal::MASTER;
+    let elsewhere = |t: &Target| {
+        let holders = world.seen_others(me).filter(|k| world.rows(*k, t).is_empty() == Some(false));
+        holders.collect::<Vec<_>>()
+    };
+    let empty = |t: &&Target| world.rows(me, t).is_empty() == Some(true);
+    let lost: Vec<(&Target, Vec<Ordinal>)> =
+        world.desired.targets().filter(empty).map(|t| (t, elsewhere(t))).filter(|(_, k)| !k.is_empty()).collect();
+    let all = world.desired.targets().all(|t| empty(&t));
+    let fuller: BTreeSet<Ordinal> = lost.iter().flat_map(|(_, holders)| holders.iter().copied()).collect();
+    let hold = if fuller.len() == 1 { "holds" } else { "hold" };
+    match lost.as_slice() {
+        [] => None,
+        _ if all => Some(format!("every target on pod 0 is empty, and {} {hold} rows", pods(&fuller))),
+        [(first, _), rest @ ..] if stakes::asks_of_master(world) => {
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more tables", rest.len()) };
+            Some(format!(
+                "pod 0 is connected with nobody and has no row of {first}{more}, and {} {hold} some",
+                pods(&fuller)
+            ))
+        }
+        [_, ..] => None,
+    }
 }
 
 /// The named slave if it can be the source, else the most advanced one.
@@ -284,15 +313,28 @@ fn approvals(
     let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
     let from = source.pod;
     let mut all = Vec::new();
-    let deleted = RowCount::sum(rows.iter().map(|r| r.joiner));
-    if deleted.is_empty() != Some(true) {
+    let held: Vec<_> = rows.iter().filter(|r| r.joiner.is_empty() != Some(true)).collect();
+    let deleted = stakes::of_tables(held.iter().map(|r| (&r.target, r.joiner)));
+    if !held.is_empty() {
+        let one = matches!(held.as_slice(), [r] if r.joiner == RowCount::Counted(1));
         all.push(Approval {
             class: ApprovalClass::DeletesRows,
             scope: scope(Ordinal::MASTER),
             because: format!(
-                "{} on pod 0 {} deleted, and pod 0 gets those of pod {from}",
-                full::rows_of(deleted),
-                if deleted == RowCount::Counted(1) { "is" } else { "are" }
+                "{deleted} on pod 0 {} deleted, and pod 0 gets those of pod {from} ({})",
+                if one { "is" } else { "are" },
+                stakes::of_tables(held.iter().map(|r| (&r.target, r.source)))
+            ),
+        });
+    }
+    let only_here: Vec<_> = held.iter().filter(|r| r.source.is_empty() != Some(false)).collect();
+    if !only_here.is_empty() {
+        all.push(Approval {
+            class: ApprovalClass::EmptySource,
+            scope: scope(Ordinal::MASTER),
+            because: format!(
+                "pod 0 holds {}, and pod {from} is not known to hold any row there: after the recovery pod 0 has none of them",
+                stakes::of_tables(only_here.iter().map(|r| (&r.target, r.joiner)))
             ),
         });
     }

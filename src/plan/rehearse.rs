@@ -105,6 +105,7 @@ fn span(action: &Action, begin: u64, pod: &mut Pod) -> (u64, u64) {
         | Op::SyncTables { .. }
         | Op::CheckContents { .. }
         | Op::CheckDelivered { .. }
+        | Op::WriteLedger { .. }
         | Op::Open => (begin + takes, begin + takes),
     }
 }

@@ -179,7 +179,8 @@ impl<'a> Looked<'a> {
             | Op::Delay { .. }
             | Op::Open
             | Op::WriteMarker
-            | Op::RemoveMarker => false,
+            | Op::RemoveMarker
+            | Op::WriteLedger { .. } => false,
         }
     }
 
@@ -338,7 +339,8 @@ fn again(op: &Op) -> Again {
         | Op::Delay { .. }
         | Op::Open
         | Op::WriteMarker
-        | Op::RemoveMarker => Again::Repeats,
+        | Op::RemoveMarker
+        | Op::WriteLedger { .. } => Again::Repeats,
     }
 }
 

@@ -295,9 +295,10 @@ pub fn conf_digest(conf: &Config) -> String {
         delay_start_complete,
         flush_at_end,
         replication_reset_at_end,
+        ledger,
         groups: _,
     } = conf;
-    let meaning = json!({
+    let mut meaning = json!({
         "sts_name": sts_name,
         "svc_name": svc_name,
         "server_count": server_count.get(),
@@ -314,6 +315,10 @@ pub fn conf_digest(conf: &Config) -> String {
         "replication_reset_at_end": on(*replication_reset_at_end),
         "groups": groups,
     });
+    // Its default means what files meant before there was such a property.
+    if *ledger == Switch::Off {
+        meaning["ledger"] = json!(0);
+    }
     document::digest(&meaning)
 }
 

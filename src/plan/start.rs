@@ -6,7 +6,7 @@ use foldhash::HashSet;
 use super::{
     Plan, Refusal, RefusalKind,
     build::Builder,
-    catch_up, full, master, preflight,
+    catch_up, full, identity, ledger, master, preflight,
     reason::{Code, Reason},
     strays::{self, Kind},
     world::World,
@@ -77,7 +77,7 @@ fn unlike(world: &World<'_>, me: Ordinal) -> Result<(), Refusal> {
 
 pub(super) fn row_questions(world: &World<'_>, me: Ordinal) -> Vec<(Ordinal, Vec<Target>)> {
     if me.is_master() {
-        return Vec::new();
+        return master::row_questions(world);
     }
     let Road::Full(because) = road(world, me) else { return Vec::new() };
     if full::bars(world, me, &because).is_err() || preflight::check(world, &[me, Ordinal::MASTER], &[]).is_err() {
@@ -92,6 +92,8 @@ pub(super) struct Draft {
     pub me: Ordinal,
     pub notes: Vec<Reason>,
     pub build: Builder,
+    /// Where the rows of the pod are copied from, on a road that copies them.
+    pub copied_from: Option<Ordinal>,
 }
 
 impl Draft {
@@ -108,7 +110,9 @@ impl Draft {
         }
         notes.extend(newcomers(world));
         notes.extend(foreign(world, me));
-        Self { me, notes, build: Builder::default() }
+        notes.extend(ledger::notes(world));
+        notes.extend(ledger::without(world));
+        Self { me, notes, build: Builder::default(), copied_from: None }
     }
 
     pub fn into_plan(self, world: &World<'_>, decision: super::Decision, approvals: Vec<super::Approval>) -> Plan {
@@ -243,6 +247,12 @@ pub(super) fn road(world: &World<'_>, me: Ordinal) -> Road {
         };
         because.push(reason);
     }
+    because.extend(identity::behind(world, me).map(|evidence| {
+        let text = format!(
+            "the volume of pod {me} was put back from an older copy ({evidence}): what it had committed since is missing there, and what it would commit is skipped by the others"
+        );
+        Reason::new(Code::Restored, text)
+    }));
     // A pod whose own place towards the source is whole, but which never had a stream from another joined pod, was
     // away when that one joined; a pod that never joined is told so once, not once per peer.
     if because.iter().any(|r| r.code == Code::NeverJoined) {

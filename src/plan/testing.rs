@@ -6,6 +6,7 @@ use crate::{
     conf::{GroupId, Switch},
     db::Privilege,
     desired::{Desired, Goal, Group, Object, ReplicationAddress},
+    ledger::{ClusterId, Ledger, Peer, Standing, View},
     observe::{
         BrokenBy, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server, Table, TableName,
     },
@@ -18,6 +19,11 @@ pub fn ord(n: u8) -> Ordinal {
 
 pub fn target(table: &str) -> Target {
     Target { user: Identifier::exact("SYS").unwrap(), table: Identifier::exact(table).unwrap(), partition: None }
+}
+
+/// DB_SIGNATURE of a database that was created in that second, hexadecimal.
+pub fn signature(pod: u8, second: &str) -> String {
+    format!("BA35EC82171{pod}-{second}:000E578D-7257D71A")
 }
 
 pub fn desired(goal: Goal, pods: u8, groups: u8) -> Desired {
@@ -48,6 +54,7 @@ pub fn desired(goal: Goal, pods: u8, groups: u8) -> Desired {
         flush_at_start: Switch::On,
         flush_timeout_at_start: 300,
         delay_start_complete_s: 0,
+        ledger: Switch::On,
         flush_at_end: Switch::On,
         reset_at_end: Switch::On,
     }
@@ -90,6 +97,8 @@ impl Worlds {
             tables: self.desired.targets().map(|t| (TableName::of(t), table.clone())).collect(),
             rows: Vec::new(),
             clients: Vec::new(),
+            ledger: View::NotRead,
+            log_end: None,
         };
         self.observed.pods.insert(ord(pod), PodView::Seen(Box::new(seen)));
         self
@@ -159,6 +168,7 @@ impl Worlds {
                 sender,
                 receiver: None,
                 gap: None,
+                applied: None,
             };
             self.pod_mut(pod).replications.insert(object.name, replication);
         }
@@ -170,6 +180,43 @@ impl Worlds {
         let mut states = states.chars();
         let first = states.next().unwrap();
         self.side(a, b, first).side(b, a, states.next().unwrap())
+    }
+
+    /// Every pod that was seen has a ledger of cluster A, incarnation 2, run 7, and remembers nobody.
+    pub fn ledgers(mut self) -> Self {
+        self.desired.ledger = Switch::On;
+        let seen = |p: &&Ordinal| self.observed.pod(**p).is_some();
+        let pods: Vec<u8> = self.desired.pods.keys().filter(seen).map(|p| p.get()).collect();
+        for p in pods {
+            let pod = self.pod_mut(p);
+            let signature = pod.server.signature.get_or_insert_with(|| signature(p, "6B00DD1A")).clone();
+            pod.ledger = View::Held(Box::new(Ledger {
+                cluster: ClusterId::founded_on("A"),
+                pod: ord(p),
+                signature,
+                incarnation: 2,
+                run: 7,
+                standing: Standing::Running,
+                copied: None,
+                peers: BTreeMap::new(),
+            }));
+        }
+        self
+    }
+
+    /// What the ledger of `pod` says of `peer`, running, with the database that [`Self::ledgers`] gives it.
+    pub fn remembers(self, pod: u8, peer: u8, incarnation: u64) -> Self {
+        let signature = signature(peer, "6B00DD1A");
+        let known = Peer { signature, incarnation, standing: Standing::Running, log_end: Some(900), applied: None };
+        self.edit_ledger(pod, |l| drop(l.peers.insert(ord(peer), known)))
+    }
+
+    pub fn edit_ledger(mut self, pod: u8, f: impl FnOnce(&mut Ledger)) -> Self {
+        match &mut self.pod_mut(pod).ledger {
+            View::Held(ledger) => f(ledger),
+            other => panic!("pod {pod} has no ledger: {other:?}"),
+        }
+        self
     }
 
     pub fn marker(mut self, marker: MarkerView) -> Self {

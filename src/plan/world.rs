@@ -13,9 +13,10 @@ use super::{
     reason::{Code, Reason},
 };
 use crate::{
-    conf::GroupId,
+    conf::{GroupId, Switch},
     db::Privilege,
     desired::{Desired, Goal, Object},
+    ledger::View,
     observe::{Item, Observed, Pod, PodView, Replication, RowCount, Sender, Side},
     topology::{Ordinal, ReplicationName, Target},
 };
@@ -268,6 +269,14 @@ impl<'a> World<'a> {
 
     pub fn pod(&self, pod: Ordinal) -> Option<&'a Pod> {
         self.observed.pod(pod)
+    }
+
+    /// The ledger of a pod as it was found; nothing is known of it while AKU_LEDGER is 0.
+    pub fn ledger(&self, pod: Ordinal) -> &'a View {
+        match (self.desired.ledger, self.pod(pod)) {
+            (Switch::On, Some(seen)) => &seen.ledger,
+            (Switch::On, None) | (Switch::Off, _) => &View::NotRead,
+        }
     }
 
     /// Every other pod that was seen, in ordinal order.

@@ -111,13 +111,20 @@ impl Life {
             Ended::Unapproved(open) if open.iter().any(|a| a.class == ApprovalClass::LosesUnsent) => {
                 matches!(self.reconcile(Cut::Never), Ended::Done)
             }
+            // Pod 0 is empty and somebody has rows.
+            Ended::Unapproved(open) if open.iter().any(|a| a.class == ApprovalClass::EmptySource && scope(a) == 0) => {
+                matches!(self.recover(Cut::Never), Ended::Done)
+            }
             Ended::Nothing | Ended::Done | Ended::Incomplete(_) | Ended::Unapproved(_) => false,
         }
     }
 
     fn help_refused(&mut self, refusal: &Refusal) -> bool {
         let said = |code: Code| refusal.because.iter().any(|r| r.code == code);
-        if said(Code::MasterFailed) {
+        if said(Code::Cloned) {
+            return self.remove_copies();
+        }
+        if said(Code::MasterFailed) || said(Code::MasterRestored) {
             return matches!(self.recover(Cut::Never), Ended::Done);
         }
         if said(Code::DefinitionDiffers) {

@@ -10,6 +10,7 @@ use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 use super::{
     conf::Conf,
     stage::{Cut, Stage},
+    volumes::Volumes,
     writer::{Place, Style, Writer},
 };
 use crate::{
@@ -35,6 +36,7 @@ pub struct Shape {
     pub flush_at_end: Switch,
     pub reset_at_end: Switch,
     pub flush_at_start: Switch,
+    pub ledger: Switch,
 }
 
 /// How a run of ours ended.
@@ -69,6 +71,7 @@ pub struct Life {
     /// Pod 0 lost its volume. It may come up empty while nobody who knows better is there, and a new cluster begins; what
     /// the old one promised is then on the pods that refuse to join it, and no longer expected of members.
     pub new_line: bool,
+    pub volumes: Volumes,
     slots: Vec<ClientId>,
     number: i64,
 }
@@ -91,6 +94,7 @@ impl Life {
             touched: BTreeSet::new(),
             yes: BTreeSet::new(),
             new_line: false,
+            volumes: Volumes::default(),
             slots: Vec::new(),
             number: 0,
         };
@@ -138,6 +142,7 @@ impl Life {
     pub fn desired(&self, goal: Goal) -> Desired {
         let mut desired = self.conf.desired(goal);
         desired.flush_timeout_at_start = 10;
+        desired.ledger = self.shape.ledger;
         desired.flush_at_start = self.shape.flush_at_start;
         desired.flush_at_end = self.shape.flush_at_end;
         desired.reset_at_end = self.shape.reset_at_end;

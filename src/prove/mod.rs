@@ -3,7 +3,7 @@
 //!
 //! * [`stage`]: the simulated cluster with writers, as a `Connector` and a `Clock`.
 //! * [`life`]: what happens to a cluster: starts, ends, kills, lost volumes, meddling by hand. * [`goals`]: the other goals
-//!   in it. * [`conf`]: its aku.conf, which somebody edits. * [`peace`]: what must hold when it is left alone.
+//!   in it. * [`volumes`]: what storage does to it. * [`conf`]: its aku.conf, which somebody edits. * [`peace`]: what must hold when it is left alone.
 //! * [`random`]: random lives. * [`every_statement`]: the same life, stopped after each of its statements in turn.
 //! * [`oracle`]: a search over an abstract model, with no planner code, that says whether a safe plan exists.
 //!
@@ -18,6 +18,7 @@ mod oracle;
 mod peace;
 mod random;
 mod stage;
+mod volumes;
 mod writer;
 
 use std::{env, panic};

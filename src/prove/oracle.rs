@@ -17,7 +17,8 @@
 //! member is pinned when its own side and the pair of the joiner with pod 0 are forgotten, then drained, then flushed to pod 0; nothing is emptied before it is quiet,
 //! with the switch open for that only; the copy goes into tables proved empty, without the SYNC lock; nothing is live
 //! before the copy is proved; then the streams to the joiner run, and its own, that to pod 0 as the last of them, because by
-//! it the others know a member; users come last, the marker after them.
+//! it the others know a member; ledgers are written before users come, users come last, the marker after them. A pod of which
+//! others remember more than it shows is copied anew, and pod 0 is not opened then.
 
 mod leaving;
 mod reconcile;
@@ -45,6 +46,8 @@ struct State {
     fenced: bool,
     stage: Stage,
     waited: bool,
+    /// The joiner's ledger says that it opens.
+    noted: bool,
     open: bool,
     marked: bool,
 }
@@ -85,7 +88,7 @@ impl<'w> Search<'w> {
             let theirs = || if w.seen(k) { w.side(k, w.me).live() } else { k == 0 };
             w.side(w.me, k).live() && theirs()
         };
-        let needs_copy = w.me != 0 && others.iter().any(|k| counts(*k) && !whole(*k));
+        let needs_copy = w.me != 0 && (w.put_back() || others.iter().any(|k| counts(*k) && !whole(*k)));
         let broken = w.pods.contains(&Pod::Broken);
         let may_copy = w.me != 0 && w.pods[0] == Pod::Open && w.pods[w.me] == Pod::Closed && !broken;
         Self { w, others, needs_copy, may_copy }
@@ -94,20 +97,21 @@ impl<'w> Search<'w> {
     /// Pod 0 is never copied to: what it cannot get from a slave by a stream, a person has to get.
     fn master_lost(&self) -> bool {
         self.w.me == 0
-            && self.others.iter().any(|k| {
-                let mine = self.w.side(0, *k);
-                match self.w.pods[*k] {
-                    Pod::Absent => false,
-                    Pod::Broken => !mine.live(),
-                    Pod::Closed | Pod::Open => {
-                        let theirs = self.w.side(*k, 0);
-                        let unconnected = self.w.pods[*k] == Pod::Open
-                            && matches!(mine.place, Place::Missing | Place::None)
-                            && theirs.place == Place::None;
-                        theirs.place == Place::GaveUp || (theirs.live() && !mine.live()) || unconnected
+            && (self.w.put_back()
+                || self.others.iter().any(|k| {
+                    let mine = self.w.side(0, *k);
+                    match self.w.pods[*k] {
+                        Pod::Absent => false,
+                        Pod::Broken => !mine.live(),
+                        Pod::Closed | Pod::Open => {
+                            let theirs = self.w.side(*k, 0);
+                            let unconnected = self.w.pods[*k] == Pod::Open
+                                && matches!(mine.place, Place::Missing | Place::None)
+                                && theirs.place == Place::None;
+                            theirs.place == Place::GaveUp || (theirs.live() && !mine.live()) || unconnected
+                        }
                     }
-                }
-            })
+                }))
     }
 
     fn start(&self) -> State {
@@ -124,6 +128,7 @@ impl<'w> Search<'w> {
             fenced: false,
             stage: Stage::Before,
             waited: false,
+            noted: !self.w.notes(),
             open: self.w.pods[self.w.me] == Pod::Open,
             marked: !self.w.marker,
         }
@@ -283,7 +288,9 @@ impl<'w> Search<'w> {
         // Pod 0 does not wait: it is the first, and nobody was let in before it.
         let delay = self.w.delay && self.w.me != 0;
         new.waited |= rows && delay;
-        new.open |= right && (old.waited || !delay);
+        let ready = right && (old.waited || !delay);
+        new.noted |= ready;
+        new.open |= ready && old.noted;
         new.marked |= old.open && self.rows_right(old) && self.all_created(old);
     }
 

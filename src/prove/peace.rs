@@ -65,6 +65,7 @@ impl Life {
             }
         }
         self.compare(&reached);
+        self.somewhere();
         reached
     }
 

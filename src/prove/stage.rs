@@ -256,6 +256,11 @@ impl Inner {
     pub fn wipe(&mut self, pod: usize) {
         self.sim.wipe(pod);
         self.kept[pod].clear();
+        self.lost_heirlooms();
+    }
+
+    /// Forgets the heirlooms of tables that no volume holds whole any more.
+    pub fn lost_heirlooms(&mut self) {
         let others: Vec<_> = (0..self.kept.len()).map(|k| self.contents(k)).collect();
         for t in 1..=self.tables {
             let whole = |held: &Contents| self.heirlooms.range((t, 0)..(t + 1, 0)).all(|(p, v)| held.get(p) == Some(v));

@@ -109,6 +109,15 @@ pub fn words(op: &Op) -> Words {
         Op::Open => Words { detail: "users are admitted".to_owned(), ..on("open", "ADMIN_MODE 0".to_owned()) },
         Op::WriteMarker => on("mark", "start completed".to_owned()),
         Op::RemoveMarker => on("unmark", "start completed".to_owned()),
+        Op::WriteLedger { ledger } => Words {
+            detail: format!(
+                "cluster {}, incarnation {}, {}",
+                ledger.cluster.short(),
+                ledger.incarnation,
+                ledger.standing.word()
+            ),
+            ..on("note", format!("ledger, run {}", ledger.run))
+        },
     }
 }
 
@@ -155,5 +164,6 @@ pub fn kind(op: &Op) -> &'static str {
         Op::Fence => "fence",
         Op::Open => "open",
         Op::WriteMarker | Op::RemoveMarker => "mark",
+        Op::WriteLedger { .. } => "note",
     }
 }

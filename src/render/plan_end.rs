@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Kinds in the order in which a summary names them.
-const KINDS: [&str; 20] = [
+const KINDS: [&str; 21] = [
     "TRUNCATE",
     "DROP",
     "create",
@@ -35,6 +35,7 @@ const KINDS: [&str; 20] = [
     "open",
     "check",
     "wait",
+    "note",
     "mark",
 ];
 

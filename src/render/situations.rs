@@ -2,7 +2,11 @@
 //! `snapshots/situations/NAME.txt` and `NAME.json`. INSTA_UPDATE=always writes the answers; read them as somebody who was
 //! woken up.
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
 
 use serde::Deserialize;
 
@@ -14,10 +18,11 @@ use super::{
 use crate::{
     conf::Switch,
     desired::{Goal, ReplicationAddress},
+    ledger::{ClusterId, Copied, Ledger, Peer, Standing, View},
     observe::{Item, MarkerView, Mode, Replication, RowCount},
     plan::{
         Plan, Refusal, make, order, row_questions,
-        testing::{Worlds, desired, ord, target},
+        testing::{Worlds, desired, ord, signature, target},
     },
     topology::{Ordinal, ReplicationName},
 };
@@ -146,14 +151,68 @@ fn edit(mut w: Worlds, line: &str) -> Worlds {
         ["conf", "flush_at_end", "0"] => w.desired.flush_at_end = Switch::Off,
         ["conf", "reset_at_end", "0"] => w.desired.reset_at_end = Switch::Off,
         ["conf", "flush_timeout", n] => w.desired.flush_timeout_at_start = n.parse().unwrap(),
+        ["conf", "ledger", "0"] => w.desired.ledger = Switch::Off,
+        // Last of all: it gives every pod that was seen a signature.
+        ["conf", "ledger", "1"] => {
+            w.desired.ledger = Switch::On;
+            for pod in w.desired.pods.keys().map(|p| p.get()).collect::<Vec<_>>() {
+                if w.observed.pod(ord(pod)).is_some() {
+                    let seen = w.pod_mut(pod);
+                    seen.server.signature.get_or_insert_with(|| signature(pod, "6B00DD1A"));
+                    seen.ledger = View::Missing;
+                }
+            }
+        }
+        // ledger 1 A 3 7 running: cluster A, incarnation 3, run 7.
+        ["ledger", pod, cluster, incarnation, run, standing] => {
+            let pod = number(pod);
+            let seen = w.pod_mut(pod);
+            seen.ledger = View::Held(Box::new(Ledger {
+                cluster: ClusterId::founded_on(cluster),
+                pod: ord(pod),
+                signature: seen.server.signature.clone().expect("conf ledger 1 comes first"),
+                incarnation: incarnation.parse().unwrap(),
+                run: run.parse().unwrap(),
+                standing: Standing::from_word(standing).unwrap(),
+                copied: None,
+                peers: BTreeMap::new(),
+            }));
+        }
+        // knows 0 1 3 running 900: pod 0 remembers of pod 1 incarnation 3 and its log up to 900.
+        ["knows", pod, peer, incarnation, standing, rest @ ..] => {
+            let (pod, peer) = (number(pod), number(peer));
+            let seen = w.observed.pod(ord(peer)).and_then(|p| p.server.signature.clone());
+            let known = Peer {
+                signature: seen.unwrap_or_else(|| signature(peer, "6B00DD1A")),
+                incarnation: incarnation.parse().unwrap(),
+                standing: Standing::from_word(standing).unwrap(),
+                log_end: rest.first().map(|n| n.parse().unwrap()),
+                applied: None,
+            };
+            held(&mut w, pod).peers.insert(ord(peer), known);
+        }
+        ["written-for", pod, other] => held(&mut w, number(pod)).pod = ord(number(other)),
+        ["written-in", pod, hex] => held(&mut w, number(pod)).signature = signature(9, hex),
+        ["copied", pod, from, run] => {
+            let copied = Copied { from: ord(number(from)), run: run.parse().unwrap() };
+            held(&mut w, number(pod)).copied = Some(copied);
+        }
+        ["no-ledger", pod, "broken"] => {
+            w.pod_mut(number(pod)).ledger = View::Broken { why: "STANDING is \"walking\"".to_owned() };
+        }
+        ["no-ledger", pod, "newer"] => w.pod_mut(number(pod)).ledger = View::Newer { layout: 2 },
+        ["no-ledger", pod, "empty"] => w.pod_mut(number(pod)).ledger = View::Empty,
+        ["log", pod, end] => w.pod_mut(number(pod)).log_end = Some(end.parse().unwrap()),
         ["conf", "delay", n] => w.desired.delay_start_complete_s = n.parse().unwrap(),
         ["marker", "present"] => w.observed.marker = MarkerView::Present,
         ["marker", "stale"] => w.observed.marker = MarkerView::Stale,
         ["marker", "elsewhere"] => w.observed.marker = MarkerView::Elsewhere,
         ["set", pod, property, value] => w = w.set(number(pod), property, value.parse().unwrap()),
         ["born", pod, hex] => {
-            w.pod_mut(number(pod)).server.signature = Some(format!("BA35EC82171{pod}-{hex}:000E578D-7257D71A"));
+            let pod = number(pod);
+            w.pod_mut(pod).server.signature = Some(signature(pod, hex));
         }
+        ["signature", pod, text] => w.pod_mut(number(pod)).server.signature = Some((*text).to_owned()),
         ["table", pod, table, "gone"] => w.pod_mut(number(pod)).tables.retain(|t, _| t.table.as_str() != *table),
         ["table", pod, table, what] => {
             let found = w.pod_mut(number(pod)).tables.iter_mut().find(|(t, _)| t.table.as_str() == *table).unwrap().1;
@@ -198,6 +257,13 @@ fn edit(mut w: Worlds, line: &str) -> Worlds {
         _ => panic!("no such edit: {line}"),
     }
     w
+}
+
+fn held(w: &mut Worlds, pod: u8) -> &mut Ledger {
+    match &mut w.pod_mut(pod).ledger {
+        View::Held(ledger) => ledger,
+        other => panic!("pod {pod} has no ledger yet: {other:?}"),
+    }
 }
 
 fn folder(name: &str) -> PathBuf {

@@ -23,6 +23,7 @@ pub fn status(status: &Status, statefulset: &str, at: Timestamp, width: usize) -
     pods(&mut doc, status, width);
     pairs(&mut doc, status, width);
     retained(&mut doc, status, width);
+    identity(&mut doc, status, width);
     for s in &status.strangers {
         doc.gap();
         let text = format!("pod {} also has replication {}, which aku.conf does not know", s.on, s.object);
@@ -149,6 +150,34 @@ fn retained(doc: &mut Doc, status: &Status, width: usize) {
     }
 }
 
+/// One line for each pod that a ledger knows, so that pods can be compared; nothing where there is none.
+fn identity(doc: &mut Doc, status: &Status, width: usize) {
+    if !status.identity.is_empty() {
+        doc.gap();
+        let mut rows = vec![head(&["pod", "cluster", "incarnation", "run", "left", "copied from", "log ends at", ""])];
+        rows.extend(status.identity.iter().map(|(pod, i)| {
+            let copied = i.copied.map_or_else(|| "-".to_owned(), |c| format!("pod {} in run {}", c.from, c.run));
+            let by = i.remembered_by.map_or_else(String::new, |k| format!("as pod {k} remembers"));
+            vec![
+                (Role::Plain, pod.to_string()),
+                (Role::Plain, i.cluster.short()),
+                (Role::Plain, i.incarnation.to_string()),
+                (Role::Plain, i.run.to_string()),
+                (Role::Plain, i.standing.word().to_owned()),
+                (Role::Plain, copied),
+                (Role::Plain, i.log_end.map_or_else(|| "-".to_owned(), |sn| sn.to_string())),
+                (Role::Dim, by),
+            ]
+        }));
+        table(doc, &rows, width);
+    }
+    for (pod, evidence) in &status.put_back {
+        doc.gap();
+        let text = format!("the volume of pod {pod} was put back from an older copy: {evidence}");
+        paragraph(doc, Role::Destroy, &text, width);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,7 +215,9 @@ mod tests {
             .side(0, 3, 'T');
         let broken = base().broken(3).pair(0, 1, "LT");
         let nobody = Worlds::new(desired(Goal::Start(ord(0)), 2, 1));
+        let known = base().up(2, 1).ledgers().remembers(0, 1, 2).remembers(1, 2, 4).remembers(0, 3, 1);
         settings().bind(|| {
+            insta::assert_snapshot!("status-ledger-100", shown(&known, 100));
             insta::assert_snapshot!("status-join-100", shown(&busy, 100));
             insta::assert_snapshot!("status-broken-100", shown(&broken, 100));
             insta::assert_snapshot!("status-nobody-100", shown(&nobody, 100));

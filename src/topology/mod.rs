@@ -4,6 +4,7 @@
 //! these types at the border; inside, plain strings and integers do not travel. Nothing here does I/O.
 
 mod ident;
+pub mod optional_sn;
 mod ordinal;
 mod position;
 pub mod sn;

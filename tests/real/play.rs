@@ -65,6 +65,7 @@ impl Play {
     }
 
     fn note(&mut self, name: &str, took: Duration, changes: u64) {
+        println!("{name}: {:.2} s, {changes} changes", took.as_secs_f64());
         let wrong = self.account.differences(&self.site, &self.open, &self.tables);
         self.times.push((name.to_owned(), took, changes, if wrong.is_ok() { "equal" } else { "WRONG" }));
         if let Err(wrong) = wrong {
@@ -216,7 +217,13 @@ impl Play {
             p.site.lose_volume(0);
             p.site.ok(0, "apply recover --from 1 --yes");
             for on in 0..p.site.pods() {
-                p.converge(on);
+                let run = p.site.aku(on, "-p start");
+                // Closed by the recovery, with a marker of before; what it holds is what all of them hold.
+                if run.code == Some(3) && run.out.contains("X210") {
+                    p.site.ok(on, &format!("apply start --yes --approve deletes-rows=aku-real/{on}"));
+                } else {
+                    assert_eq!(run.code, Some(0), "start of pod {on}:\n{}", run.out);
+                }
             }
         });
     }

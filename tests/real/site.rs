@@ -130,7 +130,7 @@ impl Site {
             ("KILL", verb("kill {N}")),
             ("BOOT", verb("start {N}")),
             ("WIPE", verb("wipe {N}")),
-            ("CUT", verb("fault set {N} black-hole --name cut")),
+            ("CUT", verb("fault set {N} --name cut black-hole")),
             ("HEAL", verb("fault clear cut")),
         ]));
         let driver = PathBuf::from(env!("AKU_LAB_ODBC_DRIVER"));

@@ -5,6 +5,7 @@ mod checks;
 mod define;
 mod fence;
 mod items;
+mod ledger;
 mod marker;
 mod rows;
 mod settings;
@@ -51,6 +52,7 @@ pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, Trouble> {
         Op::Fence => fence::fence(work),
         Op::WriteMarker => marker::write(work),
         Op::RemoveMarker => marker::remove(work),
+        Op::WriteLedger { ledger } => ledger::write(work, ledger),
     }
 }
 
@@ -79,6 +81,7 @@ pub(super) fn needs_session(op: &Op) -> bool {
         | Op::CheckContents { .. }
         | Op::Fence
         | Op::CheckDelivered { .. }
+        | Op::WriteLedger { .. }
         | Op::Open => true,
     }
 }

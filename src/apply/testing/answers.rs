@@ -111,6 +111,27 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
             };
             rows(&["N", "ROWS_NOW"], targets.iter().enumerate().map(count).collect::<Result<_, DbError>>()?)
         }
+        ReadSql::Ledger => match &here.ledger {
+            None => return Err(db_error("42S02", 200_753)),
+            Some(None) => Rows::default(),
+            Some(Some(row)) => {
+                let number = |n: u64| Int(i64::try_from(n).unwrap());
+                let cells = [
+                    ("LAYOUT", Int(crate::ledger::LAYOUT)),
+                    ("CLUSTER_ID", text(row.cluster.to_string())),
+                    ("POD_NO", number(row.pod.get().into())),
+                    ("SIGNATURE", text(&row.signature)),
+                    ("INCARNATION", number(row.incarnation)),
+                    ("RUN_NO", number(row.run)),
+                    ("STANDING", text(row.standing.word())),
+                    ("COPIED_FROM", row.copied.map_or(Null, |c| number(c.from.get().into()))),
+                    ("COPIED_RUN", row.copied.map_or(Null, |c| number(c.run))),
+                    ("PEERS", text(row.peers_text())),
+                ];
+                let (columns, cells): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
+                rows(&columns, vec![cells])
+            }
+        },
         ReadSql::Facts(_)
         | ReadSql::Properties
         | ReadSql::Definitions

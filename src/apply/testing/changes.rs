@@ -30,6 +30,23 @@ fn quiet<'w>(world: &'w mut World, pod: Ordinal, name: &ReplicationName) -> Resu
 
 pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result<(), DbError> {
     match sql {
+        ChangeSql::CreateLedger => {
+            let here = world.pods.get_mut(&pod).unwrap();
+            if here.ledger.is_some() {
+                return refuse(200_738);
+            }
+            here.ledger = Some(None);
+            Ok(())
+        }
+        ChangeSql::InsertLedger(row) | ChangeSql::UpdateLedger(row) => {
+            let here = world.pods.get_mut(&pod).unwrap();
+            let there = matches!(here.ledger, Some(Some(_)));
+            if here.ledger.is_none() || there != matches!(sql, ChangeSql::UpdateLedger(_)) {
+                return refuse(200_753);
+            }
+            here.ledger = Some(Some((**row).clone()));
+            Ok(())
+        }
         ChangeSql::CreateReplication { name, host, port, targets } => {
             let here = world.pods.get_mut(&pod).unwrap();
             if here.objects.contains_key(name) {

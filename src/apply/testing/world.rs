@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     db::{ConnectFailure, Privilege},
+    ledger::Ledger,
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -42,6 +43,8 @@ pub(crate) struct FakePod {
     pub logins: Vec<(Privilege, Option<Duration>, Option<Duration>)>,
     /// User locks: number and session.
     pub locks: Mutex<BTreeMap<i64, i64>>,
+    /// SYS.AKU_LEDGER: no table, no row, a row.
+    pub ledger: Option<Option<Ledger>>,
     next_session: i64,
     sn: i64,
 }

@@ -5,6 +5,7 @@ mod dag;
 mod define;
 mod fence;
 mod items;
+mod ledger;
 mod matrix;
 mod rows;
 mod steps;

@@ -14,6 +14,7 @@ use crate::{
         property::{self, GROUP_KEYS, ITEM_KEYS, Number, PARALLEL, PARALLEL_RANGE, PREFIX, TABLE_NAME, USER_NAME},
         syntax::{Assign, File, Group, Health, Item, Value},
     },
+    ledger,
     topology::{Identifier, ReplicationName, ServerCount, Target},
 };
 
@@ -159,6 +160,13 @@ fn target(group: usize, item: &Item, seen: &mut Seen, log: &mut Log<'_>) -> Opti
             (Target { user: user?, table: table?, partition: None }, span)
         }
     };
+    if target.user.as_str() == ledger::OWNER && target.table.as_str() == ledger::TABLE {
+        let problem =
+            Problem::new(Code::BadTarget, format!("{target} is aku's own ledger, which is different on every pod"))
+                .hint("remove it; it is never replicated");
+        log.report(problem, span);
+        return None;
+    }
     let places = seen.tables.entry((target.user.clone(), target.table.clone())).or_default();
     let clash = places.iter().find(|p| overlap(p.partition.as_ref(), target.partition.as_ref()));
     if let Some(first) = clash {

@@ -43,6 +43,7 @@ fn read(s: &mut Scalars<'_, '_, '_>, file: &File, origins: &mut Origins) -> Opti
     let delay_start_complete = s.small::<u32>(Property::DelayStartCompleteTime);
     let flush_at_end = s.switch(Property::FlushAtEnd);
     let replication_reset_at_end = s.switch(Property::ReplicationResetAtEnd);
+    let ledger = s.switch(Property::Ledger);
     let server_count = server_count.and_then(ServerCount::new);
     let groups = groups::read(file, server_count, origins, s.log());
     let seconds = |n: u32| Duration::from_secs(u64::from(n));
@@ -60,6 +61,7 @@ fn read(s: &mut Scalars<'_, '_, '_>, file: &File, origins: &mut Origins) -> Opti
         flush_at_start: flush_at_start?,
         flush_timeout_at_start: flush_timeout_at_start?,
         delay_start_complete: seconds(delay_start_complete?),
+        ledger: ledger?,
         flush_at_end: flush_at_end?,
         replication_reset_at_end: replication_reset_at_end?,
         groups: groups?,

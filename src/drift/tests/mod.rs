@@ -1,5 +1,6 @@
 //! Worlds in one line each, and what drift says of them.
 
+mod identity;
 mod judged;
 
 use std::collections::BTreeSet;
@@ -7,6 +8,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     desired::Goal,
+    ledger::ClusterId,
     observe::{BrokenBy, Client, GiveUp, Item as TableItem, Mode, PodView, Sender, TableName},
     plan::testing::{Worlds, desired, ord, target},
     topology::{Position, ReplicationName},
@@ -214,6 +216,13 @@ fn what_is_not_normal_is_told_once() {
             with(&|w| [0, 2].into_iter().for_each(|n| w.pod_mut(n).server.signature = Some("s".to_owned()))),
             &["2 D602 - signature"],
         ),
+        ("a volume put back", three().ledgers().remembers(0, 2, 3), &["2 D604 - ledger"]),
+        (
+            "a pod of another cluster",
+            three().ledgers().edit_ledger(1, |l| l.cluster = ClusterId::founded_on("B")),
+            &["1 D603 - cluster"],
+        ),
+        ("a volume that was moved", three().ledgers().edit_ledger(2, |l| l.pod = ord(3)), &["2 D605 - ledger"]),
     ];
     let mut kinds: BTreeSet<Kind> = BTreeSet::from([Kind::JoinStuck, Kind::TableDiffers]);
     for (what, w, want) in table {

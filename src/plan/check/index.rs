@@ -94,7 +94,8 @@ fn kind(op: &Op) -> Option<Kind> {
         | Op::SyncTables { .. }
         | Op::Delay { .. }
         | Op::WriteMarker
-        | Op::RemoveMarker => None,
+        | Op::RemoveMarker
+        | Op::WriteLedger { .. } => None,
     }
 }
 

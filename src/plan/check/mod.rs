@@ -3,16 +3,20 @@
 //! and must be neither printed as a proposal nor applied.
 //!
 //! Here: that it is a DAG, acts on seen pods only and puts settings back. `copy` is about deleting and copying rows,
-//! `place` about positions, definitions and users.
+//! `place` about positions, definitions and users, `stakes` about rows that nobody else may have, `ledger` about whose they are.
 
 mod copy;
 mod index;
+mod ledger;
 mod place;
+mod stakes;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
+
+use foldhash::HashMap;
 
 use self::index::{BadEdges, Index, Kind, Set};
 use super::{
@@ -22,7 +26,7 @@ use super::{
 use crate::{
     conf::GroupId,
     desired::{Desired, Object},
-    observe::{Observed, PodView},
+    observe::{Observed, PodView, RowCount},
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -74,8 +78,12 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
         }
     }
     let objects = desired.objects.iter().map(|o| (&o.name, o)).collect();
-    let mut c = Checker { plan, desired, observed, objects, groups, index, seen: BTreeSet::new(), found: Vec::new() };
+    let seen = observed.pods.keys().filter_map(|k| Some((*k, observed.pod(*k)?)));
+    let rows = seen.flat_map(|(k, pod)| pod.rows.iter().map(move |(t, n)| ((k, t), *n))).collect();
+    let mut c =
+        Checker { plan, desired, observed, objects, groups, rows, index, seen: BTreeSet::new(), found: Vec::new() };
     c.reachable();
+    c.clones();
     c.settings();
     for action in &plan.actions {
         match &action.op {
@@ -86,7 +94,11 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
             Op::Reset { name, peer } => c.reset(action, name, *peer),
             Op::DropReplication { name, peer } => c.drop_replication(action, name, *peer),
             Op::Start { name, expect: Expect::Fresh, .. } => c.fresh_start(action, name),
-            Op::Open => c.open(action),
+            Op::Open => {
+                c.open(action);
+                c.opens_as_itself(action);
+            }
+            Op::WriteLedger { ledger } => c.write_ledger(action, ledger),
             Op::CreateReplication { .. }
             | Op::DropTable { .. }
             | Op::ChangeHost { .. }
@@ -117,6 +129,8 @@ struct Checker<'a> {
     objects: BTreeMap<&'a ReplicationName, &'a Object>,
     /// Groups that have the target.
     groups: BTreeMap<&'a Target, Vec<GroupId>>,
+    /// Rows as they were counted.
+    rows: HashMap<(Ordinal, &'a Target), RowCount>,
     index: Index<'a>,
     /// What was looked at for a TRUNCATE: joiner, source, and what comes before.
     seen: BTreeSet<(Ordinal, Ordinal, Rc<Set>)>,

@@ -22,6 +22,8 @@ pub enum Key {
     Standing,
     /// Which database it is (DB_SIGNATURE): a volume that was lost or restored has another one.
     Signature,
+    /// Its ledger.
+    Ledger,
     /// Its release.
     Version,
     /// A property.
@@ -53,6 +55,7 @@ impl Key {
             Self::View
             | Self::Standing
             | Self::Signature
+            | Self::Ledger
             | Self::Property(_)
             | Self::Side(_)
             | Self::Definition(_)
@@ -68,6 +71,7 @@ impl fmt::Display for Key {
             Self::View => f.write_str("pod/view"),
             Self::Standing => f.write_str("pod/standing"),
             Self::Signature => f.write_str("database/signature"),
+            Self::Ledger => f.write_str("database/ledger"),
             Self::Version => f.write_str("server/version"),
             Self::Property(name) => write!(f, "property/{name}"),
             Self::Side(name) => write!(f, "replication/{name}/side"),
@@ -162,6 +166,7 @@ impl<'a> Needs<'a> {
             Op::Fence | Op::Open => need.push((pod, admin_mode())),
             Op::CheckDelivered { names } => need.extend(names.iter().map(|n| (pod, Key::Side(n.clone())))),
             Op::WriteMarker | Op::RemoveMarker => need.push((pod, Key::Marker)),
+            Op::WriteLedger { .. } => need.extend([Key::Signature, Key::Ledger].map(|key| (pod, key))),
             Op::Drain { .. } | Op::CheckQuiet { .. } | Op::Delay { .. } => {}
         }
         need
@@ -261,6 +266,7 @@ impl<'a> Needs<'a> {
             Op::Open => vec![to(admin_mode(), "0")],
             Op::WriteMarker => vec![to(Key::Marker, "present")],
             Op::RemoveMarker => vec![to(Key::Marker, "missing")],
+            Op::WriteLedger { ledger } => vec![to(Key::Ledger, &ledger.to_string())],
             // One of several steps towards the definition.
             Op::AddTable { name, .. } | Op::DropTable { name, .. } | Op::ChangeHost { name, .. } => {
                 vec![to(Key::Definition(name.clone()), ANYTHING)]

@@ -8,6 +8,7 @@ use super::needs::Key;
 use crate::{
     conf::GroupId,
     desired::Desired,
+    ledger::View,
     observe::{MarkerView, Observed, Pod, PodView, RowCount, Sender, Side, Table, TableName},
     plan::{PodState, preflight, world::World},
     topology::{Identifier, Ordinal, Position, ReplicationName},
@@ -41,6 +42,7 @@ impl<'a> Reader<'a> {
             Key::Marker => self.marker(pod).to_owned(),
             Key::Side(name) => side(self.world.observed.side(pod, name)).to_owned(),
             Key::Signature
+            | Key::Ledger
             | Key::Version
             | Key::Property(_)
             | Key::Xsn(_)
@@ -60,6 +62,7 @@ impl<'a> Reader<'a> {
         let object = |name: &ReplicationName| seen.replications.get(name);
         match key {
             Key::Signature => seen.server.signature.clone().unwrap_or_else(none),
+            Key::Ledger => self.ledger(pod),
             Key::Version => seen.server.version.clone().unwrap_or_else(none),
             Key::Property(name) => seen.properties.get(name).map_or_else(none, |v| v.trim().to_owned()),
             Key::Xsn(name) => object(name).map_or_else(none, |r| match r.position {
@@ -72,6 +75,16 @@ impl<'a> Reader<'a> {
             Key::Rows(target) => rows(seen.rows_of(target)),
             Key::Foreign => self.foreign(seen),
             Key::View | Key::Standing | Key::Marker | Key::Side(_) => none(),
+        }
+    }
+
+    fn ledger(&self, pod: Ordinal) -> String {
+        match self.world.ledger(pod) {
+            View::NotRead => "not read".to_owned(),
+            View::Missing | View::Empty => NONE.to_owned(),
+            View::Broken { why } => format!("not a ledger ({why})"),
+            View::Newer { layout } => format!("layout {layout}"),
+            View::Held(ledger) => ledger.to_string(),
         }
     }
 

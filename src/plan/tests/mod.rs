@@ -2,6 +2,7 @@
 
 mod checker;
 mod goals;
+mod identity;
 mod leave;
 mod pairs;
 mod scale;
@@ -69,6 +70,7 @@ fn step(a: &Action) -> String {
         Op::Open => "open",
         Op::WriteMarker => "mark",
         Op::RemoveMarker => "unmark",
+        Op::WriteLedger { .. } => "ledger",
     };
     a.op.object().map_or_else(|| format!("{}:{what}", a.pod), |name| format!("{}:{what} {name}", a.pod))
 }

@@ -58,8 +58,15 @@ fn first_start_of_a_slave_is_a_full_join() {
 
 #[test]
 fn other_members_are_pinned_before_anything_is_deleted() {
-    let w =
-        start(2, 3).up(0, 0).up(1, 0).pair(0, 1, "LL").side(0, 2, 'R').side(1, 2, 'R').up(2, 1).rows(0, 10).rows(2, 4);
+    let w = start(2, 3)
+        .up(0, 0)
+        .up(1, 0)
+        .up(2, 1)
+        .pair(0, 1, "LL")
+        .pair(0, 2, "RR")
+        .pair(1, 2, "RR")
+        .rows(0, 10)
+        .rows(2, 4);
     let plan = made(&w);
     for (later, earlier) in [
         ("2:truncate SYS.T1", "1:pin AKU_REP_12"),

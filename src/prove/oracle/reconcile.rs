@@ -151,7 +151,8 @@ fn step(op: &Op) -> Option<Step> {
         | Op::Open
         | Op::Delay { .. }
         | Op::WriteMarker
-        | Op::RemoveMarker => None,
+        | Op::RemoveMarker
+        | Op::WriteLedger { .. } => None,
     }
 }
 

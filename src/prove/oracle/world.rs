@@ -2,7 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::{conf::Switch, db::Privilege, desired::Goal, lab::sim::Rng, observe::MarkerView, plan::testing};
+use crate::{
+    conf::Switch,
+    db::Privilege,
+    desired::Goal,
+    lab::sim::Rng,
+    ledger::{ClusterId, Ledger, Peer, Standing, View},
+    observe::MarkerView,
+    plan::testing,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pod {
@@ -67,6 +75,19 @@ impl Side {
     }
 }
 
+/// What there is of ledgers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ledgers {
+    /// AKU_LEDGER is 0.
+    Off,
+    /// No pod has one yet.
+    None,
+    /// Every pod has one.
+    Held,
+    /// As well, and the others remember more of the pod that starts than it shows.
+    PutBack,
+}
+
 /// A world, as letters: what each pod is, and what it holds towards each other.
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of the configuration")]
 #[derive(Clone, Debug)]
@@ -78,6 +99,7 @@ pub struct World {
     pub delay: bool,
     pub marker: bool,
     pub lock: bool,
+    pub ledgers: Ledgers,
 }
 
 impl World {
@@ -100,7 +122,13 @@ impl World {
         }
         let flush = pick("111110") == '1';
         let (delay, marker, lock) = (pick("001") == '1', pick("01") == '1', pick("1110") == '1');
-        Self { pods, sides, me, flush, delay, marker, lock }
+        let ledgers = match pick("-nhhhp") {
+            'n' => Ledgers::None,
+            'h' => Ledgers::Held,
+            'p' => Ledgers::PutBack,
+            _ => Ledgers::Off,
+        };
+        Self { pods, sides, me, flush, delay, marker, lock, ledgers }
     }
 
     pub fn seen(&self, pod: usize) -> bool {
@@ -117,12 +145,52 @@ impl World {
         self.seen(pod) && (pod == 0 || (self.side(pod, 0).live() && theirs()))
     }
 
+    /// Somebody who was seen remembers more of the pod that starts than it shows.
+    pub fn put_back(&self) -> bool {
+        self.ledgers == Ledgers::PutBack && (0..self.pods.len()).any(|p| p != self.me && self.seen(p))
+    }
+
+    /// Whether the pod notes in its ledger that it opens; a ledger begins only where pod 0 is seen.
+    pub fn notes(&self) -> bool {
+        match self.ledgers {
+            Ledgers::Off => false,
+            Ledgers::None => self.seen(0),
+            Ledgers::Held | Ledgers::PutBack => true,
+        }
+    }
+
+    fn ledger(&self, pod: usize) -> View {
+        let small = |n: usize| u8::try_from(n).expect("a few pods");
+        let signature = |n: usize| format!("BA35EC82171{n}-6B00DD1A:000E578D-7257D71A");
+        let peer = |k: usize| Peer {
+            signature: signature(k),
+            incarnation: if k == self.me && self.ledgers == Ledgers::PutBack { 2 } else { 1 },
+            standing: Standing::Running,
+            log_end: None,
+            applied: None,
+        };
+        match self.ledgers {
+            Ledgers::Off | Ledgers::None => View::Missing,
+            Ledgers::Held | Ledgers::PutBack => View::Held(Box::new(Ledger {
+                cluster: ClusterId::founded_on("A"),
+                pod: testing::ord(small(pod)),
+                signature: signature(pod),
+                incarnation: 1,
+                run: 3,
+                standing: Standing::Running,
+                copied: None,
+                peers: (0..self.pods.len()).filter(|k| *k != pod).map(|k| (testing::ord(small(k)), peer(k))).collect(),
+            })),
+        }
+    }
+
     pub fn observed(&self) -> testing::Worlds {
         let small = |n: usize| u8::try_from(n).expect("a few pods");
         let goal = Goal::Start(testing::ord(small(self.me)));
         let mut desired = testing::desired(goal, small(self.pods.len()), 1);
         desired.flush_at_start = if self.flush { Switch::On } else { Switch::Off };
         desired.delay_start_complete_s = if self.delay { 5 } else { 0 };
+        desired.ledger = if self.ledgers == Ledgers::Off { Switch::Off } else { Switch::On };
         let mut w = testing::Worlds::new(desired);
         for (p, pod) in self.pods.iter().enumerate() {
             w = match pod {
@@ -138,7 +206,10 @@ impl World {
             }
         }
         for p in (0..self.pods.len()).filter(|p| self.seen(*p)) {
-            w.pod_mut(small(p)).privilege = Privilege::Normal;
+            let seen = w.pod_mut(small(p));
+            seen.privilege = Privilege::Normal;
+            seen.server.signature = Some(format!("BA35EC82171{p}-6B00DD1A:000E578D-7257D71A"));
+            seen.ledger = self.ledger(p);
             w = w.rows(small(p), 5);
             w = w.set(small(p), "REPLICATION_SYNC_LOCK_TIMEOUT", if self.lock { 30 } else { 0 });
         }

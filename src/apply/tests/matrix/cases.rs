@@ -74,7 +74,7 @@ fn leaving() -> Life {
 
 /// T1 and T3, of which aku.conf later wants T1 and T2.
 fn other_tables(goal: Goal) -> Desired {
-    let mut desired = testing::desired(goal, PODS, 1);
+    let mut desired = ordinary(goal);
     if let Some(group) = desired.groups.get_mut(&GroupId(0)) {
         group.targets = vec![testing::target("T1"), testing::target("T3")];
     }

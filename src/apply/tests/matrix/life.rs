@@ -7,6 +7,7 @@ use super::super::super::{
     testing::lab::{LabCluster, LabConnector},
 };
 use crate::{
+    conf::Switch,
     db::{
         Login, Privilege,
         wire::{Cell, Response},
@@ -56,9 +57,9 @@ pub fn login() -> Login {
     }
 }
 
-/// One group with T1 and T2.
+/// One group with T1 and T2; without ledgers, which `apply/tests/ledger` tries.
 pub fn ordinary(goal: Goal) -> Desired {
-    testing::desired(goal, PODS, 1)
+    Desired { ledger: Switch::Off, ..testing::desired(goal, PODS, 1) }
 }
 
 impl Life {
