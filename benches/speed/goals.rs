@@ -96,7 +96,7 @@ fn conf() -> (LabFile, Config) {
         port: 20300,
         groups: 2,
         properties: BTreeMap::new(),
-        flush: aku::lab::pod::FlushPace::default(),
+        pace: aku::lab::Pace::default(),
         copy_pace: None,
         owner: None,
     };

@@ -57,7 +57,7 @@ impl World {
             port: 20300,
             groups,
             properties: BTreeMap::new(),
-            flush: aku::lab::pod::FlushPace::default(),
+            pace: aku::lab::Pace::default(),
             copy_pace: None,
             owner: None,
         };

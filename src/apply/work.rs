@@ -84,6 +84,8 @@ pub(super) enum Begun {
     Pin,
     /// START RETRY went out, and this is where the object stood before.
     Start(Stood),
+    /// START RETRY did not connect, and was taken back: only a plain START tells why.
+    Refused,
     /// SYNC went out, and its copy may have begun.
     Sync,
 }
@@ -112,8 +114,6 @@ pub(super) struct Memory {
     pub lost_once: bool,
     /// What this action began and must not begin twice.
     pub begun: Option<Begun>,
-    /// START RETRY did not connect: only a plain START tells why.
-    pub refused: bool,
 }
 
 impl Memory {

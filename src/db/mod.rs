@@ -5,6 +5,7 @@
 
 pub mod client;
 mod connector;
+mod dial;
 mod each;
 pub mod endpoints;
 pub mod error;

@@ -3,13 +3,13 @@
 use std::{io, path::Path};
 
 use super::{
-    pod::{self, Boot, FlushPace, Release},
+    pod::{self, Boot, Release},
     server::{self, Server},
     store::SqliteStore,
 };
 
 /// The database file in a pod's directory.
-const DATA: &str = "data.db";
+pub(super) const DATA: &str = "data.db";
 
 /// Runs the pod of `dir` in this process until it is told to stop.
 ///
@@ -33,10 +33,7 @@ fn server_config(boot: &Boot<'_>) -> server::PodConfig {
         port: config.port,
         replication_port: config.replication_port,
         boot_properties: config.properties.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
-        flush_pace: match config.flush {
-            FlushPace::Prompt => server::FlushPace::Prompt,
-            FlushPace::Slow => server::FlushPace::Slow,
-        },
+        pace: config.pace,
         copy_pace: config.copy_pace,
     }
 }

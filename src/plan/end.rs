@@ -78,7 +78,6 @@ pub fn before_the_lock(plan: &Plan) -> Plan {
             | Op::Delay { .. }
             | Op::CheckQuiet { .. }
             | Op::CheckContents { .. }
-            | Op::WriteLedger { .. }
             | Op::Open
             // It says what is done when all else is.
             | Op::WriteLedger { .. }

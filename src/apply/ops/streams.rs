@@ -42,7 +42,7 @@ pub(super) fn start(work: &mut Work<'_>, name: &ReplicationName, expect: Expect)
 fn begin(work: &mut Work<'_>, name: &ReplicationName, side: &Side) -> Result<Ended, Trouble> {
     let plain = ChangeSql::Start(name.clone());
     // Only a LAZY object takes START RETRY (397601, `measured.md` 9.5).
-    if side.mode != Some(Mode::Lazy) || work.memory.refused {
+    if side.mode != Some(Mode::Lazy) || work.memory.begun == Some(Begun::Refused) {
         work.change(&plain)?;
         return Ok(Ended::done());
     }
@@ -82,7 +82,7 @@ fn judge(work: &mut Work<'_>, name: &ReplicationName, stood: Stood) -> Result<En
     if stood == Stood::Nowhere {
         forget(work, name)?;
     }
-    (work.memory.begun, work.memory.refused) = (None, true);
+    work.memory.begun = Some(Begun::Refused);
     work.change(&ChangeSql::Start(name.clone()))?;
     Ok(Ended::done())
 }

@@ -287,6 +287,9 @@ pub(crate) fn admin_mode_change() -> SqlError {
         "Failure changing to ADMIN_MODE. Only SYS and SYSTEM_ users can change the current mode to ADMIN_MODE.",
     )
 }
+pub(crate) fn session_in_transaction() -> SqlError {
+    SqlError::new("HY000", 266_311, "The replication mode cannot be changed within a transaction.")
+}
 pub(crate) fn session_replication_mode() -> SqlError {
     SqlError::new("HY000", 266_443, "This replication mode is not supported at the session level.")
 }

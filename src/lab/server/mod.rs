@@ -8,6 +8,7 @@ mod apply;
 mod catalog;
 mod checkpoint;
 mod config;
+mod confirm;
 mod control;
 mod create;
 mod ddl;
@@ -28,6 +29,7 @@ mod performance;
 mod properties;
 mod receiver;
 mod replication_views;
+mod seconds;
 mod sender;
 mod sessions;
 mod settings;
@@ -40,11 +42,17 @@ mod waits;
 
 use std::{collections::BTreeMap, io};
 
-pub use config::{FlushPace, Generation, PodConfig};
+pub use config::{Generation, PodConfig};
 
 use self::{
-    latch::Latch, message::Message, object::Objects, properties::Properties, receiver::Receiver, sender::Sender,
-    sessions::Sessions, userlock::UserLocks,
+    latch::Latch,
+    message::Message,
+    object::Objects,
+    properties::Properties,
+    receiver::{Processed, Receiver},
+    sender::Sender,
+    sessions::Sessions,
+    userlock::UserLocks,
 };
 use super::{
     data::Database,
@@ -76,6 +84,8 @@ struct Core {
     objects: Objects,
     senders: BTreeMap<String, Sender>,
     receivers: BTreeMap<String, Receiver>,
+    /// By replication; outlives a receiver, not the process (`measured.md` 9.2).
+    processed: BTreeMap<String, Processed>,
     links: BTreeMap<LinkId, Link>,
     last_link: u64,
     signature: String,
@@ -130,6 +140,7 @@ impl Server {
             objects,
             senders: BTreeMap::new(),
             receivers: BTreeMap::new(),
+            processed: BTreeMap::new(),
             links: BTreeMap::new(),
             last_link: 1,
             signature,
@@ -296,9 +307,8 @@ impl Engine for Server {
         let waits = self.core.sessions.iter().filter_map(waits::next_deadline);
         let senders = self.core.senders.values().filter_map(|s| self.core.sender_deadline(s));
         let receivers = self.core.receivers.values().filter_map(Receiver::deadline);
-        let flushes = self.core.senders.values().filter_map(|s| self.flush_held_until(s));
         let boot = (!self.booted).then_some(self.core.now);
-        waits.chain(senders).chain(receivers).chain(flushes).chain([self.core.next_checkpoint]).chain(boot).min()
+        waits.chain(senders).chain(receivers).chain([self.core.next_checkpoint]).chain(boot).min()
     }
 
     fn persist(&mut self) -> io::Result<()> {

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::message::History;
 use crate::lab::{
     data::{
         Database, PartitionId, TableId,
@@ -221,6 +222,11 @@ impl Replication {
     /// Whether it is EAGER.
     pub(crate) fn is_eager(&self) -> bool {
         self.mode == EAGER
+    }
+
+    /// What a sender that starts now says of its past.
+    pub(crate) fn history(&self) -> History {
+        if self.xsn.is_some() { History::GoesOn } else { History::New }
     }
 
     /// The name that the object has at the peer.

@@ -268,9 +268,9 @@ impl Sender {
         self.phase != Phase::Stopping && !self.ending
     }
 
-    /// V$REPSENDER.XSN, the place that is read next; `None` before the first connection.
+    /// V$REPSENDER.XSN, the place before which everything was sent or passed; `None` before the first connection.
     fn position(&self) -> Option<u64> {
-        self.connected_once.then_some(self.cursor)
+        self.connected_once.then_some(self.passed)
     }
 }
 

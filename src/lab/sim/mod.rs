@@ -42,6 +42,10 @@ struct Pod {
     backlog: VecDeque<Input>,
 }
 
+/// A copy of a pod's volume.
+#[derive(Clone, Debug)]
+pub struct Volume(MemoryStore);
+
 /// One direction of a link: where it ends, and what waits for a cut to heal.
 struct Wire {
     to: (usize, LinkId),
@@ -172,16 +176,17 @@ impl Sim {
         self.pods[pod].store = MemoryStore::default();
     }
 
-    /// What the volume of a pod holds now, as a snapshot does.
+    /// A copy of a pod's volume as a kill at this moment would leave it; the pod goes on.
     #[must_use]
-    pub fn snapshot(&self, pod: usize) -> MemoryStore {
-        self.pods[pod].store.copy()
+    pub fn snapshot(&self, pod: usize) -> Volume {
+        Volume(self.pods[pod].store.copy())
     }
 
-    /// Kills a pod and puts its volume back to a snapshot, which may be another pod's.
-    pub fn put_back(&mut self, pod: usize, snapshot: &MemoryStore) {
+    /// Kills a pod and puts a copy back, its own of before or another pod's (`measured.md` 9.2). The pod is down
+    /// afterwards, and the copy may be used again.
+    pub fn restore(&mut self, pod: usize, volume: &Volume) {
         self.kill(pod);
-        self.pods[pod].store = snapshot.copy();
+        self.pods[pod].store = volume.0.copy();
     }
 
     /// Stops a process without ending it.
@@ -405,6 +410,11 @@ impl Sim {
         if self.rules.is_cut(from, to) || self.rules.is_cut(to, from) || self.pods[to].frozen {
             let input = fail(DialFailure::Timeout);
             self.schedule(timeout_at, Event::Input { pod: from, life, input });
+            return;
+        }
+        if self.rules.is_unrouted(to) {
+            let at = timeout_at.min(self.now + net::NO_ROUTE);
+            self.schedule(at, Event::Input { pod: from, life, input: fail(DialFailure::Refused) });
             return;
         }
         let back = self.now + self.rules.delay(&mut self.rng, to, from);

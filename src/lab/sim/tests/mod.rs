@@ -2,11 +2,14 @@
 
 mod conformance;
 mod crew;
+mod facts;
 mod join;
+mod pace;
 mod random;
 mod speed;
 mod statements;
 mod verbs;
+mod volumes;
 
 use super::{ClientId, Sim};
 use crate::{
