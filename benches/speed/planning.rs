@@ -141,6 +141,7 @@ fn seen(desired: &Desired, pod: Ordinal, joiner: Ordinal) -> Pod {
             sender: Sender::Running,
             receiver: None,
             gap: Some(0),
+            applied: None,
         };
         (object.name.clone(), replication)
     };
@@ -157,6 +158,8 @@ fn seen(desired: &Desired, pod: Ordinal, joiner: Ordinal) -> Pod {
         tables: desired.targets().map(|t| (TableName::of(t), table.clone())).collect(),
         rows: desired.targets().map(|t| (t.clone(), if pod == joiner { 0 } else { 1000 }.into())).collect(),
         clients: Vec::new(),
+        ledger: aku::ledger::View::default(),
+        log_end: None,
     }
 }
 
