@@ -122,7 +122,8 @@ fn the_life_of_a_lab() {
 
     let exports: Vec<_> = lab.ok("env").lines().map(str::to_owned).collect();
     assert_eq!(exports[1], "export AKU_ENDPOINTS='DIR/endpoints.toml'");
-    assert_eq!(exports.len(), 4);
+    assert_eq!(exports[4], "export AKU_LAB_DIR='DIR'");
+    assert_eq!(exports.len(), 5);
 
     // A file of somebody else keeps the directory, not the lab.
     fs::write(dir.join("plan.json"), "{}").unwrap();

@@ -25,7 +25,8 @@ use aku::{
     },
     lab::{
         fault::{Fault, Moment, Party, Ports, Silence},
-        pod::{Answer, FlushPace, PodConfig, Release, Request, request, run_pod},
+        pace::Pace,
+        pod::{Answer, PodConfig, Release, Request, request, run_pod},
         process::{self, Life, PodProgram, ProcessId, wait_until},
     },
     topology::{Ordinal, ReplicationName},
@@ -60,7 +61,7 @@ impl Pods {
                 pods: ips.clone(),
                 hosts,
                 properties: std::collections::BTreeMap::new(),
-                flush: FlushPace::Prompt,
+                pace: Pace::Fast,
                 copy_pace: None,
                 owner: Some(ProcessId::this().unwrap()),
             };

@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeMap,
     error::Error,
-    num::NonZeroU32,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -19,6 +18,7 @@ use aku::{
         Lab, LabOptions,
         fault::{Fault, Party},
         layout,
+        pace::Pace,
         process::PodProgram,
     },
     observe::{self, Gathering, MarkerView},
@@ -37,10 +37,8 @@ const GROUPS: u8 = 4;
 const DELAY_MS: u32 = 5;
 /// In each of the twelve tables: little, because a lab of seven processes on few cores has no processor to spare for rows.
 const ROWS: u32 = 300;
-/// What one object takes in a second: as real servers did (14.1 s for four times 60,000 rows in turn, `measured.md` 5).
-/// Without it the lab measures little but handshakes, which a server does one at a time.
-const COPY_PACE: u32 = 17_000;
-const ROUNDS: usize = 5;
+/// At the pace of real servers a start takes half a minute, and one action at a time several.
+const ROUNDS: usize = 2;
 
 struct Stage {
     lab: Lab,
@@ -67,11 +65,8 @@ impl Stage {
         let dir = tempfile::tempdir()?;
         let program = PodProgram::aku(PathBuf::from(env!("CARGO_BIN_EXE_aku")));
         let pods = ServerCount::new(PODS).expect("few pods");
-        let options = LabOptions {
-            groups: GROUPS,
-            copy_pace: NonZeroU32::new(COPY_PACE),
-            ..LabOptions::new(dir.path().join("lab"), pods, program)
-        };
+        let options =
+            LabOptions { groups: GROUPS, pace: Pace::Real, ..LabOptions::new(dir.path().join("lab"), pods, program) };
         let lab = Lab::up(options)?;
         let parsed = conf::parse("aku.conf", &std::fs::read(lab.dir().join("aku.conf"))?);
         let conf = parsed.config.ok_or("the configuration of the lab is not valid")?;

@@ -6,7 +6,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    net::TcpStream,
     time::{Duration, Instant},
 };
 
@@ -14,10 +14,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     DbError, Privilege,
+    dial::dial,
     error::native,
     wire::{Request, Response},
 };
-use crate::bounded;
 
 /// How to log in. `Debug` does not show the password.
 #[derive(Clone, Debug)]
@@ -87,49 +87,8 @@ fn lost(why: &str) -> DbError {
     fail("08S01", native::LINK_LOST, format!("Communication link failure. ({why})"))
 }
 
-fn unreachable(errno: i32) -> DbError {
-    let text = format!(
-        "Client unable to establish connection. (Failed to invoke the connect() system function, errno={errno})"
-    );
-    fail("08001", native::CONNECT_FAILED, text)
-}
-
-/// The number that Linux gives ETIMEDOUT; std's own timeout carries no errno.
-const ETIMEDOUT: i32 = 110;
-
 fn is_timeout(e: &io::Error) -> bool {
     matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-}
-
-/// Asks for a name on a thread of its own: the system's resolver has bounds of its own, and they are long.
-fn resolve(host: &str, port: u16, left: Duration) -> Result<Vec<SocketAddr>, DbError> {
-    let unknown = |e: io::Error| fail("HY024", native::UNKNOWN_HOST, format!("getaddrinfo failure ({host}: {e})"));
-    if let Ok(ip) = host.parse() {
-        return Ok(vec![SocketAddr::new(ip, port)]);
-    }
-    let name = host.to_owned();
-    match bounded::within(left, move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter)) {
-        Ok(answer) => answer.map_err(unknown),
-        Err(e) if e.kind() == io::ErrorKind::TimedOut => Err(silent()),
-        // Without a thread: as the system does it.
-        Err(_) => (host, port).to_socket_addrs().map(Vec::from_iter).map_err(unknown),
-    }
-}
-
-fn dial(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, DbError> {
-    let addresses = resolve(host, port, deadline.saturating_duration_since(Instant::now()))?;
-    let mut failure = unreachable(ETIMEDOUT);
-    for address in addresses {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        match TcpStream::connect_timeout(&address, left) {
-            Ok(stream) => return Ok(stream),
-            Err(e) => failure = unreachable(e.raw_os_error().unwrap_or(ETIMEDOUT)),
-        }
-    }
-    Err(failure)
 }
 
 /// A stream whose reads and writes all end at one moment, however the bytes come.

@@ -5,6 +5,7 @@
 
 pub mod client;
 mod connector;
+mod dial;
 mod each;
 pub mod endpoints;
 pub mod error;
@@ -14,6 +15,7 @@ pub mod lending;
 pub mod odbc;
 pub mod page;
 pub mod rows;
+pub mod setting;
 pub mod sql;
 pub mod timed;
 pub mod wire;

@@ -19,6 +19,8 @@ pub enum PortState {
     Hole,
     /// Lets the kernel accept and looks away.
     Ignored,
+    /// Accepts and closes at once.
+    Curt,
 }
 
 /// When bytes from somewhere may be handed on.
@@ -72,6 +74,7 @@ impl Armed {
             Fault::Drop { times, .. } | Fault::Answer { times, .. } => Some(*times),
             Fault::Kill { nth, .. } => Some(*nth),
             Fault::Refuse { .. }
+            | Fault::HangUp { .. }
             | Fault::BlackHole { .. }
             | Fault::Cut { .. }
             | Fault::Latency { .. }
@@ -122,7 +125,7 @@ impl Armed {
         self.any(|f| matches!(f, Fault::BlackHole { .. }))
     }
 
-    /// What a port does. A refusal outranks a black hole.
+    /// What a port does. A refusal outranks a black hole, and that a hang-up.
     #[must_use]
     pub fn port(&self, port: Port) -> PortState {
         if self.any(|f| matches!(f, Fault::Refuse { ports } if ports.includes(port))) {
@@ -131,6 +134,8 @@ impl Armed {
             PortState::Hole
         } else if self.mute() {
             PortState::Ignored
+        } else if self.any(|f| matches!(f, Fault::HangUp { ports } if ports.includes(port))) {
+            PortState::Curt
         } else {
             PortState::Open
         }
@@ -148,6 +153,7 @@ impl Armed {
                 Fault::Cut { .. }
                 | Fault::Latency { .. }
                 | Fault::Refuse { .. }
+                | Fault::HangUp { .. }
                 | Fault::Drop { .. }
                 | Fault::Answer { .. }
                 | Fault::Kill { .. }
@@ -177,6 +183,7 @@ impl Armed {
                 Fault::Kill { moment, delay_millis, .. } if *left == 0 => verdict.kill = Some((*moment, *delay_millis)),
                 Fault::Kill { .. }
                 | Fault::Refuse { .. }
+                | Fault::HangUp { .. }
                 | Fault::BlackHole { .. }
                 | Fault::Cut { .. }
                 | Fault::Latency { .. }
@@ -193,6 +200,7 @@ fn matching(fault: &Fault) -> Option<&str> {
     match fault {
         Fault::Drop { matching, .. } | Fault::Answer { matching, .. } | Fault::Kill { matching, .. } => Some(matching),
         Fault::Refuse { .. }
+        | Fault::HangUp { .. }
         | Fault::BlackHole { .. }
         | Fault::Cut { .. }
         | Fault::Latency { .. }
@@ -251,6 +259,8 @@ mod tests {
         assert_eq!((a.passage(pod(3)), a.mute()), (Passage::Held, true));
         let a = armed(&[Fault::BlackHole { silence: Silence::Accept }]);
         assert_eq!(a.port(Port::Replication), PortState::Ignored);
+        let a = armed(&[Fault::HangUp { ports: Ports::Client }]);
+        assert_eq!((a.port(Port::Client), a.port(Port::Replication)), (PortState::Curt, PortState::Open));
     }
 
     #[test]

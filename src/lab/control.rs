@@ -19,7 +19,8 @@ use std::{
 use super::{
     lab_error::{LabError, io_error},
     layout::{self, LabFile},
-    pod::{self, FlushPace, Release, Request},
+    pace::Pace,
+    pod::{self, Release, Request},
     process::{self, Life, PodProgram, ProcessId},
 };
 use crate::{
@@ -57,10 +58,9 @@ pub struct LabOptions {
     pub port: u16,
     /// Properties that every pod boots with.
     pub properties: BTreeMap<String, i64>,
-    /// How fast FLUSH returns.
-    pub flush: FlushPace,
-    /// Rows a second that a SYNC of one object takes in; `None`: as fast as it goes. Servers that were
-    /// measured took in some 17,000 a second of each of four (`measured.md` 5).
+    /// How fast verbs and FLUSH are answered.
+    pub pace: Pace,
+    /// Rows a second that a SYNC of one object takes in; `None`: as the pace says.
     pub copy_pace: Option<NonZeroU32>,
     /// How long the pods run.
     pub lifetime: Lifetime,
@@ -81,7 +81,7 @@ impl LabOptions {
             groups: 1,
             port: 20300,
             properties: properties.map(|(k, v)| (k.to_owned(), v)).into(),
-            flush: FlushPace::default(),
+            pace: Pace::default(),
             copy_pace: None,
             lifetime: Lifetime::WithCaller,
             program,
@@ -131,7 +131,7 @@ impl Lab {
                 .chain(duplicates)
                 .chain(options.properties)
                 .collect(),
-            flush: options.flush,
+            pace: options.pace,
             copy_pace: options.copy_pace,
             owner: match options.lifetime {
                 Lifetime::Detached => None,
@@ -277,7 +277,7 @@ impl Lab {
 
     /// Variables that make the rest of the program work on this lab.
     #[must_use]
-    pub fn environment(&self) -> [(&'static str, PathBuf); 4] {
+    pub fn environment(&self) -> [(&'static str, PathBuf); 5] {
         layout::environment(&self.dir)
     }
 
@@ -414,6 +414,7 @@ impl Lab {
         };
         let what = || io_error(format!("cannot remove {}", self.dir.display()));
         let dirs = self.pods().map(|p| self.pod_dir(p)).chain(["state", "marker"].map(|d| self.dir.join(d)));
+        let dirs = dirs.chain([layout::snapshots(&self.dir)]);
         for dir in dirs {
             gone(fs::remove_dir_all(dir)).map_err(what())?;
         }

@@ -104,6 +104,11 @@ pub enum Fault {
         /// Where.
         ports: Ports,
     },
+    /// New connections are made and closed at once; those that exist go on.
+    HangUp {
+        /// Where.
+        ports: Ports,
+    },
     /// Nothing gets in or out, on no connection, and nobody is told.
     BlackHole {
         /// What a new connection meets.
@@ -167,6 +172,7 @@ impl Fault {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Refuse { .. } => "refuse",
+            Self::HangUp { .. } => "hang-up",
             Self::BlackHole { .. } => "black-hole",
             Self::Cut { .. } => "cut",
             Self::Latency { .. } => "latency",
@@ -186,6 +192,16 @@ impl fmt::Display for Party {
             Self::Pod(o) => write!(f, "pod {o}"),
             Self::Everyone => f.write_str("everyone"),
         }
+    }
+}
+
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Client => "clients",
+            Self::Replication => "other pods",
+            Self::Both => "clients and other pods",
+        })
     }
 }
 
@@ -209,9 +225,8 @@ impl fmt::Display for Fault {
             Moment::After => "after",
         };
         match self {
-            Self::Refuse { ports: Ports::Client } => f.write_str("refuses clients"),
-            Self::Refuse { ports: Ports::Replication } => f.write_str("refuses other pods"),
-            Self::Refuse { ports: Ports::Both } => f.write_str("refuses clients and other pods"),
+            Self::Refuse { ports } => write!(f, "refuses {ports}"),
+            Self::HangUp { ports } => write!(f, "hangs up on {ports}"),
             Self::BlackHole { silence: Silence::Syn } => f.write_str("black hole: connection attempts get no answer"),
             Self::BlackHole { silence: Silence::Accept } => f.write_str("black hole: accepts and stays silent"),
             Self::Cut { from } => write!(f, "nothing arrives from {from}"),

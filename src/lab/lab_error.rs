@@ -32,6 +32,17 @@ pub enum LabError {
         /// Largest ordinal.
         last: u8,
     },
+    /// Nothing is kept under that name.
+    #[error("nothing is kept of pod {pod} as \"{name}\"; keep it with: aku lab snapshot {pod} {name}")]
+    NoSnapshot {
+        /// The pod.
+        pod: Ordinal,
+        /// Asked for.
+        name: String,
+    },
+    /// A volume cannot be copied, in words.
+    #[error("{0}")]
+    Volume(String),
     /// The pod has no process.
     #[error("pod {0} is not running; start it with: aku lab start {0}")]
     NotRunning(Ordinal),

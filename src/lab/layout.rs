@@ -5,6 +5,7 @@
 //!         aku.conf         what the rest of the program reads
 //!         endpoints.toml   where the pods are
 //!         state/ marker/   AKU_STATE_DIR, AKU_MARKER_DIR
+//!         snapshots/       copies of volumes, once there are any
 //!         pod-N/           pod.toml, pod.pid, pod.log, control.sock and the data
 //! ```
 //!
@@ -22,7 +23,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    pod::{FlushPace, PodConfig, Release},
+    pace::Pace,
+    pod::{PodConfig, Release},
     process::ProcessId,
 };
 use crate::topology::{Ordinal, ServerCount};
@@ -53,9 +55,10 @@ pub struct LabFile {
     pub groups: u8,
     /// Properties that every pod boots with.
     pub properties: BTreeMap<String, i64>,
-    /// How fast FLUSH returns.
-    pub flush: FlushPace,
-    /// Rows a second that a SYNC of one object takes in; `None`: as fast as it goes.
+    /// How fast verbs and FLUSH are answered.
+    #[serde(default)]
+    pub pace: Pace,
+    /// Rows a second that a SYNC of one object takes in; `None`: as the pace says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_pace: Option<NonZeroU32>,
     /// The pods end when this process is gone.
@@ -129,7 +132,7 @@ impl LabFile {
             pods: self.count().ordinals().map(|o| self.ip(o)).collect(),
             hosts,
             properties: self.properties.clone(),
-            flush: self.flush,
+            pace: self.pace,
             copy_pace: self.copy_pace,
             owner: self.owner,
         }
@@ -210,14 +213,21 @@ pub fn pod_dir(dir: &Path, pod: Ordinal) -> PathBuf {
     dir.join(format!("pod-{pod}"))
 }
 
-/// What the rest of the program needs to find a lab.
+/// Where copies of volumes are kept.
 #[must_use]
-pub fn environment(dir: &Path) -> [(&'static str, PathBuf); 4] {
+pub fn snapshots(dir: &Path) -> PathBuf {
+    dir.join("snapshots")
+}
+
+/// What the rest of the program needs to find a lab, `aku lab` in another directory included.
+#[must_use]
+pub fn environment(dir: &Path) -> [(&'static str, PathBuf); 5] {
     [
         ("AKU_CONF", dir.join("aku.conf")),
         ("AKU_ENDPOINTS", dir.join("endpoints.toml")),
         ("AKU_STATE_DIR", dir.join("state")),
         ("AKU_MARKER_DIR", dir.join("marker")),
+        ("AKU_LAB_DIR", dir.to_owned()),
     ]
 }
 
@@ -246,7 +256,7 @@ mod tests {
             port: 20300,
             groups,
             properties: BTreeMap::from([("ADMIN_MODE".to_owned(), 1)]),
-            flush: FlushPace::Prompt,
+            pace: Pace::Fast,
             copy_pace: None,
             owner: Some(ProcessId { pid: 1, started: 2 }),
         }

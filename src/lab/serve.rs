@@ -1,15 +1,15 @@
 //! Where the host of a pod and the database meet.
 
-use std::{io, path::Path};
+use std::{io, path::Path, sync::Arc};
 
 use super::{
-    pod::{self, Boot, FlushPace, Release},
+    pod::{self, Boot, Release},
     server::{self, Server},
-    store::SqliteStore,
+    store::{PodDirectories, SqliteStore},
 };
 
 /// The database file in a pod's directory.
-const DATA: &str = "data.db";
+pub(super) const DATA: &str = "data.db";
 
 /// Runs the pod of `dir` in this process until it is told to stop.
 ///
@@ -33,10 +33,8 @@ fn server_config(boot: &Boot<'_>) -> server::PodConfig {
         port: config.port,
         replication_port: config.replication_port,
         boot_properties: config.properties.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
-        flush_pace: match config.flush {
-            FlushPace::Prompt => server::FlushPace::Prompt,
-            FlushPace::Slow => server::FlushPace::Slow,
-        },
+        pace: config.pace,
         copy_pace: config.copy_pace,
+        logs: Arc::new(PodDirectories(DATA)),
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     desired::Goal,
-    lab::{sim::Rng, store::MemoryStore},
+    lab::sim::{Rng, Volume},
     plan,
 };
 
@@ -23,7 +23,7 @@ pub static UNNOTICED: AtomicUsize = AtomicUsize::new(0);
 
 /// A volume as it was at some moment.
 pub struct Snapshot {
-    store: MemoryStore,
+    store: Volume,
     held: Contents,
 }
 
@@ -61,7 +61,7 @@ impl Life {
     /// The volume of `p` becomes the snapshot of `of`. Whatever only `p` had is gone with the volume that it had.
     fn put_back(&mut self, p: usize, of: usize) {
         let Some(snapshot) = self.volumes.taken.get(&of) else { return };
-        let (store, held) = (snapshot.store.copy(), snapshot.held.clone());
+        let (store, held) = (snapshot.store.clone(), snapshot.held.clone());
         self.stage.say(format!("--- pod {p} gets the volume that pod {of} had"));
         self.still(p);
         self.forgotten(p);
@@ -72,7 +72,7 @@ impl Life {
         }
         let mut inner = self.stage.lock();
         let same = inner.contents(p) == held;
-        inner.sim.put_back(p, &store);
+        inner.sim.restore(p, &store);
         // What went with an earlier volume and is in this one may come back, and nobody waits for it.
         let heirlooms = inner.heirlooms.clone();
         self.doubt.extend(held.iter().filter(|(at, _)| at.1 < 100 && !heirlooms.contains_key(at)).map(|(at, _)| *at));

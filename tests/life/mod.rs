@@ -22,7 +22,7 @@ use aku::{
         wire::{Cell, Response},
     },
     lab::{
-        Lab, LabError, LabOptions,
+        Lab, LabError, LabOptions, Pace,
         process::{PodProgram, wait_until},
     },
     topology::{Ordinal, ServerCount},
@@ -63,9 +63,15 @@ impl From<Output> for Run {
 
 impl Stage {
     pub fn new(pods: u8) -> Self {
+        Self::at_pace(pods, Pace::Fast)
+    }
+
+    /// A lab whose servers answer that fast.
+    pub fn at_pace(pods: u8, pace: Pace) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let program = PodProgram::aku(PathBuf::from(env!("CARGO_BIN_EXE_aku")));
         let options = LabOptions::new(temp.path().join("lab"), ServerCount::new(pods).unwrap(), program);
+        let options = LabOptions { pace, ..options };
         let stage = Self { lab: Lab::up(options).unwrap(), temp };
         // Killed pods are asked again; a test need not wait a second each time.
         stage.conf("AKU_QUERY_RETRY_DELAY_MSEC = 20");

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::{
     lab::{
         fault::{Fault, Moment, Party, Ports, Silence},
+        pace::Pace,
         pod::Release,
         pod_ordinal,
     },
@@ -42,11 +43,32 @@ pub(super) enum Command {
         /// Also create the lab's tables (after a wipe)
         #[arg(long)]
         tables: bool,
+        /// Change how fast these pods answer from now on: fast or real
+        #[arg(long)]
+        pace: Option<Pace>,
     },
     /// End pods in good order
     Stop(Pods),
     /// Lose the volume of pods: kill them and remove their data
     Wipe(Pods),
+    /// Keep a copy of a pod's volume under a name; the pod goes on
+    Snapshot(Kept),
+    /// Put a kept copy of a pod's volume back: the pod is killed and stays down until it is started
+    ///
+    /// Everything that the pod and its peers committed since is missing on it, and nobody is told. What is committed on
+    /// it after its start is dropped by its peers until its log has grown past what they have seen.
+    Restore(Kept),
+    /// Give a pod a copy of another pod's volume: TO is killed and stays down until it is started, FROM goes on
+    ///
+    /// The two then have the same DB_SIGNATURE, as clones of one disk have.
+    Clone {
+        /// Pod whose volume is copied, as 1 or pod-1
+        #[arg(value_parser = pod_ordinal)]
+        from: Ordinal,
+        /// Pod that gets it, as 2 or pod-2
+        #[arg(value_parser = pod_ordinal)]
+        to: Ordinal,
+    },
     /// Print what to export so that every other command works on the lab
     Env,
     /// Set, list and clear faults
@@ -77,10 +99,10 @@ pub(super) struct Up {
     /// Service port of every pod; the replication port is the next
     #[arg(long, default_value_t = 20300, value_parser = clap::value_parser!(u16).range(1024..=65534))]
     pub(super) port: u16,
-    /// Let FLUSH take 6 s after changes, as the recorded 7.2 server does
-    #[arg(long)]
-    pub(super) slow_flush: bool,
-    /// Rows a second that a SYNC of one object takes in (a real server took some 17000); as fast as it goes if not given
+    /// How fast START, STOP, FLUSH and SYNC are answered: fast, or real with the waits of measured 7.2 servers
+    #[arg(long, default_value = "fast")]
+    pub(super) pace: Pace,
+    /// Rows a second that a SYNC of one object takes in; with --pace real 17000, else as fast as it goes
     #[arg(long, value_name = "ROWS")]
     pub(super) copy_pace: Option<NonZeroU32>,
     /// A property that every pod boots with, NAME=NUMBER; may be repeated
@@ -93,6 +115,16 @@ pub(super) struct Pods {
     /// Pods, as 2 or pod-2
     #[arg(required = true, value_name = "POD", value_parser = pod_ordinal)]
     pub(super) pods: Vec<Ordinal>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Kept {
+    /// Pod, as 2 or pod-2
+    #[arg(value_parser = pod_ordinal)]
+    pub(super) pod: Ordinal,
+    /// Name of the copy
+    #[arg(default_value = "kept")]
+    pub(super) name: String,
 }
 
 #[derive(Args, Debug)]
@@ -144,6 +176,12 @@ pub(super) enum FaultCommand {
 pub(super) enum Kind {
     /// Refuse new connections
     Refuse {
+        /// Which port
+        #[arg(long, value_enum, default_value = "both")]
+        ports: PortsArg,
+    },
+    /// Accept new connections and close them at once
+    HangUp {
         /// Which port
         #[arg(long, value_enum, default_value = "both")]
         ports: PortsArg,
@@ -227,6 +265,16 @@ pub(super) enum PortsArg {
     Both,
 }
 
+impl From<PortsArg> for Ports {
+    fn from(ports: PortsArg) -> Self {
+        match ports {
+            PortsArg::Client => Self::Client,
+            PortsArg::Replication => Self::Replication,
+            PortsArg::Both => Self::Both,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum MomentArg {
     Before,
@@ -245,13 +293,8 @@ impl From<MomentArg> for Moment {
 impl From<Kind> for Fault {
     fn from(kind: Kind) -> Self {
         match kind {
-            Kind::Refuse { ports } => Self::Refuse {
-                ports: match ports {
-                    PortsArg::Client => Ports::Client,
-                    PortsArg::Replication => Ports::Replication,
-                    PortsArg::Both => Ports::Both,
-                },
-            },
+            Kind::Refuse { ports } => Self::Refuse { ports: ports.into() },
+            Kind::HangUp { ports } => Self::HangUp { ports: ports.into() },
             Kind::BlackHole { accept } => {
                 Self::BlackHole { silence: if accept { Silence::Accept } else { Silence::Syn } }
             }

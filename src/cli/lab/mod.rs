@@ -15,7 +15,7 @@ use secrecy::SecretString;
 
 pub use args::LabArgs;
 
-use self::args::{Command, FaultCommand, Pods, Sql, Up};
+use self::args::{Command, FaultCommand, Kept, Pods, Sql, Up};
 use crate::{
     db::{ConnectFailure, client::Options},
     exit::Exit,
@@ -23,7 +23,6 @@ use crate::{
         Lab, LabError, LabOptions, Lifetime,
         fault::Fault,
         layout,
-        pod::FlushPace,
         process::{Life, PodProgram},
         shell,
     },
@@ -55,9 +54,12 @@ impl From<io::Error> for Failure {
 fn exit_of(e: &LabError) -> Exit {
     match e {
         LabError::NotALab(_) => Exit::NoInput,
-        LabError::AlreadyThere { .. } | LabError::NotOurs(_) | LabError::Running(_) | LabError::Fault(_) => {
-            Exit::Refused
-        }
+        LabError::AlreadyThere { .. }
+        | LabError::NotOurs(_)
+        | LabError::Running(_)
+        | LabError::Fault(_)
+        | LabError::NoSnapshot { .. }
+        | LabError::Volume(_) => Exit::Refused,
         LabError::NoSuchPod { .. } => Exit::Usage,
         LabError::NotRunning(_) | LabError::NotUp { .. } | LabError::NoAddress(_) | LabError::Control { .. } => {
             Exit::Unavailable
@@ -109,9 +111,28 @@ fn dispatch(args: LabArgs, program: PodProgram, input: &mut dyn Read, out: &mut 
         Command::Status => status(&open(program)?, out)?,
         Command::Sql(sql) => return run_sql(&open(program)?, &sql, input, out),
         Command::Kill(pods) => each(&open(program)?, &pods, "killed", Lab::kill, out)?,
-        Command::Start { pods, tables: false } => each(&open(program)?, &pods, "started", Lab::start, out)?,
-        Command::Start { pods, tables: true } => {
-            each(&open(program)?, &pods, "started, tables created", Lab::start_with_tables, out)?;
+        Command::Start { pods, tables, pace } => {
+            let lab = open(program)?;
+            if let Some(pace) = pace {
+                pods.pods.iter().try_for_each(|&pod| lab.set_pace(pod, pace))?;
+            }
+            if tables {
+                each(&lab, &pods, "started, tables created", Lab::start_with_tables, out)?;
+            } else {
+                each(&lab, &pods, "started", Lab::start, out)?;
+            }
+        }
+        Command::Snapshot(Kept { pod, name }) => {
+            open(program)?.snapshot(pod, &name)?;
+            writeln!(out, "pod-{pod} kept as {name}; put it back with: aku lab restore {pod} {name}")?;
+        }
+        Command::Restore(Kept { pod, name }) => {
+            open(program)?.restore(pod, &name)?;
+            writeln!(out, "pod-{pod} has the volume kept as {name}; start it with: aku lab start {pod}")?;
+        }
+        Command::Clone { from, to } => {
+            open(program)?.clone_volume(from, to)?;
+            writeln!(out, "pod-{to} has a copy of the volume of pod-{from}; start it with: aku lab start {to}")?;
         }
         Command::Stop(pods) => each(&open(program)?, &pods, "stopped", Lab::stop, out)?,
         Command::Wipe(pods) => {
@@ -144,7 +165,7 @@ fn up(dir: &Path, options: Up, program: PodProgram, out: &mut dyn Write) -> Resu
     lab.groups = options.groups;
     lab.port = options.port;
     lab.lifetime = Lifetime::Detached;
-    lab.flush = if options.slow_flush { FlushPace::Slow } else { FlushPace::Prompt };
+    lab.pace = options.pace;
     lab.copy_pace = options.copy_pace;
     lab.properties.insert("ADMIN_MODE".to_owned(), i64::from(options.admin_mode));
     lab.properties.extend(options.properties);

@@ -14,7 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    lab::{fault::Source, process::ProcessId},
+    lab::{fault::Source, pace::Pace, process::ProcessId},
     topology::Ordinal,
 };
 
@@ -50,17 +50,6 @@ impl fmt::Display for Release {
     }
 }
 
-/// How fast FLUSH returns after changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FlushPace {
-    /// As soon as the peer has everything.
-    #[default]
-    Prompt,
-    /// Not before 6 s, as the recorded 7.2 build (`measured.md` 5).
-    Slow,
-}
-
 /// Settings of one pod.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,10 +72,10 @@ pub struct PodConfig {
     /// Server properties that are not at their defaults when the pod boots, e.g. ADMIN_MODE.
     #[serde(default)]
     pub properties: BTreeMap<String, i64>,
-    /// How fast FLUSH returns.
+    /// How fast verbs and FLUSH are answered.
     #[serde(default)]
-    pub flush: FlushPace,
-    /// Rows a second that a SYNC of one object takes in; `None`: as fast as it goes.
+    pub pace: Pace,
+    /// Rows a second that a SYNC of one object takes in; `None`: as the pace says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_pace: Option<NonZeroU32>,
     /// The pod ends when this process is gone; `None` lets it outlive everybody.

@@ -64,9 +64,9 @@ impl Listener {
                 // With room for one waiting connection and that one taken, the kernel drops every further SYN.
                 self.filler = Some(TcpStream::connect_timeout(&self.address, Duration::from_secs(1))?);
             }
-            PortState::Open | PortState::Ignored => {
+            PortState::Open | PortState::Ignored | PortState::Curt => {
                 let keeps = match self.state {
-                    PortState::Open | PortState::Ignored => true,
+                    PortState::Open | PortState::Ignored | PortState::Curt => true,
                     PortState::Closed | PortState::Hole => false,
                 };
                 if !keeps {
@@ -84,15 +84,16 @@ impl Listener {
     /// The next waiting connection; `None` when there is none or the port does not accept.
     pub(super) fn accept(&self) -> Option<(mio::net::TcpStream, SocketAddr)> {
         match (self.state, &self.socket) {
-            (PortState::Open, Some(socket)) => loop {
+            (PortState::Open | PortState::Curt, Some(socket)) => loop {
                 match socket.accept() {
+                    Ok(_) if self.state == PortState::Curt => {}
                     Ok(accepted) => return Some(accepted),
                     // A connection that died in the queue is no reason to leave the others there.
                     Err(e) if matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
                     Err(_) => return None,
                 }
             },
-            (PortState::Open | PortState::Closed | PortState::Hole | PortState::Ignored, _) => None,
+            (PortState::Open | PortState::Closed | PortState::Hole | PortState::Ignored | PortState::Curt, _) => None,
         }
     }
 }

@@ -13,7 +13,7 @@ mod sockets;
 
 use std::{fs::OpenOptions, io, path::Path, sync::Mutex};
 
-pub use config::{FlushPace, PodConfig, Release};
+pub use config::{PodConfig, Release};
 pub use control::{Answer, Request, request};
 
 use super::{io::Engine, io::Micros, process};

@@ -303,7 +303,7 @@ impl Server {
         let object = self.known(name)?;
         create::check_parallel(parallel)?;
         let eager = object.mode == EAGER;
-        let (set, count) = (object.options & option::PARALLEL != 0, object.parallel);
+        let set = object.options & option::PARALLEL != 0;
         self.enabled()?;
         self.options_changeable(name)?;
         if eager && parallel.count > 0 {
@@ -312,7 +312,8 @@ impl Server {
         if parallel.count == 0 && !set {
             return Err(errors::parallel_unset());
         }
-        if parallel.count > 0 && set && count == parallel.count {
+        // Another number needs 0 first (`measured.md` 9.7).
+        if parallel.count > 0 && set {
             return Err(errors::parallel_set());
         }
         if let Some(flow) = self.take_latch(id) {

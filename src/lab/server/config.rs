@@ -1,6 +1,11 @@
 //! What a host tells a server at its start.
 
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc};
+
+use crate::lab::{
+    pace::Pace,
+    store::{LogDirectories, NoDirectories},
+};
 
 /// Which build a server imitates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,16 +14,6 @@ pub enum Generation {
     V2018,
     /// Sources of 2021: replication protocol 7.4.8.
     V7_2,
-}
-
-/// How fast FLUSH returns after changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FlushPace {
-    /// As soon as the peer has it.
-    #[default]
-    Prompt,
-    /// Not before 6 s after the last change was sent, as the recorded 7.2 build (`measured.md` 5).
-    Slow,
 }
 
 /// A pod's identity and settings.
@@ -36,10 +31,12 @@ pub struct PodConfig {
     pub replication_port: u16,
     /// Properties in force from the start on, upper-case names. Unknown or refused ones fail the start.
     pub boot_properties: BTreeMap<String, String>,
-    /// How fast FLUSH returns.
-    pub flush_pace: FlushPace,
-    /// Rows a second that a SYNC of one object takes in; `None`: as fast as it goes.
+    /// How fast verbs and FLUSH are answered.
+    pub pace: Pace,
+    /// Rows a second that a SYNC of one object takes in; `None`: as [`Pace`] says.
     pub copy_pace: Option<NonZeroU32>,
+    /// Where the directories of the OFFLINE option lead.
+    pub logs: Arc<dyn LogDirectories>,
 }
 
 impl PodConfig {
@@ -53,8 +50,9 @@ impl PodConfig {
             port: 20_300,
             replication_port: 20_301,
             boot_properties: BTreeMap::new(),
-            flush_pace: FlushPace::Prompt,
+            pace: Pace::Fast,
             copy_pace: None,
+            logs: Arc::new(NoDirectories),
         }
     }
 

@@ -8,6 +8,8 @@ use super::{
     execute::Flow,
     message::Message,
     object::CONSISTENT,
+    seconds,
+    seconds::Reached,
     sender::{Persistence, Phase, Sender, StartFlag},
     sessions::{SessionId, Wait},
 };
@@ -54,10 +56,12 @@ impl Server {
                 return Err(errors::at_sn_refused());
             }
             Start::AtSn(sn) if sn >= self.next_sn() || sn < self.db.lowest_sn().0 => return Err(errors::check_log(sn)),
-            Start::Offline => return Err(errors::no_offline_meta()),
-            Start::Now | Start::Retry | Start::AtSn(_) | Start::Conditional => {}
+            Start::Now | Start::Retry | Start::AtSn(_) | Start::Conditional | Start::Offline => {}
         }
         self.enabled_for_start()?;
+        if start == Start::Offline {
+            return self.start_offline(id, name);
+        }
         if let Some(flow) = self.take_latch(id) {
             return Ok(flow);
         }
@@ -104,6 +108,7 @@ impl Server {
     /// RETRY: the catalog says started at once, the connection comes when it comes.
     fn begin_in_background(&mut self, name: &str, flag: StartFlag, from: Option<u64>) -> Result<Flow, SqlError> {
         let now = self.next_sn();
+        let history = self.defined(name)?.history();
         self.core.objects.change(&mut self.db, name, |o| {
             o.is_started = true;
             o.xsn = Some(from.or(o.xsn).unwrap_or(now));
@@ -115,8 +120,22 @@ impl Server {
         let restart = self.defined(name)?.xsn.unwrap_or(now);
         self.retain_log();
         self.spawn(name, flag, Persistence::Retry, restart);
-        self.dial(name);
-        Ok(Flow::done())
+        if let Some(sender) = self.core.senders.get_mut(name) {
+            sender.history = history;
+        }
+        self.set_out(name);
+        Ok(self.begun())
+    }
+
+    /// The sender dials; at the measured pace after what a server does before.
+    fn set_out(&mut self, name: &str) {
+        let until = self.core.now + seconds::BEGIN;
+        if !self.core.is_real_time() {
+            return self.dial(name);
+        }
+        if let Some(sender) = self.core.senders.get_mut(name) {
+            sender.phase = Phase::Preparing { until };
+        }
     }
 
     /// After giving up: as QUICKSTART RETRY, what was not sent is skipped.
@@ -133,7 +152,7 @@ impl Server {
             sender.starter = Some(id);
         }
         self.retain_log();
-        self.dial(name);
+        self.set_out(name);
         Flow::Wait(Wait::Handshake(name.to_owned()))
     }
 
@@ -164,7 +183,7 @@ impl Server {
                 return Err(errors::not_started());
             }
             self.core.objects.change(&mut self.db, name, |o| o.is_started = false);
-            return Ok(Flow::done());
+            return Ok(self.stopped(id, Reached::Once));
         };
         match (sender.phase, &otherwise) {
             (Phase::Running, Flow::Wait(_)) => {
@@ -181,9 +200,10 @@ impl Server {
                 Ok(otherwise)
             }
             _ => {
+                let reached = reached(sender);
                 self.end_sender(name, Err(errors::sync_failed()));
                 self.core.objects.change(&mut self.db, name, |o| o.is_started = false);
-                Ok(Flow::done())
+                Ok(self.stopped(id, reached))
             }
         }
     }
@@ -224,11 +244,11 @@ impl Server {
             self.save_xsn(name, from);
         }
         if let Some(id) = sender.starter {
-            self.complete(id, outcome);
+            self.answer_start(id, name, outcome);
         }
         if let Some(id) = sender.stopper {
             self.core.objects.change(&mut self.db, name, |o| o.is_started = false);
-            self.complete(id, Ok(()));
+            self.answer_stop(id, reached(&sender));
         }
         self.retain_log();
     }
@@ -294,4 +314,8 @@ impl Server {
             self.core.out.push(Output::Dial { link, host, port, timeout });
         }
     }
+}
+
+fn reached(sender: &Sender) -> Reached {
+    if sender.connected_once { Reached::Once } else { Reached::Never }
 }

@@ -85,6 +85,7 @@ impl Server {
                 statement: Arc::new(statement),
                 sql: sql.into(),
                 began: now,
+                acted: None,
                 wait: None,
                 deadline,
                 lock_deadline: None,
@@ -131,7 +132,14 @@ impl Server {
 
     /// Takes the sender latch for a verb, or says what to wait for.
     pub(super) fn take_latch(&mut self, id: SessionId) -> Option<Flow> {
-        (!self.core.latch.take(id, Mode::Exclusive)).then_some(Flow::Wait(Wait::Latch))
+        if !self.core.latch.take(id, Mode::Exclusive) {
+            return Some(Flow::Wait(Wait::Latch));
+        }
+        let now = self.core.now;
+        if let Some(running) = self.core.sessions.get_mut(id).and_then(|s| s.running.as_mut()) {
+            running.acted.get_or_insert(now);
+        }
+        None
     }
 
     fn perform(&mut self, id: SessionId, statement: &Statement) -> Result<Flow, SqlError> {
@@ -178,7 +186,9 @@ impl Server {
     }
 
     fn query(&mut self, id: SessionId, statement: &Statement, query: &sql::ast::Query) -> Result<Flow, SqlError> {
-        let latched = exec::relations(statement).iter().any(|t| LATCHED_VIEWS.contains(&t.name.as_str()));
+        let latched = exec::relations(statement)
+            .iter()
+            .any(|t| LATCHED_VIEWS.contains(&t.name.as_str()) && !self.sees_past_stop(&t.name));
         if latched && !self.core.latch.take(id, Mode::Shared) {
             return Ok(Flow::Wait(Wait::Latch));
         }

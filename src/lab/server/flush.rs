@@ -1,23 +1,18 @@
 //! FLUSH (`altibase-replication.md` 3.13, `measured.md` 5, recordings `lifecycle`, `peer-down`).
 //!
-//! It decides when a FLUSH is over: the peer processed everything, or the time or the sender is gone.
+//! It decides when a FLUSH is over: the peer confirmed everything, or the time or the sender is gone. How the peer comes
+//! to confirm is in `confirm`.
 
 use super::{
-    FlushPace, Server, errors,
+    Server, errors,
     execute::Flow,
-    sender::{Phase, Sender},
+    sender::{Beat, Phase, Sender},
     sessions::{FlushTarget, SessionId, Wait},
 };
-use crate::lab::{
-    io::Micros,
-    sql::{
-        SqlError,
-        statement::{Flush, FlushUntil},
-    },
+use crate::lab::sql::{
+    SqlError,
+    statement::{Flush, FlushUntil},
 };
-
-/// The recorded 7.2 build answers FLUSH no sooner after the last change than this.
-const SLOW: Micros = 6_000_000;
 
 impl Server {
     pub(super) fn flush(&mut self, id: SessionId, name: &str, flush: Flush) -> Result<Flow, SqlError> {
@@ -45,14 +40,9 @@ impl Server {
         }
         let deadline = flush.wait_s.map(|s| self.core.now.saturating_add(s.saturating_mul(1_000_000)));
         self.wake(name);
+        self.set_wait(id, Wait::Flush { name: name.to_owned(), until: target, deadline });
+        self.ask_to_confirm(name);
         Ok(Flow::Wait(Wait::Flush { name: name.to_owned(), until: target, deadline }))
-    }
-
-    /// When a slow FLUSH of this sender may be over; `None` when nothing holds it up.
-    pub(super) fn flush_held_until(&self, sender: &Sender) -> Option<Micros> {
-        let slow = self.core.config.flush_pace == FlushPace::Slow && !self.core.is_2018();
-        let until = sender.last_change_at + SLOW;
-        (slow && sender.last_change_at > 0 && until > self.core.now).then_some(until)
     }
 
     fn is_flushed(&self, sender: &Sender, target: FlushTarget) -> bool {
@@ -60,7 +50,9 @@ impl Server {
             FlushTarget::Sn(sn) => sn,
             FlushTarget::NoGap => self.db.last_sn().0,
         };
-        sender.phase == Phase::Running && sender.processed() >= wanted && self.flush_held_until(sender).is_none()
+        // A FLUSH right after a START waits for the first answer of the peer (`measured.md` 8).
+        let answered = matches!(sender.beat, Beat::Next(_)) || !self.core.is_real_time();
+        sender.phase == Phase::Running && answered && sender.acked >= wanted
     }
 
     /// Whether a FLUSH waits for that sender: it does not sleep long then.

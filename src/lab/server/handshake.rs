@@ -5,10 +5,10 @@
 
 use super::{
     Link, Server, errors,
-    message::{Hello, Message},
+    message::{Hello, History, Message},
     meta::{self, Tolerance},
     object::{ANALYSIS, AppliedMark},
-    sender::{EagerState, ItemMap, Persistence, Phase, StartFlag},
+    sender::{Beat, EagerState, ItemMap, Persistence, Phase, StartFlag},
 };
 use crate::lab::{
     data::{Event, Sn},
@@ -45,6 +45,14 @@ impl Server {
         self.core.out.push(Output::Dial { link, host: host.host, port: host.port, timeout });
     }
 
+    /// What a START does before its sender dials is done: others may have the latch.
+    fn prepared(&mut self, name: &str) {
+        if let Some(id) = self.core.senders.get(name).and_then(|s| s.starter) {
+            self.core.latch.leave(id);
+        }
+        self.dial(name);
+    }
+
     pub(super) fn link_up(&mut self, link: LinkId, local: &str, peer: &str) {
         match self.core.links.get(&link).cloned() {
             Some(Link::Sender(name)) => self.greet(&name, link, local, peer),
@@ -61,6 +69,7 @@ impl Server {
     fn greet(&mut self, name: &str, link: LinkId, local: &str, peer: &str) {
         let until = self.core.now + self.core.properties.seconds("REPLICATION_CONNECT_RECEIVE_TIMEOUT");
         let Some(meta) = self.core.objects.get(name).map(|o| self.meta_of(o)) else { return };
+        let end = self.next_sn();
         let (protocol, signature) = (self.core.protocol().to_owned(), self.core.signature.clone());
         let Some(sender) = self.core.senders.get_mut(name) else { return };
         if sender.ending {
@@ -69,7 +78,8 @@ impl Server {
         local.clone_into(&mut sender.local);
         peer.clone_into(&mut sender.peer);
         sender.phase = Phase::Greeting { until };
-        let hello = Hello { protocol, signature, sync: sender.sync.is_some(), restart: sender.restart, meta };
+        let (restart, history) = (sender.restart, sender.history);
+        let hello = Hello { protocol, signature, sync: sender.sync.is_some(), restart, end, history, meta };
         self.core.send(link, &Message::Hello(Box::new(hello)));
     }
 
@@ -119,7 +129,7 @@ impl Server {
                 sender.link = None;
                 self.attempt_failed(name, GENERIC, Failure::Host);
             }
-            Phase::Sleeping { .. } => sender.link = None,
+            Phase::Preparing { .. } | Phase::Sleeping { .. } => sender.link = None,
         }
     }
 
@@ -148,7 +158,8 @@ impl Server {
         match sender.phase {
             Phase::Running => self.reconnect(name),
             // One that sleeps wakes at its time, with the new definition (transcript `7.2_07_items`).
-            Phase::Sleeping { .. }
+            Phase::Preparing { .. }
+            | Phase::Sleeping { .. }
             | Phase::Dialling
             | Phase::Greeting { .. }
             | Phase::Locking { .. }
@@ -243,19 +254,17 @@ impl Server {
         }
         sender.heard = now;
         match message {
-            Message::Welcome { applied } => self.welcomed(name, applied),
+            Message::Welcome { applied, processed } => self.welcomed(name, applied, processed),
             Message::Differs(text) => self.attempt_failed(name, &text, Failure::Differs),
             Message::Denied(text) => self.attempt_failed(name, &text, Failure::Refused),
-            Message::Ack { upto } => {
-                sender.acknowledge(upto);
-                self.refresh_xsn(name);
-            }
+            Message::Ack { upto } => self.confirmed(name, upto),
             Message::Stopped => self.end_sender(name, Ok(())),
             Message::SyncAck { rows } => self.sync_acknowledged(name, rows),
             Message::SyncResult { failed } => self.sync_result(name, failed),
             Message::Pong
             | Message::Hello(_)
             | Message::Changes(_)
+            | Message::Confirm { .. }
             | Message::Stop
             | Message::Ping
             | Message::WakeUp { .. }
@@ -266,13 +275,14 @@ impl Server {
     }
 
     /// The peer took the sender.
-    fn welcomed(&mut self, name: &str, applied: u64) {
+    fn welcomed(&mut self, name: &str, applied: u64, processed: u64) {
         let now = self.core.now;
         let Some(sender) = self.core.senders.get_mut(name) else { return };
         if sender.ending {
             return self.end_sender(name, Ok(()));
         }
         sender.connected_once = true;
+        sender.history = History::GoesOn;
         sender.net_error = false;
         sender.tried = 0;
         sender.heard = now;
@@ -285,7 +295,7 @@ impl Server {
         let first = sender.persistence == Persistence::OnceOnly;
         sender.start_flag = StartFlag::Normal;
         sender.persistence = Persistence::Retry;
-        self.stream_from(name, restart, applied);
+        self.stream_from(name, restart, applied, processed);
         if first {
             self.core.objects.change(&mut self.db, name, |o| {
                 o.is_started = true;
@@ -299,12 +309,20 @@ impl Server {
         self.started(name);
     }
 
-    /// Reads the log from there; transactions that the peer committed already are left out.
-    pub(super) fn stream_from(&mut self, name: &str, restart: u64, applied: u64) {
+    /// Reads the log from there; transactions that the peer committed already are left out. A peer that has processed
+    /// more than there is in this log remembers a log that was lost: nothing below that is sent (`measured.md` 9.2).
+    pub(super) fn stream_from(&mut self, name: &str, restart: u64, applied: u64, processed: u64) {
+        let now = self.core.now;
+        let end = self.next_sn();
         let Some(sender) = self.core.senders.get_mut(name) else { return };
         sender.phase = Phase::Running;
         sender.cursor = restart;
         sender.acked = restart.saturating_sub(1);
+        sender.passed = restart;
+        sender.moved_at = now;
+        sender.asked = None;
+        sender.beat = Beat::First(super::confirm::next_beat(now, name));
+        sender.skip_to = if processed >= end { processed } else { 0 };
         sender.skip = self
             .db
             .log_from(Sn(restart))
@@ -321,7 +339,7 @@ impl Server {
             return;
         }
         if let Some(id) = sender.starter.take() {
-            self.complete(id, Ok(()));
+            self.answer_start(id, name, Ok(()));
         }
         for id in self.core.sessions.waiting(|w| matches!(w, super::sessions::Wait::Connected(n) if n == name)) {
             self.complete(id, Ok(()));
@@ -333,15 +351,30 @@ impl Server {
         let reply = match self.examine(hello) {
             Ok(pairs) => {
                 let name = hello.meta.name.clone();
-                let mark = AppliedMark::load(&self.db, &name);
-                let applied = if mark.signature == hello.signature { mark.sn } else { 0 };
-                self.open_receiver(&name, link, hello, &pairs, local, peer);
-                Message::Welcome { applied }
+                let (applied, processed) = self.remembered(&name, hello);
+                self.open_receiver(&name, link, hello, &pairs, (local, peer), applied);
+                Message::Welcome { applied, processed }
             }
             Err(None) => return self.core.hang_up(link),
             Err(Some(reply)) => reply,
         };
         self.core.send(link, &reply);
+    }
+
+    /// What is remembered of a sender: its last transaction that is committed here, and how far it was taken in.
+    fn remembered(&mut self, name: &str, hello: &Hello) -> (u64, u64) {
+        match hello.history {
+            History::New => {
+                self.core.processed.remove(name);
+                (0, 0)
+            }
+            History::GoesOn => {
+                let mark = AppliedMark::load(&self.db, name);
+                let same = mark.signature == hello.signature && mark.sn < hello.end;
+                let processed = self.core.processed.get(name).filter(|p| p.signature == hello.signature);
+                (if same { mark.sn } else { 0 }, processed.map_or(0, |p| p.upto))
+            }
+        }
     }
 
     /// Whether a sender is taken; `Err(None)` closes without an answer.
@@ -378,21 +411,27 @@ impl Server {
             let Some(sender) = self.core.senders.get_mut(&name) else { continue };
             match sender.phase {
                 Phase::Sleeping { until } if until <= now => self.dial(&name),
+                Phase::Preparing { until } if until <= now => self.prepared(&name),
                 Phase::Greeting { until } if until <= now => {
                     self.attempt_failed(&name, "Network error during receiving metadata ACK", Failure::Host);
                 }
                 Phase::Locking { until: Some(until) } if until <= now => {
                     self.end_sender(&name, Err(errors::sync_failed()));
                 }
-                Phase::Running | Phase::Copying | Phase::Stopping | Phase::Locking { .. } => self.heartbeat(&name),
-                Phase::Dialling | Phase::Greeting { .. } | Phase::Sleeping { .. } => {}
+                Phase::Running => {
+                    self.ask_to_confirm(&name);
+                    self.heartbeat(&name);
+                }
+                Phase::Copying | Phase::Stopping | Phase::Locking { .. } => self.heartbeat(&name),
+                Phase::Preparing { .. } | Phase::Dialling | Phase::Greeting { .. } | Phase::Sleeping { .. } => {}
             }
         }
     }
 
     fn heartbeat(&mut self, name: &str) {
         let now = self.core.now;
-        let Some(sender) = self.core.senders.get(name) else { return };
+        let due = |s: &&super::sender::Sender| self.core.heartbeat_due(s).is_some_and(|at| at <= now);
+        let Some(sender) = self.core.senders.get(name).filter(due) else { return };
         if self.core.silence_ends(sender) <= now {
             let link = sender.link;
             if let Some(link) = link {

@@ -49,6 +49,11 @@ impl Latch {
         self.queue.retain(|q| *q != who);
     }
 
+    /// Who has it.
+    pub(crate) fn holder(&self) -> Option<SessionId> {
+        self.holder
+    }
+
     /// Who may take it now.
     pub(crate) fn next(&self) -> Option<SessionId> {
         if self.holder.is_some() { None } else { self.queue.front().copied() }

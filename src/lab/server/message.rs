@@ -21,14 +21,17 @@ use super::meta::Meta;
 pub(crate) enum Message {
     /// A sender introduces itself.
     Hello(Box<Hello>),
-    /// The peer takes it: SN of the last transaction of this sender that is committed here, 0 for none.
-    Welcome { applied: u64 },
+    /// The peer takes it: SN of the last transaction of this sender that is committed here, and how far it took in what
+    /// came from this sender since its own start; 0 for none.
+    Welcome { applied: u64, processed: u64 },
     /// The peer refuses, and says why in the words of the error's parentheses; a difference of metadata.
     Differs(String),
     /// The peer refuses for a reason that may pass.
     Denied(String),
     /// Changes in the order of the log.
     Changes(Batch),
+    /// Say when everything up to this SN is processed.
+    Confirm { upto: u64 },
     /// Everything up to this SN is processed.
     Ack { upto: u64 },
     /// The sender ends.
@@ -64,8 +67,21 @@ pub(crate) struct Hello {
     pub(crate) sync: bool,
     /// SN that it reads from.
     pub(crate) restart: u64,
+    /// Where its log ends.
+    pub(crate) end: u64,
+    /// Whether it goes on with what it sent before.
+    pub(crate) history: History,
     /// What it sends, and how its tables look.
     pub(crate) meta: Meta,
+}
+
+/// What a sender's position means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum History {
+    /// It has an XSN of before.
+    GoesOn,
+    /// It had none: what the peer remembers of it counts no more.
+    New,
 }
 
 /// Changes in the order of the log.
@@ -200,11 +216,14 @@ impl Message {
                 put_text(o, &hello.signature);
                 o.push(u8::from(hello.sync));
                 put_u64(o, hello.restart);
+                put_u64(o, hello.end);
+                o.push(u8::from(hello.history == History::New));
                 put_bytes(o, &hello.meta.encode());
             }
-            Self::Welcome { applied } => {
+            Self::Welcome { applied, processed } => {
                 o.push(2);
                 put_u64(o, *applied);
+                put_u64(o, *processed);
             }
             Self::Differs(text) => {
                 o.push(3);
@@ -260,6 +279,10 @@ impl Message {
                 o.push(16);
                 o.push(u8::from(*failed));
             }
+            Self::Confirm { upto } => {
+                o.push(17);
+                put_u64(o, *upto);
+            }
         }
         out
     }
@@ -271,11 +294,12 @@ impl Message {
             1 => {
                 let (protocol, signature) = (take_string(b)?, take_string(b)?);
                 let sync = take_u8(b)? != 0;
-                let restart = take_u64(b)?;
+                let (restart, end) = (take_u64(b)?, take_u64(b)?);
+                let history = if take_u8(b)? == 0 { History::GoesOn } else { History::New };
                 let meta = Meta::decode(take_bytes(b)?)?;
-                Self::Hello(Box::new(Hello { protocol, signature, sync, restart, meta }))
+                Self::Hello(Box::new(Hello { protocol, signature, sync, restart, end, history, meta }))
             }
-            2 => Self::Welcome { applied: take_u64(b)? },
+            2 => Self::Welcome { applied: take_u64(b)?, processed: take_u64(b)? },
             3 => Self::Differs(take_string(b)?),
             4 => Self::Denied(take_string(b)?),
             5 => {
@@ -294,6 +318,7 @@ impl Message {
             14 => Self::SyncEnd,
             15 => Self::SyncAck { rows: take_u64(b)? },
             16 => Self::SyncResult { failed: take_u8(b)? != 0 },
+            17 => Self::Confirm { upto: take_u64(b)? },
             _ => return None,
         };
         b.is_empty().then_some(message)
@@ -330,10 +355,11 @@ mod tests {
             Op { sn: 12, tx: 4, kind: OpKind::Rollback },
         ];
         let all = [
-            Message::Welcome { applied: 5 },
+            Message::Welcome { applied: 5, processed: 6 },
             Message::Differs("why".to_owned()),
             Message::Changes(Batch { upto: 12, ops }),
             Message::Ack { upto: 1 },
+            Message::Confirm { upto: 2 },
             Message::WakeUp { names: vec!["A".to_owned()] },
             Message::SyncRows { item: 2, rows: vec![row] },
             Message::SyncResult { failed: true },

@@ -8,6 +8,7 @@ mod apply;
 mod catalog;
 mod checkpoint;
 mod config;
+mod confirm;
 mod control;
 mod create;
 mod ddl;
@@ -24,10 +25,12 @@ mod login;
 mod message;
 mod meta;
 mod object;
+mod offline;
 mod performance;
 mod properties;
 mod receiver;
 mod replication_views;
+mod seconds;
 mod sender;
 mod sessions;
 mod settings;
@@ -38,13 +41,22 @@ mod userlock;
 mod users;
 mod waits;
 
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
-pub use config::{FlushPace, Generation, PodConfig};
+pub use config::{Generation, PodConfig};
 
 use self::{
-    latch::Latch, message::Message, object::Objects, properties::Properties, receiver::Receiver, sender::Sender,
-    sessions::Sessions, userlock::UserLocks,
+    latch::Latch,
+    message::Message,
+    object::Objects,
+    properties::Properties,
+    receiver::{Processed, Receiver},
+    sender::Sender,
+    sessions::Sessions,
+    userlock::UserLocks,
 };
 use super::{
     data::Database,
@@ -76,6 +88,11 @@ struct Core {
     objects: Objects,
     senders: BTreeMap<String, Sender>,
     receivers: BTreeMap<String, Receiver>,
+    /// By replication; outlives a receiver, not the process (`measured.md` 9.2).
+    processed: BTreeMap<String, Processed>,
+    met: offline::Met,
+    /// How START WITH OFFLINE went last.
+    offline: BTreeMap<String, offline::Delivered>,
     links: BTreeMap<LinkId, Link>,
     last_link: u64,
     signature: String,
@@ -130,6 +147,9 @@ impl Server {
             objects,
             senders: BTreeMap::new(),
             receivers: BTreeMap::new(),
+            processed: BTreeMap::new(),
+            met: BTreeSet::new(),
+            offline: BTreeMap::new(),
             links: BTreeMap::new(),
             last_link: 1,
             signature,
@@ -296,9 +316,8 @@ impl Engine for Server {
         let waits = self.core.sessions.iter().filter_map(waits::next_deadline);
         let senders = self.core.senders.values().filter_map(|s| self.core.sender_deadline(s));
         let receivers = self.core.receivers.values().filter_map(Receiver::deadline);
-        let flushes = self.core.senders.values().filter_map(|s| self.flush_held_until(s));
         let boot = (!self.booted).then_some(self.core.now);
-        waits.chain(senders).chain(receivers).chain(flushes).chain([self.core.next_checkpoint]).chain(boot).min()
+        waits.chain(senders).chain(receivers).chain([self.core.next_checkpoint]).chain(boot).min()
     }
 
     fn persist(&mut self) -> io::Result<()> {

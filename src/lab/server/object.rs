@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::message::History;
 use crate::lab::{
     data::{
         Database, PartitionId, TableId,
@@ -221,6 +222,18 @@ impl Replication {
     /// Whether it is EAGER.
     pub(crate) fn is_eager(&self) -> bool {
         self.mode == EAGER
+    }
+
+    /// An object as a database that is not open keeps it.
+    pub(crate) fn of_image(name: &str, meta: &BTreeMap<String, Vec<u8>>) -> Option<Self> {
+        let mut object = Self::decode_head(name, meta.get(&format!("{HEAD}{name}"))?)?;
+        object.items = Self::decode_items(meta.get(&format!("{ITEMS}{name}"))?)?;
+        Some(object)
+    }
+
+    /// What a sender that starts now says of its past.
+    pub(crate) fn history(&self) -> History {
+        if self.xsn.is_some() { History::GoesOn } else { History::New }
     }
 
     /// The name that the object has at the peer.

@@ -6,7 +6,7 @@
 use super::{
     Core, Generation,
     replication_views::Parallel,
-    sessions::{Autocommit, Session, Wait},
+    sessions::{Autocommit, Forwarding, Session, Wait},
 };
 use crate::lab::{
     data::{Database, LockMode, Origin, Sn},
@@ -165,7 +165,10 @@ impl Core {
                 int(i64::from(s.sysdba)),
                 int(i64::from(s.autocommit == Autocommit::On)),
                 text("SERVICE"),
-                Datum::Int(0),
+                Datum::Int(match s.forwarding {
+                    Forwarding::On => 0,
+                    Forwarding::Off => 16,
+                }),
                 int(s.login_time / 1_000_000),
                 Datum::Null,
                 Datum::Null,
@@ -314,6 +317,7 @@ fn wait_name(wait: &Wait) -> &'static str {
         Wait::Flush { .. } => "FLUSH",
         Wait::Eager { .. } => "EAGER COMMIT",
         Wait::Connected(_) => "SET HOST",
+        Wait::Paced { .. } => "SLEEP",
     }
 }
 

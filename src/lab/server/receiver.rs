@@ -15,7 +15,7 @@ use super::{
 };
 use crate::lab::{
     data::{Savepoint, TableId, TxId},
-    io::{LinkId, Micros},
+    io::{LinkId, Micros, Output},
     value::{Datum, Row},
 };
 
@@ -68,6 +68,8 @@ pub(crate) enum Work {
     ItemEnd,
     /// The copy is complete.
     SyncEnd,
+    /// Everything up to this SN is to be confirmed.
+    Confirm { upto: u64 },
     /// The sender ends.
     Stop,
 }
@@ -89,6 +91,10 @@ pub(crate) struct Receiver {
     pub(crate) busy_until: Option<Micros>,
     /// A lock was let go since: worth another try.
     pub(crate) retry: bool,
+    /// Everything up to this SN is to be confirmed then.
+    pub(crate) confirm_at: Option<(Micros, u64)>,
+    /// Changes taken in and not confirmed.
+    pub(crate) unconfirmed: usize,
     pub(crate) apply_xsn: i64,
     /// SN of the sender's last transaction that is committed here.
     pub(crate) applied: u64,
@@ -102,6 +108,13 @@ pub(crate) struct Receiver {
     pub(crate) notices_at: Option<Micros>,
 }
 
+/// What this process remembers of the receivers of a name: how far they took in, and from which database.
+#[derive(Clone, Debug)]
+pub(crate) struct Processed {
+    pub(crate) signature: String,
+    pub(crate) upto: u64,
+}
+
 /// How long a receiver that refused a copy outlives its link: V$REPRECEIVER still shows it after the SYNC failed
 /// (recording 7.2 `sync`; in the log of `7.2_08_syncflush` it ends a second after its sender).
 const LINGER: Micros = 1_000_000;
@@ -109,7 +122,8 @@ const LINGER: Micros = 1_000_000;
 impl Receiver {
     /// When it has to be looked at because of the time.
     pub(super) fn deadline(&self) -> Option<Micros> {
-        self.blocked_until.into_iter().chain(self.busy_until).chain(self.notices_at).min()
+        let confirm = self.confirm_at.map(|(at, _)| at);
+        self.blocked_until.into_iter().chain(self.busy_until).chain(self.notices_at).chain(confirm).min()
     }
 }
 
@@ -121,14 +135,13 @@ impl Server {
         link: LinkId,
         hello: &Hello,
         pairs: &[Option<usize>],
-        local: &str,
-        peer: &str,
+        (local, peer): (&str, &str),
+        applied: u64,
     ) {
         self.drop_receiver(name);
+        self.core.met.insert(name.to_owned());
         let targets =
             hello.meta.items.iter().zip(pairs).map(|(item, ours)| self.target(name, item, (*ours)?)).collect();
-        let mark = AppliedMark::load(&self.db, name);
-        let applied = if mark.signature == hello.signature { mark.sn } else { 0 };
         self.core.links.insert(link, Link::Receiver(name.to_owned()));
         self.core.receivers.insert(
             name.to_owned(),
@@ -143,6 +156,8 @@ impl Server {
                 blocked_until: None,
                 busy_until: None,
                 retry: false,
+                confirm_at: None,
+                unconfirmed: 0,
                 apply_xsn: i64::try_from(applied.max(hello.restart)).unwrap_or(i64::MAX),
                 applied,
                 inserts: Counter::default(),
@@ -196,6 +211,7 @@ impl Server {
             Message::SyncRows { item, rows } => Work::Rows { item, rows, done: 0 },
             Message::SyncItemEnd { .. } => Work::ItemEnd,
             Message::SyncEnd => Work::SyncEnd,
+            Message::Confirm { upto } => Work::Confirm { upto },
             Message::Stop => Work::Stop,
             Message::Ping => return self.core.send(link, &Message::Pong),
             Message::Hello(_)
@@ -226,6 +242,13 @@ impl Server {
         let gone: Vec<_> = self.core.receivers.iter().filter(|(_, r)| over(r)).map(|(n, _)| n.clone()).collect();
         for name in gone {
             self.drop_receiver(&name);
+        }
+        for receiver in self.core.receivers.values_mut() {
+            if let Some((_, upto)) = receiver.confirm_at.take_if(|(at, _)| *at <= now) {
+                receiver.unconfirmed = 0;
+                let message = Message::Ack { upto }.encode();
+                self.core.out.push(Output::Send { link: receiver.link, message });
+            }
         }
         let due: Vec<_> = self
             .core
@@ -285,6 +308,19 @@ impl Server {
         }
     }
 
+    /// Everything up to there is taken in.
+    pub(super) fn note_processed(&mut self, name: &str, receiver: &mut Receiver, upto: u64) {
+        receiver.apply_xsn = i64::try_from(upto + 1).unwrap_or(i64::MAX);
+        let new = || Processed { signature: receiver.signature.clone(), upto };
+        let known = self.core.processed.entry(name.to_owned()).or_insert_with(new);
+        if known.signature == receiver.signature {
+            // A sender that was put back does not make it less (`measured.md` 9.2).
+            known.upto = known.upto.max(upto);
+        } else {
+            *known = new();
+        }
+    }
+
     /// The catalog of the 2018 build remembers how far the peer's sender was.
     fn note_remote_xsn(&mut self, name: &str, receiver: &Receiver) {
         let reached = u64::try_from(receiver.apply_xsn).unwrap_or(0);
@@ -312,8 +348,17 @@ impl Server {
                 self.core.send(receiver.link, &Message::SyncResult { failed });
                 Progress::Done
             }
+            Work::Confirm { upto } => {
+                self.note_processed(name, receiver, upto);
+                receiver.confirm_at = Some((self.core.now + super::confirm::TURNAROUND, upto));
+                Progress::Done
+            }
             Work::Stop => {
                 self.note_remote_xsn(name, receiver);
+                if receiver.unconfirmed > 0 {
+                    let upto = u64::try_from(receiver.apply_xsn - 1).unwrap_or(0);
+                    self.core.send(receiver.link, &Message::Ack { upto });
+                }
                 self.core.send(receiver.link, &Message::Stopped);
                 Progress::Ended
             }

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     Core,
+    message::History,
     object::{Item, Replication},
     properties::Properties,
     sessions::SessionId,
@@ -28,6 +29,14 @@ pub(crate) enum StartFlag {
 }
 
 impl StartFlag {
+    /// Whether rows are copied first.
+    fn copies(self) -> bool {
+        match self {
+            Self::Sync | Self::SyncOnly => true,
+            Self::Normal | Self::Quick => false,
+        }
+    }
+
     pub(crate) fn number(self) -> i64 {
         match self {
             Self::Normal => 0,
@@ -50,6 +59,8 @@ pub(crate) enum Persistence {
 /// What a sender is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// Will dial then.
+    Preparing { until: Micros },
     /// Waits for the network.
     Dialling,
     /// Said hello, waits for the answer.
@@ -94,6 +105,15 @@ impl Heartbeat {
         let connect = properties.seconds("REPLICATION_CONNECT_TIMEOUT");
         Self { interval, silence: interval.saturating_mul(marks).saturating_add(connect) }
     }
+}
+
+/// When the peer is asked to confirm whatever happens; at the measured pace only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beat {
+    /// For the first time since the connection.
+    First(Micros),
+    /// Again.
+    Next(Micros),
 }
 
 /// Which item of the handshake's list a table or partition is.
@@ -161,24 +181,32 @@ pub(crate) struct Sender {
     pub(crate) items: Arc<ItemMap>,
     /// SN to read from after the next connection.
     pub(crate) restart: u64,
+    /// Whether the peer is to go on with what it remembers.
+    pub(crate) history: History,
     /// Next SN to read.
     pub(crate) cursor: u64,
     /// Batches under way: the SN that each reaches.
     pub(crate) in_flight: VecDeque<u64>,
-    /// Everything up to this SN is processed by the peer.
+    /// The peer has confirmed everything up to this SN.
     pub(crate) acked: u64,
+    /// V$REPSENDER.XSN and V$REPGAP.REP_SN: what was sent, or passed and asked about.
+    pub(crate) passed: u64,
+    /// When `cursor` moved last.
+    pub(crate) moved_at: Micros,
+    /// The peer was asked to confirm everything up to this SN and has not.
+    pub(crate) asked: Option<u64>,
+    pub(crate) beat: Beat,
     /// Transactions that were partly sent, with their first SN.
     pub(crate) open: BTreeMap<TxId, u64>,
     /// Commits sent and not acknowledged: SN of the commit, first SN of the transaction.
     pub(crate) unacked: VecDeque<(u64, u64)>,
     /// Transactions that the peer has already.
     pub(crate) skip: BTreeSet<TxId>,
+    /// Transactions that begin up to this SN are dropped: the peer has processed so much of an other past of this log.
+    pub(crate) skip_to: u64,
     pub(crate) commit_xsn: u64,
     pub(crate) read_count: u64,
     pub(crate) send_count: u64,
-    /// Last SN that was ever sent, and when.
-    pub(crate) seen: u64,
-    pub(crate) last_change_at: Micros,
     /// When the peer was heard last, and when it was asked last.
     pub(crate) heard: Micros,
     pub(crate) pinged: Micros,
@@ -206,23 +234,27 @@ impl Sender {
             peer: object.hosts.first().map(|h| format!("{}:{}", h.host, h.port)).unwrap_or_default(),
             tried: 0,
             connected_once: false,
-            net_error: true,
+            net_error: false,
             starter: None,
             stopper: None,
             ending: false,
             items: Arc::new(ItemMap::new(&object.items)),
             restart,
+            history: if start_flag.copies() { History::New } else { object.history() },
             cursor: restart,
             in_flight: VecDeque::new(),
             acked: restart.saturating_sub(1),
+            passed: restart,
+            moved_at: now,
+            asked: None,
+            beat: Beat::First(now),
             open: BTreeMap::new(),
             unacked: VecDeque::new(),
             skip: BTreeSet::new(),
+            skip_to: 0,
             commit_xsn: restart,
             read_count: 0,
             send_count: 0,
-            seen: 0,
-            last_change_at: 0,
             heard: now,
             pinged: now,
             saved_at: now,
@@ -234,7 +266,7 @@ impl Sender {
     pub(crate) fn is_connected(&self) -> bool {
         match self.phase {
             Phase::Running | Phase::Locking { .. } | Phase::Copying | Phase::Stopping => true,
-            Phase::Dialling | Phase::Greeting { .. } | Phase::Sleeping { .. } => false,
+            Phase::Preparing { .. } | Phase::Dialling | Phase::Greeting { .. } | Phase::Sleeping { .. } => false,
         }
     }
 
@@ -246,12 +278,8 @@ impl Sender {
             (Phase::Running, EagerState::Lazy) => 1,
             (Phase::Running, EagerState::Failback) => 3,
             (Phase::Running, EagerState::Idle) => 9,
-            (Phase::Dialling | Phase::Greeting { .. } | Phase::Sleeping { .. }, _) => {
-                if self.connected_once {
-                    2
-                } else {
-                    0
-                }
+            (Phase::Preparing { .. } | Phase::Dialling | Phase::Greeting { .. } | Phase::Sleeping { .. }, _) => {
+                if self.connected_once { 2 } else { 0 }
             }
         }
     }
@@ -276,6 +304,7 @@ impl Sender {
             self.in_flight.pop_front();
         }
         self.acked = self.acked.max(upto);
+        self.asked = self.asked.filter(|asked| *asked > upto);
         while self.unacked.front().is_some_and(|(commit, _)| *commit <= upto) {
             self.unacked.pop_front();
         }
@@ -303,14 +332,15 @@ impl Core {
     pub(super) fn sender_deadline(&self, sender: &Sender) -> Option<Micros> {
         match sender.phase {
             Phase::Dialling => None,
-            Phase::Greeting { until } | Phase::Sleeping { until } => Some(until),
+            Phase::Preparing { until } | Phase::Greeting { until } | Phase::Sleeping { until } => Some(until),
             Phase::Locking { until } => until.into_iter().chain(self.heartbeat_due(sender)).min(),
-            Phase::Running | Phase::Copying | Phase::Stopping => self.heartbeat_due(sender),
+            Phase::Running => self.heartbeat_due(sender).into_iter().chain(sender.asks_at(self.config.pace)).min(),
+            Phase::Copying | Phase::Stopping => self.heartbeat_due(sender),
         }
     }
 
     /// Time of the next question, or of the moment when silence counts as death.
-    fn heartbeat_due(&self, sender: &Sender) -> Option<Micros> {
+    pub(super) fn heartbeat_due(&self, sender: &Sender) -> Option<Micros> {
         let interval = self.heartbeat.interval;
         (interval > 0).then(|| (sender.pinged + interval).min(self.silence_ends(sender)))
     }

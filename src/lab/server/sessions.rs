@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::lab::{
     data::{Savepoint, TxId},
     io::{ConnId, Micros},
-    sql::Statement,
+    sql::{SqlError, Statement},
 };
 
 /// SESSION_ID of a session.
@@ -48,6 +48,8 @@ pub(crate) enum Wait {
     Eager { sn: u64, affected: i64 },
     /// The sender's connection to another host.
     Connected(String),
+    /// Nothing but the time at which a real server answers (`seconds`).
+    Paced { until: Micros, outcome: Result<(), SqlError> },
 }
 
 /// How far a FLUSH waits.
@@ -65,6 +67,8 @@ pub(crate) struct Running {
     pub(crate) statement: Arc<Statement>,
     pub(crate) sql: Arc<str>,
     pub(crate) began: Micros,
+    /// When it got the sender latch for a verb.
+    pub(crate) acted: Option<Micros>,
     pub(crate) wait: Option<Wait>,
     /// QUERY_TIMEOUT or DDL_TIMEOUT.
     pub(crate) deadline: Option<Micros>,

@@ -48,6 +48,9 @@ impl Server {
         match property {
             "AUTOCOMMIT" => return self.set_autocommit(id, value),
             "REPLICATION" => {
+                if self.core.sessions.get(id).is_some_and(|s| s.tx.is_some()) {
+                    return Err(errors::session_in_transaction());
+                }
                 let forwarding = match value {
                     "TRUE" | "DEFAULT" => Forwarding::On,
                     "FALSE" | "NONE" => Forwarding::Off,

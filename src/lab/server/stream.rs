@@ -17,6 +17,8 @@ use crate::lab::{
 
 /// Batches under way at most; more changes gather while these are.
 const WINDOW: usize = 8;
+/// The same where the peer confirms only now and then.
+const REAL_WINDOW: usize = 4 * super::confirm::CONFIRM_EVERY;
 /// Changes of one batch at most.
 const BATCH_OPS: usize = 2_000;
 /// Log records read for one batch at most.
@@ -63,6 +65,10 @@ impl Sender {
             return;
         }
         let sn = record.sn.0;
+        if sn <= self.skip_to && !self.open.contains_key(&record.tx) {
+            self.skip.insert(record.tx);
+            return;
+        }
         let kind = match &record.event {
             Event::Insert { .. } | Event::Update { .. } | Event::Delete { .. } => {
                 let Some(kind) = change(db, &self.items, record) else { return };
@@ -103,7 +109,8 @@ impl Server {
             .filter(|s| match s.phase {
                 Phase::Running => s.cursor <= self.db.last_sn().0 || s.eager == EagerState::Failback,
                 Phase::Copying => s.sync.is_some(),
-                Phase::Dialling
+                Phase::Preparing { .. }
+                | Phase::Dialling
                 | Phase::Greeting { .. }
                 | Phase::Sleeping { .. }
                 | Phase::Locking { .. }
@@ -126,11 +133,12 @@ impl Server {
     fn pump(&mut self, name: &str) -> bool {
         let now = self.core.now;
         let last = self.db.last_sn().0;
+        let window = if self.core.is_real_time() { REAL_WINDOW } else { WINDOW };
         let Some(sender) = self.core.senders.get_mut(name) else { return false };
         let Some(link) = sender.link else { return false };
         let mut moved = false;
         let mut messages = Vec::new();
-        while sender.cursor <= last && sender.in_flight.len() < WINDOW {
+        while sender.cursor <= last && sender.in_flight.len() < window {
             let mut ops = Vec::new();
             let mut read = 0;
             for record in self.db.log_from(Sn(sender.cursor)) {
@@ -145,16 +153,13 @@ impl Server {
                 sender.cursor = sender.cursor.max(last + 1);
             }
             moved = true;
+            sender.moved_at = now;
             if ops.is_empty() {
                 continue;
             }
             sender.send_count += ops.len() as u64;
             let upto = sender.cursor - 1;
-            // What is sent again after a lost link is no new change.
-            if upto > sender.seen {
-                sender.seen = upto;
-                sender.last_change_at = now;
-            }
+            sender.passed = sender.cursor;
             sender.in_flight.push_back(upto);
             messages.push(Message::Changes(Batch { upto, ops }));
         }
@@ -162,6 +167,9 @@ impl Server {
             self.core.send(link, message);
         }
         self.eager_caught_up(name);
+        if moved {
+            self.ask_to_confirm(name);
+        }
         if moved && messages.is_empty() {
             self.refresh_xsn(name);
         }

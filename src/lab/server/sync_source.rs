@@ -238,7 +238,7 @@ impl Server {
         sender.restart = from;
         sender.start_flag = StartFlag::Normal;
         sender.persistence = Persistence::Retry;
-        self.stream_from(name, from, 0);
+        self.stream_from(name, from, 0, 0);
         if flag == StartFlag::SyncOnly
             && let Some(sender) = self.core.senders.get_mut(name)
         {

@@ -49,7 +49,7 @@ impl Server {
         }
         let taken = rows.len() as u64;
         self.core.send(receiver.link, &Message::SyncAck { rows: taken });
-        if let Some(pace) = self.core.config.copy_pace {
+        if let Some(pace) = self.core.config.copy_pace.or(self.core.config.pace.copy_rows()) {
             receiver.busy_until = Some(self.core.now + taken * 1_000_000 / u64::from(pace.get()));
         }
         Progress::Done

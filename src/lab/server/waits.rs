@@ -28,6 +28,7 @@ pub(super) fn next_deadline(session: &Session) -> Option<Micros> {
         Wait::Latch => return None,
         Wait::Flush { deadline, .. } => *deadline,
         Wait::Lock | Wait::UserLock => running.lock_deadline,
+        Wait::Paced { until, .. } => Some(*until),
         Wait::Handshake(_) | Wait::Copy(_) | Wait::End(_) | Wait::Eager { .. } | Wait::Connected(_) => None,
     };
     own.into_iter().chain(running.deadline).min()
@@ -125,6 +126,10 @@ impl Server {
             let over = |at: Option<Micros>| at.is_some_and(|at| at <= now);
             let query_over = over(running.deadline);
             match &running.wait {
+                Some(Wait::Paced { until, outcome }) if *until <= now => {
+                    let outcome = outcome.clone();
+                    self.complete(id, outcome);
+                }
                 Some(Wait::UserLock) if over(running.lock_deadline) => self.resume(id),
                 Some(Wait::Lock) if over(running.lock_deadline) => self.abort(id, &SqlError::lock_timeout()),
                 Some(Wait::Flush { deadline, .. }) if over(*deadline) => self.abort(id, &errors::flush_timeout()),
@@ -154,7 +159,8 @@ impl Server {
                 | Wait::Latch
                 | Wait::Flush { .. }
                 | Wait::Eager { .. }
-                | Wait::Connected(_),
+                | Wait::Connected(_)
+                | Wait::Paced { .. },
             )
             | None => {}
         }

@@ -43,21 +43,13 @@ fn link_lost() -> Response {
     }
 }
 
-fn refused() -> Response {
+fn no_connection(errno: u32) -> Response {
     Response::Error {
         sqlstate: "08001".to_owned(),
         native: 327_730,
-        message: "Client unable to establish connection. (Failed to invoke the connect() system function, errno=111)"
-            .to_owned(),
-    }
-}
-
-fn unreachable_pod() -> Response {
-    Response::Error {
-        sqlstate: "08001".to_owned(),
-        native: 327_730,
-        message: "Client unable to establish connection. (Failed to invoke the connect() system function, errno=110)"
-            .to_owned(),
+        message: format!(
+            "Client unable to establish connection. (Failed to invoke the connect() system function, errno={errno})"
+        ),
     }
 }
 
@@ -95,10 +87,13 @@ impl Sim {
     /// The refusal as [`Response::Error`].
     pub fn connect(&mut self, pod: usize, options: &[(&str, &str)]) -> Result<ClientId, Response> {
         if self.rules.is_hole(pod) {
-            return Err(unreachable_pod());
+            return Err(no_connection(110));
+        }
+        if self.rules.is_unrouted(pod) {
+            return Err(no_connection(113));
         }
         if !self.is_up(pod) {
-            return Err(refused());
+            return Err(no_connection(111));
         }
         let conn = ConnId(self.pods[pod].next_conn);
         self.pods[pod].next_conn += 1;

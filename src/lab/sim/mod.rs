@@ -4,12 +4,14 @@
 //! history. A killed pod loses its engine and keeps its store.
 
 mod client;
+mod directories;
 mod net;
 mod player;
 
 use std::{
     collections::{BTreeMap, VecDeque},
     io,
+    sync::Arc,
 };
 
 pub use client::ClientId;
@@ -42,6 +44,10 @@ struct Pod {
     backlog: VecDeque<Input>,
 }
 
+/// A copy of a pod's volume.
+#[derive(Clone, Debug)]
+pub struct Volume(MemoryStore);
+
 /// One direction of a link: where it ends, and what waits for a cut to heal.
 struct Wire {
     to: (usize, LinkId),
@@ -70,6 +76,7 @@ pub struct Sim {
     /// Faults of the network.
     pub rules: Rules,
     outputs: Vec<Output>,
+    volumes: directories::Directories,
 }
 
 impl Sim {
@@ -87,6 +94,7 @@ impl Sim {
             rng: Rng::new(seed),
             rules: Rules::default(),
             outputs: Vec::new(),
+            volumes: directories::Directories::default(),
         }
     }
 
@@ -107,7 +115,7 @@ impl Sim {
     /// The store.
     pub fn add_pod(&mut self, config: PodConfig) -> io::Result<usize> {
         let pod = Pod {
-            config,
+            config: PodConfig { logs: Arc::new(self.volumes.clone()), ..config },
             store: MemoryStore::default(),
             engine: None,
             deadline: None,
@@ -120,6 +128,7 @@ impl Sim {
         };
         self.pods.push(pod);
         let index = self.pods.len() - 1;
+        self.show_volume(index);
         self.start(index)?;
         Ok(index)
     }
@@ -170,18 +179,31 @@ impl Sim {
     pub fn wipe(&mut self, pod: usize) {
         self.kill(pod);
         self.pods[pod].store = MemoryStore::default();
+        self.show_volume(pod);
     }
 
-    /// What the volume of a pod holds now, as a snapshot does.
+    /// A copy of a pod's volume as a kill at this moment would leave it; the pod goes on.
     #[must_use]
-    pub fn snapshot(&self, pod: usize) -> MemoryStore {
-        self.pods[pod].store.copy()
+    pub fn snapshot(&self, pod: usize) -> Volume {
+        Volume(self.pods[pod].store.copy())
     }
 
-    /// Kills a pod and puts its volume back to a snapshot, which may be another pod's.
-    pub fn put_back(&mut self, pod: usize, snapshot: &MemoryStore) {
+    /// Kills a pod and puts a copy back, its own of before or another pod's (`measured.md` 9.2). The pod is down
+    /// afterwards, and the copy may be used again.
+    pub fn restore(&mut self, pod: usize, volume: &Volume) {
         self.kill(pod);
-        self.pods[pod].store = snapshot.copy();
+        self.pods[pod].store = volume.0.copy();
+        self.show_volume(pod);
+    }
+
+    /// The directory of a pod's logs, as any pod finds it.
+    #[must_use]
+    pub fn log_directory(pod: usize) -> String {
+        format!("/pods/{pod}/logs")
+    }
+
+    fn show_volume(&mut self, pod: usize) {
+        self.volumes.show(Self::log_directory(pod), &self.pods[pod].store);
     }
 
     /// Stops a process without ending it.
@@ -405,6 +427,11 @@ impl Sim {
         if self.rules.is_cut(from, to) || self.rules.is_cut(to, from) || self.pods[to].frozen {
             let input = fail(DialFailure::Timeout);
             self.schedule(timeout_at, Event::Input { pod: from, life, input });
+            return;
+        }
+        if self.rules.is_unrouted(to) {
+            let at = timeout_at.min(self.now + net::NO_ROUTE);
+            self.schedule(at, Event::Input { pod: from, life, input: fail(DialFailure::Refused) });
             return;
         }
         let back = self.now + self.rules.delay(&mut self.rng, to, from);

@@ -44,8 +44,12 @@ pub struct Rules {
     cut: BTreeSet<(usize, usize)>,
     holes: BTreeSet<usize>,
     refusing: BTreeSet<usize>,
+    unrouted: BTreeSet<usize>,
     latency: BTreeMap<(usize, usize), Micros>,
 }
+
+/// How long a connection is tried to where no route leads (`measured.md` 9.1), microseconds.
+pub const NO_ROUTE: Micros = 3_080_000;
 
 /// Latency of a link without a rule of its own, microseconds.
 pub const DEFAULT_LATENCY: Micros = 150;
@@ -79,6 +83,22 @@ impl Rules {
     /// The pod takes connections again.
     pub fn accept(&mut self, pod: usize) {
         self.refusing.remove(&pod);
+    }
+
+    /// There is no route to the pod: new connections fail after some seconds (`measured.md` 9.1, 9.9).
+    pub fn unroute(&mut self, pod: usize) {
+        self.unrouted.insert(pod);
+    }
+
+    /// The route is back.
+    pub fn route(&mut self, pod: usize) {
+        self.unrouted.remove(&pod);
+    }
+
+    /// Whether there is no route to the pod.
+    #[must_use]
+    pub fn is_unrouted(&self, pod: usize) -> bool {
+        self.unrouted.contains(&pod)
     }
 
     /// Sets the latency of one direction, microseconds.

@@ -27,11 +27,10 @@ struct Kept {
 }
 
 impl MemoryStore {
-    /// Another volume that holds the same.
+    /// A store of its own with what this one keeps now.
     #[must_use]
     pub fn copy(&self) -> Self {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Self(Arc::new(Mutex::new(kept.clone())))
+        Self(Arc::new(Mutex::new(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())))
     }
 }
 

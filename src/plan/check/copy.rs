@@ -1,9 +1,11 @@
 //! Rules about deleting and copying rows: the last complete copy outlives every action, and a copy misses nothing.
 
+use foldhash::{HashSet, HashSetExt as _};
+
 use super::{Checker, Kind, Op, RunWhen};
 use crate::{
-    desired::Goal,
-    observe::{PodView, TableName},
+    desired::{Desired, Goal},
+    observe::{Observed, PodView, RowCount, TableName},
     plan::{Action, Approval, ApprovalClass},
     topology::{Ordinal, ReplicationName, Target},
 };
@@ -192,6 +194,7 @@ impl<'a> Checker<'a> {
             if self.serves(k) && !self.fenced(a, k) {
                 self.broken("others-leave", format!("{} does not wait until pod {k} is closed", a.id));
             }
+            self.held_by_source(a, k, source);
             let names: Vec<_> = self.between(k, source).map(|o| &o.name).collect();
             for name in names {
                 let deliverable =
@@ -204,6 +207,36 @@ impl<'a> Checker<'a> {
                     );
                 }
             }
+        }
+    }
+
+    /// A slave that was counted with more rows of a target may hold what the lost pod 0 sent to nobody else. Either the
+    /// source is proved to hold as many once the slave has delivered, or somebody says yes to the loss.
+    fn held_by_source(&mut self, a: &Action, k: Ordinal, source: Ordinal) {
+        let more = |(target, n): &(Target, RowCount)| {
+            let there = self.observed.pod(source).map_or(RowCount::NotCounted, |p| p.rows_of(target));
+            n.at_least() > there.at_least()
+        };
+        if !self.observed.pod(k).is_some_and(|p| p.rows.iter().any(more)) {
+            return;
+        }
+        let scope = format!("{}/{k}", self.desired.statefulset);
+        let yes = |y: &Approval| y.class == ApprovalClass::LosesUnsent && y.scope == scope;
+        let proves = |b: &&Action| {
+            let names: Vec<_> = self.between(k, source).map(|o| &o.name).filter(|n| self.live(k, n)).collect();
+            let flushed = names.iter().all(|n| self.did(b, k, n, |op| matches!(op, Op::Flush { .. })));
+            matches!(&b.op, Op::CheckHolds { of, targets } if *of == k && self.desired.targets().all(|t| targets.contains(t)))
+                && flushed
+                && self.fenced(b, k)
+                && self.is_before(b, a)
+        };
+        // Its place towards the source is what it would deliver from; that towards the lost pod serves nobody.
+        let forgets = |b: &&Action| matches!(&b.op, Op::Reset { name, .. } if b.pod == k && self.between(k, source).any(|o| o.name == *name));
+        let proof = self.index.of(source, Kind::CheckHolds).find(proves);
+        let first = proof
+            .is_some_and(|proof| self.plan.actions.iter().filter(forgets).all(|reset| self.is_before(proof, reset)));
+        if !first && !self.plan.approvals.iter().any(yes) {
+            self.broken("holds", format!("{} goes on although pod {k} may hold rows that pod {source} lacks", a.id));
         }
     }
 
@@ -221,8 +254,9 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub(super) fn sync(&mut self, a: &Action, name: &'a ReplicationName, joiner: Ordinal) {
-        self.proved_empty(a, joiner, &[]);
+    pub(super) fn sync(&mut self, a: &'a Action, name: &'a ReplicationName, joiner: Ordinal) {
+        let copied = self.copied(a, name);
+        self.proved_empty(a, joiner, &copied);
         let forgotten = !self.live(a.pod, name) || self.did(a, a.pod, name, |op| matches!(op, Op::Reset { .. }));
         if !forgotten {
             self.broken(
@@ -230,13 +264,41 @@ impl<'a> Checker<'a> {
                 format!("{} would replay from the old position of {name} on pod {}", a.id, a.pod),
             );
         }
-        self.contents(a, name);
+        self.contents(a, name, joiner, &copied);
+    }
+
+    /// Targets of aku.conf that a SYNC of the object copies: items of the source's object as the actions before leave them.
+    fn copied(&self, a: &'a Action, name: &'a ReplicationName) -> Vec<&'a Target> {
+        let observed: &'a Observed = self.observed;
+        let desired: &'a Desired = self.desired;
+        let mut items: HashSet<&Target> =
+            observed.replication(a.pod, name).map_or_else(HashSet::new, |r| r.items.iter().map(|i| &i.local).collect());
+        for b in self.index.about(a.pod, name).filter(|b| self.is_before(b, a)) {
+            if let Op::CreateReplication { targets, .. } = &b.op {
+                items.extend(targets);
+            }
+            if let Op::AddTable { target, .. } = &b.op {
+                items.insert(target);
+            }
+            if let Op::DropTable { target, .. } = &b.op {
+                items.remove(target);
+            }
+        }
+        let group = self.objects.get(name).and_then(|o| desired.groups.get(&o.group));
+        group.map_or(&[][..], |g| g.targets.as_slice()).iter().filter(|t| items.contains(t)).collect()
     }
 
     /// Only some items are copied: into a pod that is closed, proved empty in them, and seen by everybody as one that has
     /// to be copied anew should the copy break off.
-    pub(super) fn sync_tables(&mut self, a: &Action, name: &'a ReplicationName, joiner: Ordinal, targets: &[Target]) {
-        self.proved_empty(a, joiner, targets);
+    pub(super) fn sync_tables(
+        &mut self,
+        a: &Action,
+        name: &'a ReplicationName,
+        joiner: Ordinal,
+        targets: &'a [Target],
+    ) {
+        let copied: Vec<_> = targets.iter().collect();
+        self.proved_empty(a, joiner, &copied);
         if !self.fenced(a, joiner) {
             self.broken("fenced", format!("{} does not wait until pod {joiner} is closed to everybody", a.id));
         }
@@ -249,15 +311,14 @@ impl<'a> Checker<'a> {
         if !self.live(a.pod, name) {
             self.broken("position", format!("{} keeps the position of {name} on pod {}, and it has none", a.id, a.pod));
         }
-        self.contents(a, name);
+        self.contents(a, name, joiner, &copied);
     }
 
-    fn proved_empty(&mut self, a: &Action, joiner: Ordinal, targets: &[Target]) {
-        let proved = self.index.of(joiner, Kind::CheckEmpty).any(|b| {
-            matches!(&b.op, Op::CheckEmpty { targets: empty } if targets.iter().all(|t| empty.contains(t)))
-                && self.is_before(b, a)
-        });
-        if !proved {
+    /// Every target that is copied is proved empty first.
+    fn proved_empty(&mut self, a: &Action, joiner: Ordinal, copied: &[&'a Target]) {
+        let some = self.after(a, joiner, Kind::CheckEmpty);
+        let proved = |target: &&'a Target| self.index.proofs(joiner, *target).any(|b| self.is_before(b, a));
+        if !some || !copied.iter().all(proved) {
             self.broken(
                 "empty-target",
                 format!("{} copies to pod {joiner} without a proof that its targets are empty", a.id),
@@ -265,12 +326,20 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn contents(&mut self, a: &Action, name: &ReplicationName) {
-        let checks = self.desired.pods.keys().flat_map(|pod| self.index.of(*pod, Kind::CheckContents));
-        let checked = checks
-            .into_iter()
-            .any(|b| matches!(&b.op, Op::CheckContents { names, .. } if names.contains(name)) && self.is_before(a, b));
-        if !checked {
+    /// Every target that was copied is compared with the pod that it came from.
+    fn contents(&mut self, a: &Action, name: &ReplicationName, joiner: Ordinal, copied: &[&'a Target]) {
+        let mut compared: HashSet<&Target> = HashSet::new();
+        let mut some = false;
+        for b in self.index.of(joiner, Kind::CheckContents).filter(|b| self.is_before(a, b)) {
+            if let Op::CheckContents { source, names, targets, .. } = &b.op
+                && *source == a.pod
+                && names.contains(name)
+            {
+                some = true;
+                compared.extend(targets);
+            }
+        }
+        if !some || !copied.iter().all(|target| compared.contains(target)) {
             self.broken("contents", format!("nothing checks what {} copied", a.id));
         }
     }

@@ -27,13 +27,34 @@ fn the_checker_catches_what_it_claims_to() {
     let w =
         start(2, 3).up(0, 0).up(1, 0).up(2, 1).pair(0, 1, "LL").pair(0, 2, "RL").side(1, 2, 'R').rows(0, 10).rows(2, 4);
     let good = made(&w);
-    let table: [(&str, Mutation); 11] = [
+    let table: [(&str, Mutation); 14] = [
         ("pinned", |p| without(p, |op| matches!(op, Op::Pin { .. }))),
         ("pinned", |p| without(p, |op| matches!(op, Op::Unpin { .. }))),
         ("drained", |p| without(p, |op| matches!(op, Op::Drain { .. }))),
         ("quiet", |p| without(p, |op| matches!(op, Op::CheckQuiet { .. }))),
         ("empty-target", |p| without(p, |op| matches!(op, Op::CheckEmpty { .. }))),
         ("contents", |p| without(p, |op| matches!(op, Op::CheckContents { .. }))),
+        ("empty-target", |p| {
+            for a in &mut p.actions {
+                if let Op::CheckEmpty { targets } = &mut a.op {
+                    targets.pop();
+                }
+            }
+        }),
+        ("contents", |p| {
+            for a in &mut p.actions {
+                if let Op::CheckContents { targets, .. } = &mut a.op {
+                    targets.pop();
+                }
+            }
+        }),
+        ("contents", |p| {
+            for a in &mut p.actions {
+                if let Op::CheckContents { source, .. } = &mut a.op {
+                    *source = ord(1);
+                }
+            }
+        }),
         ("salvage", |p| without(p, |op| matches!(op, Op::Flush { .. }))),
         ("copied-again", |p| without(p, |op| matches!(op, Op::Sync { .. }))),
         ("put-back", |p| {

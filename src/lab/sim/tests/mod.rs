@@ -2,11 +2,15 @@
 
 mod conformance;
 mod crew;
+mod facts;
 mod join;
+mod offline;
+mod pace;
 mod random;
 mod speed;
 mod statements;
 mod verbs;
+mod volumes;
 
 use super::{ClientId, Sim};
 use crate::{

@@ -3,7 +3,7 @@
 use super::{BOTH, ClientId, SECOND, Sim, TABLE, code, contents, create, native, number, ok, pods, rows};
 use crate::{
     db::wire::{Cell, Response},
-    lab::server::{FlushPace, Generation, PodConfig},
+    lab::server::{Generation, PodConfig},
 };
 
 /// Two pods with T1 and R01 on both.
@@ -344,20 +344,6 @@ fn properties_of_the_boot_hold_and_changes_do_not() {
     sim.kill(0);
     sim.start(0).expect("the pod starts");
     assert_eq!(sim.connect_sys(0).err().map(|e| code(&e)), Some(266_350));
-}
-
-#[test]
-fn the_slow_flush_of_7_2_is_an_option() {
-    let (mut sim, c) = pair(Generation::V7_2);
-    sim.config_mut(0).flush_pace = FlushPace::Slow;
-    sim.kill(0);
-    sim.start(0).expect("the pod starts");
-    let c0 = sim.connect_sys(0).expect("SYS logs in");
-    ok(&mut sim, c0, "ALTER REPLICATION R01 START");
-    ok(&mut sim, c0, "INSERT INTO T1 VALUES (1, 'a')");
-    assert_eq!(seconds(&mut sim, c0, "ALTER REPLICATION R01 FLUSH WAIT 5"), (397_429, 5));
-    assert_eq!(seconds(&mut sim, c0, "ALTER REPLICATION R01 FLUSH WAIT 10"), (0, 0));
-    assert_eq!(contents(&mut sim, c[1]).len(), 1);
 }
 
 /// Each object has a receiver of its own, so copies side by side do not slow each other down.
