@@ -279,10 +279,8 @@ fn interrupted_twice_in_mid_sync() {
     assert!(is_closed(&stage, 2) && !stage.marker(2).exists());
     converges(&stage);
     assert_eq!([0, 1, 2].map(|n| property(&stage, n, "REPLICATION_DDL_ENABLE")), ["0", "0", "0"]);
-    // The one setting that the next run takes for the user's own; whoever asks is told.
-    assert_eq!(property(&stage, 0, "REPLICATION_SYNC_LOCK_TIMEOUT"), "0");
-    let run = stage.aku(0, "check");
-    assert!(run.out.contains("ALTER SYSTEM SET REPLICATION_SYNC_LOCK_TIMEOUT = 30"), "{}", run.out);
+    // The next run puts back what this one left set.
+    assert_eq!(property(&stage, 0, "REPLICATION_SYNC_LOCK_TIMEOUT"), "30");
 }
 
 /// Pod 1 comes back, and its peer 2 cannot hear it.
@@ -320,7 +318,8 @@ fn terminated_twice_while_a_flush_waits() {
     tty.signal(Signal::TERM).wait_for("SIGTERM");
     tty.signal(Signal::TERM);
     let left = tty.end();
-    assert_eq!(left.code(), Some(143), "{}", left.text);
+    // A server that does not answer is no longer waited for, so the run may have ended in good order before the second came.
+    assert!(matches!(left.code(), Some(143 | 8)), "{}", left.text);
     assert!(is_closed(&stage, 1) && !stage.marker(1).exists());
     stage.lab.clear_all(pod(2)).unwrap();
     stage.lab.clear_all(pod(1)).unwrap();

@@ -87,6 +87,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 ///     retry: Retry { count: 0, delay: second, seed: 0 },
 ///     deadline: None,
 ///     marker: None,
+///     marked_here: std::collections::BTreeMap::new(),
 ///     lock: None,
 ///     witness: None,
 ///     clock: Arc::new(SystemClock),

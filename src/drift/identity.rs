@@ -36,11 +36,10 @@ pub(super) fn examine(scope: Scope<'_>) -> Vec<Difference> {
     }
     for (pod, seen) in scope.seen() {
         let odd = match &seen.ledger {
-            View::NotRead | View::Missing | View::Empty => continue,
             View::Held(l) if l.pod != pod => {
                 format!("it was written for pod {}: the volume was moved or copied", l.pod)
             }
-            View::Held(_) => continue,
+            View::NotRead | View::Missing | View::Empty | View::Held(_) => continue,
             View::Broken { why } => format!("it is not one of ours: {why}"),
             View::Newer { layout } => format!("a later release wrote it (layout {layout})"),
         };

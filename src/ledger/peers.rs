@@ -4,6 +4,8 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use serde::{Deserialize as _, Deserializer, de::Error as _};
+
 use super::{Peer, Standing, is_plain};
 use crate::topology::Ordinal;
 
@@ -18,6 +20,13 @@ pub(super) fn text(peers: &BTreeMap<Ordinal, Peer>) -> String {
         let _ = write!(out, "{pod},{},{},{end},{applied},{};", p.incarnation, p.standing.word(), p.signature);
     }
     out
+}
+
+/// A map as JSON holds it. Its keys are text, and inside an action of a plan serde no longer takes them for numbers.
+pub(super) fn by_text<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Ordinal, Peer>, D::Error> {
+    let keyed = BTreeMap::<String, Peer>::deserialize(from)?;
+    let pod = |text: &str| text.parse().map_err(|_| D::Error::custom(format!("\"{text}\" is no number of a pod")));
+    keyed.into_iter().map(|(text, peer)| Ok((pod(&text)?, peer))).collect()
 }
 
 pub(super) fn parse(text: &str) -> Result<BTreeMap<Ordinal, Peer>, String> {

@@ -1,7 +1,8 @@
 //! How long steps take on real servers, as measured (`measured.md` 1, 5, 8, 9), and what follows from it: which of two
 //! actions that could begin is begun first, and which chain of actions a run waits for. Decides nothing about rows.
 //!
-//! Upper values where a range was measured. A plan is right whatever they are.
+//! Mostly upper values where a range was measured; drain and the FLUSH to pod 0 are such that pin, drain and FLUSH together come to what was
+//! measured (0.8 s beside the pin). A plan is right whatever they are.
 
 use std::collections::BTreeMap;
 

@@ -281,12 +281,11 @@ pub(super) fn notes(world: &World<'_>) -> Vec<Reason> {
     let mut notes = Vec::new();
     for k in world.seen() {
         let said = match world.ledger(k) {
-            View::NotRead | View::Missing | View::Empty => continue,
             View::Held(l) if identity::held(world, k).is_none() => format!(
                 "the ledger on pod {k} came with a dump of another database (signature {}); it counts as none and is written anew when the pod starts",
                 l.signature
             ),
-            View::Held(_) => continue,
+            View::NotRead | View::Missing | View::Empty | View::Held(_) => continue,
             View::Broken { why } => format!(
                 "SYS.AKU_LEDGER on pod {k} is not a ledger of ours ({why}); it is left alone, and nothing follows from it; if nobody else needs the table, drop it there, and the next start makes it anew"
             ),

@@ -6,7 +6,6 @@ use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 ///
 /// # Errors
 /// Those of the serializer.
-#[expect(clippy::ref_option, reason = "the signature serde asks for")]
 pub fn serialize<S: Serializer>(sn: &Option<u64>, s: S) -> Result<S::Ok, S::Error> {
     match sn {
         Some(sn) => s.collect_str(sn),

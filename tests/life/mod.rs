@@ -382,6 +382,11 @@ pub fn converge(stage: &Stage, on: u8) {
         Some(0) => {}
         // It was killed after it had opened the pod.
         Some(3) if run.out.contains("X202") => drop(stage.ok(on, "apply start --yes")),
+        // A clean had noted that the pod is no longer kept in sync: what is on it needs the yes that the message names.
+        Some(3) if run.out.contains("was cleaned") => {
+            let yes = |class: &str| format!("--approve {class}=altibase-sts/{on}");
+            drop(stage.ok(on, &format!("apply start --yes {} {}", yes("deletes-rows"), yes("loses-unsent"))));
+        }
         // It was killed when it had done everything.
         Some(3) if run.out.contains("X210") => {}
         other => panic!("{other:?}\n{}{}", run.out, run.err),

@@ -44,6 +44,7 @@ pub(crate) struct FakePod {
     /// User locks: number and session.
     pub locks: Mutex<BTreeMap<i64, i64>>,
     /// SYS.AKU_LEDGER: no table, no row, a row.
+    #[expect(clippy::option_option, reason = "a table that is not there, and one without a row")]
     pub ledger: Option<Option<Ledger>>,
     next_session: i64,
     sn: i64,
@@ -59,6 +60,7 @@ pub(crate) struct FakeLogin {
 }
 
 /// One side of a pair.
+#[expect(clippy::struct_excessive_bools, reason = "columns of a catalog")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Object {
     pub is_started: bool,

@@ -107,6 +107,8 @@ fn fenced(more: impl FnOnce(&mut World)) -> (String, String) {
     (run.word(2), if run.word(2) == "done" { String::new() } else { run.meaning(2).to_owned() })
 }
 
+type Spoil = fn(&mut World);
+
 #[test]
 fn what_a_flush_proved_still_holds() {
     assert_eq!(fenced(|_| {}), ("done".to_owned(), String::new()));
@@ -116,7 +118,7 @@ fn what_a_flush_proved_still_holds() {
         world.pod(1).gaps.insert(name("R_01"), 42);
     });
     assert_eq!(busy.0, "done");
-    let table: [(&str, fn(&mut World)); 4] = [
+    let table: [(&str, Spoil); 4] = [
         ("R_01 has no sender", |w| w.object(1, "R_01").sender = false),
         ("R_01 is not connected", |w| w.object(1, "R_01").refused = true),
         ("gave up log at 2024-01-01", |w| w.object(1, "R_01").gave_up = Some("2024-01-01")),

@@ -317,7 +317,7 @@ impl<'a> Checker<'a> {
     /// Every target that is copied is proved empty first.
     fn proved_empty(&mut self, a: &Action, joiner: Ordinal, copied: &[&'a Target]) {
         let some = self.after(a, joiner, Kind::CheckEmpty);
-        let proved = |target: &&'a Target| self.index.proofs(joiner, *target).any(|b| self.is_before(b, a));
+        let proved = |target: &&'a Target| self.index.proofs(joiner, target).any(|b| self.is_before(b, a));
         if !some || !copied.iter().all(proved) {
             self.broken(
                 "empty-target",

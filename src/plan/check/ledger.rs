@@ -68,7 +68,7 @@ impl Checker<'_> {
             };
             missing || shown.is_some_and(|s| s.cluster == theirs.cluster && s.incarnation < then.incarnation)
         };
-        let others = self.desired.pods.keys().filter(|k| **k != pod).any(|k| older(k));
+        let others = self.desired.pods.keys().filter(|k| **k != pod).any(older);
         let emptied = self.index.of(pod, super::Kind::Truncate).any(|t| self.is_before(t, open));
         if others && !emptied {
             let text = format!("{} opens pod {pod}, whose volume is an older copy of itself, as it is", open.id);

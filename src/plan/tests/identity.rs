@@ -126,8 +126,6 @@ fn the_checker_sees_whose_rows_are_whose() {
 
 #[test]
 fn the_checker_lets_a_ledger_go_forward_only() {
-    let w = with_ledgers(start(1, 2).up(0, 0).up(1, 1).pair(0, 1, "TL"));
-    let good = made(&w);
     type Mutation = fn(&mut Plan);
     fn rows(plan: &mut Plan) -> impl Iterator<Item = &mut Ledger> {
         plan.actions.iter_mut().filter_map(|a| match &mut a.op {
@@ -135,6 +133,8 @@ fn the_checker_lets_a_ledger_go_forward_only() {
             _ => None,
         })
     }
+    let w = with_ledgers(start(1, 2).up(0, 0).up(1, 1).pair(0, 1, "TL"));
+    let good = made(&w);
     let table: [(&str, Mutation); 5] = [
         ("an old run", |p| rows(p).for_each(|l| l.run = 7)),
         ("an old incarnation", |p| rows(p).for_each(|l| l.incarnation = 1)),
