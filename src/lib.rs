@@ -18,6 +18,7 @@
 pub mod apply;
 pub mod bounded;
 pub mod cli;
+mod closed;
 mod coded;
 pub mod conf;
 pub mod db;

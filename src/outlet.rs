@@ -15,6 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::closed;
+
 /// Bytes that wait for a reader, at most, apart from a single larger piece.
 const ROOM: usize = 256 << 10;
 
@@ -316,7 +318,7 @@ pub fn standard() -> &'static Standard {
     };
     STANDARD.get_or_init(|| Standard {
         out: Outlet::new(
-            of(io::stdout().as_fd().try_clone_to_owned(), Box::new(io::stdout())),
+            closed::stdout().unwrap_or_else(|| of(io::stdout().as_fd().try_clone_to_owned(), Box::new(io::stdout()))),
             Full::Wait,
             Some(missing),
         ),

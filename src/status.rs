@@ -3,7 +3,7 @@
 //! | state | when |
 //! |---|---|
 //! | UNDEFINED | nobody answers; or the server is up, closed, and no pair is live on either side |
-//! | JOINER | a SYNC towards it is under way; or its only SYSDBA session is taken while a peer keeps log for it; or it is closed and some, not all, of its pairs are live (half a join) |
+//! | JOINER | a SYNC towards it is under way; or its only SYSDBA session is taken while a run of aku is at work on it; or it is closed and some, not all, of its pairs are live (half a join) |
 //! | DONOR | a sender on it has STATUS 6: it copies its tables to another pod |
 //! | JOINED | its copy is complete (every pair with an open pod is live on both sides), it is closed to users |
 //! | SYNCED | open to users, and both senders of every pair with another open pod run |
@@ -299,9 +299,8 @@ fn of_pod(desired: &Desired, observed: &Observed, pod: Ordinal, view: &PodView) 
         PodView::Absent { address, .. } => {
             return PodStatus { state: State::Undefined, users: None, why: format!("nobody answers at {address}") };
         }
-        PodView::Broken { failure: BrokenBy::SysdbaBusy, .. } if expected(desired, observed, pod) => {
-            let why =
-                "its only SYSDBA session is taken and a peer waits for it: a join seems to be under way".to_owned();
+        PodView::Broken { failure: BrokenBy::SysdbaBusy, .. } if worked_on(desired, observed, pod) => {
+            let why = "its only SYSDBA session is taken, and a run of aku is at work on it".to_owned();
             return PodStatus { state: State::Joiner, users: Some(Door::Closed), why };
         }
         PodView::Broken { address, said, .. } => {
@@ -315,12 +314,20 @@ fn of_pod(desired: &Desired, observed: &Observed, pod: Ordinal, view: &PodView) 
     PodStatus { state, users: Some(door(seen)), why }
 }
 
-/// A peer copies its tables to that pod, or keeps log for it.
-fn expected(desired: &Desired, observed: &Observed, pod: Ordinal) -> bool {
-    desired.objects_of(pod).any(|(peer, o)| {
-        let syncs = observed.replication(peer, &o.name).is_some_and(|r| r.sender == Sender::Syncing);
-        syncs || matches!(observed.side(peer, &o.name), Side::Live(_))
+/// Whether a pod is `JOINED`: its copy is complete, and it is closed to users.
+#[must_use]
+pub fn is_joined_and_closed(desired: &Desired, observed: &Observed, pod: Ordinal) -> bool {
+    observed.pod(pod).is_some_and(|seen| {
+        door(seen) == Door::Closed && state(&facts(desired, observed, pod, seen)).0 == State::Joined
     })
+}
+
+/// A run of aku that may hold its session shows itself on another pod, or a peer copies its tables to it.
+fn worked_on(desired: &Desired, observed: &Observed, pod: Ordinal) -> bool {
+    let syncs = |(peer, o): (Ordinal, &Object)| {
+        observed.replication(peer, &o.name).is_some_and(|r| r.sender == Sender::Syncing)
+    };
+    observed.is_worked_on(pod) || desired.objects_of(pod).any(syncs)
 }
 
 fn facts(desired: &Desired, observed: &Observed, me: Ordinal, seen: &Pod) -> Facts {

@@ -127,6 +127,18 @@ fn passwords() {
         assert_eq!(parsed.config.as_ref().map(password), Some(want), "{line}: {:?}", parsed.problems);
     }
     assert_eq!(codes(&with("AKU_SYS_PASSWORD = ab#cd")), [Code::CutByComment]);
+    // With a blank before it nothing is left, and that is said, too; also after many in a list.
+    assert_eq!(codes(&with("AKU_SYS_PASSWORD = #secret")), [Code::CutByComment]);
+    assert_eq!(codes(&with("AKU_SYS_PASSWORD = # from the environment")), []);
+    assert_eq!(codes(&with("AKU_PORT_NO = 20300 # as ever\nAKU_SYS_PASSWORD = x # mine")), []);
+    assert_eq!(codes(&with("AKU_SYS_PASSWORD = \"ab#cd\"")), []);
+    assert_eq!(codes(&with("AKU_SYS_PASSWORD = ${SYS_PASSWORD}")), [Code::Placeholder]);
+    assert_eq!(codes(&with("AKU_SYS_PASSWORD = \"{{ .Values.db.password }}\"")), [Code::Placeholder]);
+    assert_eq!(codes(&with("AKU_SYS_PASSWORD = \"<no value>\"")), [Code::Placeholder]);
+    assert_eq!(codes(&with("AKU_SYS_PASSWORD = @@PASSWORD@@")), [Code::Placeholder]);
+    let parsed = with("AKU_SYS_PASSWORD = \"{{ .Values.secret4711 }}\"");
+    let text = conf::render_problems(&parsed.problems, &parsed.source, conf::Colour::Never);
+    assert!(text.contains("placeholder") && !text.contains("secret4711"), "{text}");
     assert_eq!(codes(&with("AKU_SYS_PASSWORD = 'ab'")), [Code::OddQuotes]);
     assert_eq!(codes(&with("AKU_SYS_PASSWORD = a\"b")), [Code::Unexpected]);
 }

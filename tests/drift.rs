@@ -148,7 +148,9 @@ fn an_hour_of_a_cluster_that_is_broken_and_mended() {
     hour.stage.sql(1, "ALTER REPLICATION AKU_REP_12 START");
     hour.all_connected();
     hour.finds("the sender runs", &["0 D400 -"]);
-    hour.stage.sql(0, "ALTER SYSTEM SET REPLICATION_DDL_ENABLE = 0");
+    // What it says to do closes the switch.
+    let mended = hour.stage.ok(1, "reconcile --yes");
+    assert!(mended.out.contains("REPLICATION_DDL_ENABLE"), "{}", mended.out);
     hour.finds("the switch is closed", &[]);
 
     hour.stage.sql(0, "CREATE REPLICATION BILLING WITH '127.0.0.9', 30300 FROM SYS.T1 TO SYS.T1");
@@ -184,7 +186,10 @@ fn an_hour_of_a_cluster_that_is_broken_and_mended() {
     hour.stage.sql(1, "ALTER SYSTEM SET ADMIN_MODE = 0");
     hour.stage.sql(0, "ALTER SYSTEM SET REPLICATION_SYNC_LOCK_TIMEOUT = 0");
     hour.finds("open again, a lock is off", &["0 D401 -"]);
-    hour.stage.sql(0, "ALTER SYSTEM SET REPLICATION_SYNC_LOCK_TIMEOUT = 30");
+    hour.stage.ok(1, "reconcile --yes");
+    hour.finds("and on again", &[]);
+    let lock = "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = 'REPLICATION_SYNC_LOCK_TIMEOUT'";
+    assert_eq!(hour.stage.select(0, lock), [[Cell::Text("30".to_owned())]]);
 
     hour.stage.ok(2, "-p end");
     hour.finds("an end is no drift", &[]);

@@ -141,18 +141,24 @@ fn a_full_disk_leaves_the_old_plan_and_no_half_one() {
 }
 
 #[test]
-fn a_marker_that_cannot_be_written_is_a_failure_that_names_it() {
+fn a_marker_that_cannot_be_written_is_found_before_anything_is_changed() {
     let stage = one_started();
-    let run = behind_shell(&stage, 1, "apply start --yes", DISK_FULL, "");
-    assert_eq!(run.code, Some(4), "{}{}", run.out, run.err);
-    assert!(run.err.contains("aku_start_completed-1: File too large"), "{}", run.err);
+    let catalog = "SELECT COUNT(*) FROM SYSTEM_.SYS_REPLICATIONS_";
+    let before = stage.select(1, catalog);
+    for door in ["apply start --yes", "-p start"] {
+        let run = behind_shell(&stage, 1, door, DISK_FULL, "");
+        assert_eq!(run.code, Some(74), "{}{}", run.out, run.err);
+        let said = format!("{}{}", run.out, run.err);
+        assert!(said.contains("error[marker]") && said.contains("aku_start_completed-1:"), "{said}");
+        assert!(said.contains("too large"), "{said}");
+        assert_eq!(stage.select(1, catalog), before, "something was changed");
+    }
     let folder = stage.marker(1);
     let left: Vec<_> = fs::read_dir(folder.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["aku_start_completed-0"], "a half marker is left");
-    // Everything else was done, and running it again writes the marker and nothing else.
+    stage.ok(1, "apply start --yes");
+    assert!(stage.marker(1).exists());
     stage.equal(&[0, 1]);
-    let run = stage.ok(1, "apply start --yes");
-    assert!(run.out.contains("Plan: 1 action") && stage.marker(1).exists(), "{}", run.out);
     all_joined(&stage);
 }
 

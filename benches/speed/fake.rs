@@ -101,6 +101,7 @@ pub fn context(connector: Arc<dyn Connector>, lanes: usize) -> Context {
         retry: Retry { count: 0, delay: Duration::from_millis(10), seed: 0 },
         deadline: None,
         marker: None,
+        marked_here: std::collections::BTreeMap::new(),
         lock: None,
         witness: None,
         clock: Arc::new(SystemClock),

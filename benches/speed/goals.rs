@@ -125,6 +125,7 @@ fn replication(desired: &Desired, peer: Ordinal, object: &Object, side: Side) ->
         sender,
         receiver: None,
         gap: Some(0),
+        applied: None,
     }
 }
 
@@ -149,6 +150,8 @@ fn seen(desired: &Desired, case: &Case, here: Ordinal) -> Pod {
         tables: desired.targets().map(|t| (TableName::of(t), table.clone())).collect(),
         rows: desired.targets().map(|t| (t.clone(), ROWS.into())).collect(),
         clients: Vec::new(),
+        ledger: aku::ledger::View::default(),
+        log_end: None,
     }
 }
 
@@ -166,7 +169,12 @@ pub fn run(table: &mut Table) -> Done {
         let address = |pod: Ordinal| ReplicationAddress { host: lab.ip(pod).to_string(), port: 20301 };
         let desired = Desired::new(&conf, case.goal, address);
         let view = |p: &Ordinal| (*p, PodView::Seen(Box::new(seen(&desired, &case, *p))));
-        let observed = Observed { pods: desired.pods.keys().map(view).collect(), marker: MarkerView::Missing };
+        let observed = Observed {
+            pods: desired.pods.keys().map(view).collect(),
+            marker: MarkerView::Missing,
+            marked_here: BTreeSet::new(),
+            remembered: BTreeMap::new(),
+        };
         let plan = plan::make(&desired, &observed).map_err(|r| format!("no plan for {}: {r:?}", case.name))?;
         let closed: BTreeSet<Ordinal> = desired.pods.keys().copied().filter(|p| p.get() == case.closed).collect();
         let times = plan::rehearse(&plan.actions, &closed);

@@ -69,7 +69,7 @@ impl World {
         let desired = Desired::new(&conf, Goal::Start(joiner), address);
         let seen = |pod: Ordinal| (pod, PodView::Seen(Box::new(seen(&desired, pod, joiner))));
         let views = ServerCount::new(pods).expect("at most 33 pods").ordinals().map(seen).collect();
-        let observed = Observed { pods: views, marker: MarkerView::Missing };
+        let observed = Observed::new(views, MarkerView::Missing);
         Self { text, conf, desired, observed }
     }
 
@@ -141,6 +141,7 @@ fn seen(desired: &Desired, pod: Ordinal, joiner: Ordinal) -> Pod {
             sender: Sender::Running,
             receiver: None,
             gap: Some(0),
+            applied: None,
         };
         (object.name.clone(), replication)
     };
@@ -157,6 +158,8 @@ fn seen(desired: &Desired, pod: Ordinal, joiner: Ordinal) -> Pod {
         tables: desired.targets().map(|t| (TableName::of(t), table.clone())).collect(),
         rows: desired.targets().map(|t| (t.clone(), if pod == joiner { 0 } else { 1000 }.into())).collect(),
         clients: Vec::new(),
+        ledger: aku::ledger::View::default(),
+        log_end: None,
     }
 }
 

@@ -142,6 +142,11 @@ codes! {
     Restarted = "E146", "the server was restarted since the run began, and may hold another volume; users were not admitted",
         ["aku status", "run again: the next plan looks at what is there"];
 
+    /// A slave holds rows that the source of a recovery lacks, although it has delivered everything that it committed: the
+    /// lost pod 0 sent them to that slave only. Nothing was deleted.
+    SourceLacks = "E147", "another slave holds rows that the source lacks; nothing was deleted",
+        ["aku plan recover", "run again: now that the slave is closed, the plan asks for a yes to their loss, with the numbers"];
+
     /// The server does not know the property.
     NoProperty = "E150", "the server has no such property",
         ["aku plan"];

@@ -1,6 +1,7 @@
 //! Everything a run needs besides the plan, as arguments. Decides nothing.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -28,6 +29,8 @@ pub struct Context {
     pub deadline: Option<Instant>,
     /// Where the start marker is; `None` when the run is not on that pod.
     pub marker: Option<Marker>,
+    /// Start markers of any pods that are on this machine.
+    pub marked_here: BTreeMap<Ordinal, PathBuf>,
     /// The lock of this run; losing it stops new actions, and a fence spares its sessions.
     pub lock: Option<Arc<Held>>,
     /// Who is told of every changing statement before it is sent.

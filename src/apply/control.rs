@@ -94,6 +94,7 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::Delay { .. }
         | Op::CheckQuiet { .. }
         | Op::CheckContents { .. }
+        | Op::CheckHolds { .. }
         | Op::CheckDelivered { .. } => StopLevel::Finish,
         Op::CreateReplication { .. }
         | Op::DropReplication { .. }

@@ -191,6 +191,7 @@ impl Kind {
             Op::Drain { .. }
             | Op::CheckQuiet { .. }
             | Op::CheckEmpty { .. }
+            | Op::CheckHolds { .. }
             | Op::CheckDelivered { .. }
             | Op::Delay { .. }
             | Op::WriteMarker

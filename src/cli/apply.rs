@@ -20,6 +20,7 @@ use super::{
     stream::{Look, Patient, Reader, Streams, fail, shown, tell, told},
     turn, typed,
     watch::{BAR_PACE, Bars, Show, Watch},
+    who,
     wiring::{Job, World},
 };
 use crate::{
@@ -27,10 +28,10 @@ use crate::{
     exit::Exit,
     journal::recorder::EventsTo,
     lock::Held,
-    observe::Observed,
+    observe::{MarkerView, Observed},
     outlet,
     plan::{
-        Plan,
+        Op, Plan,
         policy::{Review, Use},
         resume::Past,
         saved::Saved,
@@ -268,6 +269,15 @@ fn go(
     patient.write(s, &plan_text(&todo.rest, scene, world, look, sql));
     policy::pass(&found, look, s)?;
     gate::pass(plan, &said(args, world, s), &command.now, s)?;
+    scene.probe_marker(world, plan)?;
+    if observed.marker == MarkerView::Elsewhere && plan.actions.iter().any(|a| a.op == Op::Open) {
+        let pod = scene.who.pod;
+        let text = format!(
+            "The start marker of pod {pod} is in its container and is not written from here: its startup probe passes when `aku -p start` runs there, or when this runs there with {}={pod}.",
+            who::VARIABLE
+        );
+        talk(look, s, &text);
+    }
     patient.write(s, "\n");
     let progress = s.terminal.err.then_some(BAR_PACE);
     let job = Job { progress, earlier: todo.done.clone(), ..scene.job(world, observed, running, held) };

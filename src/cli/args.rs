@@ -19,6 +19,7 @@ use super::{
     goal_args::{self, Wish},
     info::InfoArgs,
     lab::LabArgs,
+    legacy_71::Style,
     runs::RunsArgs,
     status::StatusArgs,
     time,
@@ -67,6 +68,9 @@ struct LegacyFlags {
     /// Show aku.conf
     #[arg(short, long, group = "front")]
     info: bool,
+    /// With -p: print the lines of that release [default: 7.3; $AKU_CLI_OUTPUT_STYLE]
+    #[arg(long, value_enum, value_name = "7.1|7.3", hide_possible_values = true, requires = "pod")]
+    output_style: Option<Style>,
     /// With -i: print the password of SYS instead of asterisks
     #[arg(long, requires = "info")]
     show_secrets: bool,
@@ -238,8 +242,8 @@ pub enum Invocation {
     Lab(LabArgs),
     /// `aku demo`
     Demo(DemoArgs),
-    /// `aku -p`, and the word that was typed when it is not the documented one.
-    Legacy(What, Option<String>),
+    /// `aku -p`, the word that was typed when it is not the documented one, and whose lines are printed.
+    Legacy(What, Option<String>, Option<Style>),
 }
 
 /// Reads a command line.
@@ -247,11 +251,13 @@ pub enum Invocation {
 /// # Errors
 /// Also for `--help` and `--version`, as clap does: see `clap::Error::exit_code`.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Invocation, Common), clap::Error> {
-    let args = goal_args::spelt_out(args.into_iter().collect());
+    let args: Vec<OsString> = args.into_iter().collect();
+    let at = command_at(&args);
+    let args = goal_args::spelt_out(args, at);
     if args.len() < 2 {
         return Err(clap::Error::new(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand));
     }
-    let matches = Cli::command().try_get_matches_from(short_verbose(args))?;
+    let matches = Cli::command().try_get_matches_from(short_verbose(args, at))?;
     let cli = Cli::from_arg_matches(&matches)?;
     let conflict = |text: String| Cli::command().error(ErrorKind::ArgumentConflict, text);
     let (name, invocation) = match (cli.command, cli.legacy.pod, cli.legacy.info) {
@@ -261,7 +267,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Invocation, Co
         (None, Some(what), _) => {
             let typed = matches.get_raw("pod").and_then(|mut raw| Some(raw.next()?.to_string_lossy().to_lowercase()));
             let documented = what.to_possible_value().is_none_or(|v| typed.as_deref() == Some(v.get_name()));
-            ("-p/--pod", Invocation::Legacy(what, typed.filter(|_| !documented)))
+            ("-p/--pod", Invocation::Legacy(what, typed.filter(|_| !documented), cli.legacy.output_style))
         }
         (None, None, _) => {
             let (conf, show_secrets) = (cli.common.conf.clone(), cli.legacy.show_secrets);
@@ -279,6 +285,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Invocation, Co
     if let Some(flag) = ignored(&matches, &invocation) {
         return Err(conflict(format!("--{flag} has no meaning with {name}")));
     }
+    if cli.legacy.output_style.is_some() && cli.legacy.pod.is_none() {
+        return Err(conflict("--output-style has no meaning without -p".to_owned()));
+    }
     if cli.legacy.show_secrets && !cli.legacy.info {
         return Err(conflict("--show-secrets has no meaning without -i".to_owned()));
     }
@@ -288,11 +297,28 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Invocation, Co
     Ok((invocation, cli.common))
 }
 
-/// `-v` is the documented version flag of the front door; after a subcommand it means what it means everywhere.
-fn short_verbose(args: Vec<OsString>) -> Vec<OsString> {
+/// Where the command stands: the first word that is neither a flag nor the value of one.
+fn command_at(args: &[OsString]) -> Option<usize> {
     let known = Cli::command();
-    let is_command = |arg: &OsString| arg.to_str().is_some_and(|a| known.find_subcommand(a).is_some());
-    let Some(at) = args.iter().position(is_command) else { return args };
+    let takes_value = |flag: &str| {
+        known.get_arguments().filter(|a| a.get_action().takes_values()).any(|a| {
+            a.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long))
+                || a.get_short().is_some_and(|short| flag.strip_prefix('-') == Some(short.encode_utf8(&mut [0; 4])))
+        })
+    };
+    let mut at = 1;
+    while let Some(arg) = args.get(at) {
+        match arg.to_str() {
+            Some(flag) if flag.starts_with('-') => at += if takes_value(flag) { 2 } else { 1 },
+            Some(_) | None => return Some(at),
+        }
+    }
+    None
+}
+
+/// `-v` is the documented version flag of the front door; after a subcommand it means what it means everywhere.
+fn short_verbose(args: Vec<OsString>, at: Option<usize>) -> Vec<OsString> {
+    let Some(at) = at else { return args };
     let verbose = |n| std::iter::repeat_n(OsString::from("--verbose"), n).collect::<Vec<_>>();
     let mut all = args;
     let rest = all.split_off(at + 1);
@@ -347,16 +373,18 @@ const GLOBALS: [&str; 10] = [
     "log_format",
 ];
 
+/// Those that every command takes, wherever they stand: how it talks, not what it does.
+const EVERYWHERE: [&str; 4] = ["color", "quiet", "verbose", "log_format"];
+
 /// Those of commands that are about all pods.
-const ALL_PODS: [&str; 9] =
-    ["conf", "endpoints", "odbc_driver", "connect_timeout", "color", "width", "quiet", "verbose", "log_format"];
+const ALL_PODS: [&str; 5] = ["conf", "endpoints", "odbc_driver", "connect_timeout", "width"];
 
 /// The first global flag on the command line that the command does not look at.
 fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
     let seen: &[&str] = match invocation {
         Invocation::Plan(a) if a.capture().is_some() => match a.wish() {
-            Ok(Wish::Given(_)) => &["conf", "color", "width", "quiet", "verbose", "log_format"],
-            Ok(Wish::Own(_)) | Err(_) => &["conf", "ordinal", "color", "width", "quiet", "verbose", "log_format"],
+            Ok(Wish::Given(_)) => &["conf", "width"],
+            Ok(Wish::Own(_)) | Err(_) => &["conf", "ordinal", "width"],
         },
         Invocation::Plan(a) if matches!(a.wish(), Ok(Wish::Given(_))) => &ALL_PODS,
         Invocation::Apply(a) if matches!(a.wish(), Ok(Some(Wish::Given(_)))) => &ALL_PODS,
@@ -366,14 +394,14 @@ fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
         | Invocation::Verify(_)
         | Invocation::Drift(_)
         | Invocation::Diff(DiffArgs { live: true, .. }) => &ALL_PODS,
-        Invocation::Show(_) | Invocation::Diff(_) | Invocation::Review(_) | Invocation::Runs(_) => &["color", "width"],
-        Invocation::Explain(_) => &["width"],
-        Invocation::Validate(_) => &["conf", "color", "verbose"],
-        Invocation::Info(_) => &["conf", "color"],
+        Invocation::Show(_)
+        | Invocation::Diff(_)
+        | Invocation::Review(_)
+        | Invocation::Runs(_)
+        | Invocation::Explain(_) => &["width"],
+        Invocation::Validate(_) | Invocation::Info(_) => &["conf"],
         Invocation::Lab(_) | Invocation::Demo(_) | Invocation::Graph(_) | Invocation::Schema(_) => &[],
-        Invocation::Legacy(..) => {
-            &["conf", "endpoints", "odbc_driver", "ordinal", "connect_timeout", "verbose", "log_format"]
-        }
+        Invocation::Legacy(..) => &["conf", "endpoints", "odbc_driver", "ordinal", "connect_timeout"],
     };
     let given = |id: &str| {
         let mut at = Some(matches);
@@ -385,7 +413,8 @@ fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
         }
         false
     };
-    GLOBALS.into_iter().find(|id| given(id) && !seen.contains(id)).map(|id| id.replace('_', "-"))
+    let ignored = |id: &&str| given(id) && !seen.contains(id) && !EVERYWHERE.contains(id);
+    GLOBALS.into_iter().find(ignored).map(|id| id.replace('_', "-"))
 }
 
 #[cfg(test)]

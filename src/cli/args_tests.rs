@@ -8,7 +8,7 @@ fn read(line: &str) -> Result<(Invocation, Common), clap::Error> {
 
 fn legacy(line: &str) -> Option<What> {
     match read(line) {
-        Ok((Invocation::Legacy(what, _), _)) => Some(what),
+        Ok((Invocation::Legacy(what, ..), _)) => Some(what),
         _ => None,
     }
 }
@@ -31,6 +31,8 @@ fn documented_forms() {
         ("-pclean", What::Clean),
         ("-p start --ordinal 2", What::Start),
         ("--conf /x -p Clean", What::Clean),
+        ("-p start --output-style 7.1", What::Start),
+        ("--output-style=7.3 -p end", What::End),
     ];
     for (line, want) in table {
         assert_eq!(legacy(line), Some(want), "{line}");
@@ -58,9 +60,13 @@ fn flags_that_would_be_ignored_are_errors() {
         "-i --ordinal 2",
         "-p start --show-secrets",
         "--show-secrets",
+        "--output-style 7.1",
+        "-p start --output-style 8",
+        "-i --output-style 7.1",
+        "plan --output-style 7.1",
+        "--output-style 7.1 plan",
         "show x.json --ordinal 2",
         "show x.json --conf y",
-        "explain R001 --quiet",
         "plan --log-format json",
         "plan --format json --sql",
         "plan --connect-timeout 3",
@@ -148,6 +154,21 @@ fn subcommands() {
         "lab status",
         "status --watch --format json --connect-timeout 1s",
         "check --conf x --width 80",
+        "--quiet recover",
+        "--conf x --quiet recover --from 1",
+        "--conf recover plan",
+        "--connect-timeout 1s forget 3 --quiet",
+        "--color=never reconcile --quiet",
+        "runs list --quiet",
+        "--quiet runs list",
+        "validate --quiet",
+        "--quiet validate x",
+        "explain R001 --quiet",
+        "schema plan --quiet",
+        "show p.json --verbose --quiet",
+        "-i --quiet",
+        "-p start --quiet --color never",
+        "lab status --quiet",
         "verify --only table:SYS.T1 --only SYS.T2 --parallel 4 --no-flush --format json",
     ];
     for line in right {

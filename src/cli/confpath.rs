@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::env::{Env, read_small};
-use crate::exit::Exit;
+use crate::{exit::Exit, journal};
 
 /// Variable with the path of the configuration.
 pub const CONF_VARIABLE: &str = "AKU_CONF";
@@ -67,6 +67,13 @@ pub fn read(flag: Option<&Path>, env: &Env) -> Result<(String, Vec<u8>), ConfPat
         Ok(bytes) => Ok((path.display().to_string(), bytes)),
         Err(error) => Err(ConfPathError::Unreadable { path, origin, error }),
     }
+}
+
+/// The directory of state, where there is one.
+#[must_use]
+pub fn state(env: &Env) -> Option<PathBuf> {
+    let path = |name| env.var(name).map(Path::new);
+    journal::dir(path(journal::DIR_VARIABLE), path(HOME_VARIABLE))
 }
 
 #[cfg(test)]

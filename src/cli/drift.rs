@@ -192,9 +192,13 @@ fn accepts(path: Option<&Path>) -> Result<Accepts, Trouble> {
     Accepts::parse(&text, path).map_err(|e| Trouble::new(Exit::BadData, "accept", e.to_string()))
 }
 
-/// The look before. A file that is not there yet is fine when this run is to write it.
+/// The look before. A file that is not there yet is fine when this run is to write it; an empty one (`touch`, `mktemp`, a
+/// disk that was full) is no look at all.
 fn previous(args: &DriftArgs) -> Result<Option<Report>, Trouble> {
     let Some(path) = &args.previous else { return Ok(None) };
+    if std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) {
+        return Ok(None);
+    }
     match Report::load(path) {
         Ok(report) => Ok(Some(report)),
         Err(document::Fault::Unreadable { error, .. })

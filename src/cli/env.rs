@@ -7,9 +7,10 @@ use std::{
     path::Path,
 };
 
+use super::stream::Talk;
 use crate::{
     bounded,
-    conf::{self, Colour},
+    conf::{self, Colour, Problem, Severity},
 };
 
 /// What a command may know of its surroundings.
@@ -18,6 +19,8 @@ pub struct Env {
     vars: BTreeMap<OsString, OsString>,
     /// Whether what goes to standard error is coloured.
     pub err_colour: Colour,
+    /// Whether more than errors goes there.
+    pub err_talk: Talk,
 }
 
 impl Env {
@@ -30,14 +33,24 @@ impl Env {
                 Colour::Always
             }
         };
-        Self { vars: std::env::vars_os().collect(), err_colour }
+        Self { vars: std::env::vars_os().collect(), err_colour, err_talk: Talk::Full }
     }
 
     /// Only these variables, no colour.
     #[must_use]
     pub fn fixed<K: Into<OsString>, V: Into<OsString>>(vars: impl IntoIterator<Item = (K, V)>) -> Self {
         let vars = vars.into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-        Self { vars, err_colour: Colour::Never }
+        Self { vars, err_colour: Colour::Never, err_talk: Talk::Full }
+    }
+
+    /// Those problems of a file that are told.
+    #[must_use]
+    pub fn told(&self, problems: &[Problem]) -> Vec<Problem> {
+        let is_told = |p: &&Problem| match self.err_talk {
+            Talk::Full => true,
+            Talk::Quiet => p.severity() == Severity::Error,
+        };
+        problems.iter().filter(is_told).cloned().collect()
     }
 
     /// A variable; an empty one counts as not set.

@@ -116,12 +116,12 @@ pub fn wish(word: GoalWord, extras: Extras) -> Result<Wish, String> {
     })
 }
 
-/// `aku forget 3`, `aku recover` and `aku reconcile` are short for `aku apply ...`.
+/// `aku forget 3`, `aku recover` and `aku reconcile` are short for `aku apply ...`. `at`: where the command stands.
 #[must_use]
-pub fn spelt_out(mut args: Vec<OsString>) -> Vec<OsString> {
+pub fn spelt_out(mut args: Vec<OsString>, at: Option<usize>) -> Vec<OsString> {
     let short = |a: &OsString| matches!(a.to_str(), Some("forget" | "recover" | "reconcile"));
-    if args.get(1).is_some_and(short) {
-        args.insert(1, "apply".into());
+    if let Some(at) = at.filter(|at| args.get(*at).is_some_and(short)) {
+        args.insert(at, "apply".into());
     }
     args
 }

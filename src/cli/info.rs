@@ -44,7 +44,7 @@ pub fn run(args: &InfoArgs, env: &Env, out: &mut dyn Write, err: &mut dyn Write)
         }
     };
     let parsed = conf::parse(&path, &bytes);
-    let blocks = conf::render_problems(&parsed.problems, &parsed.source, env.err_colour);
+    let blocks = conf::render_problems(&env.told(&parsed.problems), &parsed.source, env.err_colour);
     let _ = err.write_all(blocks.as_bytes());
     let Some(config) = &parsed.config else { return Exit::BadData };
     let password = match password::resolve(|name| env.var(name).map(Into::into), read_small, config) {

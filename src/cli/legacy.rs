@@ -10,19 +10,22 @@ use std::{
     sync::Arc,
 };
 
+use clap::ValueEnum as _;
+
 use super::{
     args::{Approve, Common, What},
     gate,
+    legacy_71::{self, Style},
     legacy_log::{About, Level, Log},
     legacy_phase::Phases,
     outcome, own_start,
     plan::Made,
     policy::{self, PolicyArgs},
-    run_args::{Door, RunArgs, RunOptions},
+    run_args::{self, Door, RunArgs, RunOptions},
     running::{Ended, News, Running},
     scene::{Scene, goal, refused},
     stream::Streams,
-    turn,
+    turn, who,
     wiring::{Job, World},
 };
 use crate::{
@@ -40,8 +43,16 @@ use crate::{
 /// Columns of messages inside log lines: wide, because a log line is long anyway.
 const WIDTH: usize = 160;
 
-/// Runs it. `typed` is the word that was typed when it is not the documented one.
-pub fn run(what: What, typed: Option<&str>, common: &Common, world: &dyn World, s: &mut Streams<'_>) -> Exit {
+/// Runs it. `typed` is the word that was typed when it is not the documented one; without a `style` the variable says whose
+/// lines are printed.
+pub fn run(
+    what: What,
+    typed: Option<&str>,
+    style: Option<Style>,
+    common: &Common,
+    world: &dyn World,
+    s: &mut Streams<'_>,
+) -> Exit {
     outlet::everything_is_a_log();
     let (option, function) = match what {
         What::Start => ("START", "akuRunStart"),
@@ -53,17 +64,24 @@ pub fn run(what: What, typed: Option<&str>, common: &Common, world: &dyn World, 
     let events_only = options.as_ref().is_ok_and(|o| o.events == Some(EventsTo::Stdout));
     let out: &mut dyn Write = if events_only { &mut nothing } else { &mut *s.out };
     let s = &mut Streams { out, err: &mut *s.err, input: &mut *s.input, terminal: s.terminal };
-    let mut log = Log::new(world, function, s);
+    let wished = run_args::variable(world.env(), STYLE_VARIABLE, |text| Style::from_str(text, false));
+    let of = style.or(wished.as_ref().ok().copied().flatten()).unwrap_or_default();
+    let mut log = Log::new(world, function, of, s);
     log.bare(&format!("AKU started with {option} option."));
     let command = format!("aku -p {}", option.to_lowercase());
     if let Some(typed) = typed {
         log.write(Level::Warn, About::default(), &format!("-p {typed} means -p {}", option.to_lowercase()));
     }
-    let running = options.and_then(|options| Running::begin(&command, options, FAILED, world));
+    let goodbye = match of {
+        Style::V73 => FAILED,
+        Style::V71 => "",
+    };
+    let running = wished.and(options).and_then(|options| Running::begin(&command, options, goodbye, world));
     let exit = match running {
         Ok(running) => recorded(what, common, world, &mut log, running),
         Err(trouble) => {
-            log.write(Level::Error, About::default(), &text(&trouble));
+            let text = text(&trouble, log.style());
+            log.write(Level::Error, About::default(), &text);
             trouble.exit
         }
     };
@@ -75,6 +93,9 @@ pub fn run(what: What, typed: Option<&str>, common: &Common, world: &dyn World, 
     log.finish(exit)
 }
 
+/// Whose lines a hook prints.
+const STYLE_VARIABLE: &str = "AKU_CLI_OUTPUT_STYLE";
+
 /// The documented last line of a run that did not reach its goal.
 const FAILED: &str = "AKU failed to run.\n";
 
@@ -83,7 +104,8 @@ fn recorded(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_
         log.write(Level::Warn, About::default(), &text);
     }
     let ended = goes(what, common, world, log, &mut running).unwrap_or_else(|trouble| {
-        log.write(Level::Error, About::default(), &text(&trouble));
+        let text = text(&trouble, log.style());
+        log.write(Level::Error, About::default(), &text);
         running.trouble(&trouble);
         Ended::at_once(trouble.exit)
     });
@@ -95,18 +117,20 @@ fn recorded(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_
 }
 
 /// The block of a trouble, after the documented words for it.
-fn text(trouble: &Trouble) -> String {
+fn text(trouble: &Trouble, style: Style) -> String {
     let block = render::trouble(trouble, WIDTH).text(Colour::Plain);
-    match documented(&trouble.code) {
+    match documented(&trouble.code, style) {
         Some(line) => format!("{line}\n{block}"),
         None => block,
     }
 }
 
 /// The documented words for a refusal, where there are any (`aku-behaviour.md` A.5).
-fn documented(code: &str) -> Option<&'static str> {
-    (code == Code::MasterFailed.word())
-        .then_some("The MASTER server is detected to have failed. Check and perform a manual recovery.")
+fn documented(code: &str, style: Style) -> Option<&'static str> {
+    (code == Code::MasterFailed.word()).then_some(match style {
+        Style::V73 => "The MASTER server is detected to have failed. Check and perform a manual recovery.",
+        Style::V71 => "The master pod is detected to have failed. Check and perform a manual recovery.",
+    })
 }
 
 fn goes(
@@ -121,6 +145,17 @@ fn goes(
     log.write(Level::Warn, About::default(), &warnings);
     let mut scene = scene?;
     scene.run = Some(running.run().clone());
+    if scene.who.here.is_none() {
+        // A host with its own name (hostNetwork). A hook runs in its pod, so the marker is written where its probe looks.
+        scene.who.here = Some(scene.who.pod);
+        log.info(&format!(
+            "The name of this host is not that of a pod; a hook runs in its pod, so this is taken as pod {} ({}={} says so, too).",
+            scene.who.pod,
+            who::VARIABLE,
+            scene.who.pod
+        ));
+    }
+    log.of_71(legacy_71::begins(scene.who.pod));
     log.info(if scene.who.pod.is_master() { "Start as MASTER Pod." } else { "Start as SLAVE Pod." });
     if what == What::Start {
         scene.check_address(world, &mut |text| log.info(&format!("Address check: {text}")))?;
@@ -132,6 +167,7 @@ fn goes(
             (News::Taken(waiting), What::End) => prestop(&scene, world, waiting, log, running),
             (News::Taken(_), What::Start | What::Clean) => {}
         })?;
+    log.of_71(&legacy_71::not_connected(&scene.conf, &observed));
     if what == What::Start {
         may_start(&observed, &scene, scene.marker_path(world).as_deref(), log)?;
     }
@@ -148,6 +184,7 @@ fn goes(
     }
     approved(&plan, what, &scene)?;
     judged(&plan, &scene, &observed, world, log, running)?;
+    scene.probe_marker(world, &plan)?;
     let job = scene.job(world, &observed, running, held);
     Ok(carried_out(&plan, &job, &scene, log, running))
 }
@@ -202,7 +239,7 @@ fn may_start(
         MarkerView::Stale => log.write(
             Level::Warn,
             About::default(),
-            "the start marker was written before the server was started last; it is taken as not there",
+            "the start marker is not of now: the server was started or closed since; it is taken as not there",
         ),
         MarkerView::Present | MarkerView::Missing | MarkerView::Elsewhere => {}
     }
@@ -324,6 +361,7 @@ fn walked(
             log.info(text);
         }
         told(plan, event, log);
+        log.of_71(&legacy_71::told(plan, &scene.conf, event));
         for text in phases.after(event) {
             log.info(text);
         }

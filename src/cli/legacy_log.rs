@@ -7,6 +7,7 @@
 use std::panic::Location;
 
 use super::{
+    legacy_71::Style,
     stream::{Patient, Reader, Streams},
     wiring::World,
 };
@@ -49,24 +50,56 @@ pub struct About<'a> {
 pub struct Log<'w, 's, 'io> {
     world: &'w dyn World,
     function: &'static str,
+    style: Style,
     streams: &'s mut Streams<'io>,
     patient: Patient,
 }
 
 impl<'w, 's, 'io> Log<'w, 's, 'io> {
     /// A log whose lines name `function`.
-    pub fn new(world: &'w dyn World, function: &'static str, streams: &'s mut Streams<'io>) -> Self {
-        Self { world, function, streams, patient: Patient::new(Reader::Optional) }
+    pub fn new(world: &'w dyn World, function: &'static str, style: Style, streams: &'s mut Streams<'io>) -> Self {
+        Self { world, function, style, streams, patient: Patient::new(Reader::Optional) }
     }
 
     /// A line that is no log line: the documented first and last ones.
     pub fn bare(&mut self, text: &str) {
-        self.patient.write(self.streams, &format!("{text}\n"));
+        match self.style {
+            Style::V73 => self.patient.write(self.streams, &format!("{text}\n")),
+            // It has none.
+            Style::V71 => {}
+        }
+    }
+
+    /// Whose lines these are.
+    pub fn style(&self) -> Style {
+        self.style
+    }
+
+    /// Lines that only 7.1 has.
+    pub fn of_71(&mut self, text: &str) {
+        if self.style == Style::V71 && !text.is_empty() {
+            self.patient.write(self.streams, &format!("{}\n", text.trim_end()));
+        }
+    }
+
+    /// A message in the way of 7.1, which says nothing of progress.
+    fn write_71(&mut self, level: Level, message: &str) {
+        if level == Level::Info {
+            return;
+        }
+        let mut doc = Doc::default();
+        for text in message.lines().filter(|l| !l.trim().is_empty()) {
+            doc.line(Line::plain(format!("[{}] {text}", level.word())));
+        }
+        self.patient.write(self.streams, &doc.text(Colour::Plain));
     }
 
     /// Log lines, one for each line of the message that says something.
     #[track_caller]
     pub fn write(&mut self, level: Level, about: About<'_>, message: &str) {
+        if self.style == Style::V71 {
+            return self.write_71(level, message);
+        }
         let line = Location::caller().line();
         let at = self.world.now().to_zoned(self.world.zone());
         let head = format!(

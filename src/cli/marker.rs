@@ -2,12 +2,25 @@
 //! server (`aku-behaviour.md` B.9). Reads the file; writing and deleting are actions of a plan.
 //!
 //! The startup probe only asks whether the file exists. Ours also holds `key=value` lines, so that a marker which
-//! outlived its server is recognised; an empty file (an older tool, `touch`) counts as belonging to this life.
+//! outlived its server is recognised; an empty file (an older tool, `touch`) counts as belonging to this life. A start opens
+//! the pod before it writes the marker, so a marker beside a closed pod (ADMIN_MODE 1) is always stale: the server came back
+//! within the second that V$INSTANCE tells, or somebody closed the pod from elsewhere, as a recovery does.
 
-use std::{io, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    io::Write as _,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
 
 use super::env::{Env, read_small};
-use crate::{observe::MarkerView, topology::Ordinal};
+use crate::{
+    exit::Exit,
+    observe::{MarkerView, Pod},
+    render::Trouble,
+    topology::Ordinal,
+};
 
 /// The documented path.
 const PATH: &str = "/tmp/aku_start_completed";
@@ -34,9 +47,48 @@ pub fn text(pid: u32, server_started_at: Option<i64>, conf_digest: &str) -> Stri
     format!("pid={pid}\n{started}conf={conf_digest}\n")
 }
 
-/// What is there. `server_started_at` is the start time of the pod's server now, when it was seen.
+/// The pods whose markers are on this machine and there.
+pub fn here(env: &Env, pods: impl Iterator<Item = Ordinal>, here: Option<Ordinal>) -> BTreeSet<Ordinal> {
+    pods.filter(|pod| path(env, *pod, here).is_some_and(|path| path.exists())).collect()
+}
+
+/// Whether the marker could be written now: before a run changes anything that it would end without.
+///
+/// # Errors
+/// It could not (exit 74).
+pub fn probe(path: &Path) -> Result<(), Trouble> {
+    could_be_written(path).map_err(|e| {
+        Trouble::new(Exit::Output, "marker", format!("the start marker cannot be written: {}: {e}", path.display()))
+            .fact("because", "the startup probe looks for it, so the pod would be open and never ready")
+            .fact("changed", "nothing: it was tried before the first statement")
+            .next("make the directory writable for this user, or remove what is in its place")
+            .next(format!("or name another file: {PATH_VARIABLE}=FILE, the same in the startup probe"))
+    })
+}
+
+fn could_be_written(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(b"probe\n")?;
+    let there = match fs::symlink_metadata(path) {
+        Ok(there) => there,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    if there.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    // In a directory such as /tmp only the owner replaces a file.
+    let (me, folder) = (rustix::process::geteuid().as_raw(), fs::metadata(folder)?);
+    if folder.mode() & 0o1000 != 0 && me != 0 && ![there.uid(), folder.uid()].contains(&me) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("it belongs to user {}", there.uid())));
+    }
+    Ok(())
+}
+
+/// What is there. `server`: the pod now, when it was seen.
 #[must_use]
-pub fn view(path: Option<&PathBuf>, server_started_at: Option<i64>) -> MarkerView {
+pub fn view(path: Option<&PathBuf>, server: Option<&Pod>) -> MarkerView {
     let Some(path) = path else { return MarkerView::Elsewhere };
     let text = match read_small(path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -45,15 +97,20 @@ pub fn view(path: Option<&PathBuf>, server_started_at: Option<i64>) -> MarkerVie
         Err(_) => String::new(),
     };
     let said = text.lines().find_map(|l| l.strip_prefix(STARTED)?.strip_prefix('=')?.trim().parse::<i64>().ok());
-    match (said, server_started_at) {
-        (Some(then), Some(now)) if then != now => MarkerView::Stale,
-        (Some(_) | None, _) => MarkerView::Present,
+    let restarted = |server: &Pod| said.zip(server.server.started_at_s).is_some_and(|(then, now)| then != now);
+    match server {
+        Some(server) if server.admin_mode() || restarted(server) => MarkerView::Stale,
+        Some(_) | None => MarkerView::Present,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        desired::Goal,
+        plan::testing::{Worlds, desired, ord},
+    };
 
     #[test]
     fn where_it_is() {
@@ -78,8 +135,14 @@ mod tests {
     fn whose_life_it_belongs_to() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("m");
-        assert_eq!(view(None, Some(5)), MarkerView::Elsewhere);
-        assert_eq!(view(Some(&file), Some(5)), MarkerView::Missing);
+        let server = |started, admin_mode| {
+            let mut w = Worlds::new(desired(Goal::Start(ord(0)), 1, 1)).up(0, admin_mode);
+            w.pod_mut(0).server.started_at_s = started;
+            w.pod_mut(0).clone()
+        };
+        let (open, closed) = (server(Some(5), 0), server(Some(5), 1));
+        assert_eq!(view(None, Some(&open)), MarkerView::Elsewhere);
+        assert_eq!(view(Some(&file), Some(&open)), MarkerView::Missing);
         let table = [
             (String::new(), MarkerView::Present),
             ("garbage\u{0}".to_owned(), MarkerView::Present),
@@ -89,9 +152,28 @@ mod tests {
             (text(1, None, "sha256:0"), MarkerView::Present),
         ];
         for (content, want) in table {
-            std::fs::write(&file, &content).unwrap();
-            assert_eq!(view(Some(&file), Some(5)), want, "{content:?}");
+            fs::write(&file, &content).unwrap();
+            assert_eq!(view(Some(&file), Some(&open)), want, "{content:?}");
             assert_eq!(view(Some(&file), None), MarkerView::Present, "{content:?}");
+            assert_eq!(view(Some(&file), Some(&server(None, 0))), MarkerView::Present, "{content:?}");
+            // Nobody opened this life of the server, or somebody closed it since.
+            assert_eq!(view(Some(&file), Some(&closed)), MarkerView::Stale, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn a_marker_that_cannot_be_written_is_found_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("m");
+        probe(&file).unwrap();
+        assert!(!file.exists() && fs::read_dir(dir.path()).unwrap().next().is_none(), "the probe leaves nothing");
+        fs::write(&file, "old").unwrap();
+        probe(&file).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+        for bad in [dir.path().to_owned(), dir.path().join("none/m")] {
+            let trouble = probe(&bad).unwrap_err();
+            assert_eq!((trouble.exit, trouble.code.as_str()), (Exit::Output, "marker"));
+            assert!(trouble.headline.contains(&bad.display().to_string()), "{}", trouble.headline);
         }
     }
 }

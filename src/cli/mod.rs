@@ -20,6 +20,7 @@ pub mod goal_args;
 pub mod info;
 pub mod lab;
 mod legacy;
+mod legacy_71;
 mod legacy_log;
 mod legacy_phase;
 mod limit;

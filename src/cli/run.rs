@@ -27,6 +27,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
         Colour::Ansi => conf::Colour::Always,
         Colour::Plain => conf::Colour::Never,
     };
+    env.err_talk = look.talk;
     let _deadline = match limit::set(&invocation, &env) {
         Ok(guard) => guard,
         Err(trouble) => return fail(s, &look, &trouble),
@@ -56,7 +57,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
                 Exit::Internal
             }
         },
-        Invocation::Legacy(what, typed) => legacy::run(what, typed.as_deref(), &common, world, s),
+        Invocation::Legacy(what, typed, style) => legacy::run(what, typed.as_deref(), style, &common, world, s),
     }
 }
 

@@ -83,7 +83,11 @@ pub fn deadline(env: &Env) -> Result<Option<Duration>, Trouble> {
     variable(env, "AKU_CLI_DEADLINE", time::parse)
 }
 
-fn variable<T>(env: &Env, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, Trouble> {
+/// A variable that stands for a flag.
+///
+/// # Errors
+/// It cannot be read (exit 64).
+pub fn variable<T>(env: &Env, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, Trouble> {
     let Some(value) = env.var(name) else { return Ok(None) };
     let text = value.to_string_lossy();
     let wrong = |e| Trouble::new(Exit::Usage, "usage", format!("{name} is \"{text}\": {e}")).fact("changed", "nothing");

@@ -20,7 +20,6 @@ use crate::{
     events::{LockState, Severity, Verdict, What},
     exit::Exit,
     journal::{
-        self,
         recorder::{Opening, Recorder},
         runs,
     },
@@ -96,10 +95,7 @@ impl Running {
     ) -> Result<Self, Trouble> {
         let host = world.hostname().to_string_lossy().into_owned();
         let env = world.env();
-        let state = journal::dir(
-            env.var(journal::DIR_VARIABLE).map(std::path::Path::new),
-            env.var(confpath::HOME_VARIABLE).map(std::path::Path::new),
-        );
+        let state = confpath::state(env);
         let opening = Opening {
             run: RunId::new(world.now()),
             events: options.events.clone(),

@@ -1,7 +1,7 @@
 //! `aku runs`: what earlier runs on this machine did, from their journals. Connects to nothing; `gc` removes journals and
 //! nothing else.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
@@ -59,9 +59,7 @@ pub fn run(args: &RunsArgs, world: &dyn World, look: &Look, s: &mut Streams<'_>)
 }
 
 fn state(world: &dyn World) -> Result<PathBuf, Trouble> {
-    let env = world.env();
-    let path = |name| env.var(name).map(Path::new);
-    journal::dir(path(journal::DIR_VARIABLE), path(confpath::HOME_VARIABLE)).ok_or_else(|| {
+    confpath::state(world.env()).ok_or_else(|| {
         let text = format!("it is not known where the journals are: set {}", journal::DIR_VARIABLE);
         Trouble::new(Exit::NoInput, "no-journal", text).next("ALTIBASE_HOME serves as well: $ALTIBASE_HOME/aku")
     })

@@ -3,7 +3,7 @@
 //! Sends nothing but SELECTs. Repeats a look at a pod whose only SYSDBA slot is taken, because that usually passes
 //! (`aku-behaviour.md` B.0); everything else is taken as seen.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     args::{Common, What},
@@ -23,9 +23,10 @@ use crate::{
     },
     desired::{Desired, Goal, ReplicationAddress},
     exit::Exit,
+    journal::runs,
     lock::{self, Held},
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
-    plan::{self, Plan, saved},
+    plan::{self, Op, Plan, saved},
     render::Trouble,
     run_id::RunId,
     topology::{Ordinal, Target},
@@ -155,10 +156,26 @@ impl Scene {
     /// Looks at every pod once.
     pub fn look(&self, world: &dyn World) -> Observed {
         let mut observed = self.pods();
-        let started_at = observed.pod(self.who.pod).and_then(|p| p.server.started_at_s);
-        observed.marker = marker::view(self.marker_path(world).as_ref(), started_at);
+        observed.marker = marker::view(self.marker_path(world).as_ref(), observed.pod(self.who.pod));
+        observed.marked_here = marker::here(world.env(), self.desired.pods.keys().copied(), self.who.here);
+        self.without_own_run(&mut observed);
+        if !observed.left_behind().is_empty()
+            && let Some(state) = confpath::state(world.env())
+        {
+            observed.remembered = runs::settings_before(&state, &self.desired.statefulset).unwrap_or_default();
+        }
         tracing::debug!(pods = observed.pods.len(), "looked at the pods");
         observed
+    }
+
+    /// Whoever changes something holds the lock before it looks: what it sees of other runs are those that wait for it.
+    fn without_own_run(&self, observed: &mut Observed) {
+        let Some(own) = &self.run else { return };
+        for view in observed.pods.values_mut() {
+            if let PodView::Seen(pod) = view {
+                pod.clients.retain(|c| !c.app.starts_with(lock::PREFIX) && c.at_work().is_none_or(|w| w.run != *own));
+            }
+        }
     }
 
     /// Plans from what was seen, after counting the rows that the decision hangs on. A pod whose SYSDBA slot was taken
@@ -247,6 +264,22 @@ impl Scene {
             stop: running.stop(),
             earlier: plan::resume::Past::new(),
             marker: self.marker_path(world).map(|path| (path, text)),
+            marked_here: observed
+                .marked_here
+                .iter()
+                .filter_map(|pod| Some((*pod, marker::path(world.env(), *pod, self.who.here)?)))
+                .collect(),
+        }
+    }
+
+    /// Whether the marker that a plan writes at its end could be written.
+    ///
+    /// # Errors
+    /// It could not; nothing was changed yet.
+    pub fn probe_marker(&self, world: &dyn World, plan: &Plan) -> Result<(), Trouble> {
+        match self.marker_path(world) {
+            Some(path) if plan.actions.iter().any(|a| a.op == Op::WriteMarker) => marker::probe(&path),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -347,7 +380,7 @@ fn refuse_surplus(desired: &Desired) -> Result<(), Trouble> {
     if !surplus {
         return Ok(());
     }
-    let nothing = Observed { pods: std::collections::BTreeMap::new(), marker: MarkerView::Elsewhere };
+    let nothing = Observed::new(BTreeMap::new(), MarkerView::Elsewhere);
     match plan::make(desired, &nothing) {
         Err(refusal) => Err(Trouble::from(&refusal)),
         Ok(_) => Ok(()),

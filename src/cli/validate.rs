@@ -131,7 +131,7 @@ impl Verdict {
 }
 
 fn human(v: &Verdict, args: &ValidateArgs, env: &Env, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<()> {
-    let blocks = conf::render_problems(&v.problems, &v.parsed.source, env.err_colour);
+    let blocks = conf::render_problems(&env.told(&v.problems), &v.parsed.source, env.err_colour);
     if !blocks.is_empty() {
         writeln!(err, "{blocks}")?;
         err.flush()?;

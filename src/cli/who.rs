@@ -2,7 +2,12 @@
 
 use std::ffi::OsStr;
 
-use crate::{conf::Config, exit::Exit, render::Trouble, topology::Ordinal};
+use crate::{
+    conf::Config,
+    exit::Exit,
+    render::Trouble,
+    topology::{Ordinal, OrdinalError},
+};
 
 /// Variable that says on which pod this runs (labs and tests: several pods on one machine).
 pub const VARIABLE: &str = "AKU_ORDINAL";
@@ -36,12 +41,21 @@ pub fn who(flag: Option<Ordinal>, variable: Option<&OsStr>, hostname: &OsStr, co
         (None, Ok(here)) => Ok(Who { pod: here, here: Some(here) }),
         (None, Err(why)) => Err(Trouble::new(Exit::Usage, "usage", "it is not clear which pod is meant")
             .fact("because", why)
-            .next("add --ordinal N")),
+            .next("add --ordinal N")
+            .next(format!(
+                "in a pod with hostNetwork set {VARIABLE}=N, e.g. from the label apps.kubernetes.io/pod-index"
+            ))),
     }
 }
 
 fn from_hostname(host: &str, conf: &Config) -> Result<Ordinal, String> {
-    let pod = Ordinal::from_hostname(host).map_err(|e| e.to_string())?;
+    let pod = Ordinal::from_hostname(host).map_err(|e| match e {
+        OrdinalError::NoSuffix(_) => e.to_string(),
+        OrdinalError::OutOfRange(_) => {
+            let last = conf.server_count.get() - 1;
+            format!("host name \"{host}\": {e}; aku.conf has pods 0 to {last}, and spec.ordinals.start of the StatefulSet must be 0")
+        }
+    })?;
     let short = host.split('.').next().unwrap_or(host);
     let name = short.rsplit_once('-').map_or(short, |(name, _)| name);
     if name == conf.sts_name {

@@ -126,6 +126,8 @@ pub struct Job {
     pub earlier: Past,
     /// Where the start marker is and what is written to it; `None` when it is none of this run's business.
     pub marker: Option<(PathBuf, String)>,
+    /// Start markers of any pods that are on this machine.
+    pub marked_here: BTreeMap<Ordinal, PathBuf>,
 }
 
 /// The real world.
@@ -241,6 +243,7 @@ impl Cluster for Pods {
             retry: apply::Retry { count: job.retry_count, delay: job.retry_delay, seed },
             deadline: job.deadline.map(|d| clock.now() + d),
             marker: job.marker.clone().map(|(path, text)| Marker { path, text }),
+            marked_here: job.marked_here.clone(),
             lock: Some(Arc::clone(&job.lock)),
             witness: job.witness.clone(),
             clock: Arc::new(clock),

@@ -86,6 +86,8 @@ pub enum Code {
     OddHost,
     /// Warning: bytes that are not UTF-8 in a comment.
     EncodingInComment,
+    /// Warning: a template was to fill the value in.
+    Placeholder,
 }
 
 impl Code {
@@ -129,6 +131,7 @@ impl Code {
             Self::ShortFlush => "AKU-C309",
             Self::OddHost => "AKU-C310",
             Self::EncodingInComment => "AKU-C311",
+            Self::Placeholder => "AKU-C312",
         }
     }
 

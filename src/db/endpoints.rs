@@ -220,7 +220,7 @@ mod tests {
         let table = [
             ("[pod.0]\nhots = \"a\"\n", "line 2", "unknown field `hots`"),
             ("[pods.0]\nhost = \"a\"\n", "line 1", "unknown field `pods`"),
-            ("[pod.33]\nhost = \"a\"\n", "line 1", "they go from 0 to 32"),
+            ("[pod.33]\nhost = \"a\"\n", "line 1", "they go from 0 to one less than AKU_SERVER_COUNT"),
             ("[pod.0]\nport = 0\n", "line 2", "nonzero"),
             ("[pod.0]\ntransport = \"ssh\"\n", "line 2", "expected `odbc` or `lab`"),
             ("[pod.0]\n\nhost = \"a;PWD=x\"\n", "line 3", "is not a host name"),

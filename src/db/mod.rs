@@ -15,6 +15,7 @@ pub mod lending;
 pub mod odbc;
 pub mod page;
 pub mod rows;
+pub mod setting;
 pub mod sql;
 pub mod timed;
 pub mod wire;

@@ -220,7 +220,7 @@ mod tests {
             ("[[accept]]\npod = 0\nreason = \"x\"\nuntil = \"soon\"\n".to_owned(), "until is \"soon\""),
             ("[[accept]]\npod = 0\nreason = \"x\"\nuntil = 08:00:00\n".to_owned(), "until is \"08:00:00\""),
             (format!("[[accept]]\nkind = \"D300-sender-stoped\"\n{end}"), "the nearest is D300-sender-stopped"),
-            (format!("[[accept]]\npod = 40\n{end}"), "they go from 0 to 32"),
+            (format!("[[accept]]\npod = 40\n{end}"), "they go from 0 to one less than AKU_SERVER_COUNT"),
             (format!("[[accept]]\npods = 0\n{end}"), "unknown field `pods`"),
             (format!("[accepts]\n{end}"), "unknown field `accepts`"),
             ("[[accept".to_owned(), "line 1"),

@@ -209,7 +209,7 @@ pub fn examine(scope: Scope<'_>) -> Drift {
     let mut differences = standing::differences(scope, &pods);
     differences.extend(definitions::examine(scope, &standings));
     differences.extend(streams::examine(scope, &standings));
-    differences.extend(servers::examine(scope, &standings));
+    differences.extend(servers::examine(scope));
     differences.extend(identity::examine(scope));
     differences.extend(tables::examine(scope, &standings));
     differences.sort_by_key(Difference::identity);

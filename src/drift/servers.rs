@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Difference, Kind, RECONCILE, Scope, Standing, standing::syncs};
-use crate::{observe::Pod, status::pods, topology::Ordinal};
+use super::{Difference, Kind, RECONCILE, Scope};
+use crate::{
+    db::setting::Setting,
+    observe::{LeftBehind, Pod},
+    status::pods,
+    topology::Ordinal,
+};
 
 /// Properties that decide what a receiver does with a conflict, when log is given up, and whether servers can talk.
 const EQUAL: [&str; 5] = [
@@ -14,11 +19,10 @@ const EQUAL: [&str; 5] = [
     "TRANSACTION_TABLE_SIZE",
 ];
 
-pub(super) fn examine(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>) -> Vec<Difference> {
+pub(super) fn examine(scope: Scope<'_>) -> Vec<Difference> {
     let mut all = Vec::new();
-    let joining = standings.values().any(|s| *s == Standing::Joining);
+    all.extend(scope.observed.left_behind().into_iter().map(left_behind));
     for (pod, seen) in scope.seen() {
-        left_behind(scope, joining, pod, seen, &mut all);
         port(scope, pod, seen, &mut all);
     }
     for name in EQUAL {
@@ -54,25 +58,16 @@ pub(super) fn examine(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>)
     all
 }
 
-/// What a join changes for its own length.
-fn left_behind(scope: Scope<'_>, joining: bool, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) {
-    const DDL: &str = "REPLICATION_DDL_ENABLE";
-    const LOCK: &str = "REPLICATION_SYNC_LOCK_TIMEOUT";
-    if let Some(n) = seen.property(DDL).filter(|n| *n != 0) {
-        all.push(
-            Difference::new(Kind::DdlEnabled, pod, DDL, format!("{DDL} is {n}"))
-                .text("left by a run that was killed? replicated tables can be truncated and altered")
-                .next(RECONCILE),
-        );
-    }
-    let copies = scope.desired.objects_of(pod).any(|(_, o)| syncs(scope, pod, &o.name));
-    if seen.property(LOCK) == Some(0) && !joining && !copies {
-        all.push(
-            Difference::new(Kind::SyncLockOff, pod, LOCK, format!("{LOCK} is 0"))
-                .text("left by a run that was killed? a SYNC by hand would take no lock on its tables")
-                .next(RECONCILE),
-        );
-    }
+/// What a run changed for its own length, and no run is at work.
+fn left_behind(left: LeftBehind) -> Difference {
+    let LeftBehind { pod, setting, back, .. } = left;
+    let (kind, what) = match setting {
+        Setting::DdlEnable => (Kind::DdlEnabled, "replicated tables can be truncated and altered"),
+        Setting::SyncLockTimeout => (Kind::SyncLockOff, "a SYNC by hand would take no lock on its tables"),
+    };
+    Difference::new(kind, pod, setting.name(), format!("{setting} is {}", setting.during()))
+        .text(format!("left by a run that was killed? {what}; it is put back to {back}"))
+        .next(RECONCILE)
 }
 
 fn port(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) {

@@ -81,11 +81,8 @@ pub(super) fn of_all(scope: Scope<'_>) -> Vec<PodState> {
         let standing = match view {
             PodView::Absent { .. } if is_down(scope, *pod) => Standing::Down,
             PodView::Absent { .. } => Standing::NotThere,
-            PodView::Broken { failure: BrokenBy::SysdbaBusy, .. }
-                if state == Some(State::Joiner) || at_work(scope, *pod) =>
-            {
-                Standing::Joining
-            }
+            // Whose session it is that holds the only slot may not be known: a DBA's is no start.
+            PodView::Broken { failure: BrokenBy::SysdbaBusy, .. } if state == Some(State::Joiner) => Standing::Joining,
             PodView::Broken { .. } => Standing::Unseen,
             PodView::Seen(seen) if seen.admin_mode() => closed(scope, *pod, state),
             PodView::Seen(_) if is_apart(scope, *pod) => Standing::Apart,
@@ -105,15 +102,6 @@ fn closed(scope: Scope<'_>, pod: Ordinal, state: Option<State>) -> Standing {
         Some(State::Joiner | State::Error) => Standing::Unfinished,
         Some(State::Undefined) | None => Standing::Left,
     }
-}
-
-/// Whether a start or an end of that pod has sessions on a pod that can be looked at. Runs name themselves
-/// (`Scene::login`); commands that only look name themselves after pod 0.
-fn at_work(scope: Scope<'_>, pod: Ordinal) -> bool {
-    let of = |app: &str| {
-        app.starts_with("aku ") && ["start", "end"].iter().any(|word| app.contains(&format!(" {word} pod {pod} ")))
-    };
-    !pod.is_master() && scope.seen().any(|(_, seen)| seen.clients.iter().any(|c| of(&c.app)))
 }
 
 /// Whether a SYNC runs there.
@@ -199,7 +187,7 @@ pub(super) fn differences(scope: Scope<'_>, states: &[PodState]) -> Vec<Differen
 }
 
 /// Whether a pod has no place in the log towards anybody.
-fn placeless(scope: Scope<'_>, pod: Ordinal) -> bool {
+pub(super) fn placeless(scope: Scope<'_>, pod: Ordinal) -> bool {
     scope.desired.objects_of(pod).all(|(_, o)| match scope.observed.side(pod, &o.name) {
         Side::Missing | Side::Reset | Side::Unknown => true,
         Side::Live(_) | Side::GaveUp => false,

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Difference, Kind, RECONCILE, RECOVER, Scope, Standing, forget, standing::syncs, start};
+use super::{
+    Difference, Kind, RECONCILE, RECOVER, Scope, Standing, forget,
+    standing::{placeless, syncs},
+    start,
+};
 use crate::{
     desired::Object,
     observe::{Sender, Side},
@@ -40,6 +44,23 @@ struct End {
 }
 
 impl End {
+    /// Of two pods that disagree, the one that is less far is the one that is started: by what it is, then by how many
+    /// others it is connected with.
+    fn how_far(self, scope: Scope<'_>) -> (u8, usize) {
+        let both = |(k, o): &(Ordinal, &Object)| {
+            [self.pod, *k].iter().all(|pod| matches!(scope.observed.side(*pod, &o.name), Side::Live(_)))
+        };
+        let connected = scope.desired.objects_of(self.pod).filter(both).count();
+        let standing = match self.standing {
+            Standing::InService => 4,
+            Standing::Apart => 3,
+            Standing::Closed => 2,
+            Standing::Unfinished => 1,
+            Standing::Joining | Standing::Left | Standing::NotThere | Standing::Down | Standing::Unseen => 0,
+        };
+        (standing, connected)
+    }
+
     fn is_live(self) -> bool {
         matches!(self.side, Side::Live(_))
     }
@@ -59,7 +80,7 @@ fn pair(scope: Scope<'_>, object: &Object, [a, b]: [End; 2], all: &mut Vec<Diffe
                 if let Side::Live(sn) = mine.side
                     && !theirs.is_live()
                 {
-                    all.push(leftover(object, mine, theirs, sn));
+                    all.push(leftover(scope, object, mine, theirs, sn));
                 }
             }
         }
@@ -132,14 +153,26 @@ fn half(object: &Object, lost: End, kept: End, sn: u64) -> Difference {
         .next(start(slave))
 }
 
-fn leftover(object: &Object, mine: End, theirs: End, sn: u64) -> Difference {
-    let (why, next) = match (theirs.pod.is_master(), theirs.standing == Standing::NotThere) {
-        (true, _) => ("has no place in it any more", RECOVER.to_owned()),
-        (false, true) => ("is not there: left by a join that broke off", forget(theirs.pod)),
-        (false, false) => ("is not joined: left by a join that broke off", start(theirs.pod)),
+/// A place that the other side does not have. Which of the two is to be started: the one that is less far.
+fn leftover(scope: Scope<'_>, object: &Object, mine: End, theirs: End, sn: u64) -> Difference {
+    let forgotten = if theirs.pod.is_master() {
+        !placeless(scope, theirs.pod)
+    } else {
+        theirs.standing != Standing::NotThere && mine.how_far(scope) < theirs.how_far(scope)
+    };
+    let (why, next) = match (forgotten, theirs.pod.is_master(), theirs.standing == Standing::NotThere) {
+        (true, _, _) => ("has no place for it any more: it is copied anew when it starts", start(mine.pod)),
+        (false, true, _) => ("has no place in it any more", RECOVER.to_owned()),
+        (false, false, true) => ("is not there: left by a join that broke off", forget(theirs.pod)),
+        (false, false, false) => ("is not joined: left by a join that broke off", start(theirs.pod)),
+    };
+    let headline = if forgotten {
+        format!("log kept for pod {}, which has forgotten this pod", theirs.pod)
+    } else {
+        format!("log kept for pod {}, not joined", theirs.pod)
     };
     let text = format!("pod {} keeps its log from SN {sn} on for pod {}, which {why} [P007]", mine.pod, theirs.pod);
-    Difference::new(Kind::Leftover, mine.pod, "xsn", format!("log kept for pod {}, not joined", theirs.pod))
+    Difference::new(Kind::Leftover, mine.pod, "xsn", headline)
         .peer(theirs.pod)
         .object(&object.name)
         .text(text)

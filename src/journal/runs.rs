@@ -10,7 +10,9 @@ use std::{
 use super::{RUNS, SUFFIX, path};
 use crate::{
     bounded,
+    db::setting::Setting,
     events::{ActionOutcome, Line, RunOutcome, StatementOutcome, What},
+    observe::Remembered,
     plan::{
         ActionId,
         resume::{Earlier, Past},
@@ -145,6 +147,32 @@ pub fn unresolved(state: &Path, statefulset: &str, run: &RunId) -> io::Result<Ve
     Ok(runs.iter().filter_map(open).collect())
 }
 
+/// What settings were before runs of a StatefulSet changed them for a while, as far as their journals tell: the newest
+/// run that changed one counts.
+///
+/// # Errors
+/// The directory cannot be read. A journal that cannot be read is passed over.
+pub fn settings_before(state: &Path, statefulset: &str) -> io::Result<Remembered> {
+    let mut before = Remembered::new();
+    for run in list(state)?.into_iter().take(LOOKED_THROUGH).filter_map(|id| load(state, &id).ok()) {
+        if run.statefulset() != Some(statefulset) {
+            continue;
+        }
+        for (pod, setting, value) in run.settings() {
+            before.entry(pod).or_default().entry(setting).or_insert(value);
+        }
+    }
+    Ok(before)
+}
+
+/// `set REPLICATION_SYNC_LOCK_TIMEOUT 30 -> 0`, as `render::op::short` writes it.
+fn setting(what: &str) -> Option<(Setting, i64, i64)> {
+    let words: Vec<&str> = what.split_whitespace().collect();
+    let ["set", name, from, "->", to] = words.as_slice() else { return None };
+    let setting = Setting::ALL.into_iter().find(|s| s.name() == *name)?;
+    Some((setting, from.parse().ok()?, to.parse().ok()?))
+}
+
 /// The run that a line looks into.
 fn resolves(line: &Line) -> Option<&str> {
     match &line.what {
@@ -241,6 +269,18 @@ impl Run {
         merged.collect()
     }
 
+    /// Settings that it began to change for a while, with their values before.
+    fn settings(&self) -> impl Iterator<Item = (Ordinal, Setting, i64)> + '_ {
+        let begun = |line: &Line| match &line.what {
+            What::ActionStart { ordinal, what, .. } => Some((*ordinal, setting(what)?)),
+            _ => None,
+        };
+        let changed = |(pod, (setting, from, to)): (Ordinal, (Setting, i64, i64))| {
+            (to == setting.during() && from != to).then_some((pod, setting, from))
+        };
+        self.lines.iter().filter_map(begun).filter_map(changed)
+    }
+
     /// Words of an action, from the plan in the journal.
     #[must_use]
     pub fn words(&self, id: ActionId) -> Option<&str> {
@@ -282,7 +322,19 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::DbFault;
+    use crate::{events::DbFault, plan::Op, render::op};
+
+    #[test]
+    fn a_journal_tells_what_a_setting_was() {
+        let start = |id, pod, from, to| {
+            let what = op::short(&Op::SetProperty { property: Setting::SyncLockTimeout, from, to });
+            What::ActionStart { id: ActionId(id), ordinal: Ordinal::new(pod).unwrap(), what }
+        };
+        let run = run(vec![start(1, 0, 45, 0), start(2, 0, 0, 45), start(3, 1, 0, 0)]);
+        let found: Vec<_> = run.settings().collect();
+        assert_eq!(found, [(Ordinal::MASTER, Setting::SyncLockTimeout, 45)]);
+        assert_eq!(setting("set NO_SUCH 1 -> 0"), None);
+    }
 
     fn run(whats: Vec<What>) -> Run {
         let id: RunId = "20261121T121044Z-1f3a9c".parse().unwrap();

@@ -1,11 +1,11 @@
 //! Where the host of a pod and the database meet.
 
-use std::{io, path::Path};
+use std::{io, path::Path, sync::Arc};
 
 use super::{
     pod::{self, Boot, Release},
     server::{self, Server},
-    store::SqliteStore,
+    store::{PodDirectories, SqliteStore},
 };
 
 /// The database file in a pod's directory.
@@ -35,5 +35,6 @@ fn server_config(boot: &Boot<'_>) -> server::PodConfig {
         boot_properties: config.properties.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
         pace: config.pace,
         copy_pace: config.copy_pace,
+        logs: Arc::new(PodDirectories(DATA)),
     }
 }

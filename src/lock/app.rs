@@ -46,14 +46,7 @@ pub fn working(goal: &str, pod: Ordinal, pid: u32, run: Option<&RunId>) -> Strin
 /// definitions and positions, never the rows of a user.
 #[must_use]
 pub fn is_of_a_run(app_info: &str) -> bool {
-    let words: Vec<&str> = app_info.split_whitespace().collect();
-    let working = match words.as_slice() {
-        ["aku", _version, _goal, "pod", pod, "pid", pid, "run", run] => {
-            pod.parse::<Ordinal>().is_ok() && pid.parse::<u32>().is_ok() && run.parse::<RunId>().is_ok()
-        }
-        _ => false,
-    };
-    working || app_info.parse::<App>().is_ok()
+    AtWork::of(app_info).is_some()
 }
 
 /// The text is not ours.
@@ -73,5 +66,62 @@ impl FromStr for App {
             pid: pid.parse().map_err(|_| NotOurs)?,
             host: (*host).to_owned(),
         })
+    }
+}
+
+/// A changing run of aku, as one of its sessions names it: the one that asks for the lock, or one that works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AtWork {
+    /// Its number.
+    pub run: RunId,
+    /// `start`, `end`, ...
+    pub goal: String,
+    /// The pod it is about.
+    pub pod: Ordinal,
+}
+
+impl AtWork {
+    /// The run behind a session's CLIENT_APP_INFO; `None` for somebody else, and for commands that only look.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        if let Ok(App { run, goal, pod, .. }) = text.parse() {
+            return Some(Self { run, goal, pod });
+        }
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let ["aku", _version, goal, "pod", pod, "pid", _, "run", run] = words.as_slice() else { return None };
+        Some(Self { run: run.parse().ok()?, goal: (*goal).to_owned(), pod: pod.parse().ok()? })
+    }
+
+    /// Whether the run may hold the only SYSDBA session of that pod: a start and an end that of their own pod, every other
+    /// goal that of any.
+    #[must_use]
+    pub fn concerns(&self, pod: Ordinal) -> bool {
+        !matches!(self.goal.as_str(), "start" | "end") || self.pod == pod
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_told_from_looks_and_from_people() {
+        let run: RunId = "20261121T121044Z-1f3a9c".parse().unwrap();
+        let pod = |n| Ordinal::new(n).unwrap();
+        let lock = App { run: run.clone(), goal: "start".to_owned(), pod: pod(2), pid: 7, host: "h".to_owned() };
+        let table = [
+            (lock.to_string(), Some((2, [false, true]))),
+            (working("end", pod(1), 7, Some(&run)), Some((1, [true, false]))),
+            (working("reconcile", pod(0), 7, Some(&run)), Some((0, [true, true]))),
+            // A look names itself after pod 0.
+            (working("start", pod(0), 7, None), None),
+            ("isql".to_owned(), None),
+            (String::new(), None),
+        ];
+        for (text, want) in table {
+            let found = AtWork::of(&text);
+            let got = found.as_ref().map(|w| (w.pod.get(), [1, 2].map(|n| w.concerns(pod(n)))));
+            assert_eq!(got, want, "{text}");
+        }
     }
 }

@@ -32,7 +32,7 @@ pub struct Gathering {
 /// Looks at every pod of the configuration.
 pub fn observe(connector: &dyn Connector, desired: &Desired, how: &Gathering) -> Observed {
     let views = each_pod(desired.pods.keys().copied(), |pod| look(connector, pod, desired, how));
-    Observed { pods: views, marker: how.marker.clone() }
+    Observed::new(views, how.marker.clone())
 }
 
 /// Looks at one pod.

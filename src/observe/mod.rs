@@ -7,6 +7,7 @@ mod capture;
 mod gather;
 pub mod layout;
 mod ledger;
+mod left;
 mod model;
 mod parse;
 mod rows;
@@ -16,9 +17,10 @@ mod tests;
 pub use capture::Capture;
 pub use gather::{Gathering, count_on, count_rows, look, note_counts, observe, observe_pod};
 pub use ledger::of as ledger_of;
+pub use left::{Known, LeftBehind};
 pub use model::{
-    BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server,
-    Side, Table, TableName,
+    BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Remembered, Replication,
+    Sender, Server, Side, Table, TableName,
 };
 pub(crate) use parse::sender as sender_of;
 pub use rows::{RowCount, grouped};

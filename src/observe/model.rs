@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::RowCount;
 use crate::{
-    db::{ConnectFailure, Privilege},
+    db::{ConnectFailure, Privilege, setting::Setting},
     desired::ReplicationAddress,
     ledger::View,
+    lock::AtWork,
     topology::{Identifier, Ordinal, Position, ReplicationName, Target, optional_sn, sn},
 };
 
@@ -20,7 +21,16 @@ pub struct Observed {
     pub pods: BTreeMap<Ordinal, PodView>,
     /// The start marker of the pod that this run is about.
     pub marker: MarkerView,
+    /// Pods whose start marker is on this machine and there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub marked_here: BTreeSet<Ordinal>,
+    /// What runs before this one found before they changed it for a while, as far as their journals tell.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub remembered: Remembered,
 }
+
+/// Values of settings before a run changed them, by pod.
+pub type Remembered = BTreeMap<Ordinal, BTreeMap<Setting, i64>>;
 
 /// `/tmp/aku_start_completed` on the pod that the run is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +42,8 @@ pub enum MarkerView {
     Missing,
     /// There, written by this life of the server, or by somebody who did not say (an older tool).
     Present,
-    /// There, but written before the server was started last.
+    /// There, but the server was started or closed to users since: whoever closes a pod cannot reach the marker in another
+    /// container.
     Stale,
 }
 
@@ -129,6 +140,14 @@ pub struct Client {
     pub sysdba: bool,
     /// How many there are, 1 or more.
     pub sessions: usize,
+}
+
+impl Client {
+    /// The changing run of aku that these sessions are of, if they are of one.
+    #[must_use]
+    pub fn at_work(&self) -> Option<AtWork> {
+        AtWork::of(&self.app)
+    }
 }
 
 /// Owner and name of a table.
@@ -322,6 +341,12 @@ pub enum Side {
 }
 
 impl Observed {
+    /// What was seen of the pods and of the marker of this run's pod; nothing else is known.
+    #[must_use]
+    pub fn new(pods: BTreeMap<Ordinal, PodView>, marker: MarkerView) -> Self {
+        Self { pods, marker, marked_here: BTreeSet::new(), remembered: Remembered::new() }
+    }
+
     /// The pod, if it answered.
     #[must_use]
     pub fn pod(&self, pod: Ordinal) -> Option<&Pod> {
@@ -329,6 +354,13 @@ impl Observed {
             PodView::Seen(p) => Some(p),
             PodView::Absent { .. } | PodView::Broken { .. } => None,
         }
+    }
+
+    /// Whether a changing run of aku that may hold the only SYSDBA session of `pod` has a session on a pod that was seen.
+    #[must_use]
+    pub fn is_worked_on(&self, pod: Ordinal) -> bool {
+        let seen = self.pods.keys().filter_map(|k| self.pod(*k));
+        seen.flat_map(|p| &p.clients).filter_map(Client::at_work).any(|work| work.concerns(pod))
     }
 
     /// What `pod` holds under that name.

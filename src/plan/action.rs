@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
 use crate::{
-    db::sql::ChangeSql,
+    db::{setting::Setting, sql::ChangeSql},
     desired::ReplicationAddress,
     ledger::Ledger,
     topology::{Ordinal, ReplicationName, Target},
@@ -204,8 +204,8 @@ pub enum Op {
     },
     /// ALTER SYSTEM SET of a property that the plan puts back.
     SetProperty {
-        /// Name, one of `db::sql::PROPERTIES`.
-        property: String,
+        /// Which.
+        property: Setting,
         /// Value now.
         from: i64,
         /// Value then.
@@ -263,6 +263,14 @@ pub enum Op {
         targets: Vec<Target>,
         /// Bound of each FLUSH, seconds.
         wait_s: u32,
+    },
+    /// For each target the pod holds at least as many rows as `of`, which is fenced and has delivered what it committed: what
+    /// only `of` has, from a pod that is lost, would be deleted with it.
+    CheckHolds {
+        /// The pod that will be copied anew.
+        of: Ordinal,
+        /// Tables and partitions.
+        targets: Vec<Target>,
     },
     /// ADMIN_MODE 1, then every session but this run's is closed, until none is left (DESIGN D15).
     Fence,
@@ -338,6 +346,7 @@ impl Op {
             | Self::CheckQuiet { .. }
             | Self::CheckEmpty { .. }
             | Self::CheckContents { .. }
+            | Self::CheckHolds { .. }
             | Self::CheckDelivered { .. }
             | Self::Delay { .. } => Effect::Observe,
             Self::WriteMarker | Self::RemoveMarker | Self::WriteLedger { .. } => Effect::Marks,
@@ -367,6 +376,7 @@ impl Op {
             | Self::Truncate { .. }
             | Self::CheckEmpty { .. }
             | Self::CheckContents { .. }
+            | Self::CheckHolds { .. }
             | Self::Fence
             | Self::CheckDelivered { .. }
             | Self::Delay { .. }
@@ -411,7 +421,7 @@ impl Op {
             Self::Unpin { name, .. } => vec![ChangeSql::Stop(name.clone()), ChangeSql::Reset(name.clone())],
             Self::Flush { name, wait_s, .. } => vec![ChangeSql::Flush { name: name.clone(), wait_s: *wait_s }],
             Self::SetProperty { property, to, .. } => {
-                known(property).map(|property| ChangeSql::SetSystem { property, value: *to }).into_iter().collect()
+                vec![ChangeSql::SetSystem { property: property.name(), value: *to }]
             }
             Self::Truncate { target, .. } => vec![ChangeSql::Truncate(target.clone())],
             Self::Sync { name, parallel, .. } => vec![ChangeSql::Sync { name: name.clone(), parallel: *parallel }],
@@ -427,14 +437,11 @@ impl Op {
             Self::Drain { .. }
             | Self::CheckQuiet { .. }
             | Self::CheckEmpty { .. }
+            | Self::CheckHolds { .. }
             | Self::CheckDelivered { .. }
             | Self::Delay { .. }
             | Self::WriteMarker
             | Self::RemoveMarker => Vec::new(),
         }
     }
-}
-
-fn known(property: &str) -> Option<&'static str> {
-    crate::db::sql::PROPERTIES.into_iter().find(|p| *p == property)
 }

@@ -89,9 +89,10 @@ impl Builder {
         self.actions.iter().find(creates).map(|a| a.id)
     }
 
-    /// The action that was added last.
+    /// The action that was added last, but for settings that are put back beside everything else.
     pub fn last(&self) -> Option<ActionId> {
-        self.actions.last().map(|a| a.id)
+        let beside = |a: &&Action| a.run == RunWhen::Normal && matches!(a.op, Op::SetProperty { .. });
+        self.actions.iter().rev().find(|a| !beside(a)).map(|a| a.id)
     }
 
     pub fn finish(self) -> Vec<Action> {

@@ -26,6 +26,7 @@ use super::{
     action::{ActionId, Expect, Op, RunWhen},
     build::{Builder, Waits, pods, why},
     definition, deliver,
+    for_a_while::Held,
     join::DRAIN_S,
     newcomers::Newcomers,
     reason::{Code, Reason},
@@ -34,6 +35,7 @@ use super::{
 };
 use crate::{
     conf::GroupId,
+    db::setting::Setting,
     desired::Object,
     observe::{Item, Pod, RowCount, Sender},
     topology::{Ordinal, ReplicationName, Target},
@@ -340,17 +342,13 @@ impl Copying<'_, '_, '_> {
 
     /// (5)
     fn sync(&mut self) -> Vec<ActionId> {
-        const LOCK: &str = "REPLICATION_SYNC_LOCK_TIMEOUT";
         let source = Ordinal::MASTER;
         let world = self.world;
-        let was = world.pod(source).and_then(|p| p.property(LOCK)).unwrap_or(0);
-        let set = |from, to| Op::SetProperty { property: LOCK.to_owned(), from, to };
         let ready: Vec<ActionId> = self.slaves.values().flat_map(|s| s.ready.iter().copied()).collect();
-        let off = (was != 0).then(|| {
-            let text = "a SYNC that waits for its lock makes pod 0 skip changes it receives";
-            let waits = Waits::on(ready, "only for the length of the copy");
-            self.build.add(source, set(was, 0), why(Code::NoSyncLock, text), waits)
-        });
+        let because = why(Code::NoSyncLock, "a SYNC that waits for its lock makes pod 0 skip changes it receives");
+        let waits = Waits::on(ready, "only for the length of the copy");
+        let held = self.build.hold(world, (source, Setting::SyncLockTimeout), because, waits);
+        let off = held.as_ref().and_then(Held::on);
         let mut all = Vec::new();
         let copies = self.newcomers.copies.clone();
         for (k, groups) in copies {
@@ -375,10 +373,8 @@ impl Copying<'_, '_, '_> {
                 all.push(id);
             }
         }
-        if let Some(off) = off {
-            let waits = Waits::on(all.iter().copied(), "when the copy is over, or failed").and([off], "it undoes this");
-            let run = RunWhen::Always { armed_by: off };
-            self.build.add_when(source, set(0, was), why(Code::PutBack, "put back whatever happens"), waits, run);
+        if let Some(held) = held {
+            self.build.put_back(&held, &all, "when the copy is over, or failed");
         }
         all
     }

@@ -32,7 +32,7 @@ pub fn millis(action: &Action) -> u64 {
         // 4.1 s the median (8); 0.9 million rows took 6 s more than few.
         Op::Sync { rows, .. } | Op::SyncTables { rows, .. } => 4_100 + rows.unwrap_or(0) / 150,
         // 0.65 s (8).
-        Op::CheckContents { .. } => 650,
+        Op::CheckContents { .. } | Op::CheckHolds { .. } => 650,
         // 13 ms for a session (2), and two looks in a row that find nobody.
         Op::Fence => 200,
         // Like CREATE TABLE, 18.5 ms (9.4), with the looks before.

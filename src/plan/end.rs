@@ -78,6 +78,7 @@ pub fn before_the_lock(plan: &Plan) -> Plan {
             | Op::Delay { .. }
             | Op::CheckQuiet { .. }
             | Op::CheckContents { .. }
+            | Op::CheckHolds { .. }
             | Op::Open
             // It says what is done when all else is.
             | Op::WriteLedger { .. }

@@ -7,7 +7,7 @@ use super::{
     Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
     build::{Waits, pods},
     catch_up, identity,
-    join::Join,
+    join::{self, Join},
     preflight,
     reason::{Code, Reason},
     stakes,
@@ -182,6 +182,7 @@ pub(super) fn plan(
     let unsent = unsent(world, me);
     let approvals = approvals(world, me, &rows, &unsent);
     draft.copied_from = Some(source);
+    join::put_back_left(world, &mut draft, me, source);
     let mut join = Join { world, me, source, members: members(world, me), draft: &mut draft };
 
     let fenced = join.fence();

@@ -10,13 +10,15 @@ use super::{
     build::{Waits, why},
     catch_up,
     deliver::{self, Gate, Peer, Way},
+    for_a_while::Held,
     full::{self, Delivery},
     preflight,
-    reason::{Code, Reason},
+    reason::Code,
     start::Draft,
     world::World,
 };
 use crate::{
+    db::setting::Setting,
     desired::Object,
     observe::{RowCount, Side},
     topology::{Ordinal, ReplicationName},
@@ -46,6 +48,12 @@ pub(super) struct Gone {
 
 /// Objects whose other side was made anew so that the joiner can deliver, with the CREATE of each.
 pub(super) type Mended = BTreeMap<ReplicationName, ActionId>;
+
+/// Settings that killed runs left behind; those that the join itself needs are put back with it.
+pub(super) fn put_back_left(world: &World<'_>, draft: &mut Draft, me: Ordinal, source: Ordinal) {
+    let needs = [(me, Setting::DdlEnable), (source, Setting::SyncLockTimeout)];
+    draft.build.put_back_left(world, &needs, &mut draft.notes);
+}
 
 impl Join<'_, '_> {
     fn objects(&self, k: Ordinal) -> Vec<Object> {
@@ -275,21 +283,10 @@ impl Join<'_, '_> {
     /// (6) and (7): the targets are emptied and proved empty.
     pub fn truncate(&mut self, quiet: ActionId) -> Vec<ActionId> {
         let (me, source) = (self.me, self.source);
-        let was = self.world.pod(me).and_then(|p| p.property("REPLICATION_DDL_ENABLE")).unwrap_or(0);
-        if was != 0 {
-            self.draft.notes.push(Reason::new(
-                Code::SettingLeft,
-                format!("REPLICATION_DDL_ENABLE is already {was} on pod {me}, perhaps left by a run that was killed; it is set to 0 afterwards"),
-            ));
-        }
-        let set = |to: i64, from: i64| Op::SetProperty { property: "REPLICATION_DDL_ENABLE".to_owned(), from, to };
-        let text = "TRUNCATE of a replicated table needs it (ERR-312C4)";
-        let on = self.draft.build.add(
-            me,
-            set(1, was),
-            why(Code::DdlSwitch, text),
-            Waits::on([quiet], "the switch is open as briefly as possible"),
-        );
+        let because = why(Code::DdlSwitch, "TRUNCATE of a replicated table needs it (ERR-312C4)");
+        let waits = Waits::on([quiet], "the switch is open as briefly as possible");
+        let held = self.draft.build.hold(self.world, (me, Setting::DdlEnable), because, waits);
+        let on = held.as_ref().and_then(Held::on);
         let mut emptied = Vec::new();
         for target in self.world.targets().cloned().collect::<Vec<_>>() {
             let text = format!("pod {me} gets a new copy, and SYNC is right only into empty tables");
@@ -298,19 +295,14 @@ impl Join<'_, '_> {
                 me,
                 op,
                 why(Code::EmptyTarget, text),
-                Waits::on([on], "needs the switch"),
+                Waits::on([on.unwrap_or(quiet)], if on.is_some() { "needs the switch" } else { "nothing arrives" }),
             ));
         }
-        let back = self.draft.build.add_when(
-            me,
-            set(0, 1),
-            why(Code::PutBack, "put back whatever happens"),
-            Waits::on(emptied.iter().copied(), "when the tables are empty, or it failed").and([on], "it undoes this"),
-            RunWhen::Always { armed_by: on },
-        );
+        let over = "when the tables are empty, or it failed";
+        let back = held.and_then(|held| self.draft.build.put_back(&held, &emptied, over));
         let targets = self.world.targets().cloned().collect();
         let waits =
-            Waits::on(emptied, "it looks at what they did").and([back], "the switch is closed before rows are copied");
+            Waits::on(emptied, "it looks at what they did").and(back, "the switch is closed before rows are copied");
         vec![self.draft.build.add(
             me,
             Op::CheckEmpty { targets },
@@ -326,19 +318,12 @@ impl Join<'_, '_> {
         rows: &[RowsAtStake],
         pins: &[(Ordinal, Object, ActionId)],
     ) -> Vec<ActionId> {
-        const LOCK: &str = "REPLICATION_SYNC_LOCK_TIMEOUT";
         let (me, source) = (self.me, self.source);
-        let was = self.world.pod(source).and_then(|p| p.property(LOCK)).unwrap_or(0);
-        let set = |from, to| Op::SetProperty { property: LOCK.to_owned(), from, to };
-        let off = (was != 0).then(|| {
-            let text = format!("a SYNC that waits for its lock makes pod {source} skip changes it receives");
-            self.draft.build.add(
-                source,
-                set(was, 0),
-                why(Code::NoSyncLock, text),
-                Waits::on(emptied.iter().copied(), "only for the length of the copy"),
-            )
-        });
+        let text = format!("a SYNC that waits for its lock makes pod {source} skip changes it receives");
+        let waits = Waits::on(emptied.iter().copied(), "only for the length of the copy");
+        let because = why(Code::NoSyncLock, text);
+        let held = self.draft.build.hold(self.world, (source, Setting::SyncLockTimeout), because, waits);
+        let off = held.as_ref().and_then(Held::on);
         let mut synced = Vec::new();
         for object in self.objects(source) {
             let group = &self.world.desired.groups[&object.group];
@@ -354,16 +339,8 @@ impl Join<'_, '_> {
                 waits,
             ));
         }
-        if let Some(off) = off {
-            let waits =
-                Waits::on(synced.iter().copied(), "when the copy is over, or failed").and([off], "it undoes this");
-            self.draft.build.add_when(
-                source,
-                set(0, was),
-                why(Code::PutBack, "put back whatever happens"),
-                waits,
-                RunWhen::Always { armed_by: off },
-            );
+        if let Some(held) = held {
+            self.draft.build.put_back(&held, &synced, "when the copy is over, or failed");
         }
         for (k, object, pin) in pins {
             let run = RunWhen::Undo { armed_by: *pin, until: synced.clone() };

@@ -130,6 +130,8 @@ fn seen(world: &World<'_>, me: Ordinal) -> Result<(), Refusal> {
             vec![
                 format!("scale the StatefulSet to at most {count} replicas"),
                 "or raise AKU_SERVER_COUNT in aku.conf of every pod".to_owned(),
+                "if its pods do not begin with 0: remove spec.ordinals.start; pod 0 is the one that all are copied from"
+                    .to_owned(),
             ],
         );
     }

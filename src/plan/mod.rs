@@ -17,6 +17,7 @@ pub mod diff;
 mod end;
 mod everywhere;
 pub mod facts;
+mod for_a_while;
 mod forget;
 mod full;
 mod graph;
@@ -118,6 +119,8 @@ pub struct PodLine {
 pub enum PodState {
     /// In service and live with the source in both directions.
     Joined,
+    /// Its copy is complete, and users are not admitted: `JOINED` of `aku status`.
+    JoinedClosed,
     /// Answers, but is not joined: starting, ended, or never started.
     NotJoined,
     /// Nobody there, and nobody keeps log for it: not created yet, or left in an orderly way.

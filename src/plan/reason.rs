@@ -146,6 +146,9 @@ coded! {
     /// it, is always -1 on 7.2, and the 2018 build writes it only when the sender of pod 0 is stopped in good order or a
     /// SYNC ends, so that after a failure it is as old as the last start; V$REPRECEIVER is empty once pod 0 is gone.
     MostAdvanced = "R092-most-advanced";
+    /// A slave may hold rows that the lost pod 0 sent to nobody else. They would be deleted with it, so the source is proved
+    /// to hold as many once the slave has delivered.
+    ProveHolds = "R094-prove-holds";
 
     /// A pod cannot be reached, and no seen pod keeps log for it.
     PodAbsent = "W100-pod-absent";

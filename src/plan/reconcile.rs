@@ -20,6 +20,7 @@ use super::{
     world::{World, runs},
 };
 use crate::{
+    db::setting::Setting,
     desired::Object,
     observe::{Pod, Replication, Sender, Side},
     topology::{Ordinal, ReplicationName, Target},
@@ -97,6 +98,8 @@ pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
         right: 0,
     };
     r.notes.extend(newcomers.notes.iter().cloned());
+    let copies = [(Ordinal::MASTER, Setting::SyncLockTimeout)];
+    r.build.put_back_left(world, if newcomers.copies.is_empty() { &[] } else { &copies }, &mut r.notes);
     let created = catch_up::create(world, &mut r.build, &creating);
     for object in pairs(world, &active) {
         r.pair(object, &newcomers, &created);

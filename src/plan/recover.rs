@@ -14,7 +14,7 @@ use super::{
     catch_up,
     deliver::{self, Gate, Passable, Peer, Way},
     full, identity,
-    join::Join,
+    join::{self, Join},
     master, preflight,
     reason::{Code, Reason},
     stakes,
@@ -51,13 +51,15 @@ pub(super) fn plan(world: &World<'_>, from: Option<Ordinal>) -> Result<Plan, Ref
     let rows = rows_at_stake(world, source.pod);
     let unsent = unsent(world, source.pod);
     let approvals = approvals(world, &slaves, source, &rows, &unsent);
-    notes(&mut draft, &slaves, source);
+    notes(world, &mut draft, &slaves, source);
 
     let created = catch_up::create(world, &mut draft.build, &creating);
-    let mut recovery = Recovery { world, source: source.pod, draft: &mut draft };
+    join::put_back_left(world, &mut draft, me, source.pod);
+    let mut recovery = Recovery { world, source, draft: &mut draft };
     let mut ready = recovery.open_source();
     ready.extend(recovery.others_leave(&slaves));
     let fenced = recovery.fence_master();
+    recovery.unmark(Ordinal::MASTER, fenced);
     let mut join = Join { world, me, source: source.pod, members: Vec::new(), draft: &mut draft };
     let mended = join.mend(fenced);
     let salvaged = join.salvage(&created, &mended, fenced);
@@ -357,6 +359,10 @@ fn approvals(
     for other in slaves.iter().filter(|s| s.pod != from) {
         let more: Vec<_> =
             other.ahead_of(source).map(|(t, m, n)| format!("{t} {} instead of {}", grouped(m), grouped(n))).collect();
+        if is_on_its_way(world, other, source) {
+            // What it has too much is on its way, or the plan finds out before anything is forgotten.
+            continue;
+        }
         let lost = |o: &Object| match world.observed.side(other.pod, &o.name) {
             Side::GaveUp => true,
             Side::Live(_) => !delivers(world, other.pod, from, o),
@@ -390,9 +396,17 @@ fn approvals(
     all
 }
 
-fn notes(draft: &mut Draft, slaves: &[Slave], source: &Slave) {
+/// Whether a slave was counted with more rows than the source while clients may be writing on it, and delivers what it
+/// committed: its numbers move, and prove nothing before it is closed.
+fn is_on_its_way(world: &World<'_>, other: &Slave, source: &Slave) -> bool {
+    let open = other.service == Service::Open;
+    let mut pairs = world.desired.objects_between(other.pod, source.pod);
+    open && other.ahead_of(source).next().is_some() && pairs.all(|o| world.sides(other.pod, source.pod, o).both_live())
+}
+
+fn notes(world: &World<'_>, draft: &mut Draft, slaves: &[Slave], source: &Slave) {
     let from = source.pod;
-    for other in slaves.iter().filter(|s| s.pod != from) {
+    for other in slaves.iter().filter(|s| s.pod != from && !is_on_its_way(world, s, source)) {
         if other.ahead_of(source).next().is_some() {
             draft.notes.push(Reason::new(
                 Code::AnotherAdvanced,
@@ -420,6 +434,15 @@ fn notes(draft: &mut Draft, slaves: &[Slave], source: &Slave) {
     draft
         .notes
         .push(Reason::new(Code::Afterwards, format!("afterwards run `aku -p start` on pod 0, which opens it{then}")));
+    let open = |k: &Ordinal| world.pod(*k).is_some_and(|p| !p.admin_mode()) && !world.observed.marked_here.contains(k);
+    let ready: Vec<_> = others.into_iter().filter(open).collect();
+    if !ready.is_empty() {
+        let text = format!(
+            "the start markers of {} are in their containers, so their startup probes go on passing although users are shut out; `aku -p start` there takes a marker beside a closed server as not there",
+            pods(&ready)
+        );
+        draft.notes.push(Reason::new(Code::Afterwards, text));
+    }
 }
 
 /// Whether what a slave that leaves has not sent can be delivered to the source.
@@ -435,18 +458,18 @@ fn both_ways(pod: Ordinal, peer: Ordinal) -> String {
 
 struct Recovery<'w, 'd> {
     world: &'w World<'w>,
-    source: Ordinal,
+    source: &'w Slave,
     draft: &'d mut Draft,
 }
 
 impl Recovery<'_, '_> {
     /// A copy is taken only from a pod in service.
     fn open_source(&mut self) -> Vec<ActionId> {
-        let closed = self.world.pod(self.source).is_some_and(Pod::admin_mode);
+        let closed = self.world.pod(self.source.pod).is_some_and(Pod::admin_mode);
         let open = closed.then(|| {
             let text =
-                format!("pod {} is the surviving copy now, and a copy is taken from a pod in service", self.source);
-            self.draft.build.add(self.source, Op::Open, why(Code::OneSource, text), Waits::none())
+                format!("pod {} is the surviving copy now, and a copy is taken from a pod in service", self.source.pod);
+            self.draft.build.add(self.source.pod, Op::Open, why(Code::OneSource, text), Waits::none())
         });
         open.into_iter().collect()
     }
@@ -456,9 +479,17 @@ impl Recovery<'_, '_> {
         self.draft.build.add(Ordinal::MASTER, Op::Fence, why(Code::Fence, text), Waits::none())
     }
 
+    /// A closed pod is not ready, where its marker is in reach.
+    fn unmark(&mut self, pod: Ordinal, fenced: ActionId) {
+        if self.world.observed.marked_here.contains(&pod) {
+            let because = why(Code::Marker, "the pod is no longer started");
+            self.draft.build.add(pod, Op::RemoveMarker, because, Waits::on([fenced], "right after the fence"));
+        }
+    }
+
     /// Every other slave delivers what it committed, and leaves. Pairs with pod 0 are left to the join.
     fn others_leave(&mut self, slaves: &[Slave]) -> Vec<ActionId> {
-        let (world, source) = (self.world, self.source);
+        let (world, source) = (self.world, self.source.pod);
         let others: Vec<_> = slaves.iter().map(|s| s.pod).filter(|k| *k != source).collect();
         let mut done = Vec::new();
         let mut delivered: Vec<(Ordinal, ActionId)> = Vec::new();
@@ -472,8 +503,23 @@ impl Recovery<'_, '_> {
             }
             let text = format!("pod {k} leaves, because only one slave can be the source; users are shut out first");
             let fenced = self.draft.build.add(k, Op::Fence, why(Code::OneSource, text), Waits::none());
+            self.unmark(k, fenced);
             delivered.push((k, self.deliver(k, fenced)));
         }
+        let mut proved: Vec<(Ordinal, ActionId)> = Vec::new();
+        for other in slaves.iter().filter(|s| s.pod != source && is_on_its_way(world, s, self.source)) {
+            let op = Op::CheckHolds { of: other.pod, targets: world.desired.targets().cloned().collect() };
+            let text = format!(
+                "pod {} had more rows when they were counted; now that it has delivered, pod {source} must hold as many",
+                other.pod
+            );
+            let waits =
+                Waits::on(delivered.iter().map(|(_, id)| *id), "what other pods send arrives on both, or on neither");
+            proved.push((other.pod, self.draft.build.add(source, op, why(Code::ProveHolds, text), waits)));
+        }
+        // A proof stands for all that it waits for.
+        delivered.retain(|(k, _)| proved.iter().all(|(p, _)| p != k));
+        delivered.extend(proved);
         let after = |k: Ordinal| delivered.iter().find(|(pod, _)| *pod == k).map(|(_, id)| *id);
         for object in &world.desired.objects {
             let (low, high) = (object.pair.low(), object.pair.high());
@@ -496,7 +542,7 @@ impl Recovery<'_, '_> {
 
     /// What `k` committed goes to the source; the id of the proof, or of the fence where nothing can be sent.
     fn deliver(&mut self, k: Ordinal, fenced: ActionId) -> ActionId {
-        let (world, source) = (self.world, self.source);
+        let (world, source) = (self.world, self.source.pod);
         let (mut flushed, mut names) = (Vec::new(), Vec::new());
         for object in world.desired.objects_between(k, source) {
             if !delivers(world, k, source, object) {

@@ -104,6 +104,7 @@ fn span(action: &Action, begin: u64, pod: &mut Pod) -> (u64, u64) {
         | Op::Sync { .. }
         | Op::SyncTables { .. }
         | Op::CheckContents { .. }
+        | Op::CheckHolds { .. }
         | Op::CheckDelivered { .. }
         | Op::WriteLedger { .. }
         | Op::Open => (begin + takes, begin + takes),

@@ -156,6 +156,8 @@ impl<'a> Looked<'a> {
             // Another run may have begun a copy of its own meanwhile, on another machine. What other pods wrote since
             // arrives only later, so this may fail where nothing is wrong; then a plan of now copies anew. Once users are
             // admitted it has served.
+            // The other pod was open in between, or a restart lost rows.
+            Op::CheckHolds { .. } => is_left(Effect::ForgetsPosition) || is_left(Effect::DeletesRows),
             Op::CheckContents { .. } => match later().find(|b| b.pod == a.pod && b.op == Op::Open) {
                 Some(open) => left.contains(&open.id),
                 None => later().any(|b| left.contains(&b.id)),
@@ -334,6 +336,7 @@ fn again(op: &Op) -> Again {
         | Op::CheckQuiet { .. }
         | Op::CheckEmpty { .. }
         | Op::CheckContents { .. }
+        | Op::CheckHolds { .. }
         | Op::Fence
         | Op::CheckDelivered { .. }
         | Op::Delay { .. }

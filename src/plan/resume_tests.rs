@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    db::setting::Setting,
     desired::Goal,
     plan::{
         self,
@@ -209,9 +210,8 @@ fn a_setting_that_a_kill_left_is_put_back_and_one_that_a_restart_lost_is_set_aga
     let half = Half::of(&fresh());
     let truncate = half.find(|op| matches!(op, Op::Truncate { .. }));
     let set_one =
-        half.find(|op| matches!(op, Op::SetProperty { property, to: 1, .. } if property == "REPLICATION_DDL_ENABLE"));
-    let back =
-        half.find(|op| matches!(op, Op::SetProperty { property, to: 0, .. } if property == "REPLICATION_DDL_ENABLE"));
+        half.find(|op| matches!(op, Op::SetProperty { property, to: 1, .. } if *property == Setting::DdlEnable));
+    let back = half.find(|op| matches!(op, Op::SetProperty { property, to: 0, .. } if *property == Setting::DdlEnable));
     let past = half.before(truncate);
     let mut now = half.after(past.keys().copied());
     let left = half.left(&now, &past).unwrap();

@@ -31,6 +31,7 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Result<Plan, Refusal> {
     if me.is_master() {
         master::judge(world, &mut draft.notes)?;
         preflight::check(world, &distinct(checked), &creating)?;
+        draft.build.put_back_left(world, &[], &mut draft.notes);
         Ok(master::plan(world, draft, &creating))
     } else {
         full::nothing_in_common(world, me)?;
@@ -38,6 +39,7 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Result<Plan, Refusal> {
             Road::CatchUp => {
                 unlike(world, me)?;
                 preflight::check(world, &distinct(checked), &creating)?;
+                draft.build.put_back_left(world, &[], &mut draft.notes);
                 Ok(catch_up::plan(world, me, draft, &creating))
             }
             Road::Full(because) => {

@@ -70,7 +70,7 @@ impl Worlds {
     pub fn new(desired: Desired) -> Self {
         let absent = |p: &Ordinal| PodView::Absent { address: format!("10.0.0.{p}:20300"), said: "refused".to_owned() };
         let pods = desired.pods.keys().map(|p| (*p, absent(p))).collect();
-        Self { desired, observed: Observed { pods, marker: MarkerView::Missing } }
+        Self { desired, observed: Observed::new(pods, MarkerView::Missing) }
     }
 
     /// A pod that answers, with all tables and no objects.

@@ -18,6 +18,7 @@ use crate::{
     desired::{Desired, Goal, Object},
     ledger::View,
     observe::{Item, Observed, Pod, PodView, Replication, RowCount, Sender, Side},
+    status,
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -379,7 +380,13 @@ impl<'a> World<'a> {
         let line = |(pod, view): (&Ordinal, &PodView)| {
             let (state, detail) = match view {
                 PodView::Seen(p) => {
-                    let state = if self.is_joined(*pod) { PodState::Joined } else { PodState::NotJoined };
+                    let state = if self.is_joined(*pod) {
+                        PodState::Joined
+                    } else if status::is_joined_and_closed(self.desired, self.observed, *pod) {
+                        PodState::JoinedClosed
+                    } else {
+                        PodState::NotJoined
+                    };
                     (state, seen_detail(p))
                 }
                 PodView::Absent { said, .. } if self.is_down(*pod, me) => (PodState::MemberDown, said.clone()),

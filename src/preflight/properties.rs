@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Answers, Finding, Level, Scope, by_value, told};
 use crate::{
+    db::setting::Setting,
     observe::{Item, Mode, Pod},
     status::pods,
     topology::{Ordinal, ReplicationName},
@@ -19,8 +20,8 @@ pub(super) fn examine(scope: Scope<'_>) -> Vec<Finding> {
         duplicate_hosts,
         max_count,
         max_logfile,
-        ddl_switch,
-        sync_lock,
+        |scope: Scope<'_>| left_behind(scope, Setting::DdlEnable),
+        |scope: Scope<'_>| left_behind(scope, Setting::SyncLockTimeout),
         transactions,
         charsets,
         signatures,
@@ -151,24 +152,21 @@ fn max_logfile(scope: Scope<'_>) -> Vec<Finding> {
     answers.or_pass("0: no server gives up unsent log")
 }
 
-fn ddl_switch(scope: Scope<'_>) -> Vec<Finding> {
-    let mut answers = Answers::to("REPLICATION_DDL_ENABLE");
-    let on = with(scope, "REPLICATION_DDL_ENABLE", |v| v != 0);
+fn left_behind(scope: Scope<'_>, setting: Setting) -> Vec<Finding> {
+    let mut answers = Answers::to(setting.name());
+    let left = scope.observed.left_behind().into_iter().filter(|left| left.setting == setting);
+    let on: Vec<Ordinal> = left.map(|left| left.pod).collect();
     if !on.is_empty() {
-        let fix = "ALTER SYSTEM SET REPLICATION_DDL_ENABLE = 0, unless a run is under way";
-        answers.add(Level::Warn, on, "is 1: left open, replicated tables can be truncated and altered", fix);
+        let said = match setting {
+            Setting::DdlEnable => "is 1: left open, replicated tables can be truncated and altered",
+            Setting::SyncLockTimeout => "is 0: a SYNC by hand would take no lock on its tables",
+        };
+        answers.add(Level::Warn, on, said, "aku plan reconcile");
     }
-    answers.or_pass("0")
-}
-
-fn sync_lock(scope: Scope<'_>) -> Vec<Finding> {
-    let mut answers = Answers::to("REPLICATION_SYNC_LOCK_TIMEOUT");
-    let zero = with(scope, "REPLICATION_SYNC_LOCK_TIMEOUT", |v| v == 0);
-    if !zero.is_empty() {
-        let fix = "ALTER SYSTEM SET REPLICATION_SYNC_LOCK_TIMEOUT = 30, unless a run is under way";
-        answers.add(Level::Warn, zero, "is 0: a SYNC by hand would take no lock on its tables", fix);
-    }
-    answers.or_pass("not 0")
+    answers.or_pass(match setting {
+        Setting::DdlEnable => "0, except where a run is at work",
+        Setting::SyncLockTimeout => "not 0, except where a run is at work",
+    })
 }
 
 fn transactions(scope: Scope<'_>) -> Vec<Finding> {

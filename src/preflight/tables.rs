@@ -11,30 +11,42 @@ use crate::{
 pub(super) fn examine(scope: Scope<'_>) -> Vec<Finding> {
     let mut all = ask(scope, "tables exist", "all of them, on every pod", "create the tables", |seen, t| {
         match seen.tables.get(&TableName::of(t)) {
-            None => Some("is missing".to_owned()),
-            Some(found) if !found.is_table => Some("is no plain table".to_owned()),
-            Some(_) => None,
+            None => Of::Wrong("is missing".to_owned()),
+            Some(found) if !found.is_table => Of::Wrong("is no plain table".to_owned()),
+            Some(_) => Of::Right,
         }
     });
     let fix = "add a primary key: without one nothing is replicated (ERR-61113)";
     all.extend(ask(scope, "primary keys", "every table has one", fix, |seen, t| {
-        found(seen, t).filter(|f| !f.primary_key).map(|_| "has no primary key".to_owned())
+        there(seen, t, |f| (!f.primary_key).then(|| "has no primary key".to_owned()))
     }));
     let fix = "drop the foreign key: such a table cannot be replicated (ERR-61112)";
     all.extend(ask(scope, "foreign keys", "none", fix, |seen, t| {
-        found(seen, t).filter(|f| f.foreign_key).map(|_| "has a foreign key".to_owned())
+        there(seen, t, |f| f.foreign_key.then(|| "has a foreign key".to_owned()))
     }));
     let fix = "create the partition, or correct aku.conf";
     all.extend(ask(scope, "partitions", "as aku.conf names them", fix, |seen, t| {
-        let partition = t.partition.as_ref()?;
-        found(seen, t).filter(|f| !f.partitions.contains(partition)).map(|_| format!("has no partition {partition}"))
+        let Some(partition) = &t.partition else { return Of::Right };
+        there(seen, t, |f| (!f.partitions.contains(partition)).then(|| format!("has no partition {partition}")))
     }));
     all.extend(layouts(scope));
     all
 }
 
-fn found<'a>(seen: &'a Pod, target: &Target) -> Option<&'a Table> {
-    seen.tables.get(&TableName::of(target)).filter(|t| t.is_table)
+/// What a pod answers about one target.
+enum Of {
+    Right,
+    Wrong(String),
+    /// Nobody knows: the table is not there.
+    NotThere,
+}
+
+/// A question about a table that has to be there.
+fn there(seen: &Pod, target: &Target, wrong: impl FnOnce(&Table) -> Option<String>) -> Of {
+    match seen.tables.get(&TableName::of(target)).filter(|t| t.is_table) {
+        None => Of::NotThere,
+        Some(found) => wrong(found).map_or(Of::Right, Of::Wrong),
+    }
 }
 
 /// One question about every target on every pod; targets with the same answer on the same pods share a line.
@@ -43,12 +55,21 @@ fn ask(
     question: &'static str,
     pass: &str,
     fix: &str,
-    wrong: impl Fn(&Pod, &Target) -> Option<String>,
+    answer: impl Fn(&Pod, &Target) -> Of,
 ) -> Vec<Finding> {
     let mut answers = Answers::to(question);
     let mut tables: BTreeMap<(Vec<Ordinal>, String), Vec<String>> = BTreeMap::new();
+    let mut not_there = 0;
     for target in scope.desired.targets() {
-        for (what, pods) in by_value(scope.seen().filter_map(|(pod, seen)| Some((pod, wrong(seen, target)?)))) {
+        let of = |(pod, seen)| match answer(seen, target) {
+            Of::Right => None,
+            Of::Wrong(what) => Some((pod, what)),
+            Of::NotThere => {
+                not_there += 1;
+                None
+            }
+        };
+        for (what, pods) in by_value(scope.seen().filter_map(of)) {
             let names = tables.entry((pods, what)).or_default();
             if !names.contains(&target.table_sql()) {
                 names.push(target.table_sql());
@@ -58,7 +79,8 @@ fn ask(
     for ((pods, what), names) in tables {
         answers.add(Level::Fail, pods, format!("{} {what}", names.join(", ")), fix);
     }
-    answers.or_pass(pass)
+    // That they are missing is told by a question of its own.
+    answers.or_pass(if not_there == 0 { pass.to_owned() } else { format!("{pass}, of those that are there") })
 }
 
 fn layouts(scope: Scope<'_>) -> Vec<Finding> {
@@ -94,6 +116,16 @@ fn layouts(scope: Scope<'_>) -> Vec<Finding> {
     match scope.layouts.len() {
         0 => answers.or_pass("not compared: no pod gave its columns"),
         1 => answers.or_pass("only one pod to look at"),
-        n => answers.or_pass(format!("{} tables are equal on {n} pods", tables.len())),
+        n => {
+            let everywhere = |t: &&TableName| scope.layouts.values().all(|of| of.contains_key(*t));
+            let (there, missing): (Vec<_>, Vec<_>) = tables.iter().partition(everywhere);
+            let missing: Vec<_> = missing.iter().map(|t| format!("{}.{}", t.user, t.table)).collect();
+            let rest = if missing.is_empty() {
+                String::new()
+            } else {
+                format!("; not compared on every pod, because it is missing: {}", missing.join(", "))
+            };
+            answers.or_pass(format!("{} tables are equal on {n} pods{rest}", there.len()))
+        }
     }
 }

@@ -115,6 +115,13 @@ fn every_question_finds_its_fault() {
         assert_eq!(others.count(), 0, "{question}: {found:#?}");
     }
     assert_eq!(of(&asked(&world(1), &[20, 21]), "table layouts"), Level::Fail);
+    // What is missing is not said to have a key.
+    let mut missing = world(1);
+    missing.pod_mut(1).tables.remove(&TableName::of(&target("T2")));
+    let found = asked(&missing, &[20, 20]);
+    let said = |question: &str| found.iter().find(|f| f.question == question).map(|f| f.said.as_str());
+    assert_eq!(said("primary keys"), Some("every table has one, of those that are there"));
+    assert_eq!(said("foreign keys"), Some("none, of those that are there"));
     assert_eq!(
         of(&asked(&world(1).set(1, "REPLICATION_ALLOW_DUPLICATE_HOSTS", 0), &[]), "REPLICATION_ALLOW_DUPLICATE_HOSTS"),
         Level::Pass

@@ -5,7 +5,11 @@
 //! that were nowhere else when their only volume was wiped, their objects were cleaned away, or somebody's hand forgot a
 //! position. Everything else that a writer was told is committed must be on every member in the end.
 
-use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    time::Duration,
+};
 
 use super::{
     conf::Conf,
@@ -164,7 +168,7 @@ impl Life {
         let connector = self.stage.connector();
         let how = Gathering { login: Self::login(), marker: MarkerView::Elsewhere };
         let views = desired.pods.keys().map(|p| (*p, observe::look(&*connector, *p, desired, &how)));
-        let mut observed = Observed { pods: views.collect(), marker: MarkerView::Elsewhere };
+        let mut observed = Observed::new(views.collect(), MarkerView::Elsewhere);
         for (p, targets) in plan::row_questions(desired, &observed) {
             let counts = observe::count_on(&*connector, p, &targets, &how);
             observe::note_counts(&mut observed, p, counts);
@@ -216,6 +220,7 @@ impl Life {
             retry: Retry { count: 1, delay: Duration::from_millis(100), seed: 1 },
             deadline: None,
             marker: None,
+            marked_here: BTreeMap::new(),
             lock: None,
             witness: None,
             clock: self.stage.clock(),

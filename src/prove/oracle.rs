@@ -50,6 +50,8 @@ struct State {
     noted: bool,
     open: bool,
     marked: bool,
+    /// The lock timeout that a killed run left is put back, which waits for nothing.
+    put_back: bool,
 }
 
 /// How far a copy is.
@@ -131,6 +133,7 @@ impl<'w> Search<'w> {
             noted: !self.w.notes(),
             open: self.w.pods[self.w.me] == Pod::Open,
             marked: !self.w.marker,
+            put_back: self.w.lock,
         }
     }
 
@@ -255,6 +258,7 @@ impl<'w> Search<'w> {
     fn forced(&self, old: &State, new: &mut State) {
         let pinned = |i: usize| old.sides[i][1].place == Place::Pinned;
         new.fenced = self.copies();
+        new.put_back = true;
         for i in self.pinned_pods() {
             new.drained[i] |= pinned(i);
             new.to_source[i] |= old.drained[i];
@@ -330,6 +334,7 @@ impl<'w> Search<'w> {
         };
         s.open
             && s.marked
+            && s.put_back
             && self.rows_right(s)
             && self.all_created(s)
             && (self.needs_copy || self.w.me == 0 || !(0..self.others.len()).any(leftover))

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use crate::{
     apply::{ActionError, Outcome, Report},
     conf::{Config, GroupConf, Switch},
-    db::DbError,
+    db::{DbError, setting::Setting},
     desired::Goal,
     observe::{RowCount, Side},
     plan::{
@@ -166,7 +166,7 @@ pub fn full_join() -> Plan {
         because(Code::QuietBeforeTruncate, "nothing may be sending to pod 2 when its tables are emptied"),
         &[1, 2, 3, flush],
     );
-    let ddl = |from, to| Op::SetProperty { property: "REPLICATION_DDL_ENABLE".to_owned(), from, to };
+    let ddl = |from, to| Op::SetProperty { property: Setting::DdlEnable, from, to };
     let switch = || because(Code::DdlSwitch, "TRUNCATE of a replicated table needs it (ERR-312C4)");
     let on = s.add(2, ddl(0, 1), switch(), &[quiet]);
     let empty = || because(Code::EmptyTarget, "SYNC leaves rows out where the target already holds rows");

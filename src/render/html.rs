@@ -186,6 +186,7 @@ fn why(out: &mut String, plan: &Plan) {
 pub(super) fn state(s: PodState) -> &'static str {
     match s {
         PodState::Joined => "joined",
+        PodState::JoinedClosed => "joined, closed",
         PodState::NotJoined => "not joined",
         PodState::Absent => "absent",
         PodState::MemberDown => "MEMBER DOWN",

@@ -2,6 +2,7 @@
 //! test in the top-level `snapshots/` directory.
 
 mod check;
+mod commands;
 mod diff;
 mod drift;
 mod foreign;

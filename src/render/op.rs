@@ -78,7 +78,7 @@ pub fn words(op: &Op) -> Words {
         Op::Unpin { name, peer } => to("unpin", name, *peer),
         Op::Flush { name, peer, wait_s } => Words { detail: bound(*wait_s), ..to("flush", name, *peer) },
         Op::SetProperty { property, from, to } => {
-            Words { detail: format!("{from} -> {to}"), ..on("set", property.clone()) }
+            Words { detail: format!("{from} -> {to}"), ..on("set", property.to_string()) }
         }
         Op::CheckQuiet { names } => {
             let detail = format!("{} at -1", counted(names.len(), "position"));
@@ -100,6 +100,10 @@ pub fn words(op: &Op) -> Words {
         Op::CheckContents { source, targets, .. } => {
             let detail = format!("pod {source}, {}", counted(targets.len(), "target"));
             Words { detail, ..on("check", "rows equal".to_owned()) }
+        }
+        Op::CheckHolds { of, targets } => {
+            let detail = format!("pod {of}, {}", counted(targets.len(), "target"));
+            Words { detail, ..on("check", "rows not fewer".to_owned()) }
         }
         Op::Fence => Words { detail: "close all other sessions".to_owned(), ..on("fence", "ADMIN_MODE 1".to_owned()) },
         Op::CheckDelivered { names } => {
@@ -159,7 +163,11 @@ pub fn kind(op: &Op) -> &'static str {
         Op::SetProperty { .. } => "set",
         Op::Truncate { .. } => "TRUNCATE",
         Op::Sync { .. } => "sync",
-        Op::CheckQuiet { .. } | Op::CheckEmpty { .. } | Op::CheckContents { .. } | Op::CheckDelivered { .. } => "check",
+        Op::CheckQuiet { .. }
+        | Op::CheckEmpty { .. }
+        | Op::CheckContents { .. }
+        | Op::CheckHolds { .. }
+        | Op::CheckDelivered { .. } => "check",
         Op::Drain { .. } | Op::Delay { .. } => "wait",
         Op::Fence => "fence",
         Op::Open => "open",

@@ -140,6 +140,7 @@ fn short_digest(digest: &str) -> &str {
 fn state(s: PodState) -> (&'static str, Role) {
     match s {
         PodState::Joined => ("joined", Role::Add),
+        PodState::JoinedClosed => ("joined, closed", Role::Change),
         PodState::NotJoined => ("not joined", Role::Change),
         PodState::Absent => ("absent", Role::Dim),
         PodState::MemberDown => ("MEMBER DOWN", Role::Wait),

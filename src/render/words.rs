@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr as _;
 
+use super::commands::pieces;
 use crate::{observe::RowCount, plan::ActionId};
 
 pub use crate::observe::grouped as number;
@@ -89,19 +90,19 @@ fn ranges(ids: &[ActionId]) -> Vec<String> {
     out
 }
 
-/// Breaks a text at blanks so that no line is wider than `width`, unless a single word is.
+/// Breaks a text at blanks so that no line is wider than `width`, unless a single word or a command is.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
+    for word in pieces(text) {
         if !line.is_empty() && line.width() + 1 + word.width() > width {
             lines.push(std::mem::take(&mut line));
         }
         if !line.is_empty() {
             line.push(' ');
         }
-        line.push_str(word);
+        line.push_str(&word);
     }
     if !line.is_empty() {
         lines.push(line);

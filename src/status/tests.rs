@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     desired::Goal,
+    observe::Client,
     plan::testing::{Worlds, desired, ord},
 };
 
@@ -97,6 +98,11 @@ fn worlds() {
     let view = |failure| PodView::Broken { address: "x".to_owned(), failure, said: "ERR-41041".to_owned() };
     busy.observed.pods.insert(ord(2), view(BrokenBy::SysdbaBusy));
     busy.observed.pods.insert(ord(3), view(BrokenBy::SysdbaBusy));
+    assert_eq!(states(&busy), ["SYNCED", "SYNCED", "ERROR", "ERROR"], "whose session it is, nobody knows");
+    let run = "20261121T121044Z-1f3a9c".parse().unwrap();
+    let app = crate::lock::working("start", ord(2), 7, Some(&run));
+    let from = "10.0.0.2".to_owned();
+    busy.pod_mut(1).clients = vec![Client { user: "SYS".to_owned(), app, from, sysdba: false, sessions: 1 }];
     assert_eq!(states(&busy), ["SYNCED", "SYNCED", "JOINER", "ERROR"]);
     assert_eq!(states(&w().pair(0, 1, "Tl")), ["ERROR", "ERROR", "UNDEFINED", "UNDEFINED"]);
     let mut strange = w();

@@ -17,7 +17,7 @@ pub enum OrdinalError {
     #[error("host name \"{0}\" does not end in -<number>, so the pod's ordinal cannot be read from it")]
     NoSuffix(String),
     /// The number is above [`Ordinal::MAX`].
-    #[error("\"{0}\" is no pod number; they go from 0 to {max}", max = Ordinal::MAX)]
+    #[error("\"{0}\" is no pod number; they go from 0 to one less than AKU_SERVER_COUNT, {max} at most", max = Ordinal::MAX)]
     OutOfRange(String),
 }
 

@@ -114,11 +114,6 @@ impl Play {
         run
     }
 
-    fn replication(&self, group: usize, a: u8, b: u8) -> String {
-        let number = if group == 0 { String::new() } else { (group + 1).to_string() };
-        format!("{USER}{number}_{}{}", a.min(b), a.max(b))
-    }
-
     /// First starts, of the pods in turn.
     pub fn first_starts(&mut self, rows: i64) {
         for on in 0..self.site.pods() {
@@ -197,7 +192,7 @@ impl Play {
     pub fn half_reset(&mut self, on: u8, rows: i64) {
         self.quietly(&format!("half-reset pairs, {rows} unsent rows a table, salvage"), |p| {
             let others: Vec<_> = p.open.iter().copied().filter(|o| *o != on).collect();
-            let pairs: Vec<_> = others.iter().flat_map(|&o| [0, 1].map(|g| (o, p.replication(g, o, on)))).collect();
+            let pairs: Vec<_> = others.iter().flat_map(|&o| [0, 1].map(|g| (o, replication(g, o, on)))).collect();
             let alter = |name: &String, what: &str| format!("ALTER REPLICATION {name} {what}");
             p.site.sql(on, &pairs.iter().map(|(_, name)| alter(name, "STOP")).collect::<Vec<_>>());
             p.fill(on, rows);
@@ -274,7 +269,7 @@ impl Play {
             assert_eq!(self_rows(&p.site, joiner), before, "rows were deleted");
             let pins = "SELECT COUNT(*) FROM SYSTEM_.SYS_REPLICATIONS_ WHERE XSN <> -1 AND REPLICATION_NAME = ";
             for group in [0, 1] {
-                let name = p.replication(group, joiner, on);
+                let name = replication(group, joiner, on);
                 let left = p.site.session(on).run(&format!("{pins}'{name}'")).unwrap();
                 let Response::Rows { rows, .. } = left else { panic!("no rows") };
                 assert_eq!(rows, [[Cell::Int(0)]], "{name} on pod {on}");
@@ -328,4 +323,10 @@ impl Play {
 fn self_rows(site: &Site, on: u8) -> Vec<Response> {
     let mut session = site.session(on);
     TABLES.map(|t| session.run(&format!("SELECT COUNT(*) FROM {USER}.{t}")).unwrap()).to_vec()
+}
+
+/// The name of the suite's replication of a group between two pods.
+fn replication(group: usize, a: u8, b: u8) -> String {
+    let number = if group == 0 { String::new() } else { (group + 1).to_string() };
+    format!("{USER}{number}_{}{}", a.min(b), a.max(b))
 }

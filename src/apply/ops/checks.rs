@@ -77,6 +77,28 @@ pub(super) fn empty(work: &mut Work<'_>, targets: &[Target]) -> Result<Ended, Tr
     if full.is_empty() { Ok(Ended::done()) } else { Err(work.told(Code::NotEmpty, list(full))) }
 }
 
+/// Counts the fenced pod, then this one: what arrives in between only makes this one fuller. What the fenced pod has just
+/// delivered may still be applied, so it is tried again.
+pub(super) fn holds(work: &mut Work<'_>, of: Ordinal, targets: &[Target]) -> Result<Ended, Trouble> {
+    let here = work.action.pod;
+    let mut lacking = Vec::new();
+    for attempt in 1..=TRIES {
+        if attempt > 1 {
+            work.control.pause(work.shared.context.limits.poll)?;
+        }
+        work.slot.say(format!("counting {} targets, try {attempt} of {TRIES}", targets.len()));
+        let there = look::count(work, of, targets)?;
+        let mine = look::count(work, here, targets)?;
+        let fewer = targets.iter().zip(there.iter().zip(&mine)).filter(|(_, (there, mine))| there > mine);
+        lacking = fewer.map(|(t, (n, m))| format!("{t} has {n} rows on pod {of} and {m} on pod {here}")).collect();
+        if lacking.is_empty() {
+            let held: u64 = mine.iter().sum();
+            return Ok(Ended::said(rows::count(held, "row")));
+        }
+    }
+    Err(work.told(Code::SourceLacks, list(lacking)))
+}
+
 /// How often contents are compared before a difference is called one.
 const TRIES: u32 = 3;
 

@@ -43,7 +43,8 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 }
 
 pub(super) fn remove(work: &mut Work<'_>) -> Result<Ended, Trouble> {
-    let Marker { path, .. } = marker(work)?;
+    let elsewhere = work.shared.context.marked_here.get(&work.action.pod).cloned();
+    let path = elsewhere.map_or_else(|| Ok(marker(work)?.path), Ok)?;
     match fs::remove_file(&path) {
         Ok(()) => Ok(Ended::done()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Ended::Already),

@@ -45,9 +45,10 @@ pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, Trouble> {
         Op::CheckContents { source, names, targets, wait_s } => {
             checks::contents(work, *source, names, targets, *wait_s)
         }
+        Op::CheckHolds { of, targets } => checks::holds(work, *of, targets),
         Op::Truncate { target, source } => rows::truncate(work, target, *source),
         Op::Sync { name, parallel, rows, .. } => sync::sync(work, name, *parallel, *rows),
-        Op::SetProperty { property, from, to } => settings::set_property(work, property, *from, *to),
+        Op::SetProperty { property, from, to } => settings::set_property(work, *property, *from, *to),
         Op::Open => settings::open(work),
         Op::Fence => fence::fence(work),
         Op::WriteMarker => marker::write(work),
@@ -79,6 +80,7 @@ pub(super) fn needs_session(op: &Op) -> bool {
         | Op::CheckEmpty { .. }
         | Op::Sync { .. }
         | Op::CheckContents { .. }
+        | Op::CheckHolds { .. }
         | Op::Fence
         | Op::CheckDelivered { .. }
         | Op::WriteLedger { .. }

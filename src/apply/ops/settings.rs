@@ -1,4 +1,4 @@
-//! ALTER SYSTEM SET. Only properties that `db::sql` knows; nothing is set that has the value already.
+//! ALTER SYSTEM SET. Nothing is set that has the value already.
 
 use super::super::{
     codes::Code,
@@ -6,12 +6,12 @@ use super::super::{
     trouble::Trouble,
     work::{Ended, Work},
 };
-use crate::db::sql::{ChangeSql, PROPERTIES};
+use crate::db::{setting::Setting, sql::ChangeSql};
 
-pub(super) fn set_property(work: &mut Work<'_>, property: &str, from: i64, to: i64) -> Result<Ended, Trouble> {
-    let unknown = |work: &Work<'_>| work.told(Code::NoProperty, property.to_owned());
-    let property = PROPERTIES.into_iter().find(|p| *p == property).ok_or_else(|| unknown(work))?;
-    let now = look::property(work, work.action.pod, property)?.ok_or_else(|| unknown(work))?;
+pub(super) fn set_property(work: &mut Work<'_>, setting: Setting, from: i64, to: i64) -> Result<Ended, Trouble> {
+    let property = setting.name();
+    let now = look::property(work, work.action.pod, property)?
+        .ok_or_else(|| work.told(Code::NoProperty, property.to_owned()))?;
     if now == to {
         return Ok(Ended::Already);
     }

@@ -136,7 +136,8 @@ impl Sketch {
             // Neither needs a session, so nothing but the order decides.
             let op = match self.fates[i] {
                 Fate::Good => Op::Delay { seconds: 0 },
-                Fate::Bad => Op::SetProperty { property: "NO_SUCH".to_owned(), from: 0, to: 1 },
+                // Nobody said where it is.
+                Fate::Bad => Op::WriteMarker,
             };
             let run = match (self.kinds[i], after.first()) {
                 (1, Some(armed)) => RunWhen::Always { armed_by: ActionId(*armed) },

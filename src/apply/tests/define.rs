@@ -3,7 +3,10 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use super::*;
-use crate::apply::{Marker, testing::Then};
+use crate::{
+    apply::{Marker, testing::Then},
+    db::setting::Setting,
+};
 
 fn create(targets: Vec<Target>, host: &str) -> Op {
     Op::CreateReplication { name: name("R_01"), peer: pod(0), host: host.to_owned(), port: 20301, targets }
@@ -69,13 +72,13 @@ fn drop_of_what_is_gone_or_started() {
 
 #[test]
 fn a_property_is_set_once() {
-    let set = |property: &str, from, to| Op::SetProperty { property: property.to_owned(), from, to };
+    let set = |property, from, to| Op::SetProperty { property, from, to };
     let stage = Stage::new(2);
-    assert_eq!(stage.word(set("REPLICATION_SYNC_LOCK_TIMEOUT", 30, 0)), "done");
-    assert_eq!(stage.word(set("REPLICATION_SYNC_LOCK_TIMEOUT", 30, 0)), "already");
-    assert_eq!(stage.word(set("REPLICATION_SYNC_LOCK_TIMEOUT", 7, 30)), "done: it was 0, not 7");
-    assert_eq!(stage.word(set("REPLICATION_MAX_COUNT", 1, 2)), "failed E150");
-    assert_eq!(stage.word(set("NO_SUCH", 1, 2)), "failed E150");
+    assert_eq!(stage.word(set(Setting::SyncLockTimeout, 30, 0)), "done");
+    assert_eq!(stage.word(set(Setting::SyncLockTimeout, 30, 0)), "already");
+    assert_eq!(stage.word(set(Setting::SyncLockTimeout, 7, 30)), "done: it was 0, not 7");
+    stage.cluster.world().pod(1).properties.remove("REPLICATION_DDL_ENABLE");
+    assert_eq!(stage.word(set(Setting::DdlEnable, 0, 1)), "failed E150");
     assert_eq!(stage.word(Op::Open), "already");
     stage.cluster.world().pod(1).properties.insert("ADMIN_MODE", 1);
     assert_eq!(stage.word(Op::Open), "done");
@@ -100,6 +103,15 @@ fn the_marker_appears_whole_and_goes() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     assert_eq!(go(Op::RemoveMarker), "done");
     assert!(!path.exists());
+    // That of another pod whose marker is on this machine.
+    let other = folder.path().join("of-0");
+    fs::write(&other, "").unwrap();
+    fs::write(&path, "").unwrap();
+    let mut both = Stage::new(1);
+    both.context.marker = Some(Marker { path: path.clone(), text: String::new() });
+    both.context.marked_here.insert(pod(0), other.clone());
+    assert_eq!(both.run(vec![act(1, 0, Op::RemoveMarker, &[])]).word(1), "done");
+    assert!(path.exists() && !other.exists());
     // The marker needs no session.
     assert_eq!(stage.cluster.world().pod(0).logins.len(), 0);
 }

@@ -107,6 +107,7 @@ impl Stage {
             retry: Retry { count: 2, delay: Duration::from_secs(1), seed: 1 },
             deadline: None,
             marker: None,
+            marked_here: BTreeMap::new(),
             lock: None,
             witness: None,
             clock: Arc::clone(&cluster.clock) as Arc<dyn Clock>,

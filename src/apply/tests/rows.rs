@@ -1,7 +1,7 @@
 //! TRUNCATE under the last-copy rule, and the proofs about rows.
 
 use super::*;
-use crate::{apply::testing::Then, plan::RowsAtStake};
+use crate::{apply::testing::Then, db::setting::Setting, plan::RowsAtStake};
 
 fn truncate() -> Op {
     Op::Truncate { target: target("T1"), source: pod(0) }
@@ -201,7 +201,7 @@ fn after_truncate(t1: u64, change: impl FnOnce(&Stage)) -> (Run, Vec<String>) {
     stage.cluster.rule(1, "ALTER SYSTEM SET REPLICATION_DDL_ENABLE = 0", Then::First(Box::new(fill)));
     change(&stage);
     let empty = |id, t, after: &[u32]| act(id, 1, Op::Truncate { target: target(t), source: pod(0) }, after);
-    let copy = Op::SetProperty { property: "REPLICATION_DDL_ENABLE".to_owned(), from: 1, to: 0 };
+    let copy = Op::SetProperty { property: Setting::DdlEnable, from: 1, to: 0 };
     let op = Op::CheckContents { source: pod(0), names: vec![name("R_01")], targets: targets(), wait_s: 10 };
     let run = stage.run(vec![empty(1, "T1", &[]), empty(2, "T2", &[1]), act(3, 1, copy, &[2]), act(4, 1, op, &[3])]);
     let flushes = stage.changes().into_iter().filter(|c| c.contains("FLUSH")).collect();

@@ -10,6 +10,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::db::setting::Setting;
 
 /// Time that passes only while somebody sleeps, and is set back at some of the looks at it.
 struct Stepping(Mutex<Steps>);
@@ -42,7 +43,7 @@ impl Clock for Stepping {
 
 fn join() -> Vec<Action> {
     let set = |id, from, to, after: &[u32]| {
-        let property = "REPLICATION_DDL_ENABLE".to_owned();
+        let property = Setting::DdlEnable;
         act(id, 1, Op::SetProperty { property, from, to }, after)
     };
     let flush = Op::Flush { name: name("R_01"), peer: pod(1), wait_s: 20 };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     apply::{StopLevel, testing::Then},
-    db::lending::Lending,
+    db::{lending::Lending, setting::Setting},
     lock::{self, LockId, Wanted},
     plan::Expect,
 };
@@ -17,7 +17,7 @@ fn start(id: u32, after: &[u32]) -> Action {
 }
 
 fn set(id: u32, to: i64, after: &[u32]) -> Action {
-    let property = "REPLICATION_SYNC_LOCK_TIMEOUT".to_owned();
+    let property = Setting::SyncLockTimeout;
     act(id, 0, Op::SetProperty { property, from: 30 - to, to }, after)
 }
 
@@ -146,7 +146,7 @@ fn a_statement_beyond_every_bound_is_left_alone_and_the_pod_goes_on() {
     stage.context.limits.progress = Duration::ZERO;
     stage.context.limits.lanes = 1;
     stage.cluster.rule(1, "ALTER REPLICATION R_01 START", Then::Stuck);
-    let property = "REPLICATION_DDL_ENABLE".to_owned();
+    let property = Setting::DdlEnable;
     let other = act(2, 1, Op::SetProperty { property, from: 1, to: 0 }, &[]);
     let clock = Arc::clone(&stage.cluster.clock);
     let run = stage.run_plan(&plan(vec![start(1, &[]), other]), |event| {

@@ -5,6 +5,7 @@
 mod groups;
 mod limits;
 mod names;
+mod placeholders;
 mod scalars;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use scalars::Scalars;
 
 /// The configuration, unless something is missing; whether it may be used is decided by the log.
 pub(super) fn check(file: &File, log: &mut Log<'_>) -> (Option<Config>, Origins) {
+    placeholders::check(file, log);
     let mut scalars = Scalars::collect(file, log);
     let mut origins = scalars.origins();
     let config = read(&mut scalars, file, &mut origins);

@@ -152,17 +152,42 @@ fn stray_group(c: &mut Cursor<'_, '_>, file: &mut File) {
     file.mentioned.push(property::REPLICATIONS.to_owned());
 }
 
-/// Warns where a `#` touches a word: perhaps it was meant to be part of it.
+/// Warns where a `#` touches a word, or stands where a value is expected: perhaps it was meant to be part of it.
 fn cut_by_comment(lexed: &Lexed, log: &mut Log<'_>) {
-    /// A file in this style throughout needs no more.
+    /// A list in this style throughout needs no more; a value that is cut is always said.
     const SHOWN: usize = 3;
-    let touches = |comment: &&Span| {
-        let i = lexed.tokens.partition_point(|t| t.span.end < comment.start);
-        let before = lexed.tokens.get(i).filter(|t| t.span.end == comment.start);
-        before.is_some_and(|t| matches!(t.kind, Kind::Word | Kind::Equals))
+    let mut in_lists = 0;
+    let source = log.source();
+    // `= #secret`, as against `= # none here`.
+    let holds_text =
+        |comment: &Span| source.text()[comment.clone()].chars().nth(1).is_some_and(|c| !c.is_whitespace() && c != '#');
+    // A value may stand on the next line: a list, a quoted text, a number.
+    let goes_on = |i: usize| {
+        lexed.tokens.get(i).is_some_and(|next| match next.kind {
+            Kind::Quoted | Kind::Unclosed | Kind::Open => true,
+            Kind::Word => source.text()[next.span.clone()].bytes().all(|b| b.is_ascii_digit()),
+            Kind::Close | Kind::Comma | Kind::Equals | Kind::Dot => false,
+        })
     };
-    for comment in lexed.comments.iter().filter(touches).take(SHOWN) {
-        let words = "this `#` begins a comment, although it touches what stands before it";
+    for comment in &lexed.comments {
+        let line = log.source().line(comment.start);
+        let i = lexed.tokens.partition_point(|t| t.span.end <= comment.start);
+        let on_line = lexed.tokens[..i].iter().rev().take_while(|t| log.source().line(t.span.start) == line);
+        let before: Vec<Kind> = on_line.map(|t| t.kind).collect();
+        let touches = lexed.tokens[..i].last().is_some_and(|t| t.span.end == comment.start);
+        let words = match before.as_slice() {
+            [Kind::Equals, ..] if touches || (!goes_on(i) && holds_text(comment)) => {
+                "this `#` begins a comment where a value is expected, so the value is empty"
+            }
+            [Kind::Word, ..] if touches => "this `#` begins a comment, although it touches what stands before it",
+            _ => continue,
+        };
+        if !before.contains(&Kind::Equals) {
+            in_lists += 1;
+            if in_lists > SHOWN {
+                continue;
+            }
+        }
         let problem = Problem::new(Code::CutByComment, words)
             .label("ignored from here on")
             .hint("if it belongs to the value, put the value in double quotes; otherwise put a blank before it");

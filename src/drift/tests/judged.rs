@@ -138,7 +138,7 @@ fn a_rule_of_the_site_denies() {
 #[test]
 fn a_join_that_never_ends() {
     let j = Judge::plain();
-    let joining = || busy(sound().side(1, 2, 'l'), 2);
+    let joining = || worked_on(sound().side(1, 2, 'l'), 2);
     let first = j.judge(&joining(), None, 0);
     let second = j.judge(&joining(), Some(&first), 7200);
     assert_eq!((first.exit, second.exit), (0, 0));
@@ -251,7 +251,7 @@ pub fn scenes() -> Vec<(&'static str, Worlds, Report)> {
     });
     let nobody = || Worlds::new(desired(Goal::Start(ord(0)), 4, 1));
     let hidden = || stopped().broken(1);
-    let joining = || busy(sound().side(1, 2, 'l'), 2);
+    let joining = || worked_on(sound().side(1, 2, 'l'), 2);
     let killed = || absent(three(), 2);
     let all = [
         ("clean", sound(), None),

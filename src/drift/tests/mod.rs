@@ -50,6 +50,18 @@ fn busy(mut w: Worlds, pod: u8) -> Worlds {
     w
 }
 
+/// The same, and a run that starts the pod shows itself on pod 0.
+fn worked_on(w: Worlds, pod: u8) -> Worlds {
+    let run = "20261121T121044Z-1f3a9c".parse().unwrap();
+    let mut w = busy(w, pod);
+    w.pod_mut(0).clients.push(client(&crate::lock::working("start", ord(pod), 7, Some(&run))));
+    w
+}
+
+fn client(app: &str) -> Client {
+    Client { user: "SYS".to_owned(), app: app.to_owned(), from: "10.0.0.2".to_owned(), sysdba: false, sessions: 1 }
+}
+
 fn absent(mut w: Worlds, pod: u8) -> Worlds {
     let view = PodView::Absent { address: format!("10.0.0.{pod}:20300"), said: "refused".to_owned() };
     w.observed.pods.insert(ord(pod), view);
@@ -82,10 +94,10 @@ fn what_is_normal_is_no_difference() {
         ("an ended pod that is gone", absent(three().pair(0, 2, "RR").pair(1, 2, "RR"), 2)),
         ("a pod that was never set up, no objects", sound().up(2, 1)),
         ("a join: copying", closed().edit(0, 2, |r| r.sender = Sender::Syncing)),
-        ("a join: its session taken, a pin on pod 1", busy(sound().side(1, 2, 'l'), 2)),
+        ("a join: its session taken, a pin on pod 1", worked_on(sound().side(1, 2, 'l'), 2)),
         (
             "a join: after the copy",
-            busy(sound().side(1, 2, 'l').side(0, 2, 'l').set(0, "REPLICATION_SYNC_LOCK_TIMEOUT", 0), 2),
+            worked_on(sound().side(1, 2, 'l').side(0, 2, 'l').set(0, "REPLICATION_SYNC_LOCK_TIMEOUT", 0), 2),
         ),
         ("nothing but pod 0", Worlds::new(desired(Goal::Start(ord(0)), 1, 1)).up(0, 0)),
     ];
@@ -238,7 +250,11 @@ fn what_is_not_normal_is_told_once() {
 fn standings_of_pods() {
     assert_eq!(standings(&sound()), ["in-service", "in-service", "not-there", "not-there"]);
     assert_eq!(standings(&busy(sound(), 2)), ["in-service", "in-service", "unseen", "not-there"]);
-    assert_eq!(standings(&busy(sound().side(1, 2, 'l'), 2))[2], "joining");
+    assert_eq!(standings(&worked_on(sound().side(1, 2, 'l'), 2))[2], "joining");
+    assert_eq!(standings(&worked_on(sound(), 2))[2], "joining");
+    // A person took the session of a member: what goes on there is not known.
+    let taken = busy(sound().side(1, 2, 'l').side(0, 2, 'l'), 2);
+    assert_eq!((standings(&taken)[2], look(&taken).completeness()), ("unseen", Completeness::Partial));
     assert_eq!(standings(&absent(three(), 2))[2], "down");
     assert_eq!(standings(&closed())[2], "left");
     assert_eq!(standings(&three().broken(1))[1], "unseen");
@@ -260,24 +276,22 @@ fn shapes_of_tables_are_compared() {
 /// A start names itself on every pod it works on, so a pod whose only session it holds is known to be joining.
 #[test]
 fn a_run_is_known_by_its_sessions() {
-    let client = |app: &str| Client {
-        user: "SYS".to_owned(),
-        app: app.to_owned(),
-        from: "10.0.0.2".to_owned(),
-        sysdba: false,
-        sessions: 1,
-    };
     let seen = |app: &str| {
         let mut w = busy(sound(), 2);
         w.pod_mut(0).clients = vec![client(app)];
         standings(&w)[2]
     };
-    assert_eq!(seen("aku 0.1.0 start pod 2 pid 7"), "joining");
-    assert_eq!(seen("aku 0.1.0 end pod 2 pid 7"), "joining");
-    assert_eq!(seen("aku 0.1.0 start pod 0 pid 7"), "unseen");
+    let run = "run 20261121T121044Z-1f3a9c";
+    let start = format!("aku 0.1.0 start pod 2 pid 7 {run}");
+    assert_eq!(seen(&start), "joining");
+    assert_eq!(seen(&format!("aku 0.1.0 end pod 2 pid 7 {run}")), "joining");
+    assert_eq!(seen(&format!("aku 0.1.0 recover pod 0 pid 7 {run}")), "joining");
+    assert_eq!(seen("aku lock 20261121T121044Z-1f3a9c start pod 2 pid 7 on h"), "joining");
+    assert_eq!(seen(&format!("aku 0.1.0 start pod 0 pid 7 {run}")), "unseen");
+    assert_eq!(seen("aku 0.1.0 start pod 2 pid 7"), "unseen", "a look has no number");
     assert_eq!(seen("isql start pod 2 pid 7"), "unseen");
     let mut frozen = sound().broken(2);
-    frozen.pod_mut(0).clients = vec![client("aku 0.1.0 start pod 2 pid 7")];
+    frozen.pod_mut(0).clients = vec![client(&start)];
     assert_eq!(standings(&frozen)[2], "unseen", "it does not answer at all");
 }
 
@@ -316,5 +330,12 @@ fn the_cure_is_named() {
     assert!(next(&absent(three(), 0))[0].ends_with("if its volume is lost: aku plan recover"));
     assert_eq!(next(&three().side(1, 3, 'l')), ["aku plan forget 3"]);
     assert_eq!(next(&closed().side(1, 2, 'l')), ["aku plan start --ordinal 2"; 2]);
+    // Pod 2 was forgotten, and comes back with its places: it is copied anew, and the others need nothing.
+    let forgotten = objects(sound().up(2, 1), &[2]).side(2, 0, 'L').side(2, 1, 'T');
+    assert_eq!(next(&forgotten), ["aku plan start --ordinal 2"; 3], "{:?}", told(&look(&forgotten)));
+    // The same when all restarted.
+    let all = forgotten.set(0, "ADMIN_MODE", 1).set(1, "ADMIN_MODE", 1);
+    let of_2: Vec<_> = look(&all).differences.into_iter().filter(|d| d.pod == ord(2)).map(|d| d.next).collect();
+    assert!(!of_2.is_empty() && of_2.iter().all(|n| n == "aku plan start --ordinal 2"), "{of_2:?}");
     assert_eq!(next(&three().side(1, 2, 'l')), ["aku plan reconcile"]);
 }

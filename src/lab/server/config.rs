@@ -1,8 +1,11 @@
 //! What a host tells a server at its start.
 
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc};
 
-use crate::lab::pace::Pace;
+use crate::lab::{
+    pace::Pace,
+    store::{LogDirectories, NoDirectories},
+};
 
 /// Which build a server imitates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +35,8 @@ pub struct PodConfig {
     pub pace: Pace,
     /// Rows a second that a SYNC of one object takes in; `None`: as [`Pace`] says.
     pub copy_pace: Option<NonZeroU32>,
+    /// Where the directories of the OFFLINE option lead.
+    pub logs: Arc<dyn LogDirectories>,
 }
 
 impl PodConfig {
@@ -47,6 +52,7 @@ impl PodConfig {
             boot_properties: BTreeMap::new(),
             pace: Pace::Fast,
             copy_pace: None,
+            logs: Arc::new(NoDirectories),
         }
     }
 

@@ -56,10 +56,12 @@ impl Server {
                 return Err(errors::at_sn_refused());
             }
             Start::AtSn(sn) if sn >= self.next_sn() || sn < self.db.lowest_sn().0 => return Err(errors::check_log(sn)),
-            Start::Offline => return Err(errors::no_offline_meta()),
-            Start::Now | Start::Retry | Start::AtSn(_) | Start::Conditional => {}
+            Start::Now | Start::Retry | Start::AtSn(_) | Start::Conditional | Start::Offline => {}
         }
         self.enabled_for_start()?;
+        if start == Start::Offline {
+            return self.start_offline(id, name);
+        }
         if let Some(flow) = self.take_latch(id) {
             return Ok(flow);
         }

@@ -225,6 +225,7 @@ impl Server {
         }
         self.core.objects.remove(&mut self.db, name);
         self.core.processed.remove(name);
+        self.core.met.remove(name);
         self.db.advance_sn();
         self.note_replicated();
         self.retain_log();

@@ -49,6 +49,15 @@ pub(crate) fn receiver_exists() -> SqlError {
 pub(crate) fn last_host() -> SqlError {
     rp(0x0B9, "You cannot drop only one host.")
 }
+pub(crate) fn no_log_directory(path: &str) -> SqlError {
+    rp(0x04F, format!("The log directory does not exist. ({path})"))
+}
+pub(crate) fn no_logs(path: &str) -> SqlError {
+    rp(0x0C7, format!("No log file is in the log directory. ({path})"))
+}
+pub(crate) fn no_offline_option() -> SqlError {
+    rp(0x12A, "The offline option is not set.")
+}
 pub(crate) fn no_offline_meta() -> SqlError {
     rp(0x0C2, "The meta information for the offline sender cannot be found in memory.")
 }

@@ -25,6 +25,7 @@ mod login;
 mod message;
 mod meta;
 mod object;
+mod offline;
 mod performance;
 mod properties;
 mod receiver;
@@ -40,7 +41,10 @@ mod userlock;
 mod users;
 mod waits;
 
-use std::{collections::BTreeMap, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 pub use config::{Generation, PodConfig};
 
@@ -86,6 +90,9 @@ struct Core {
     receivers: BTreeMap<String, Receiver>,
     /// By replication; outlives a receiver, not the process (`measured.md` 9.2).
     processed: BTreeMap<String, Processed>,
+    met: offline::Met,
+    /// How START WITH OFFLINE went last.
+    offline: BTreeMap<String, offline::Delivered>,
     links: BTreeMap<LinkId, Link>,
     last_link: u64,
     signature: String,
@@ -141,6 +148,8 @@ impl Server {
             senders: BTreeMap::new(),
             receivers: BTreeMap::new(),
             processed: BTreeMap::new(),
+            met: BTreeSet::new(),
+            offline: BTreeMap::new(),
             links: BTreeMap::new(),
             last_link: 1,
             signature,

@@ -224,6 +224,13 @@ impl Replication {
         self.mode == EAGER
     }
 
+    /// An object as a database that is not open keeps it.
+    pub(crate) fn of_image(name: &str, meta: &BTreeMap<String, Vec<u8>>) -> Option<Self> {
+        let mut object = Self::decode_head(name, meta.get(&format!("{HEAD}{name}"))?)?;
+        object.items = Self::decode_items(meta.get(&format!("{ITEMS}{name}"))?)?;
+        Some(object)
+    }
+
     /// What a sender that starts now says of its past.
     pub(crate) fn history(&self) -> History {
         if self.xsn.is_some() { History::GoesOn } else { History::New }

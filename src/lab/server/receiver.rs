@@ -139,6 +139,7 @@ impl Server {
         applied: u64,
     ) {
         self.drop_receiver(name);
+        self.core.met.insert(name.to_owned());
         let targets =
             hello.meta.items.iter().zip(pairs).map(|(item, ours)| self.target(name, item, (*ours)?)).collect();
         self.core.links.insert(link, Link::Receiver(name.to_owned()));

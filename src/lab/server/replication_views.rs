@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::{
     Core,
     object::{EAGER, NOWAIT, option},
+    offline::Delivered,
     performance::{int, text},
     sender::{EagerState, Phase, Sender},
 };
@@ -34,7 +35,12 @@ impl Core {
     pub(super) fn offline_status(&self) -> Relation {
         let mut relation = Relation::new(&["REP_NAME", "STATUS", "SUCCESS_TIME"]);
         for o in self.objects.iter().filter(|o| o.options & option::OFFLINE != 0) {
-            relation.push(vec![text(&o.name), Datum::Int(0), Datum::Int(0)]);
+            let (status, at) = match self.offline.get(&o.name) {
+                None => (0, 0),
+                Some(done @ Delivered::All(at)) => (done.status(), at / 1_000_000),
+                Some(failed @ Delivered::Failed) => (failed.status(), 0),
+            };
+            relation.push(vec![text(&o.name), Datum::Int(status), int(at)]);
         }
         relation
     }

@@ -103,7 +103,7 @@ impl Server {
         }
     }
 
-    fn done_at(&self, until: Micros) -> Flow {
+    pub(super) fn done_at(&self, until: Micros) -> Flow {
         if until <= self.core.now { Flow::done() } else { Flow::Wait(Wait::Paced { until, outcome: Ok(()) }) }
     }
 

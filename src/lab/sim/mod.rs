@@ -4,12 +4,14 @@
 //! history. A killed pod loses its engine and keeps its store.
 
 mod client;
+mod directories;
 mod net;
 mod player;
 
 use std::{
     collections::{BTreeMap, VecDeque},
     io,
+    sync::Arc,
 };
 
 pub use client::ClientId;
@@ -74,6 +76,7 @@ pub struct Sim {
     /// Faults of the network.
     pub rules: Rules,
     outputs: Vec<Output>,
+    volumes: directories::Directories,
 }
 
 impl Sim {
@@ -91,6 +94,7 @@ impl Sim {
             rng: Rng::new(seed),
             rules: Rules::default(),
             outputs: Vec::new(),
+            volumes: directories::Directories::default(),
         }
     }
 
@@ -111,7 +115,7 @@ impl Sim {
     /// The store.
     pub fn add_pod(&mut self, config: PodConfig) -> io::Result<usize> {
         let pod = Pod {
-            config,
+            config: PodConfig { logs: Arc::new(self.volumes.clone()), ..config },
             store: MemoryStore::default(),
             engine: None,
             deadline: None,
@@ -124,6 +128,7 @@ impl Sim {
         };
         self.pods.push(pod);
         let index = self.pods.len() - 1;
+        self.show_volume(index);
         self.start(index)?;
         Ok(index)
     }
@@ -174,6 +179,7 @@ impl Sim {
     pub fn wipe(&mut self, pod: usize) {
         self.kill(pod);
         self.pods[pod].store = MemoryStore::default();
+        self.show_volume(pod);
     }
 
     /// A copy of a pod's volume as a kill at this moment would leave it; the pod goes on.
@@ -187,6 +193,17 @@ impl Sim {
     pub fn restore(&mut self, pod: usize, volume: &Volume) {
         self.kill(pod);
         self.pods[pod].store = volume.0.copy();
+        self.show_volume(pod);
+    }
+
+    /// The directory of a pod's logs, as any pod finds it.
+    #[must_use]
+    pub fn log_directory(pod: usize) -> String {
+        format!("/pods/{pod}/logs")
+    }
+
+    fn show_volume(&mut self, pod: usize) {
+        self.volumes.show(Self::log_directory(pod), &self.pods[pod].store);
     }
 
     /// Stops a process without ending it.

@@ -2,12 +2,14 @@
 //!
 //! A store keeps what it is given, in order, and gives it back at the next start. It decides nothing about it.
 
+mod directory;
 mod memory;
 mod schema;
 mod sqlite;
 
 use std::{collections::BTreeMap, io};
 
+pub use directory::{LogDirectories, LogDirectory, NoDirectories, PodDirectories};
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 

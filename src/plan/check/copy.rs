@@ -5,7 +5,7 @@ use foldhash::{HashSet, HashSetExt as _};
 use super::{Checker, Kind, Op, RunWhen};
 use crate::{
     desired::{Desired, Goal},
-    observe::{Observed, PodView, TableName},
+    observe::{Observed, PodView, RowCount, TableName},
     plan::{Action, Approval, ApprovalClass},
     topology::{Ordinal, ReplicationName, Target},
 };
@@ -194,6 +194,7 @@ impl<'a> Checker<'a> {
             if self.serves(k) && !self.fenced(a, k) {
                 self.broken("others-leave", format!("{} does not wait until pod {k} is closed", a.id));
             }
+            self.held_by_source(a, k, source);
             let names: Vec<_> = self.between(k, source).map(|o| &o.name).collect();
             for name in names {
                 let deliverable =
@@ -206,6 +207,36 @@ impl<'a> Checker<'a> {
                     );
                 }
             }
+        }
+    }
+
+    /// A slave that was counted with more rows of a target may hold what the lost pod 0 sent to nobody else. Either the
+    /// source is proved to hold as many once the slave has delivered, or somebody says yes to the loss.
+    fn held_by_source(&mut self, a: &Action, k: Ordinal, source: Ordinal) {
+        let more = |(target, n): &(Target, RowCount)| {
+            let there = self.observed.pod(source).map_or(RowCount::NotCounted, |p| p.rows_of(target));
+            n.at_least() > there.at_least()
+        };
+        if !self.observed.pod(k).is_some_and(|p| p.rows.iter().any(more)) {
+            return;
+        }
+        let scope = format!("{}/{k}", self.desired.statefulset);
+        let yes = |y: &Approval| y.class == ApprovalClass::LosesUnsent && y.scope == scope;
+        let proves = |b: &&Action| {
+            let names: Vec<_> = self.between(k, source).map(|o| &o.name).filter(|n| self.live(k, n)).collect();
+            let flushed = names.iter().all(|n| self.did(b, k, n, |op| matches!(op, Op::Flush { .. })));
+            matches!(&b.op, Op::CheckHolds { of, targets } if *of == k && self.desired.targets().all(|t| targets.contains(t)))
+                && flushed
+                && self.fenced(b, k)
+                && self.is_before(b, a)
+        };
+        // Its place towards the source is what it would deliver from; that towards the lost pod serves nobody.
+        let forgets = |b: &&Action| matches!(&b.op, Op::Reset { name, .. } if b.pod == k && self.between(k, source).any(|o| o.name == *name));
+        let proof = self.index.of(source, Kind::CheckHolds).find(proves);
+        let first = proof
+            .is_some_and(|proof| self.plan.actions.iter().filter(forgets).all(|reset| self.is_before(proof, reset)));
+        if !first && !self.plan.approvals.iter().any(yes) {
+            self.broken("holds", format!("{} goes on although pod {k} may hold rows that pod {source} lacks", a.id));
         }
     }
 

@@ -25,8 +25,9 @@ use super::{
 };
 use crate::{
     conf::GroupId,
-    desired::{Desired, Object},
-    observe::{Observed, PodView, RowCount},
+    db::setting::Setting,
+    desired::{Desired, Goal, Object},
+    observe::{Observed, PodView, RowCount, Sender},
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -112,6 +113,7 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
             | Op::CheckQuiet { .. }
             | Op::CheckEmpty { .. }
             | Op::CheckContents { .. }
+            | Op::CheckHolds { .. }
             | Op::Fence
             | Op::CheckDelivered { .. }
             | Op::Delay { .. }
@@ -190,23 +192,74 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Every setting that is changed for a while is put back whatever happens.
+    /// Every setting that is changed for a while is put back whatever happens; and what is put back was changed by this plan,
+    /// or left behind by a run that is not at work any more.
     fn settings(&mut self) {
         for a in &self.plan.actions {
-            let Op::SetProperty { property, from, .. } = &a.op else { continue };
-            if a.run != RunWhen::Normal {
-                continue;
+            let Op::SetProperty { property, from, to } = &a.op else { continue };
+            let (pod, id) = (a.pod, a.id);
+            let for_a_while = *to == property.during();
+            match &a.run {
+                RunWhen::Normal if for_a_while => {
+                    let put_back = self.index.of(pod, Kind::Setting).any(|b| {
+                        b.run == RunWhen::Always { armed_by: id }
+                            && matches!(&b.op, Op::SetProperty { property: p, to, .. } if p == property && to == from)
+                    });
+                    if !put_back {
+                        self.broken(
+                            "put-back",
+                            format!("{id} changes {property} on pod {pod} and nothing puts it back"),
+                        );
+                    }
+                }
+                RunWhen::Normal if !self.is_left(pod, *property) => {
+                    self.broken(
+                        "put-back",
+                        format!("{id} changes {property} on pod {pod}, which may need it as it is"),
+                    );
+                }
+                RunWhen::Always { .. } | RunWhen::Undo { .. } if for_a_while => {
+                    self.broken("put-back", format!("{id} puts {property} on pod {pod} to {to}, and it stays so"));
+                }
+                RunWhen::Normal | RunWhen::Always { .. } | RunWhen::Undo { .. } => {}
             }
-            let put_back = self.index.of(a.pod, Kind::Setting).any(|b| {
-                b.run == RunWhen::Always { armed_by: a.id }
-                    && matches!(&b.op, Op::SetProperty { property: p, to, .. }
-                        if p == property && (to == from || (p == "REPLICATION_DDL_ENABLE" && *to == 0)))
-            });
-            if !put_back {
-                self.found.push(Violation {
-                    rule: "put-back",
-                    detail: format!("{} changes {property} on pod {} and nothing puts it back", a.id, a.pod),
-                });
+        }
+        self.nothing_left();
+    }
+
+    /// As a killed run leaves it, and no run of aku and no SYNC is at work there that may need it so.
+    fn is_left(&self, pod: Ordinal, setting: Setting) -> bool {
+        self.observed.pod(pod).is_some_and(|p| {
+            let copies = p.replications.values().any(|r| r.sender == Sender::Syncing);
+            p.property(setting.name()) == Some(setting.during())
+                && !p.clients.iter().any(|c| c.at_work().is_some())
+                && !(copies && setting == Setting::SyncLockTimeout)
+        })
+    }
+
+    /// A start, a recovery and a reconcile leave no setting behind as they found it.
+    fn nothing_left(&mut self) {
+        let everywhere = match self.desired.goal {
+            Goal::Start(_) | Goal::Recover(_) => false,
+            Goal::Reconcile => true,
+            Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) => return,
+        };
+        let own = self.desired.goal.single();
+        let reached = |k: &Ordinal| everywhere || own == Some(*k) || self.serves(*k);
+        let pods: Vec<_> = self.desired.pods.keys().copied().filter(reached).collect();
+        for pod in pods {
+            for setting in Setting::ALL {
+                if !self.is_left(pod, setting) {
+                    continue;
+                }
+                let sets = |a: &Action| match &a.op {
+                    Op::SetProperty { property, to, .. } if *property == setting => Some(*to),
+                    _ => None,
+                };
+                let last = self.index.of(pod, Kind::Setting).filter_map(sets).last();
+                if last.is_none_or(|to| to == setting.during()) {
+                    self.broken("left-behind", format!("{setting} on pod {pod} stays as a killed run left it"));
+                }
             }
         }
     }

@@ -142,7 +142,7 @@ impl<'a> Needs<'a> {
             | Op::Reset { name, .. }
             | Op::Unpin { name, .. }
             | Op::Flush { name, .. } => need.push((pod, Key::Side(name.clone()))),
-            Op::SetProperty { property, .. } => need.push((pod, Key::Property(property.clone()))),
+            Op::SetProperty { property, .. } => need.push((pod, Key::Property(property.name().to_owned()))),
             Op::Truncate { target, source } => {
                 for k in [pod, *source] {
                     need.extend(
@@ -160,6 +160,11 @@ impl<'a> Needs<'a> {
             }
             Op::CheckContents { source, .. } => {
                 for k in [pod, *source] {
+                    need.extend([Key::View, Key::Signature].map(|key| (k, key)));
+                }
+            }
+            Op::CheckHolds { of, .. } => {
+                for k in [pod, *of] {
                     need.extend([Key::View, Key::Signature].map(|key| (k, key)));
                 }
             }
@@ -259,7 +264,7 @@ impl<'a> Needs<'a> {
             | Op::SyncTables { name, .. } => vec![side(name, "live")],
             Op::Reset { name, .. } | Op::Unpin { name, .. } => vec![side(name, "reset")],
             Op::SetProperty { property, to: value, .. } => {
-                vec![to(Key::Property(property.clone()), &value.to_string())]
+                vec![to(Key::Property(property.name().to_owned()), &value.to_string())]
             }
             Op::Truncate { target, .. } => vec![to(Key::Rows(target.clone()), "0")],
             Op::Fence => vec![to(admin_mode(), "1")],
@@ -278,6 +283,7 @@ impl<'a> Needs<'a> {
             | Op::CheckQuiet { .. }
             | Op::CheckEmpty { .. }
             | Op::CheckContents { .. }
+            | Op::CheckHolds { .. }
             | Op::CheckDelivered { .. }
             | Op::Delay { .. } => Vec::new(),
         }

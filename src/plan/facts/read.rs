@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
     fn standing(&self, pod: Ordinal) -> &'static str {
         match self.states.get(&pod) {
             Some(PodState::Joined) => "joined",
-            Some(PodState::NotJoined | PodState::Absent) | None => "not joined",
+            Some(PodState::JoinedClosed | PodState::NotJoined | PodState::Absent) | None => "not joined",
             Some(PodState::MemberDown) => "member down",
             Some(PodState::Broken) => "cannot tell",
         }
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
 
     fn marker(&self, pod: Ordinal) -> &'static str {
         if pod != self.world.desired.goal.pod() {
-            return "elsewhere";
+            return if self.world.observed.marked_here.contains(&pod) { "present" } else { "elsewhere" };
         }
         match self.world.observed.marker {
             MarkerView::Elsewhere => "elsewhere",

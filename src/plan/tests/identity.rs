@@ -79,7 +79,7 @@ fn an_end_is_noted_when_all_is_delivered_and_not_without_a_flush() {
     let w = with_ledgers(end(1, 2).up(0, 0).up(1, 0).pair(0, 1, "LL"));
     let plan = made(&w);
     assert_eq!(rows_written(&plan), [(1, 8, 2, "ended"), (0, 8, 2, "running")]);
-    for step in ["1:no-gap", "1:reset AKU_REP_01", "0:reset AKU_REP_01"] {
+    for step in ["1:delivered", "1:reset AKU_REP_01", "0:reset AKU_REP_01"] {
         assert!(waits(&plan, "0:ledger", step), "{step}");
     }
     let mut without = with_ledgers(end(1, 2).up(0, 0).up(1, 0).pair(0, 1, "LL"));
@@ -159,7 +159,7 @@ fn a_volume_that_was_put_back_is_copied_anew_and_pod_0_is_refused() {
     let plan = made(&slave);
     let Decision::Full { because, .. } = &plan.decision else { panic!("{:?}", plan.decision) };
     assert_eq!(codes(because), [Code::Restored]);
-    assert!(waits(&plan, "1:truncate SYS.T1", "1:flush-all AKU_REP_01"), "what it has not sent goes out first");
+    assert!(waits(&plan, "1:truncate SYS.T1", "1:flush AKU_REP_01"), "what it has not sent goes out first");
     assert_eq!(rows_written(&plan)[0], (1, 8, 4, "running"), "beyond what anybody remembers");
 
     let master = remembers(with_ledgers(start(0, 2).up(0, 1).up(1, 0).pair(0, 1, "LL")), 1, 0, 3);

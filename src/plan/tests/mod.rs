@@ -6,6 +6,7 @@ mod identity;
 mod leave;
 mod pairs;
 mod scale;
+mod settings;
 mod start;
 mod time;
 
@@ -64,6 +65,7 @@ fn step(a: &Action) -> String {
         Op::CheckEmpty { .. } => "empty",
         Op::Sync { .. } => "sync",
         Op::CheckContents { .. } => "contents",
+        Op::CheckHolds { of, .. } => return format!("{}:holds {of}", a.pod),
         Op::Fence => "fence",
         Op::CheckDelivered { .. } => "delivered",
         Op::Delay { .. } => "delay",

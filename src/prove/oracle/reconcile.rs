@@ -9,7 +9,8 @@
 //! proved the other one gets nothing, so that everybody sees that they differ; and until both are proved nothing is taken
 //! away, because what was added must be able to go again (the last item of an object cannot). Senders start when both sides
 //! are right. All CREATEs of a pod follow each other and come before any pin. What is [`Fate::Removed`] is delivered, then
-//! stopped, then dropped. Not modelled: contents, time, failures of steps, and how rows are copied: where a copy is due, only
+//! stopped, then dropped. A lock timeout that a killed run left is put back at once on every pod that answers, where no copy of
+//! this plan needs it first. Not modelled: contents, time, failures of steps, and how rows are copied: where a copy is due, only
 //! which pods get it.
 
 mod cluster;
@@ -24,6 +25,7 @@ use self::{
     model::Model,
     object::{Fate, Object, Side, Step},
 };
+use super::world::Pod;
 use crate::{
     lab::sim::Rng,
     plan::{self, Action, ApprovalClass, Op, Plan, RefusalKind, RunWhen},
@@ -34,7 +36,7 @@ fn rounds(actions: &[Action]) -> BTreeMap<plan::ActionId, usize> {
     let mut rounds: BTreeMap<plan::ActionId, usize> = BTreeMap::new();
     for a in actions {
         let before = a.after.iter().filter_map(|e| rounds.get(&e.action)).max().copied().unwrap_or(0);
-        rounds.insert(a.id, before + usize::from(!is_undo(a)));
+        rounds.insert(a.id, before + usize::from(!is_undo(a) && !puts_back(a)));
     }
     rounds
 }
@@ -67,6 +69,33 @@ fn is_undo(a: &Action) -> bool {
     matches!(a.run, RunWhen::Undo { .. })
 }
 
+/// A setting that a killed run left: beside everything else, and of no round of its own.
+fn puts_back(a: &Action) -> bool {
+    a.run == RunWhen::Normal && a.after.is_empty() && matches!(a.op, Op::SetProperty { from: 0, to: 30, .. })
+}
+
+/// What was left is put back once, at once; pod 0's when its copies are over, whatever becomes of them.
+fn settings(plan: &Plan, c: &Cluster) -> Result<(), String> {
+    for p in (0..c.pods.len()).filter(|p| matches!(c.pods[*p], Pod::Closed | Pod::Open)) {
+        let on = |a: &&Action| usize::from(a.pod.get()) == p && matches!(a.op, Op::SetProperty { .. });
+        let sets: Vec<_> = plan.actions.iter().filter(on).collect();
+        let copies = p == 0 && !copies(plan).is_empty();
+        let right = match (c.lock, copies, sets.as_slice()) {
+            (true, false, []) => true,
+            (true, true, [off, back]) => !puts_back(off) && !puts_back(back),
+            (false, false, [one]) => puts_back(one),
+            (false, true, [one]) => {
+                matches!((&one.op, &one.run), (Op::SetProperty { to: 30, .. }, RunWhen::Always { .. }))
+            }
+            (true | false, true | false, _) => false,
+        };
+        if !right {
+            return Err(format!("the lock timeout of pod {p} is not put back as it should be"));
+        }
+    }
+    Ok(())
+}
+
 /// Plays the plan on the model, every action as early as it may run.
 fn play(plan: &Plan, objects: &[Object], created: usize) -> Result<(), String> {
     let when = rounds(&plan.actions);
@@ -75,7 +104,8 @@ fn play(plan: &Plan, objects: &[Object], created: usize) -> Result<(), String> {
         let old = now.clone();
         let mut busy = BTreeSet::new();
         let mut creating = BTreeSet::new();
-        let now_due = |a: &&Action| when[&a.id] == round && !is_undo(a) && !is_of_a_copy(a, plan, objects);
+        let now_due =
+            |a: &&Action| when[&a.id] == round && !is_undo(a) && !puts_back(a) && !is_of_a_copy(a, plan, objects);
         for a in plan.actions.iter().filter(now_due) {
             let pod = usize::from(a.pod.get());
             let step = match &a.op {
@@ -146,6 +176,7 @@ fn step(op: &Op) -> Option<Step> {
         | Op::Sync { .. }
         | Op::SyncTables { .. }
         | Op::CheckContents { .. }
+        | Op::CheckHolds { .. }
         | Op::Fence
         | Op::CheckDelivered { .. }
         | Op::Open
@@ -199,7 +230,7 @@ pub fn case(seed: u64) {
         |p: usize| objects.iter().flat_map(|o| o.ends.iter().zip(o.made)).filter(|end| *end == (&p, true)).count();
     let created = (0..cluster.pods.len()).map(made).max().unwrap_or(0);
     let fewest = objects.iter().map(|o| o.fewest(created)).max().unwrap_or(0).max(created);
-    if let Err(why) = play(plan, &objects, created) {
+    if let Err(why) = settings(plan, &cluster).and_then(|()| play(plan, &objects, created)) {
         panic!("{why}; {}", told());
     }
     if copies.is_empty() {

@@ -1,6 +1,10 @@
 //! A cluster of simulated servers at a moment of its life, and how it gets to another.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::super::super::{
     Clock, Context, Limits, Outcome, Report, Retry, StopFlag, Witness, run,
@@ -171,6 +175,7 @@ impl Life {
             retry: Retry { count: 2, delay: Duration::from_secs(1), seed: 1 },
             deadline: None,
             marker: None,
+            marked_here: BTreeMap::new(),
             lock: None,
             witness: Some(witness),
             clock: Arc::clone(&self.cluster) as Arc<dyn Clock>,

@@ -4,6 +4,7 @@ mod conformance;
 mod crew;
 mod facts;
 mod join;
+mod offline;
 mod pace;
 mod random;
 mod speed;
