@@ -191,15 +191,7 @@ impl Join<'_, '_> {
         let me = self.me;
         let receivers = self.receivers_of_salvage();
         let mine = self.world.objects_of(me).map(|(k, o)| (me, k, o.clone()));
-        // A SYNC copies every item of its object, so an item that is not agreed on would be copied onto what nobody emptied.
-        let unlike = |k: Ordinal, o: &Object| {
-            let agreed = self.world.targets_of(o.group);
-            self.world.replication(k, o).is_some_and(|held| {
-                held.items.len() != agreed.len() || held.items.iter().any(|i| !agreed.contains(&i.local))
-            })
-        };
-        let theirs = self.world.objects_of(me).filter(|(k, o)| receivers.contains(k) || unlike(*k, o));
-        let theirs = theirs.map(|(k, o)| (k, me, o.clone()));
+        let theirs = self.world.objects_of(me).filter(|(k, _)| receivers.contains(k)).map(|(k, o)| (k, me, o.clone()));
         for (pod, peer, object) in mine.chain(theirs).collect::<Vec<_>>() {
             if pod != me && mended.contains_key(&object.name) {
                 continue;

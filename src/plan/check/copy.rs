@@ -274,8 +274,9 @@ impl<'a> Checker<'a> {
         let mut items: HashSet<&Target> =
             observed.replication(a.pod, name).map_or_else(HashSet::new, |r| r.items.iter().map(|i| &i.local).collect());
         for b in self.index.about(a.pod, name).filter(|b| self.is_before(b, a)) {
+            // An object that is made anew has what its CREATE names, and nothing of before.
             if let Op::CreateReplication { targets, .. } = &b.op {
-                items.extend(targets);
+                items = targets.iter().collect();
             }
             if let Op::AddTable { target, .. } = &b.op {
                 items.insert(target);
