@@ -5,6 +5,8 @@
 
 pub mod api;
 mod build;
+mod chart;
+mod kustomize;
 mod print;
 pub mod secret;
 mod spec;
@@ -12,7 +14,9 @@ mod spec;
 mod testing;
 pub mod yaml;
 
+pub use chart::{File, chart};
 pub use build::{Manifest, manifests, stream};
+pub use kustomize::kustomize;
 pub use spec::{
     Access, AtEnd, Cluster, ClusterSpec, EndSeconds, LONGEST_NAME, METRICS_PORT, Members, Options, Quantity, SecretKey,
     SpecError, Wanted, is_dns_label, is_dns_subdomain,

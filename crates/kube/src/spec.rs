@@ -96,6 +96,9 @@ pub struct Options {
     pub pre_stop_sleep: u64,
     /// Seconds that the longest join may take.
     pub startup_limit: u64,
+    /// Whether a database is created where there is none. Off once there is one: a pod whose volume got lost must not
+    /// come up empty by itself.
+    pub create_database: Wanted,
     /// A Service for each pod.
     pub per_pod: Wanted,
     /// A NetworkPolicy.
@@ -267,6 +270,7 @@ impl Default for Options {
             server_stop: 120,
             pre_stop_sleep: 0,
             startup_limit: 24 * 3600,
+            create_database: Wanted::No,
             per_pod: Wanted::No,
             network_policy: Wanted::Yes,
             drift: Wanted::Yes,

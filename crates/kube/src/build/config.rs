@@ -15,7 +15,7 @@ use crate::{
 /// Key of aku.conf in it.
 pub(super) const KEY: &str = "aku.conf";
 /// Annotation of the pods with the digest of aku.conf.
-pub(super) const CHECKSUM: &str = "checksum/aku-conf";
+pub(crate) const CHECKSUM: &str = "checksum/aku-conf";
 
 pub(super) fn name(c: &Cluster) -> String {
     format!("{}-conf", c.spec.name)

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Name of the container.
-pub(super) const CONTAINER: &str = "altibase";
+pub(crate) const CONTAINER: &str = "altibase";
 /// Name of the volume of the data.
 const DATA: &str = "data";
 /// Annotation that says that volumes go with the pods.
@@ -150,6 +150,10 @@ fn container(c: &Cluster) -> Container {
     }
     let mut args = vec!["run".to_owned(), format!("--grace={}s", c.grace() - o.pre_stop_sleep)];
     args.push(format!("--server-stop={}s", o.server_stop));
+    match o.create_database {
+        Wanted::Yes => args.push("--create-database".to_owned()),
+        Wanted::No => {}
+    }
     let mut ports = vec![
         ContainerPort { name: services::SQL, container_port: c.spec.port },
         ContainerPort { name: services::REPLICATION, container_port: c.spec.replication_port },

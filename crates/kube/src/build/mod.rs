@@ -1,8 +1,8 @@
 //! The objects of a cluster, each as a file of YAML with comments.
 
-mod config;
-mod database;
-mod drift;
+pub(crate) mod config;
+pub(crate) mod database;
+pub(crate) mod drift;
 mod labels;
 mod limits;
 mod monitoring;
