@@ -2,11 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{
-    build::manifests,
-    chart::File,
-    spec::Cluster,
-};
+use crate::{build::manifests, chart::File, spec::Cluster};
 
 const HEAD: &str = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n";
 
@@ -14,7 +10,9 @@ const HEAD: &str = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomiza
 #[must_use]
 pub fn kustomize(c: &Cluster) -> Vec<File> {
     let manifests = manifests(c);
-    let mut base = format!("# Written by aku k8s kustomize; aku.conf is the source. Change overlays, not this.\n{HEAD}resources:\n");
+    let mut base = format!(
+        "# Written by aku k8s kustomize; aku.conf is the source. Change overlays, not this.\n{HEAD}resources:\n"
+    );
     for m in &manifests {
         let _ = writeln!(base, "  - {}", m.file);
     }
@@ -75,7 +73,8 @@ mod tests {
         let files = kustomize(&c);
         let text = |path: &str| &files.iter().find(|f| f.path == path).unwrap().text;
         let base = yaml::read(text("base/kustomization.yaml")).unwrap();
-        let named: Vec<_> = base[0].get("resources").unwrap().texts().map(|name| text(&format!("base/{name}"))).collect();
+        let named: Vec<_> =
+            base[0].get("resources").unwrap().texts().map(|name| text(&format!("base/{name}"))).collect();
         let written = manifests(&c);
         assert!(named.into_iter().eq(written.iter().map(|m| &m.yaml)));
         crate::testing::golden("kustomize-production", text("overlays/production/kustomization.yaml"));

@@ -7,6 +7,7 @@ pub mod api;
 mod build;
 mod chart;
 mod kustomize;
+pub mod lint;
 mod print;
 pub mod secret;
 mod spec;
@@ -14,8 +15,8 @@ mod spec;
 mod testing;
 pub mod yaml;
 
-pub use chart::{File, chart};
 pub use build::{Manifest, manifests, stream};
+pub use chart::{File, chart};
 pub use kustomize::kustomize;
 pub use spec::{
     Access, AtEnd, Cluster, ClusterSpec, EndSeconds, LONGEST_NAME, METRICS_PORT, Members, Options, Quantity, SecretKey,

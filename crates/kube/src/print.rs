@@ -125,15 +125,24 @@ mod tests {
 
     #[test]
     fn text_that_looks_like_something_else_stays_text() {
-        for text in ["yes", "0777", "1", "null", "a: b", "# x", "", " x", "x ", "-", "*a", "1e3", "on", "@x", "%", "!x", "'"] {
+        for text in
+            ["yes", "0777", "1", "null", "a: b", "# x", "", " x", "x ", "-", "*a", "1e3", "on", "@x", "%", "!x", "'"]
+        {
             let printed = plain(&serde_json::json!({"a": text}));
-            assert_eq!(yaml::read(&printed).unwrap()[0].entry("a").unwrap().value.value, yaml::Value::Text(text.into()), "{printed}");
+            assert_eq!(
+                yaml::read(&printed).unwrap()[0].entry("a").unwrap().value.value,
+                yaml::Value::Text(text.into()),
+                "{printed}"
+            );
         }
     }
 
     #[test]
     fn comments_are_broken_between_words() {
         let lines = wrapped(&"word ".repeat(60), 10);
-        assert!(lines.len() > 2 && lines.iter().all(|l| l.len() <= WIDTH && l.starts_with("          # word")), "{lines:?}");
+        assert!(
+            lines.len() > 2 && lines.iter().all(|l| l.len() <= WIDTH && l.starts_with("          # word")),
+            "{lines:?}"
+        );
     }
 }

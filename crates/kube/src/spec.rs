@@ -356,7 +356,8 @@ pub fn is_dns_label(name: &str) -> bool {
 #[must_use]
 pub fn is_dns_subdomain(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let is_part = |part: &str| !part.is_empty() && !part.starts_with('-') && !part.ends_with('-') && part.chars().all(fits);
+    let is_part =
+        |part: &str| !part.is_empty() && !part.starts_with('-') && !part.ends_with('-') && part.chars().all(fits);
     name.len() <= 253 && name.split('.').all(is_part)
 }
 

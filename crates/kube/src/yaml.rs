@@ -408,9 +408,8 @@ mod tests {
     #[test]
     fn what_cannot_be_read_has_a_place() {
         let deep = format!("a: {}{}", "[".repeat(200), "]".repeat(200));
-        let bomb = (1..40).fold("a0: &a0 [1,1,1,1]\n".to_owned(), |text, n| {
-            format!("{text}a{n}: &a{n} [*a{m}, *a{m}]\n", m = n - 1)
-        });
+        let bomb = (1..40)
+            .fold("a0: &a0 [1,1,1,1]\n".to_owned(), |text, n| format!("{text}a{n}: &a{n} [*a{m}, *a{m}]\n", m = n - 1));
         let table = [
             ("a: 1\nb: 2\na: 3\n", "3:1: the key a was given before, in line 1"),
             ("a: b: c\n", "1:5"),

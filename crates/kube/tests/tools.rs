@@ -11,8 +11,8 @@ use std::{
 };
 
 use aku_kube::{
-    Access, AtEnd, Cluster, ClusterSpec, EndSeconds, File, Members, Options, SecretKey, Wanted, chart, kustomize, stream,
-    yaml,
+    Access, AtEnd, Cluster, ClusterSpec, EndSeconds, File, Members, Options, SecretKey, Wanted, chart, kustomize,
+    stream, yaml,
 };
 use serde_json::Value as Json;
 
@@ -117,7 +117,11 @@ fn assert_same(ours: &str, theirs: &str) {
     let (ours, theirs) = (objects(ours), objects(theirs));
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
     for (name, object) in &ours {
-        assert_eq!(serde_json::to_string_pretty(object).ok(), serde_json::to_string_pretty(&theirs[name]).ok(), "{name}");
+        assert_eq!(
+            serde_json::to_string_pretty(object).ok(),
+            serde_json::to_string_pretty(&theirs[name]).ok(),
+            "{name}"
+        );
     }
 }
 

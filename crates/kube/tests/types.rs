@@ -87,4 +87,3 @@ fn a_misspelt_field_would_be_found() {
     let document = yaml::read(&text).unwrap().into_iter().map(|n| n.to_json()).find(|d| d["kind"] == "StatefulSet");
     round_trip::<k8s_openapi::api::apps::v1::StatefulSet>(&document.unwrap());
 }
-

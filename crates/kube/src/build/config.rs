@@ -1,5 +1,7 @@
 //! The ConfigMap with aku.conf.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -23,7 +25,10 @@ pub(super) fn name(c: &Cluster) -> String {
 
 /// Digest of aku.conf, as Helm's sha256sum writes it.
 pub(crate) fn checksum(conf: &str) -> String {
-    Sha256::digest(conf.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(conf.as_bytes()).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 pub(super) fn config_map(c: &Cluster) -> Manifest {

@@ -61,9 +61,7 @@ fn template(c: &Cluster) -> PodTemplate {
         Volume { name: "password", source: VolumeSource::Secret(password) },
     ];
     volumes.extend(
-        o.licence
-            .as_ref()
-            .map(|key| Volume { name: "licence", source: VolumeSource::Secret(secret(key, "license")) }),
+        o.licence.as_ref().map(|key| Volume { name: "licence", source: VolumeSource::Secret(secret(key, "license")) }),
     );
     PodTemplate {
         metadata: Meta {
@@ -169,19 +167,15 @@ fn container(c: &Cluster) -> Container {
     args.extend(o.server.iter().cloned());
     let mut mounts: Vec<Mount> = KEPT
         .iter()
-        .map(|dir| Mount {
-            name: DATA,
-            mount_path: format!("{}/{dir}", o.home),
-            sub_path: Some(dir),
-            read_only: None,
-        })
+        .map(|dir| Mount { name: DATA, mount_path: format!("{}/{dir}", o.home), sub_path: Some(dir), read_only: None })
         .collect();
     mounts.push(mount("conf", place::CONF));
     mounts.push(mount("password", place::PASSWORD));
-    mounts.extend(o.licence.as_ref().map(|_| Mount {
-        sub_path: Some("license"),
-        ..mount("licence", format!("{}/conf/license", o.home))
-    }));
+    mounts.extend(
+        o.licence
+            .as_ref()
+            .map(|_| Mount { sub_path: Some("license"), ..mount("licence", format!("{}/conf/license", o.home)) }),
+    );
     let memory = o.memory.to_string();
     let exec = |words: &[&str]| Exec { command: words.iter().map(ToString::to_string).collect() };
     let probe = |word, failure_threshold| Probe {
@@ -317,12 +311,18 @@ const REASONS: [Why; 22] = [
         "The restricted profile. The root file system stays writable: the marker of the probes is in /tmp and has to \
          vanish with the container, which it would not on an emptyDir.",
     ),
-    ("spec.template.spec.containers[0].volumeMounts", "What is on the volume outlives the pod; aku keeps its journals there."),
+    (
+        "spec.template.spec.containers[0].volumeMounts",
+        "What is on the volume outlives the pod; aku keeps its journals there.",
+    ),
     (
         "spec.template.spec.volumes[password]",
         "A file and no variable: every child process has the variables. The mode is 0440.",
     ),
-    ("spec.volumeClaimTemplates", "Kubernetes refuses to change this part later; docs/kubernetes.md tells how disks grow."),
+    (
+        "spec.volumeClaimTemplates",
+        "Kubernetes refuses to change this part later; docs/kubernetes.md tells how disks grow.",
+    ),
     (
         "spec.volumeClaimTemplates[0].spec.accessModes",
         "Never ReadWriteMany: a second server on the same files destroys them.",

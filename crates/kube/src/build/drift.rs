@@ -45,7 +45,9 @@ pub(super) fn cron_job(c: &Cluster) -> Manifest {
 /// The pod of `helm test`: asks every preflight question on every pod.
 pub(crate) fn check_pod(c: &Cluster) -> Manifest {
     let mut metadata = meta(c, format!("{}-check", c.spec.name), Part::Drift);
-    metadata.annotations.extend(map([("helm.sh/hook", "test"), ("helm.sh/hook-delete-policy", "before-hook-creation")]));
+    metadata
+        .annotations
+        .extend(map([("helm.sh/hook", "test"), ("helm.sh/hook-delete-policy", "before-hook-creation")]));
     let object = Object { api_version: "v1", kind: "Pod", metadata, rest: Spec { spec: pod(c, "check") } };
     manifest("tests/check.yaml", &object, &[])
 }

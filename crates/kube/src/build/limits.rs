@@ -16,11 +16,7 @@ pub(super) fn budget(c: &Cluster) -> Manifest {
         kind: "PodDisruptionBudget",
         metadata: meta(c, c.spec.name.clone(), Part::Database),
         rest: Spec {
-            spec: BudgetSpec {
-                max_unavailable: 1,
-                unhealthy_pod_eviction_policy: "AlwaysAllow",
-                selector: servers(c),
-            },
+            spec: BudgetSpec { max_unavailable: 1, unhealthy_pod_eviction_policy: "AlwaysAllow", selector: servers(c) },
         },
     };
     let why = [
@@ -64,7 +60,10 @@ pub(super) fn network_policy(c: &Cluster) -> Manifest {
         },
     };
     let why = [
-        ("spec.podSelector", "The servers and the look for drift. A cluster whose network does not enforce policies ignores this."),
+        (
+            "spec.podSelector",
+            "The servers and the look for drift. A cluster whose network does not enforce policies ignores this.",
+        ),
         ("spec.ingress[0]", "Replication has no password: whoever reaches this port can send rows."),
         ("spec.ingress[1]", "Clients from anywhere, by password; add from: to let in only some."),
         ("spec.egress[1]", "DNS, wherever it is: a node's own cache has an address outside of the pod network."),

@@ -34,28 +34,40 @@ fn ephemeral_members_differ_in_one_thing() {
     let reset = ClusterSpec { at_end: crate::spec::AtEnd::Reset, ..spec() };
     let with = |members| stream(&Cluster::new(reset.clone(), Options { members, ..Options::default() }).unwrap());
     let (durable, ephemeral) = (with(Members::Durable), with(Members::Ephemeral));
-    let differ: Vec<_> = ephemeral.lines().filter(|l| !durable.contains(l)).map(str::trim).filter(|l| !l.starts_with('#')).collect();
+    let differ: Vec<_> =
+        ephemeral.lines().filter(|l| !durable.contains(l)).map(str::trim).filter(|l| !l.starts_with('#')).collect();
     assert_eq!(differ, ["aku/members: ephemeral", "whenScaled: Delete"]);
 }
 
 #[test]
 fn comments_change_nothing() {
     for m in manifests(&cluster(everything())) {
-        let without: String = m.yaml.lines().filter(|l| !l.trim_start().starts_with("# ")).flat_map(|l| [l, "\n"]).collect();
+        let without: String =
+            m.yaml.lines().filter(|l| !l.trim_start().starts_with("# ")).flat_map(|l| [l, "\n"]).collect();
         if m.file != "configmap.yaml" {
-            assert_eq!(yaml::read(&without).unwrap()[0].to_json(), yaml::read(&m.yaml).unwrap()[0].to_json(), "{}", m.file);
+            assert_eq!(
+                yaml::read(&without).unwrap()[0].to_json(),
+                yaml::read(&m.yaml).unwrap()[0].to_json(),
+                "{}",
+                m.file
+            );
         }
     }
 }
 
 #[test]
 fn selectors_find_the_pods_and_only_those() {
-    let documents: Vec<Json> = yaml::read(&stream(&cluster(everything()))).unwrap().iter().map(yaml::Node::to_json).collect();
-    let labels = |pointer: &str| documents.iter().find_map(|d| d.pointer(pointer)).unwrap().as_object().unwrap().clone();
+    let documents: Vec<Json> =
+        yaml::read(&stream(&cluster(everything()))).unwrap().iter().map(yaml::Node::to_json).collect();
+    let labels =
+        |pointer: &str| documents.iter().find_map(|d| d.pointer(pointer)).unwrap().as_object().unwrap().clone();
     let pods = labels("/spec/template/metadata/labels");
     let drift = labels("/spec/jobTemplate/spec/template/metadata/labels");
     let finds = |selector: &serde_json::Map<String, Json>, labels: &serde_json::Map<String, Json>| {
-        selector.iter().filter(|(k, _)| *k != "statefulset.kubernetes.io/pod-name").all(|(k, v)| labels.get(k) == Some(v))
+        selector
+            .iter()
+            .filter(|(k, _)| *k != "statefulset.kubernetes.io/pod-name")
+            .all(|(k, v)| labels.get(k) == Some(v))
     };
     let mut seen = 0;
     for d in &documents {

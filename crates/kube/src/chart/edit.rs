@@ -109,7 +109,8 @@ pub(super) fn apply(text: &str, edits: &[Edit]) -> String {
             }
             Change::First(new) => {
                 let inner: Vec<_> = shifted(new).iter().map(|l| format!("  {l}")).collect();
-                lines.splice(index + 1..index + 1, inner);
+                let below = index + 1;
+                lines.splice(below..below, inner);
             }
         }
     }

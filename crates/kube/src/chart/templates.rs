@@ -94,8 +94,14 @@ fn stateful_set() -> Vec<Edit> {
             "{{ .Files.Get \"files/aku.conf\" | sha256sum }}",
         ),
         Edit::value(of("terminationGracePeriodSeconds"), "{{ include \"aku.grace\" . }}"),
-        Edit::value(of("topologySpreadConstraints[0].whenUnsatisfiable"), "{{ .Values.topologySpread.whenUnsatisfiable }}"),
-        Edit::value(of("topologySpreadConstraints[1].whenUnsatisfiable"), "{{ .Values.topologySpread.whenUnsatisfiable }}"),
+        Edit::value(
+            of("topologySpreadConstraints[0].whenUnsatisfiable"),
+            "{{ .Values.topologySpread.whenUnsatisfiable }}",
+        ),
+        Edit::value(
+            of("topologySpreadConstraints[1].whenUnsatisfiable"),
+            "{{ .Values.topologySpread.whenUnsatisfiable }}",
+        ),
         Edit::before(of("containers"), WHERE),
         Edit::value(
             inner("args[1]"),
@@ -137,7 +143,10 @@ fn stateful_set() -> Vec<Edit> {
         Edit::value("spec.volumeClaimTemplates[0].spec.accessModes[0]", "{{ .Values.storage.accessMode }}"),
         Edit::value("spec.volumeClaimTemplates[0].spec.storageClassName", "{{ .Values.storage.className | quote }}"),
         Edit::only_if("spec.volumeClaimTemplates[0].spec.storageClassName", ".Values.storage.className"),
-        Edit::value("spec.volumeClaimTemplates[0].spec.resources.requests.storage", "{{ .Values.storage.size | quote }}"),
+        Edit::value(
+            "spec.volumeClaimTemplates[0].spec.resources.requests.storage",
+            "{{ .Values.storage.size | quote }}",
+        ),
     ]);
     edits.extend(["dbs", "logs", "arch_logs", "trc", "aku"].iter().enumerate().map(|(n, dir)| {
         Edit::value(inner(&format!("volumeMounts[{n}].mountPath")), &format!("{{{{ .Values.home }}}}/{dir}"))

@@ -20,7 +20,8 @@ fn printed() {
 fn every_value_is_used_and_every_used_value_is_there() {
     let files = chart(&cluster(Options::default()));
     let values = yaml::read(text_of(&files, "values.yaml")).unwrap()[0].to_json();
-    let templates: String = files.iter().filter(|f| f.path.starts_with("templates/")).map(|f| f.text.as_str()).collect();
+    let templates: String =
+        files.iter().filter(|f| f.path.starts_with("templates/")).map(|f| f.text.as_str()).collect();
     let mut used = std::collections::BTreeSet::new();
     for part in templates.split(".Values.").skip(1) {
         let path: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
@@ -62,8 +63,18 @@ fn the_schema_knows_every_value() {
 fn notes_say_what_people_get_wrong() {
     let files = chart(&cluster(Options::default()));
     let notes = text_of(&files, "templates/NOTES.txt");
-    for words in ["scale to 0 first", "--atomic", "kubectl delete pod altibase-sts-N", "--cascade=orphan", "aku plan forget N", "A drain takes"] {
+    for words in [
+        "scale to 0 first",
+        "--atomic",
+        "kubectl delete pod altibase-sts-N",
+        "--cascade=orphan",
+        "aku plan forget N",
+        "A drain takes",
+    ] {
         assert!(notes.contains(words), "{words}");
     }
-    assert!(files.iter().filter(|f| f.path.starts_with("templates/")).all(|f| !f.text.contains('@')), "a place was not filled");
+    assert!(
+        files.iter().filter(|f| f.path.starts_with("templates/")).all(|f| !f.text.contains('@')),
+        "a place was not filled"
+    );
 }
