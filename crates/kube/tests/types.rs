@@ -40,11 +40,11 @@ fn everything() -> Options {
 fn round_trip<T: Serialize + DeserializeOwned>(document: &Json) {
     let mut document = document.clone();
     let typed: T = serde_json::from_value(document.clone()).unwrap_or_else(|e| panic!("{e}\n{document:#}"));
-    let mut read = serde_json::to_value(typed).unwrap();
+    let mut read = serde_json::to_value(typed).expect("JSON");
     // Kubernetes' type of a claim always writes what it is.
     let claims = read.pointer_mut("/spec/volumeClaimTemplates").and_then(Json::as_array_mut);
     for claim in claims.into_iter().flatten() {
-        claim.as_object_mut().unwrap().retain(|key, _| key != "apiVersion" && key != "kind");
+        claim.as_object_mut().expect("a map").retain(|key, _| key != "apiVersion" && key != "kind");
     }
     assert_eq!(read, document.take());
 }
@@ -62,7 +62,7 @@ fn kubernetes_reads_every_field() {
     for options in [Options::default(), everything()] {
         for node in yaml::read(&stream(&cluster(options))).unwrap() {
             let document = node.to_json();
-            let kind = document["kind"].as_str().unwrap().to_owned();
+            let kind = document["kind"].as_str().expect("a kind").to_owned();
             match kind.as_str() {
                 "StatefulSet" => round_trip::<StatefulSet>(&document),
                 "CronJob" => round_trip::<CronJob>(&document),
