@@ -32,6 +32,12 @@ macro_rules! codes {
                 match self { $(Self::$name => $why),* }
             }
 
+            /// Both.
+            #[must_use]
+            pub fn story(self) -> &'static str {
+                match self { $(Self::$name => concat!($why, " ", $fix)),* }
+            }
+
             /// What to do.
             #[must_use]
             pub fn fix(self) -> &'static str {
