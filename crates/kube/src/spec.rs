@@ -236,6 +236,14 @@ pub enum SpecError {
     /// An image cannot be called that.
     #[error("\"{0}\" is no name of an image")]
     Image(String),
+    /// A value that Kubernetes refuses.
+    #[error("{what}: \"{value}\" is none")]
+    Option {
+        /// What it was to be.
+        what: &'static str,
+        /// The value.
+        value: String,
+    },
     /// A ConfigMap is not the place for it.
     #[error("the text of aku.conf still holds AKU_SYS_PASSWORD; it would be readable in the ConfigMap")]
     Password,
@@ -317,6 +325,28 @@ impl Cluster {
         if options.image.is_empty() || options.image.contains(|c: char| c.is_whitespace() || c.is_control()) {
             wrong.push(SpecError::Image(options.image.clone()));
         }
+        let mut check = |what, value: &str, fits: bool| {
+            if !fits {
+                wrong.push(SpecError::Option { what, value: value.to_owned() });
+            }
+        };
+        if let Some(name) = &options.namespace {
+            check("a namespace", name, is_dns_label(name));
+        }
+        if let Some(name) = &options.storage_class {
+            check("a storage class", name, is_dns_subdomain(name));
+        }
+        let is_home = options.home.starts_with('/')
+            && options.home.len() > 1
+            && !options.home.ends_with('/')
+            && options.home.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '.'));
+        check("a home of the server, an absolute path", &options.home, is_home);
+        let fields = options.drift_schedule.split_whitespace().count();
+        let is_schedule = fields == 5 || (fields == 1 && options.drift_schedule.starts_with('@'));
+        check("a schedule of five fields", &options.drift_schedule, is_schedule);
+        let is_charset =
+            !options.charset.is_empty() && options.charset.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        check("a character set", &options.charset, is_charset);
         if crate::secret::in_conf(&spec.conf).is_some() {
             wrong.push(SpecError::Password);
         }

@@ -83,7 +83,9 @@ mod tests {
 
     #[test]
     fn what_would_get_lost_is_an_error() {
-        for text in ["AKU_SYS_PASSWORD = hidden AKU_PORT_NO = 20400\n", "AKU_PORT_NO = 20400 AKU_SYS_PASSWORD = hidden\n"] {
+        for text in
+            ["AKU_SYS_PASSWORD = hidden AKU_PORT_NO = 20400\n", "AKU_PORT_NO = 20400 AKU_SYS_PASSWORD = hidden\n"]
+        {
             assert_eq!(public(&format!("{text}{REST}")), Err(NotPublic::Shared), "{text:?}");
         }
         assert_eq!(public("AKU_STS_NAME = db\n"), Err(NotPublic::Invalid));

@@ -39,7 +39,7 @@ pub fn chart(c: &Cluster) -> Vec<File> {
         file("Chart.yaml", about(c)),
         file("values.yaml", values::text(c)),
         file("values.schema.json", format!("{:#}\n", schema::schema(c))),
-        file(".helmignore", ".git\n*.orig\n*.tmp\n".to_owned()),
+        file(".helmignore", ".git\n.aku-k8s\n*.orig\n*.tmp\n".to_owned()),
         file("files/aku.conf", c.spec.conf.clone()),
         file("templates/_helpers.tpl", fill(HELPERS)),
         file("templates/NOTES.txt", fill(NOTES)),
