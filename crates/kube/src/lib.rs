@@ -20,5 +20,5 @@ pub use chart::{File, chart};
 pub use kustomize::kustomize;
 pub use spec::{
     Access, AtEnd, Cluster, ClusterSpec, EndSeconds, LONGEST_NAME, METRICS_PORT, Members, Options, Quantity, SecretKey,
-    SpecError, Wanted, is_dns_label, is_dns_subdomain,
+    SpecError, StopSignal, Wanted, is_dns_label, is_dns_subdomain,
 };

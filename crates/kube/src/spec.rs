@@ -92,6 +92,8 @@ pub struct Options {
     pub licence: Option<SecretKey>,
     /// Seconds that a clean stop of the server may take.
     pub server_stop: u64,
+    /// What stops the server in order.
+    pub stop_signal: StopSignal,
     /// Seconds that a pod waits before it ends, so that load balancers forget it.
     pub pre_stop_sleep: u64,
     /// Seconds that the longest join may take.
@@ -127,6 +129,29 @@ pub enum Members {
     Durable,
     /// It goes with the pod: a copy that leaves for good leaves nothing.
     Ephemeral,
+}
+
+/// What stops the server in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopSignal {
+    /// Altibase (`measured.md` 9.3).
+    Int,
+    /// A pod of the lab.
+    Term,
+    /// Something else.
+    Quit,
+}
+
+impl StopSignal {
+    /// As `aku run` takes it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Int => "INT",
+            Self::Term => "TERM",
+            Self::Quit => "QUIT",
+        }
+    }
 }
 
 /// Who may mount a volume.
@@ -276,6 +301,7 @@ impl Default for Options {
             password: SecretKey { secret: "altibase-sys".to_owned(), key: "password".to_owned() },
             licence: None,
             server_stop: 120,
+            stop_signal: StopSignal::Int,
             pre_stop_sleep: 0,
             startup_limit: 24 * 3600,
             create_database: Wanted::No,

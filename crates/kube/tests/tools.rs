@@ -11,8 +11,8 @@ use std::{
 };
 
 use aku_kube::{
-    Access, AtEnd, Cluster, ClusterSpec, EndSeconds, File, Members, Options, SecretKey, Wanted, chart, kustomize,
-    stream, yaml,
+    Access, AtEnd, Cluster, ClusterSpec, EndSeconds, File, Members, Options, SecretKey, StopSignal, Wanted, chart,
+    kustomize, stream, yaml,
 };
 use serde_json::Value as Json;
 
@@ -51,6 +51,7 @@ fn clusters() -> Vec<Cluster> {
         password: SecretKey { secret: "s".into(), key: "k".into() },
         licence: Some(SecretKey { secret: "l".into(), key: "007".into() }),
         server_stop: 1_000_000,
+        stop_signal: StopSignal::Term,
         pre_stop_sleep: 15,
         startup_limit: 1_000_001,
         create_database: Wanted::Yes,

@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use aku_kube::{Access, Cluster, ClusterSpec, Members, Options, Quantity, SecretKey, SpecError, Wanted, lint::Limits};
+use aku_kube::{
+    Access, Cluster, ClusterSpec, Members, Options, Quantity, SecretKey, SpecError, StopSignal, Wanted, lint::Limits,
+};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{cli::time, exit::Exit, render::Trouble};
@@ -84,6 +86,9 @@ pub(super) struct OptionArgs {
     /// How long a clean stop of the server may take [default: 120s]
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     server_stop: Option<Duration>,
+    /// What stops the server in order; TERM for a pod of the lab
+    #[arg(long, value_enum, value_name = "SIGNAL", ignore_case = true)]
+    stop_signal: Option<Signal>,
     /// How long a pod waits before it ends, for slow load balancers [default: 0]
     #[arg(long, value_name = "TIME", value_parser = time::parse_or_nothing)]
     pre_stop_sleep: Option<Duration>,
@@ -121,6 +126,18 @@ enum AccessMode {
     ReadWriteOnce,
     /// One pod; the driver has to know it.
     ReadWriteOncePod,
+}
+
+/// What stops the server in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "UPPER")]
+enum Signal {
+    /// Altibase.
+    Int,
+    /// A pod of the lab.
+    Term,
+    /// Something else.
+    Quit,
 }
 
 /// Flags of `lint`.
@@ -186,6 +203,12 @@ impl OptionArgs {
             password: a.password_secret.unwrap_or(d.password),
             licence: a.licence_secret,
             server_stop: a.server_stop.map_or(d.server_stop, seconds),
+            stop_signal: match a.stop_signal {
+                Some(Signal::Int) => StopSignal::Int,
+                Some(Signal::Term) => StopSignal::Term,
+                Some(Signal::Quit) => StopSignal::Quit,
+                None => d.stop_signal,
+            },
             pre_stop_sleep: a.pre_stop_sleep.map_or(d.pre_stop_sleep, seconds),
             startup_limit: a.startup_limit.map_or(d.startup_limit, seconds),
             create_database: wanted(a.create_database),

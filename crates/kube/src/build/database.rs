@@ -13,7 +13,7 @@ use crate::{
         ValueFrom, Volume, VolumeSource,
     },
     print::Why,
-    spec::{Cluster, METRICS_PORT, Members, STARTUP_PERIOD, Wanted},
+    spec::{Cluster, METRICS_PORT, Members, STARTUP_PERIOD, StopSignal, Wanted},
 };
 
 /// Name of the container.
@@ -148,6 +148,10 @@ fn container(c: &Cluster) -> Container {
     }
     let mut args = vec!["run".to_owned(), format!("--grace={}s", c.grace() - o.pre_stop_sleep)];
     args.push(format!("--server-stop={}s", o.server_stop));
+    match o.stop_signal {
+        StopSignal::Int => {}
+        other @ (StopSignal::Term | StopSignal::Quit) => args.push(format!("--stop-signal={}", other.word())),
+    }
     match o.create_database {
         Wanted::Yes => args.push("--create-database".to_owned()),
         Wanted::No => {}
@@ -158,7 +162,7 @@ fn container(c: &Cluster) -> Container {
     ];
     match o.monitoring {
         Wanted::Yes => {
-            args.push(format!("--metrics=0.0.0.0:{METRICS_PORT}"));
+            env.push(var("AKU_METRICS", format!("0.0.0.0:{METRICS_PORT}")));
             ports.push(ContainerPort { name: super::monitoring::PORT, container_port: METRICS_PORT });
         }
         Wanted::No => {}

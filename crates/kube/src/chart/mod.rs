@@ -9,7 +9,7 @@ mod values;
 use crate::{
     Manifest,
     build::{self, config},
-    spec::{Cluster, Options, SecretKey, Wanted},
+    spec::{Cluster, Options, SecretKey, StopSignal, Wanted},
 };
 
 /// A file below the directory of a chart or a kustomization.
@@ -61,6 +61,7 @@ fn everything(c: &Cluster) -> Cluster {
         storage_class: Some("class".to_owned()),
         licence: Some(SecretKey { secret: "licence".to_owned(), key: "license".to_owned() }),
         pre_stop_sleep: 1,
+        stop_signal: StopSignal::Term,
         create_database: Wanted::Yes,
         per_pod: Wanted::Yes,
         network_policy: Wanted::Yes,

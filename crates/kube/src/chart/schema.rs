@@ -34,6 +34,7 @@ pub(super) fn schema(c: &Cluster) -> Value {
         "createDatabase": {"type": "boolean"},
         "terminationGracePeriodSeconds": seconds(0),
         "serverStopSeconds": seconds(1),
+        "stopSignal": {"enum": ["INT", "TERM", "QUIT"]},
         "preStopSleepSeconds": seconds(0),
         "startup": object(&json!({"limitSeconds": seconds(60)})),
         "livenessProbe": free,

@@ -108,8 +108,10 @@ fn stateful_set() -> Vec<Edit> {
             "--grace={{ sub (include \"aku.grace\" . | int) (int .Values.preStopSleepSeconds) }}s",
         ),
         Edit::value(inner("args[2]"), "--server-stop={{ int .Values.serverStopSeconds }}s"),
-        Edit::only_if(inner("args[3]"), ".Values.createDatabase"),
-        Edit::only_if(inner("args[4]"), ".Values.monitoring.enabled"),
+        Edit::value(inner("args[3]"), "--stop-signal={{ .Values.stopSignal }}"),
+        Edit::only_if(inner("args[3]"), "ne .Values.stopSignal \"INT\""),
+        Edit::only_if(inner("args[4]"), ".Values.createDatabase"),
+        Edit::only_if(inner("env[AKU_METRICS]"), ".Values.monitoring.enabled"),
         Edit::lines(inner("args[6]"), "{{- range .Values.server }}\n- {{ . | quote }}\n{{- end }}"),
         Edit::after(
             inner("env[ALTIBASE_REPLICATION_PORT_NO]"),

@@ -39,6 +39,8 @@ createDatabase: {create}
 terminationGracePeriodSeconds: 0
 # A clean stop writes what is in memory to disk; large databases need more.
 serverStopSeconds: {server_stop}
+# INT for Altibase, TERM for a pod of the lab.
+stopSignal: {signal}
 # For load balancers that learn late that a pod ends.
 preStopSleepSeconds: {sleep}
 
@@ -129,6 +131,7 @@ extraVolumeMounts: []
         create = enabled(o.create_database),
         end = c.spec.end.total(),
         server_stop = o.server_stop,
+        signal = o.stop_signal.word(),
         sleep = o.pre_stop_sleep,
         limit = o.startup_limit,
         home = quoted(&o.home),

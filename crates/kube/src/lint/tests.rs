@@ -81,7 +81,11 @@ fn defects() -> Vec<Defect> {
             "  name: altibase-sts-client\nspec:\n  publishNotReadyAddresses: true\n  selector:\n    app.kubernetes.io/name: altibase\n---\napiVersion: v1\nkind: Thing\nmetadata:\n  name: x\n",
         ),
         defect(C::GraceUntold, "--grace=436s", "--grace=435s"),
-        defect(C::GraceUntold, "            - --grace=436s\n", ""),
+        defect(
+            C::GraceUntold,
+            "            - --grace=436s\n            - --server-stop=120s\n            - --\n            - altibase\n            - -n\n          env:\n",
+            "            - --\n            - altibase\n            - -n\n          env:\n            - {name: AKU_GRACE, value: \"435\"}\n",
+        ),
         defect(C::NoEnd, command, "          command: [\"tail\", \"-f\", \"/dev/null\"]\n"),
         defect(
             C::ShellFirst,
@@ -273,6 +277,8 @@ fn the_grace_period_covers_everything() {
         codes(&judged(&spec(), &good().replace("terminationGracePeriodSeconds: 436", "x: 1").replace("436", "30"))),
         [Code::Grace]
     );
+    // Nothing is told: aku run reckons with what aku.conf needs.
+    assert_eq!(codes(&judged(&spec(), &good().replace("            - --grace=436s\n", ""))), []);
     // More is right; so is a server that stops sooner, when it is said.
     assert_eq!(codes(&judged(&spec(), &good().replace("436", "1000"))), []);
     assert_eq!(

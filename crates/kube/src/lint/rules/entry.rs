@@ -1,6 +1,9 @@
 //! K301 to K306: who is the first process, who ends the replication, and in what time.
 
-use super::Case;
+use super::{
+    Case,
+    pod::{Pod, Variable},
+};
 use crate::{
     lint::{Code, Finding, view::words},
     yaml::Node,
@@ -12,7 +15,7 @@ const DEFAULT_GRACE: i64 = 30;
 pub(super) fn rules(c: &Case<'_>, findings: &mut Vec<Finding>) {
     let command = c.pod.command();
     let at_command = crate::lint::view::place(c.pod.container, &["command"]);
-    let flags = run_flags(&command);
+    let flags = run_flags(&command).map(|f| f.or_variables(&c.pod));
     let grace = c.pod.spec.get("terminationGracePeriodSeconds").map_or(Some(DEFAULT_GRACE), Node::int);
     let at_grace = c.set.place(&["spec", "template", "spec", "terminationGracePeriodSeconds"]);
     let sleep = c.pod.sleep();
@@ -30,10 +33,11 @@ pub(super) fn rules(c: &Case<'_>, findings: &mut Vec<Finding>) {
     match flags {
         Some(flags) => {
             let right = grace.and_then(|g| u64::try_from(g).ok()).map(|g| g.saturating_sub(sleep));
-            if flags.grace.is_none() || flags.grace != right {
-                let told = flags.grace.map_or_else(|| "nothing".to_owned(), |g| format!("{g} s"));
+            // Told nothing, it reckons with what aku.conf needs; whether there is so much was asked above.
+            if flags.grace.is_some() && flags.grace != right {
+                let told = flags.grace.unwrap_or_default();
                 let right = right.map_or_else(|| "unknown".to_owned(), |g| format!("{g} s"));
-                let message = format!("aku run is told {told}, what is left of the grace period is {right}");
+                let message = format!("aku run is told {told} s, what is left of the grace period is {right}");
                 findings.push(c.about(Code::GraceUntold, at_command, message));
             }
         }
@@ -75,6 +79,20 @@ fn first_process(c: &Case<'_>, command: &[String], at: crate::yaml::Place, findi
 struct Flags {
     grace: Option<u64>,
     server_stop: Option<u64>,
+}
+
+impl Flags {
+    /// A flag outweighs its variable.
+    fn or_variables(self, pod: &Pod<'_>) -> Self {
+        let variable = |name| match pod.variable(name) {
+            Variable::Is(value, _) => seconds(&value),
+            Variable::From(_) | Variable::Unset | Variable::Unseen(..) => None,
+        };
+        Self {
+            grace: self.grace.or_else(|| variable("AKU_GRACE")),
+            server_stop: self.server_stop.or_else(|| variable("AKU_SERVER_STOP")),
+        }
+    }
 }
 
 /// The flags of `aku run`, also within the text of a shell; `None` when it is not run.
