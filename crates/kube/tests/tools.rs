@@ -12,7 +12,9 @@ use std::{
 
 use aku_kube::{
     Access, AtEnd, Cluster, ClusterSpec, EndSeconds, File, Members, Options, SecretKey, StopSignal, Wanted, chart,
-    kustomize, stream, yaml,
+    kustomize,
+    lint::{self, Input, Limits, Severity},
+    stream, yaml,
 };
 use serde_json::Value as Json;
 
@@ -126,6 +128,13 @@ fn assert_same(ours: &str, theirs: &str) {
     }
 }
 
+/// What other programs make of it is judged right, too.
+fn assert_no_errors(cluster: &Cluster, text: &str) {
+    let files = [Input { name: "made.yaml".into(), text: text.into() }];
+    let judgement = lint::lint(&cluster.spec, Limits::default(), &files);
+    assert_eq!(judgement.count(Severity::Error), 0, "{}", lint::text(&judgement));
+}
+
 #[test]
 fn helm_makes_the_manifests_of_the_chart() {
     let Some(helm) = helm() else { return };
@@ -137,7 +146,9 @@ fn helm_makes_the_manifests_of_the_chart() {
         assert!(lint.status.success(), "{}", said(&lint));
         let made = run(&["template", "r", "--kube-version", "1.27", "--api-versions", "monitoring.coreos.com/v1"]);
         assert!(made.status.success(), "{}", said(&made));
-        assert_same(&stream(&cluster), &String::from_utf8_lossy(&made.stdout));
+        let made = String::from_utf8_lossy(&made.stdout);
+        assert_same(&stream(&cluster), &made);
+        assert_no_errors(&cluster, &made);
     }
 }
 
@@ -202,6 +213,7 @@ fn kustomize_makes_the_manifests_of_the_base() {
         };
         assert_same(&stream(&cluster), &build("base"));
         let production = build("overlays/production");
+        assert_no_errors(&cluster, &production);
         for words in ["storage: 100Gi", "memory: 16Gi", "replicas: 4"] {
             assert!(production.contains(words), "{words}: {production}");
         }
