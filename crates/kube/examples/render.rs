@@ -1,5 +1,12 @@
 //! Writes the manifests, the chart and the kustomization of a cluster into a folder, for validators (`.ci/kube`).
 
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the edge: files and programs of others"
+)]
+
 use std::{env, fs, io, path::Path, process::ExitCode};
 
 use aku_kube::{

@@ -3,6 +3,13 @@
 //! Needs `helm` and `kubectl` in AKU_HELM and AKU_KUBECTL or in the path; without them it says so and passes, unless
 //! AKU_REQUIRE_KUBE_TOOLS is set (`.ci/kube` installs them and sets it).
 
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the edge: files and programs of others"
+)]
+
 use std::{
     collections::BTreeMap,
     env, fs,
