@@ -140,6 +140,9 @@ codes! {
     EntryUnseen "K306" Warning
         "What the image starts is not in these files, so nobody can tell from them that a pod ends in order.",
         "Write the command out: aku run -- altibase -n.";
+    TwoEnds "K307" Warning
+        "The hook and aku run both end the pod, and the time that the hook takes is missing from what aku run was told.",
+        "Take the hook out; aku run ends the pod by itself.";
 
     NoStartup "K401" Error
         "Without a startup probe the next pod is made before this one has joined, and readiness probes hit a server that \
@@ -262,6 +265,9 @@ codes! {
     Memory "K713" Warning
         "A database that grows into memory it was not promised is killed, at the worst time.",
         "Set the same amount of memory as request and as limit.";
+    SharedVolume "K714" Error
+        "All pods of the template have the same volume: servers that write the same files destroy them.",
+        "Use volumeClaimTemplates, which give each pod a volume of its own.";
 
     RunsAsRoot "K801" Error
         "The server needs no root, and the restricted profile refuses it.",

@@ -98,6 +98,11 @@ fn defects() -> Vec<Defect> {
             "          command: [altibase, -n]\n          lifecycle:\n            preStop:\n              exec:\n                command: [aku, -p, end]\n",
         ),
         defect(C::EntryUnseen, command, ""),
+        defect(
+            C::TwoEnds,
+            "          readinessProbe:",
+            "          lifecycle:\n            preStop:\n              exec:\n                command: [sh, -c, aku -p end]\n          readinessProbe:",
+        ),
         defect(C::NoStartup, "          startupProbe:", "          xProbe:"),
         defect(C::StartupLimit, "failureThreshold: 17280", "failureThreshold: 17279"),
         defect(C::StartupMarker, probe, "                - isql\n"),
@@ -182,6 +187,11 @@ fn defects() -> Vec<Defect> {
         defect(C::AccessMode, "          - ReadWriteOnce", "          - ReadWriteMany"),
         defect(C::EmptyDir, volumes, "      volumes:\n        - name: scratch\n          emptyDir: {}\n"),
         defect(C::NoVolume, "  volumeClaimTemplates:", "  x:"),
+        defect(
+            C::SharedVolume,
+            "  # Kubernetes refuses to change this part later; docs/kubernetes.md tells how disks grow.\n  volumeClaimTemplates:",
+            "        - name: one\n          persistentVolumeClaim:\n            claimName: one\n  x:",
+        ),
         defect(C::CpuLimit, "            limits:\n", "            limits:\n              cpu: 2\n"),
         defect(
             C::Memory,

@@ -1,4 +1,4 @@
-//! K701 to K713: drains, nodes, volumes, resources.
+//! K701 to K714: drains, nodes, volumes, resources.
 
 use super::{Case, Sight, probes::over_marker};
 use crate::{
@@ -78,10 +78,18 @@ fn volumes(c: &Case<'_>, findings: &mut Vec<Finding>) {
             findings.push(c.about(Code::AccessMode, at, "several nodes may mount the volume"));
         }
     }
-    let shared = c.pod.volumes().iter().any(|v| v.get("persistentVolumeClaim").is_some());
-    if claims.is_empty() && !shared {
-        let at = set.place(&["spec", "volumeClaimTemplates"]);
-        findings.push(c.about(Code::NoVolume, at, "no volume outlives a pod"));
+    let shared = c.pod.volumes().iter().find(|v| v.get("persistentVolumeClaim").is_some());
+    match (claims.is_empty(), shared) {
+        // Beside volumes of their own, pods may share one, e.g. for backups.
+        (false, _) => {}
+        (true, Some(volume)) => {
+            let name = volume.get("name").and_then(Node::text).unwrap_or_default();
+            findings.push(c.about(Code::SharedVolume, volume.at, format!("the volume {name} is one for all pods")));
+        }
+        (true, None) => {
+            let at = set.place(&["spec", "volumeClaimTemplates"]);
+            findings.push(c.about(Code::NoVolume, at, "no volume outlives a pod"));
+        }
     }
     // A marker on it is the greater evil, and has its own rule.
     let told = over_marker(c).and_then(|m| m.get("name")?.text());

@@ -1,4 +1,4 @@
-//! K301 to K306: who is the first process, who ends the replication, and in what time.
+//! K301 to K307: who is the first process, who ends the replication, and in what time.
 
 use super::{
     Case,
@@ -32,6 +32,10 @@ pub(super) fn rules(c: &Case<'_>, findings: &mut Vec<Finding>) {
     }
     match flags {
         Some(flags) => {
+            if ends(&hook(c)) {
+                let at = crate::lint::view::place(c.pod.container, &["lifecycle", "preStop"]);
+                findings.push(c.about(Code::TwoEnds, at, "the preStop hook runs an end, and so does aku run"));
+            }
             let right = grace.and_then(|g| u64::try_from(g).ok()).map(|g| g.saturating_sub(sleep));
             // Told nothing, it reckons with what aku.conf needs; whether there is so much was asked above.
             if flags.grace.is_some() && flags.grace != right {
@@ -45,20 +49,27 @@ pub(super) fn rules(c: &Case<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// What the preStop hook runs.
+fn hook(c: &Case<'_>) -> String {
+    words(c.pod.container.at(&["lifecycle", "preStop", "exec", "command"])).join(" ")
+}
+
+/// Whether an end is run somewhere in a text: `aku -p end`, `aku apply end`.
+fn ends(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_end = |w: &[&str]| {
+        w[0].trim_start_matches(['(', '{', '\'', '"', '`']).rsplit('/').next() == Some("aku")
+            && matches!(w[1], "-p" | "--pod" | "apply")
+            && w[2].trim_matches(['"', '\'', ';', ')', '}']).eq_ignore_ascii_case("end")
+    };
+    words.windows(3).any(is_end)
+}
+
 /// Somebody else than `aku run` is the first process.
 fn first_process(c: &Case<'_>, command: &[String], at: crate::yaml::Place, findings: &mut Vec<Finding>) {
-    let hook = words(c.pod.container.at(&["lifecycle", "preStop", "exec", "command"]));
-    let ends = |text: &str| {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let is_end = |w: &[&str]| {
-            w[0].trim_start_matches(['(', '{', '\'', '"', '`']).rsplit('/').next() == Some("aku")
-                && matches!(w[1], "-p" | "--pod" | "apply")
-                && w[2].trim_matches(['"', '\'', ';', ')', '}']).eq_ignore_ascii_case("end")
-        };
-        words.windows(3).any(is_end)
-    };
+    let hook = hook(c);
     let all = command.join(" ");
-    let is_ended = ends(&hook.join(" ")) || ends(&all) || c.pod.scripts().any(ends);
+    let is_ended = ends(&hook) || ends(&all) || c.pod.scripts().any(ends);
     let program = command.first().map(|w| w.rsplit('/').next().unwrap_or(w).to_owned());
     match program.as_deref() {
         None if !is_ended => {
