@@ -145,6 +145,7 @@ pub fn schema() -> Value {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)] // The schema is a file of the repository.
 mod tests {
     use super::*;
     use crate::testing::plans as fixtures;
