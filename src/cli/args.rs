@@ -21,6 +21,7 @@ use super::{
     kube::KubeArgs,
     lab::LabArgs,
     legacy_71::Style,
+    manual::{CompletionsArgs, ManArgs},
     runs::RunsArgs,
     status::StatusArgs,
     time,
@@ -193,6 +194,10 @@ enum Command {
     Info(InfoArgs),
     /// Objects of Kubernetes from aku.conf: manifests, a Helm chart, a kustomization; and a judgement of others'
     K8s(Box<KubeArgs>),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
     /// A cluster of simulated Altibase servers on this machine
     Lab(LabArgs),
     /// The life of a cluster of four pods, on this machine, in under a minute
@@ -243,6 +248,10 @@ pub enum Invocation {
     Info(InfoArgs),
     /// `aku k8s`
     K8s(Box<KubeArgs>),
+    /// `aku completions`
+    Completions(CompletionsArgs),
+    /// `aku man`
+    Man(ManArgs),
     /// `aku lab`
     Lab(LabArgs),
     /// `aku demo`
@@ -335,6 +344,12 @@ fn short_verbose(args: Vec<OsString>, at: Option<usize>) -> Vec<OsString> {
     all
 }
 
+/// Every command and flag, for completions and the manual.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// The whole help, for a command line that says nothing.
 #[must_use]
 pub fn help() -> String {
@@ -360,6 +375,8 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
         Command::Validate(a) => ("validate", Invocation::Validate(a)),
         Command::Info(a) => ("info", Invocation::Info(InfoArgs { conf: a.conf.or_else(|| common.conf.clone()), ..a })),
         Command::K8s(a) => ("k8s", Invocation::K8s(a)),
+        Command::Completions(a) => ("completions", Invocation::Completions(a)),
+        Command::Man(a) => ("man", Invocation::Man(a)),
         Command::Lab(a) => ("lab", Invocation::Lab(a)),
         Command::Demo(a) => ("demo", Invocation::Demo(a)),
     }
@@ -406,7 +423,12 @@ fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
         | Invocation::Runs(_)
         | Invocation::Explain(_) => &["width"],
         Invocation::Validate(_) | Invocation::Info(_) | Invocation::K8s(_) => &["conf"],
-        Invocation::Lab(_) | Invocation::Demo(_) | Invocation::Graph(_) | Invocation::Schema(_) => &[],
+        Invocation::Completions(_)
+        | Invocation::Man(_)
+        | Invocation::Lab(_)
+        | Invocation::Demo(_)
+        | Invocation::Graph(_)
+        | Invocation::Schema(_) => &[],
         Invocation::Legacy(..) => &["conf", "endpoints", "odbc_driver", "ordinal", "connect_timeout"],
     };
     let given = |id: &str| {

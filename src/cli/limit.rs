@@ -34,6 +34,8 @@ pub(super) fn set(invocation: &Invocation, env: &Env) -> Result<Option<Guard>, T
         | Invocation::Graph(_)
         | Invocation::Capture(_)
         | Invocation::Diff(_)
+        | Invocation::Completions(_)
+        | Invocation::Man(_)
         | Invocation::Schema(_)
         | Invocation::Runs(_)
         | Invocation::Explain(_)

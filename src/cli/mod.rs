@@ -28,6 +28,7 @@ mod legacy_log;
 mod legacy_phase;
 mod limit;
 mod look;
+mod manual;
 mod marker;
 mod offline;
 mod outcome;

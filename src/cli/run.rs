@@ -7,8 +7,8 @@ use clap::error::ErrorKind;
 use super::{
     apply,
     args::{self, Common, Invocation, LogFormat},
-    capture, check, demo, diff, drift, explain, info, kube, lab, legacy, limit, plan, review, runs, schema, show,
-    status,
+    capture, check, demo, diff, drift, explain, info, kube, lab, legacy, limit, manual, plan, review, runs, schema,
+    show, status,
     stream::{Look, Streams, answer, fail, tell},
     validate, verify,
     wiring::World,
@@ -51,6 +51,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
         Invocation::Validate(a) => validate::run(&a, &env, s.out, s.err),
         Invocation::Info(a) => info::run(&a, &env, s.out, s.err),
         Invocation::K8s(a) => kube::run(&a, &common, &env, &look, s),
+        Invocation::Completions(a) => manual::completions(&a, s),
+        Invocation::Man(a) => manual::man(&a, s),
         Invocation::Lab(a) => lab::run(a, s.out, s.err),
         Invocation::Demo(a) => match std::env::current_exe() {
             Ok(program) => demo::run(&a, program, s.out, s.err),
