@@ -11,7 +11,7 @@ const UNDER_WAY: &str = ".aku-creating";
 
 /// How a data file or a log anchor is called: `SYS_TBS_MEM_DATA-0-0`, `system001.dbf`, `undo001.dbf`, `loganchor0`, `logfile0`.
 fn is_data(name: &str) -> bool {
-    let tablespace = name.contains("-") && name.starts_with("SYS_TBS");
+    let tablespace = name.contains('-') && name.starts_with("SYS_TBS");
     let ends = Path::new(name).extension().is_some_and(|e| e.eq_ignore_ascii_case("dbf"));
     tablespace || ends || name.starts_with("loganchor") || name.starts_with("logfile")
 }

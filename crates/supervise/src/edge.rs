@@ -29,7 +29,7 @@ use crate::{
     model::{Child, Death, Effect, Input, Inspection, News, Sent, Timer, Wish},
     note,
     process::ProcessId,
-    rules::Rules,
+    rules::{NOBODY, Rules},
     status::{Status, one_line},
     words::{self, Facts, Level, Message},
 };
@@ -209,7 +209,9 @@ impl Edge<'_> {
     /// What has to be known or done before the machine hears of it.
     fn before(&mut self, input: Input) {
         match input {
-            Input::Ended(Child::Start | Child::End, _) => self.reason = self.left_reason(),
+            // No program looked, so none left a reason.
+            Input::Ended(Child::Look, how) if how == NOBODY => self.reason = None,
+            Input::Ended(Child::Look | Child::Start | Child::End, _) => self.reason = self.left_reason(),
             // Killed in the middle, it left half a database: the note stays.
             Input::Ended(Child::Create, Death::Code(_)) => {
                 if let Err(e) = data::end_creation(&self.setup.files.data) {
@@ -218,7 +220,7 @@ impl Edge<'_> {
             }
             Input::Inspected(_)
             | Input::Wished(_)
-            | Input::Ended(Child::Create | Child::Server | Child::Look | Child::Beat, _)
+            | Input::Ended(Child::Create | Child::Server | Child::Beat, _)
             | Input::NoChild(_)
             | Input::Rang(_) => {}
         }
@@ -291,10 +293,10 @@ impl Edge<'_> {
     fn spawn(&mut self, child: Child) {
         match child {
             Child::Look if self.world.knock() == Knock::Nobody => {
-                self.inputs.push_back(Input::Ended(Child::Look, Death::Code(Self::NOBODY)));
+                self.inputs.push_back(Input::Ended(Child::Look, NOBODY));
                 return;
             }
-            Child::Start | Child::End => self.delete(&self.setup.files.reason),
+            Child::Look | Child::Start | Child::End => self.delete(&self.setup.files.reason),
             Child::Create => {
                 if let Err(e) = data::begin_creation(&self.setup.files.data) {
                     self.reason = Some(format!("the volume cannot be written: {e}"));
@@ -302,7 +304,7 @@ impl Edge<'_> {
                     return;
                 }
             }
-            Child::Server | Child::Look | Child::Beat => {}
+            Child::Server | Child::Beat => {}
         }
         let left = self.left(Timer::End);
         let mut command = self.world.command(child, left);
@@ -323,9 +325,6 @@ impl Edge<'_> {
             }
         }
     }
-
-    /// What a look says that met nobody at the port.
-    const NOBODY: u8 = 69;
 
     fn send(&mut self, child: Child, what: Sent) {
         let signal = match what {
@@ -437,8 +436,8 @@ impl Edge<'_> {
         let Some(supervisor) = self.this else { return };
         let state = self.machine.state();
         let reason = match state {
-            State::Parked(_) | State::Join => self.reason.as_deref().map(|r| one_line(r).to_owned()),
-            State::Init(_) | State::Boot | State::Serve | State::End | State::Stop(_) | State::Over(_) => None,
+            State::Boot | State::Parked(_) | State::Join => self.reason.as_deref().map(|r| one_line(r).to_owned()),
+            State::Init(_) | State::Serve | State::End | State::Stop(_) | State::Over(_) => None,
         };
         let known = self.published.as_ref().and_then(|p| p.server);
         let server = self.running.get(&Child::Server).and_then(|pid| known.or_else(|| id(pid)));

@@ -42,7 +42,7 @@ fn deaths(child: Child) -> Vec<Death> {
     let codes: &[u8] = match child {
         Child::Create | Child::Beat => &[0],
         Child::Server => &[0, 255],
-        Child::Look => &[0, 69],
+        Child::Look => &[0, 69, 7],
         // Joined, later, refused, broken.
         Child::Start => &[0, 7, 3, 1],
         Child::End => &[0, 4],
@@ -172,7 +172,6 @@ struct Past {
     /// It said that it is in SERVICE.
     in_service: bool,
     stop_sent: bool,
-    killed: bool,
     /// Somebody wants the container to end.
     wanted: bool,
     servers: u8,
@@ -195,7 +194,6 @@ fn walk(rules: Rules, mut each: impl FnMut(&Machine, Past, Input, &[Effect], &Ma
             each(&machine, now, input, &effects, &next);
             for effect in &effects {
                 now.stop_sent |= *effect == Effect::Send(Child::Server, Sent::Stop);
-                now.killed |= *effect == Effect::Send(Child::Server, Sent::Kill);
                 now.servers += u8::from(*effect == Effect::Spawn(Child::Server));
             }
             todo.push((next, now));

@@ -77,6 +77,8 @@ fn blind(probe: Probe, why: &str) -> (Answer, String) {
 mod tests {
     use super::*;
 
+    type Lives = fn(ProcessId) -> bool;
+
     const SUPERVISOR: ProcessId = ProcessId { pid: 1, started: 1 };
     const SERVER: ProcessId = ProcessId { pid: 7, started: 2 };
 
@@ -88,7 +90,7 @@ mod tests {
             Ok(Some(Status { state, supervisor: SUPERVISOR, server, reason: Some("because".to_owned()) }))
         };
         let all = |_| true;
-        let table: [(_, _, fn(ProcessId) -> bool, _); 16] = [
+        let table: [(_, _, Lives, _); 16] = [
             (status("INIT"), Ok(false), all, [No, No, Yes]),
             (status("BOOT"), Ok(false), all, [No, No, Yes]),
             (status("JOIN"), Ok(false), all, [No, No, Yes]),

@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
+use crate::model::Death;
+
 /// What is left when the server is killed: the kubelet kills everything at the end of the grace.
 const LAST: Duration = Duration::from_secs(3);
 /// How long a start that is broken off may take to put back what it did, at most.
 const PUT_BACK: Duration = Duration::from_secs(20);
+/// Nobody listens at the server's port: the code of a look that was cheap.
+pub const NOBODY: Death = Death::Code(69);
+/// Looks that were not cheap are this many times rarer.
+const DEAR: u32 = 3;
 /// Pauses after failed starts double up to this many times the first one.
 const LONGEST_PAUSE: u32 = 12;
 
@@ -71,6 +77,12 @@ impl Rules {
     pub fn pause(&self, failed: u32) -> Duration {
         let doubled = 1_u32.checked_shl(failed.saturating_sub(1)).unwrap_or(LONGEST_PAUSE);
         self.retry * doubled.clamp(1, LONGEST_PAUSE)
+    }
+
+    /// The pause after a look that ended so.
+    #[must_use]
+    pub fn next_look(&self, how: Death) -> Duration {
+        if how == NOBODY { self.look } else { self.look * DEAR }
     }
 
     /// The pause after a start that somebody has to do something about.

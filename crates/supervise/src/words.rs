@@ -79,7 +79,7 @@ pub fn told(news: News, facts: &Facts<'_>) -> Told {
             "INIT: the program that makes a database ended, and there is no data file".to_owned(),
         ),
         News::Booting => (Level::Info, Message::Stays, format!("BOOT: the server is started{because}")),
-        News::StillBooting => (Level::Info, Message::Stays, "BOOT: the server is not in SERVICE yet".to_owned()),
+        News::StillBooting => (Level::Info, Message::Stays, format!("BOOT: the server is not in SERVICE yet{because}")),
         News::Joining => (Level::Info, Message::Stays, "JOIN: the server is in SERVICE, the pod is joined".to_owned()),
         News::Serving => (Level::Info, Message::Cleared, "SERVE: the pod is joined and open".to_owned()),
         News::Parked { verdict, how, pause } => {

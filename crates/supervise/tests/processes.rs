@@ -2,6 +2,7 @@
 //!
 //! The server notes every signal; to it SIGINT is a stop in order after it is in SERVICE and a crash before, a second SIGINT
 //! kills, SIGTERM is always a crash (`measured.md` 9.3).
+#![allow(clippy::unwrap_used)] // Helpers of tests panic where a test would.
 
 use std::{
     collections::BTreeMap,
@@ -253,15 +254,18 @@ fn a_start_that_may_succeed_later_is_tried_again_and_a_parked_pod_stops_without_
     assert_eq!((pod.text("calls"), pod.lines("signals").len()), (String::new(), 2));
 }
 
+/// State, scripts, and the file that says that it is so far.
+type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
 #[test]
 fn a_dead_server_ends_the_container_at_once_with_its_code() {
-    let hangs = r#"trap '' TERM INT; : > "$DIR/hangs"; while :; do sleep 0.02; done"#;
-    let cases: [(&str, &[(&str, &str)], &str); 5] = [
+    const HANGS: &str = r#"trap '' TERM INT; : > "$DIR/hangs"; while :; do sleep 0.02; done"#;
+    let cases: [Case; 5] = [
         ("BOOT", &[("LOOK", "exit 69")], "up"),
-        ("JOIN", &[("START", hangs)], "hangs"),
+        ("JOIN", &[("START", HANGS)], "hangs"),
         ("PARKED", &[("START", "exit 3"), ("RETRY", "60000")], "up"),
         ("SERVE", &[], "up"),
-        ("END", &[("END", hangs)], "hangs"),
+        ("END", &[("END", HANGS)], "hangs"),
     ];
     for (state, env, ready) in cases {
         for (signal, want) in [(Signal::KILL, 137), (Signal::TERM, 255)] {
