@@ -14,11 +14,10 @@ use clap::{Args, ValueEnum};
 
 use super::{
     args::Common,
-    beat,
-    env::Env,
-    marker, reason,
+    beat, marker, reason,
     scene::Scene,
     stream::{Look, Streams, answer, fail},
+    who,
     wiring::World,
 };
 use crate::{
@@ -26,7 +25,6 @@ use crate::{
     desired::Goal,
     exit::Exit,
     render::Trouble,
-    topology::Ordinal,
 };
 
 /// Flags of `aku probe`.
@@ -99,14 +97,8 @@ fn told(what: Probe, common: &Common, world: &dyn World, s: &mut Streams<'_>) ->
 }
 
 fn own_marker(common: &Common, world: &dyn World) -> Result<PathBuf, String> {
-    marker::of_container(world.env(), ordinal(common, world.env(), world)).map_err(|t| t.headline)
-}
-
-/// Cheaply: the name of the StatefulSet is not looked up.
-fn ordinal(common: &Common, env: &Env, world: &dyn World) -> Option<Ordinal> {
-    let said = || env.var(super::who::VARIABLE).map(|v| v.to_string_lossy().parse().ok());
-    let host = || Ordinal::from_hostname(&world.hostname().to_string_lossy()).ok();
-    common.ordinal.or_else(|| said().unwrap_or_else(host))
+    let pod = who::unchecked(common.ordinal, world.env().var(who::VARIABLE), &world.hostname());
+    marker::of_container(world.env(), pod).map_err(|t| t.headline)
 }
 
 fn seen(path: &PathBuf) -> Seen {

@@ -221,6 +221,7 @@ impl Edge<'_> {
             Input::Inspected(_)
             | Input::Wished(_)
             | Input::Ended(Child::Create | Child::Server | Child::Beat, _)
+            | Input::Marked(_)
             | Input::NoChild(_)
             | Input::Rang(_) => {}
         }
@@ -361,7 +362,8 @@ impl Edge<'_> {
                 }
                 let _ = kill_process_group(pid, Signal::KILL);
             }
-            self.inputs.push_back(Input::Ended(child, how));
+            let marked = child == Child::Start && how != Death::Code(0) && self.setup.files.marker.exists();
+            self.inputs.push_back(if marked { Input::Marked(how) } else { Input::Ended(child, how) });
         }
         if let Some((group, how)) = self.lingers
             && test_kill_process_group(group).is_err()

@@ -158,8 +158,14 @@ impl Machine {
 
     /// Takes an input, and says what is to be done, in order.
     pub fn step(&mut self, rules: &Rules, input: Input) -> Vec<Effect> {
-        if let Input::Ended(child, _) | Input::NoChild(child) = input {
-            self.alive.remove(&child);
+        match input {
+            Input::Ended(child, _) | Input::NoChild(child) => {
+                self.alive.remove(&child);
+            }
+            Input::Marked(_) => {
+                self.alive.remove(&Child::Start);
+            }
+            Input::Inspected(_) | Input::Wished(_) | Input::Rang(_) => {}
         }
         let effects = match input {
             Input::Inspected(found) => self.inspected(rules, found),
@@ -169,6 +175,7 @@ impl Machine {
             Input::Ended(Child::Server, how) => self.server_ended(how),
             Input::Ended(Child::Look, how) => self.look_ended(rules, how),
             Input::Ended(Child::Start, how) => self.start_ended(rules, Some(how)),
+            Input::Marked(_) => self.start_ended(rules, Some(Death::Code(0))),
             Input::Ended(Child::End, how) => self.end_ended(Some(how)),
             Input::Ended(Child::Beat, _) => self.beat_ended(rules),
             Input::NoChild(child) => self.no_child(rules, child),

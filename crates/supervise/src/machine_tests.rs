@@ -58,6 +58,7 @@ fn inputs() -> Vec<Input> {
         all.extend(deaths(child).into_iter().map(|how| Input::Ended(child, how)));
         all.push(Input::NoChild(child));
     }
+    all.extend([Death::Code(3), Death::Signal(9)].map(Input::Marked));
     all.extend(Timer::ALL.map(Input::Rang));
     all
 }
@@ -68,6 +69,7 @@ fn possible(machine: &Machine, input: Input) -> bool {
         Input::Inspected(_) => matches!(machine.state(), State::Init(Init::Checking | Init::Created)),
         // One that could not be started counts as started until that is known.
         Input::Ended(child, _) | Input::NoChild(child) => machine.alive().contains(&child),
+        Input::Marked(_) => machine.alive().contains(&Child::Start),
         Input::Wished(_) | Input::Rang(_) => true,
     }
 }
@@ -98,6 +100,7 @@ fn event(input: Input) -> String {
         Input::Wished(Wish::Again) => "SIGHUP".to_owned(),
         Input::Ended(child, Death::Code(code)) => format!("{} ends with {code}", child.word()),
         Input::Ended(child, Death::Signal(signal)) => format!("{} is killed by {signal}", child.word()),
+        Input::Marked(how) => format!("start ends with {}, the marker is there", how.code()),
         Input::NoChild(child) => format!("{} cannot be started", child.word()),
         Input::Rang(timer) => format!("clock \"{}\"", timer.word()),
     }
@@ -233,6 +236,7 @@ fn on_every_path_the_server_is_stopped_once_and_only_in_service() {
 
 fn gone(input: Input, child: Child) -> bool {
     matches!(input, Input::Ended(c, _) | Input::NoChild(c) if c == child)
+        || matches!(input, Input::Marked(_) if child == Child::Start)
 }
 
 #[test]

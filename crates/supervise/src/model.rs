@@ -129,6 +129,9 @@ pub enum Input {
     Wished(Wish),
     /// A child ended and was reaped.
     Ended(Child, Death),
+    /// A start ended so, and the marker is there, which is the last thing that a start does: it was killed right after that,
+    /// or somebody else joined the pod meanwhile.
+    Marked(Death),
     /// A child could not be started.
     NoChild(Child),
     /// A clock.

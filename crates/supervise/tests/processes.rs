@@ -254,6 +254,21 @@ fn a_start_that_may_succeed_later_is_tried_again_and_a_parked_pod_stops_without_
     assert_eq!((pod.text("calls"), pod.lines("signals").len()), (String::new(), 2));
 }
 
+#[test]
+fn a_pod_that_somebody_else_joined_serves() {
+    // As `aku -p start` does beside a marker that was written meanwhile.
+    let start = r#"echo start >> "$DIR/calls"; exit 3"#;
+    let mut pod = Pod::new(&[("START", start), ("RETRY", "60000")]);
+    pod.wait_for_state("PARKED");
+    fs::write(pod.path("marker"), "").unwrap();
+    pod.signal(Signal::HUP);
+    pod.wait_for_state("SERVE");
+    assert_eq!(pod.text("termination"), "");
+    pod.signal(Signal::TERM);
+    assert_eq!(pod.exit(), Some(0));
+    assert_eq!(pod.lines("calls"), ["start", "start", "end"]);
+}
+
 /// State, scripts, and the file that says that it is so far.
 type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
 

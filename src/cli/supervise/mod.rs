@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use aku_supervise::{
     edge::{self, Files, Setup},
+    note,
     rules::{Budget, Creation, Rules},
 };
 
@@ -25,6 +26,7 @@ use super::{
     marker, reason,
     scene::{OwnPod, own_pod},
     stream::{Look, Streams, fail},
+    who,
     wiring::World,
 };
 use crate::{
@@ -54,10 +56,11 @@ pub fn run(args: &SuperviseArgs, common: &Common, world: &dyn World, look: &Look
     let mut warnings = String::new();
     let own = own_pod(world, common, &mut |w| warnings.push_str(w));
     log.write(Level::Warn, About::default(), &warnings);
-    let pod = own.as_ref().ok().map(|own| own.who.pod);
+    let pod = who::unchecked(common.ordinal, world.env().var(who::VARIABLE), &world.hostname());
+    let pod = own.as_ref().ok().map(|own| own.who.pod).or(pod);
     let marker = match marker::of_container(world.env(), pod) {
         Ok(marker) => marker,
-        Err(trouble) => return stopped(log, own.err().unwrap_or(trouble)),
+        Err(trouble) => return stopped(log, &wanted, &own.err().unwrap_or(trouble)),
     };
     let budget = budget(&wanted, own.as_ref().ok(), &mut log);
     let (stop_signal, stop_signal_name) = wanted.stop_signal.signal();
@@ -87,13 +90,19 @@ pub fn run(args: &SuperviseArgs, common: &Common, world: &dyn World, look: &Look
         Ok(code) => Code::Container(code),
         Err(e) => {
             let text = format!("there are no signals or threads to be had: {e}");
-            stopped(container.log, Trouble::new(Exit::Internal, "no-thread", text))
+            stopped(container.log, &container.wanted, &Trouble::new(Exit::Internal, "no-thread", text))
         }
     }
 }
 
-fn stopped(mut log: Log<'_, '_, '_>, trouble: Trouble) -> Code {
-    log.write(Level::Error, About::default(), &reason::text(&trouble));
+/// Before there is a supervisor.
+fn stopped(mut log: Log<'_, '_, '_>, wanted: &Wanted, trouble: &Trouble) -> Code {
+    let text = reason::text(trouble);
+    log.write(Level::Error, About::default(), &text);
+    if let Some(path) = &wanted.termination_log {
+        // It is in the log as well.
+        let _ = note::overwrite(path, &text);
+    }
     trouble.exit.into()
 }
 
