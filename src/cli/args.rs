@@ -18,6 +18,7 @@ use super::{
     file_args::{CaptureArgs, DiffArgs, GraphArgs, ReviewArgs, SchemaArgs, ShowArgs},
     goal_args::{self, Wish},
     info::InfoArgs,
+    kube::KubeArgs,
     lab::LabArgs,
     legacy_71::Style,
     probe::{ProbeArgs, Question},
@@ -199,6 +200,8 @@ enum Command {
     Validate(ValidateArgs),
     /// Show aku.conf
     Info(InfoArgs),
+    /// Objects of Kubernetes from aku.conf: manifests, a Helm chart, a kustomization; and a judgement of others'
+    K8s(Box<KubeArgs>),
     /// A cluster of simulated Altibase servers on this machine
     Lab(LabArgs),
     /// The life of a cluster of four pods, on this machine, in under a minute
@@ -253,6 +256,8 @@ pub enum Invocation {
     Validate(ValidateArgs),
     /// `aku info`, `aku -i`
     Info(InfoArgs),
+    /// `aku k8s`
+    K8s(Box<KubeArgs>),
     /// `aku lab`
     Lab(LabArgs),
     /// `aku demo`
@@ -375,6 +380,7 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
         Command::Probe(a) => ("probe", Invocation::Probe(a)),
         Command::Validate(a) => ("validate", Invocation::Validate(a)),
         Command::Info(a) => ("info", Invocation::Info(InfoArgs { conf: a.conf.or_else(|| common.conf.clone()), ..a })),
+        Command::K8s(a) => ("k8s", Invocation::K8s(a)),
         Command::Lab(a) => ("lab", Invocation::Lab(a)),
         Command::Demo(a) => ("demo", Invocation::Demo(a)),
     }
@@ -421,7 +427,7 @@ fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
         | Invocation::Review(_)
         | Invocation::Runs(_)
         | Invocation::Explain(_) => &["width"],
-        Invocation::Validate(_) | Invocation::Info(_) => &["conf"],
+        Invocation::Validate(_) | Invocation::Info(_) | Invocation::K8s(_) => &["conf"],
         Invocation::Lab(_) | Invocation::Demo(_) | Invocation::Graph(_) | Invocation::Schema(_) => &[],
         Invocation::Probe(ProbeArgs { what: Question::Startup | Question::Ready | Question::Live }) => &["ordinal"],
         Invocation::Legacy(..)

@@ -44,7 +44,8 @@ pub(super) fn set(invocation: &Invocation, env: &Env) -> Result<Option<Guard>, T
         | Invocation::Explain(_)
         | Invocation::Validate(_)
         | Invocation::Probe(_)
-        | Invocation::Info(_) => (Exit::Stopped, ""),
+        | Invocation::Info(_)
+        | Invocation::K8s(_) => (Exit::Stopped, ""),
     };
     let Some(deadline) = run_args::deadline(env)? else { return Ok(None) };
     let limit = Limit { deadline, grace: Duration::ZERO, exit };

@@ -20,6 +20,7 @@ mod file_args;
 pub mod gate;
 pub mod goal_args;
 pub mod info;
+mod kube;
 #[cfg(feature = "lab")]
 pub mod lab;
 mod legacy;

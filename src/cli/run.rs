@@ -7,8 +7,8 @@ use clap::error::ErrorKind;
 use super::{
     apply,
     args::{self, Common, Invocation, LogFormat},
-    capture, check, demo, diff, drift, explain, info, lab, legacy, limit, plan, probe, review, runs, schema, serve,
-    show, status,
+    capture, check, demo, diff, drift, explain, info, kube, lab, legacy, limit, plan, probe, review, runs, schema,
+    serve, show, status,
     stream::{Look, Streams, answer, fail, tell},
     supervise, validate, verify,
     wiring::World,
@@ -58,6 +58,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
         Invocation::Explain(a) => explain::run(&a, &look, s),
         Invocation::Validate(a) => validate::run(&a, &env, s.out, s.err),
         Invocation::Info(a) => info::run(&a, &env, s.out, s.err),
+        Invocation::K8s(a) => kube::run(&a, &common, &env, &look, s),
         Invocation::Lab(a) => lab::run(a, s.out, s.err),
         Invocation::Demo(a) => match std::env::current_exe() {
             Ok(program) => demo::run(&a, program, s.out, s.err),

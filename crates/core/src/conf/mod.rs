@@ -19,6 +19,7 @@ mod origin;
 pub mod password;
 mod problem;
 mod property;
+mod public;
 mod render;
 mod secrets;
 mod source;
@@ -29,6 +30,7 @@ pub use model::{Config, GroupConf, GroupId, Switch};
 pub use origin::{GroupOrigin, Origin, Origins};
 pub use problem::{Code, Place, Problem, Severity, has_errors};
 pub use property::Property;
+pub use public::{NotPublic, without_password};
 pub use render::{Colour, Excerpt, HEADLINE, excerpt, problem_lines, render_problems};
 pub use source::{MAX_BYTES, Source, Span};
 
