@@ -83,7 +83,7 @@ pub fn run(args: &DriftArgs, common: &Common, world: &dyn World, look: &Look, s:
     };
     let mut failed = false;
     if let Some(path) = &args.metrics {
-        let text = metrics(path, world.now(), clock.elapsed(), exit, seen.as_ref());
+        let text = metrics(world.now(), || last_success(path), clock.elapsed(), exit, seen.as_ref()).0;
         failed |= !written(s, "metrics", path, files::store_public(&text, path));
     }
     let Some(seen) = seen else {
@@ -259,12 +259,47 @@ fn one(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> (O
     (observed, drift)
 }
 
-fn metrics(path: &Path, at: Timestamp, took: Duration, exit: Exit, seen: Option<&Seen>) -> String {
+/// The text, and when everything that matters was seen last.
+fn metrics(
+    at: Timestamp,
+    before: impl FnOnce() -> Option<Timestamp>,
+    took: Duration,
+    exit: Exit,
+    seen: Option<&Seen>,
+) -> (String, Option<Timestamp>) {
     let full = seen.is_some_and(|seen| seen.report.view.completeness == Completeness::Full);
-    let success = if full { Some(at) } else { last_success(path) };
+    let success = if full { Some(at) } else { before() };
     let looked =
         seen.map(|seen| Looked { desired: &seen.scene.desired, observed: &seen.observed, report: &seen.report });
-    render::metrics(&Run { at, success, took, exit }, looked.as_ref())
+    (render::metrics(&Run { at, success, took, exit }, looked.as_ref()), success)
+}
+
+/// One look, for whoever scrapes: the text, when everything was seen last, and how the look ended.
+pub(super) struct Page {
+    /// As `--metrics` writes it.
+    pub text: String,
+    /// `None`: never.
+    pub success: Option<Timestamp>,
+    /// Of the look.
+    pub exit: Exit,
+}
+
+/// Looks once, for [`Page`]. `success`: when everything was seen last, before.
+pub(super) fn page(
+    args: &DriftArgs,
+    success: Option<Timestamp>,
+    common: &Common,
+    world: &dyn World,
+    look: &Look,
+    s: &mut Streams<'_>,
+) -> Page {
+    let clock = Instant::now();
+    let (exit, seen) = match looked(args, common, world, look, s, clock) {
+        Ok(seen) => (drift::compare::exit(&seen.report), Some(seen)),
+        Err(exit) => (exit, None),
+    };
+    let (text, success) = metrics(world.now(), || success, clock.elapsed(), exit, seen.as_ref());
+    Page { text, success, exit }
 }
 
 /// Largest file of metrics that is read again, bytes.

@@ -21,6 +21,7 @@ use super::{
     outcome, own_start,
     plan::Made,
     policy::{self, PolicyArgs},
+    reason,
     run_args::{self, Door, RunArgs, RunOptions},
     running::{Ended, News, Running},
     scene::{Scene, goal, refused},
@@ -81,6 +82,7 @@ pub fn run(
         Ok(running) => recorded(what, common, world, &mut log, running),
         Err(trouble) => {
             let text = text(&trouble, log.style());
+            reason::leave(world.env(), &text);
             log.write(Level::Error, About::default(), &text);
             trouble.exit
         }
@@ -105,6 +107,7 @@ fn recorded(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_
     }
     let ended = goes(what, common, world, log, &mut running).unwrap_or_else(|trouble| {
         let text = text(&trouble, log.style());
+        reason::leave(world.env(), &text);
         log.write(Level::Error, About::default(), &text);
         running.trouble(&trouble);
         Ended::at_once(trouble.exit)
@@ -186,7 +189,7 @@ fn goes(
     judged(&plan, &scene, &observed, world, log, running)?;
     scene.probe_marker(world, &plan)?;
     let job = scene.job(world, &observed, running, held);
-    Ok(carried_out(&plan, &job, &scene, log, running))
+    Ok(carried_out(&plan, &job, &scene, world, log, running))
 }
 
 /// The rules of a site, where variables name them: a hook has no flags. Nobody can review what a hook does, and that is
@@ -323,7 +326,14 @@ fn prestop(scene: &Scene, world: &dyn World, waiting: &Waiting, log: &mut Log<'_
     running.waits_again(state);
 }
 
-fn carried_out(plan: &Plan, job: &Job, scene: &Scene, log: &mut Log<'_, '_, '_>, running: &Running) -> Ended {
+fn carried_out(
+    plan: &Plan,
+    job: &Job,
+    scene: &Scene,
+    world: &dyn World,
+    log: &mut Log<'_, '_, '_>,
+    running: &Running,
+) -> Ended {
     let (report, signals) = walked(plan, job, scene, log, running);
     let exit = outcome::exit(plan, &report, &signals);
     let again = Again::anew(format!("aku -p {}", plan.goal.word()));
@@ -333,6 +343,7 @@ fn carried_out(plan: &Plan, job: &Job, scene: &Scene, log: &mut Log<'_, '_, '_>,
         }
     } else {
         let block = render::report(plan, &report, &again, exit, WIDTH).text(Colour::Plain);
+        reason::leave(world.env(), &block);
         log.write(Level::Error, About::default(), &block);
     }
     if let Some(text) = running.no_journal() {

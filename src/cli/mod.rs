@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod args;
+mod beat;
 mod capture;
 pub mod check;
 mod child;
@@ -36,7 +37,9 @@ mod own_start;
 mod plan;
 mod plan_args;
 mod policy;
+mod probe;
 mod program;
+mod reason;
 mod resume;
 mod review;
 mod reviewed;
@@ -46,10 +49,12 @@ mod running;
 mod runs;
 mod scene;
 mod schema;
+mod serve;
 mod show;
 mod stale;
 pub mod status;
 mod stream;
+mod supervise;
 #[cfg(test)]
 mod tests;
 mod time;

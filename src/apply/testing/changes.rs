@@ -47,6 +47,13 @@ pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result
             here.ledger = Some(Some((**row).clone()));
             Ok(())
         }
+        ChangeSql::BeatLedger { before, after } => {
+            let here = world.pods.get_mut(&pod).unwrap();
+            if let Some(Some(row)) = here.ledger.as_mut().filter(|row| row.as_ref() == Some(&**before)) {
+                row.peers.clone_from(&after.peers);
+            }
+            Ok(())
+        }
         ChangeSql::CreateReplication { name, host, port, targets } => {
             let here = world.pods.get_mut(&pod).unwrap();
             if here.objects.contains_key(name) {
