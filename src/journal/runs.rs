@@ -410,6 +410,7 @@ mod tests {
             statefulset: String::new(),
             transfer: String::new(),
             digest: digest.map(str::to_owned),
+            milestones: Vec::new(),
             actions: Vec::new(),
         };
         let write = |second: u8, whats: Vec<What>| {
@@ -489,6 +490,7 @@ mod tests {
             statefulset: "other".to_owned(),
             transfer: "none".to_owned(),
             digest: None,
+            milestones: Vec::new(),
             actions: Vec::new(),
         };
         let theirs = run(vec![plan, intent(1, 1)]).lines;

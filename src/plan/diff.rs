@@ -207,7 +207,7 @@ impl<'a> Keyed<'a> {
 
     fn waits(&self, a: &Action) -> String {
         let mut waits: Vec<String> =
-            a.after.iter().map(|after| format!("{} ({})", self.name(after.action), after.because)).collect();
+            a.after.iter().flat_map(|after| after.before.actions().iter().map(move |id| (id, after))).map(|(id, after)| format!("{} ({})", self.name(*id), after.because)).collect();
         waits.sort();
         waits.join("\n")
     }
@@ -221,7 +221,7 @@ impl<'a> Keyed<'a> {
             RunWhen::Normal => "normally".to_owned(),
             RunWhen::Always { armed_by } => format!("always, after {} began", self.name(*armed_by)),
             RunWhen::Undo { armed_by, until } => {
-                let until: Vec<&str> = until.iter().map(|id| self.name(*id)).collect();
+                let until: Vec<&str> = until.actions().iter().map(|id| self.name(*id)).collect();
                 format!("takes back {} until {}", self.name(*armed_by), until.join(", "))
             }
         }
@@ -355,9 +355,7 @@ mod tests {
         let mut now: Plan = serde_json::from_str(&text).unwrap();
         for a in &mut now.actions {
             if let RunWhen::Undo { until, .. } = &mut a.run {
-                for id in until.iter_mut() {
-                    id.0 += 100;
-                }
+                *until = crate::plan::Milestone::of(until.actions().iter().map(|id| ActionId(id.0 + 100)));
             }
         }
         assert_ne!(then, now);

@@ -14,6 +14,7 @@ pub mod cost;
 mod definition;
 mod deliver;
 pub mod diff;
+mod direct;
 mod end;
 mod everywhere;
 pub mod facts;
@@ -26,6 +27,7 @@ mod join;
 mod ledger;
 mod make;
 mod master;
+mod milestone;
 mod newcomers;
 pub mod policy;
 mod preflight;
@@ -39,6 +41,7 @@ pub mod schema;
 mod stakes;
 mod start;
 mod strays;
+mod wire;
 mod world;
 
 #[cfg(test)]
@@ -46,11 +49,13 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen};
+pub use action::{Action, ActionId, Effect, Expect, Op, RunWhen};
 pub use end::before_the_lock;
-pub use graph::{GraphError, critical_path, direct, order};
+pub use direct::Direct;
+pub use graph::{Graph, GraphError, Point, critical_path, order};
 pub(crate) use identity::put_back;
 pub use make::{make, row_questions};
+pub use milestone::{After, Before, Milestone, MilestoneId, Numbers, Thinned};
 pub(crate) use preflight::unfit;
 pub use reason::{Code, Reason};
 pub use rehearse::{Times, rehearse};
@@ -65,7 +70,9 @@ use crate::{
 };
 
 /// What is to be done, and why. Immutable once made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "wire::Plan<'_>")]
+#[schemars(with = "wire::Plan<'_>")]
 pub struct Plan {
     /// What it is for.
     pub goal: Goal,

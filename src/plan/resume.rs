@@ -125,9 +125,9 @@ impl<'a> Looked<'a> {
             let (armed_by, until) = match &a.run {
                 RunWhen::Normal => (None, &[][..]),
                 RunWhen::Always { armed_by } => (Some(armed_by), &[][..]),
-                RunWhen::Undo { armed_by, until } => (Some(armed_by), until.as_slice()),
+                RunWhen::Undo { armed_by, until } => (Some(armed_by), until.actions()),
             };
-            a.after.iter().map(|w| &w.action).chain(armed_by).chain(until).any(|id| left.contains(id))
+            a.waits().chain(armed_by.copied()).chain(until.iter().copied()).any(|id| left.contains(&id))
         };
         let outside = || self.plan.actions.iter().filter(|a| !left.contains(&a.id));
         outside()

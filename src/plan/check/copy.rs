@@ -42,7 +42,7 @@ impl<'a> Checker<'a> {
         }
         self.rows_named(a, target, source);
         // What holds for one TRUNCATE holds for all that wait for the same actions.
-        if !self.seen.insert((joiner, source, self.index.before(a))) {
+        if !self.seen.insert((joiner, source, self.index.waits(a))) {
             return;
         }
         let holds = |p: &crate::observe::Pod| p.rows.iter().any(|(_, n)| n.at_least() > 0);

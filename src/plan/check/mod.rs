@@ -11,14 +11,11 @@ mod ledger;
 mod place;
 mod stakes;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::HashMap;
 
-use self::index::{BadEdges, Index, Kind, Set};
+use self::index::{BadEdges, Index, Kind, Waits};
 use super::{
     Plan,
     action::{Action, Expect, Op, RunWhen},
@@ -135,7 +132,7 @@ struct Checker<'a> {
     rows: HashMap<(Ordinal, &'a Target), RowCount>,
     index: Index<'a>,
     /// What was looked at for a TRUNCATE: joiner, source, and what comes before.
-    seen: BTreeSet<(Ordinal, Ordinal, Rc<Set>)>,
+    seen: BTreeSet<(Ordinal, Ordinal, Waits)>,
     found: Vec<Violation>,
 }
 
