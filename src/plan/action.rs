@@ -321,6 +321,40 @@ pub enum Effect {
 }
 
 impl Op {
+    /// Its word in the file of a plan.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::CreateReplication { .. } => "create-replication",
+            Self::DropReplication { .. } => "drop-replication",
+            Self::AddTable { .. } => "add-table",
+            Self::DropTable { .. } => "drop-table",
+            Self::ChangeHost { .. } => "change-host",
+            Self::Start { .. } => "start",
+            Self::Pin { .. } => "pin",
+            Self::Drain { .. } => "drain",
+            Self::Stop { .. } => "stop",
+            Self::Reset { .. } => "reset",
+            Self::Unpin { .. } => "unpin",
+            Self::Flush { .. } => "flush",
+            Self::SetProperty { .. } => "set-property",
+            Self::CheckQuiet { .. } => "check-quiet",
+            Self::Truncate { .. } => "truncate",
+            Self::CheckEmpty { .. } => "check-empty",
+            Self::Sync { .. } => "sync",
+            Self::SyncTables { .. } => "sync-tables",
+            Self::CheckContents { .. } => "check-contents",
+            Self::CheckHolds { .. } => "check-holds",
+            Self::Fence => "fence",
+            Self::CheckDelivered { .. } => "check-delivered",
+            Self::Delay { .. } => "delay",
+            Self::Open => "open",
+            Self::WriteMarker => "write-marker",
+            Self::RemoveMarker => "remove-marker",
+            Self::WriteLedger { .. } => "write-ledger",
+        }
+    }
+
     /// What it can do.
     #[must_use]
     pub fn effect(&self) -> Effect {

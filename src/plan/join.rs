@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use foldhash::{HashMap, HashMapExt as _, HashSet};
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{
     RowsAtStake,
@@ -22,7 +22,7 @@ use crate::{
     db::setting::Setting,
     desired::Object,
     observe::{RowCount, Side},
-    topology::{Ordinal, ReplicationName},
+    topology::{Ordinal, ReplicationName, Target},
 };
 
 /// Longest wait for transactions that were open at the pin, seconds.
@@ -328,10 +328,10 @@ impl Join<'_, '_> {
         let off = held.as_ref().and_then(Held::on);
         let mut synced = Vec::new();
         let ready = Waits::on(emptied.iter().copied(), "sync needs empty tables").and(off, "without the lock");
+        let rows: HashMap<&Target, &RowsAtStake> = rows.iter().map(|r| (&r.target, r)).collect();
         for object in self.objects(source) {
             let group = &self.world.desired.groups[&object.group];
-            let copied: HashSet<_> = self.world.targets_of(object.group).iter().collect();
-            let mine = rows.iter().filter(|r| copied.contains(&r.target));
+            let mine = self.world.targets_of(object.group).iter().filter_map(|t| rows.get(t));
             let counted = RowCount::sum(mine.map(|r| r.source)).exact();
             let op = Op::Sync { name: object.name.clone(), peer: me, parallel: group.sync_parallel, rows: counted };
             synced.push(self.draft.build.add(

@@ -18,7 +18,7 @@ use crate::{desired::Goal, topology::Ordinal};
 
 /// What is to be done, and why. Immutable once made.
 #[derive(Serialize, Deserialize, JsonSchema)]
-pub(super) struct Plan<'a> {
+pub(super) struct Plan<'a, A = Action<'a>> {
     /// What it is for.
     goal: Goal,
     /// AKU_STS_NAME
@@ -35,7 +35,7 @@ pub(super) struct Plan<'a> {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     milestones: Vec<Milestone>,
     /// The actions; an action's `after` names earlier ones only.
-    actions: Vec<Action<'a>>,
+    actions: Vec<A>,
     /// How many objects were looked at and are right already.
     already_right: usize,
 }
@@ -51,7 +51,7 @@ struct Milestone {
 
 /// A step.
 #[derive(Serialize, Deserialize, JsonSchema)]
-struct Action<'a> {
+pub(super) struct Action<'a, B = Cow<'a, Reason>> {
     /// Its number.
     id: ActionId,
     /// The pod it is sent to.
@@ -60,7 +60,7 @@ struct Action<'a> {
     #[serde(flatten)]
     op: Cow<'a, Op>,
     /// Why.
-    because: Cow<'a, Reason>,
+    because: B,
     /// What it waits for.
     after: Vec<After<'a>>,
     /// When it runs.
@@ -124,34 +124,42 @@ enum Until {
 /// Fewer than this are written out where they are waited for.
 pub(super) const FEW: usize = 4;
 
-fn written<'a>(a: &'a action::Action, numbers: &mut Numbers) -> Action<'a> {
-    let after = a.after.iter().map(|after| {
-        let (action, milestone) = match &after.before {
-            Before::Action(id) => (Some(*id), None),
-            Before::Milestone(milestone) => (None, Some(numbers.of(milestone))),
-        };
-        After { action, milestone, because: Cow::Borrowed(&after.because) }
-    });
-    let after = after.collect();
-    let run = match &a.run {
-        action::RunWhen::Normal => RunWhen::Normal,
-        action::RunWhen::Always { armed_by } => RunWhen::Always { armed_by: *armed_by },
-        action::RunWhen::Undo { armed_by, until } => {
-            let until = match until.actions().len() {
-                0..FEW => Until::Actions(until.actions().to_vec()),
-                FEW.. => Until::Milestone(numbers.of(until)),
+impl<'a, B> Action<'a, B> {
+    /// As it is written, with that reason.
+    fn of(a: &'a action::Action, because: B, numbers: &mut Numbers) -> Self {
+        let after = a.after.iter().map(|after| {
+            let (action, milestone) = match &after.before {
+                Before::Action(id) => (Some(*id), None),
+                Before::Milestone(milestone) => (None, Some(numbers.of(milestone))),
             };
-            RunWhen::Undo { armed_by: *armed_by, until }
-        }
-    };
-    let (op, because) = (Cow::Borrowed(&a.op), Cow::Borrowed(&a.because));
-    Action { id: a.id, pod: a.pod, op, because, after, run }
+            After { action, milestone, because: Cow::Borrowed(&after.because) }
+        });
+        let after = after.collect();
+        let run = match &a.run {
+            action::RunWhen::Normal => RunWhen::Normal,
+            action::RunWhen::Always { armed_by } => RunWhen::Always { armed_by: *armed_by },
+            action::RunWhen::Undo { armed_by, until } => {
+                let until = match until.actions().len() {
+                    0..FEW => Until::Actions(until.actions().to_vec()),
+                    FEW.. => Until::Milestone(numbers.of(until)),
+                };
+                RunWhen::Undo { armed_by: *armed_by, until }
+            }
+        };
+        Self { id: a.id, pod: a.pod, op: Cow::Borrowed(&a.op), because, after, run }
+    }
 }
 
-impl<'a> From<&'a super::Plan> for Plan<'a> {
-    fn from(plan: &'a super::Plan) -> Self {
+impl<'a, A> Plan<'a, A> {
+    /// As it is written, with each action and its reason as `shown` makes them.
+    pub(super) fn of<B>(
+        plan: &'a super::Plan,
+        because: impl Fn(&'a action::Action) -> B,
+        shown: impl Fn(&'a action::Action, Action<'a, B>) -> A,
+    ) -> Self {
         let mut numbers = Numbers::default();
-        let actions = plan.actions.iter().map(|a| written(a, &mut numbers)).collect();
+        let written = |a: &'a action::Action| shown(a, Action::of(a, because(a), &mut numbers));
+        let actions = plan.actions.iter().map(written).collect();
         let milestones = numbers.all().map(|(id, m)| Milestone { id, actions: m.actions().to_vec() }).collect();
         Self {
             goal: plan.goal,
@@ -169,7 +177,7 @@ impl<'a> From<&'a super::Plan> for Plan<'a> {
 
 impl Serialize for super::Plan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Plan::from(self).serialize(serializer)
+        Plan::of(self, |a| Cow::Borrowed(&a.because), |_, written| written).serialize(serializer)
     }
 }
 

@@ -139,6 +139,12 @@ pub(super) struct Index<'a> {
     copies: BTreeMap<Ordinal, Vec<usize>>,
     /// CheckEmpty by pod and target.
     proofs: HashMap<(Ordinal, &'a Target), Vec<usize>>,
+    /// CheckDelivered by pod and object.
+    delivered: HashMap<(Ordinal, &'a ReplicationName), Vec<usize>>,
+    /// CheckContents by the pod that got the rows, the pod they came from, and object.
+    contents: HashMap<(Ordinal, Ordinal, &'a ReplicationName), Vec<usize>>,
+    /// What each CheckContents compares.
+    compared: HashMap<usize, HashSet<&'a Target>>,
 }
 
 impl<'a> Index<'a> {
@@ -153,6 +159,9 @@ impl<'a> Index<'a> {
             objects: HashMap::new(),
             copies: BTreeMap::new(),
             proofs: HashMap::new(),
+            delivered: HashMap::new(),
+            contents: HashMap::new(),
+            compared: HashMap::new(),
         };
         index.edges()?;
         for (i, a) in actions.iter().enumerate() {
@@ -169,6 +178,17 @@ impl<'a> Index<'a> {
                 for target in targets {
                     index.proofs.entry((a.pod, target)).or_default().push(i);
                 }
+            }
+            if let Op::CheckDelivered { names } = &a.op {
+                for name in names {
+                    index.delivered.entry((a.pod, name)).or_default().push(i);
+                }
+            }
+            if let Op::CheckContents { source, names, targets, .. } = &a.op {
+                for name in names {
+                    index.contents.entry((a.pod, *source, name)).or_default().push(i);
+                }
+                index.compared.insert(i, targets.iter().collect());
             }
         }
         Ok(index)
@@ -306,6 +326,26 @@ impl<'a> Index<'a> {
     /// SYNCs and SYNC TABLEs into a pod.
     pub fn copies_to(&self, pod: Ordinal) -> impl Iterator<Item = &'a Action> {
         self.at(self.copies.get(&pod))
+    }
+
+    /// Actions that prove that a pod has delivered through an object.
+    pub fn delivered(&self, pod: Ordinal, name: &'a ReplicationName) -> impl Iterator<Item = &'a Action> {
+        self.at(self.delivered.get(&(pod, name)))
+    }
+
+    /// Actions that compare what a pod got from another through an object.
+    pub fn contents(
+        &self,
+        pod: Ordinal,
+        source: Ordinal,
+        name: &'a ReplicationName,
+    ) -> impl Iterator<Item = &'a Action> {
+        self.at(self.contents.get(&(pod, source, name)))
+    }
+
+    /// Whether such an action compares the target.
+    pub fn compares(&self, check: &Action, target: &Target) -> bool {
+        self.compared.get(&self.place(check.id)).is_some_and(|targets| targets.contains(target))
     }
 
     /// Actions that prove the target empty on the pod.

@@ -11,13 +11,16 @@ mod ledger;
 mod place;
 mod stakes;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet, HashSetExt as _};
 
 use self::index::{BadEdges, Index, Kind, Waits};
 use super::{
-    Plan,
+    Decision, Plan,
     action::{Action, Expect, Op, RunWhen},
 };
 use crate::{
@@ -78,8 +81,24 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
     let objects = desired.objects.iter().map(|o| (&o.name, o)).collect();
     let seen = observed.pods.keys().filter_map(|k| Some((*k, observed.pod(*k)?)));
     let rows = seen.flat_map(|(k, pod)| pod.rows.iter().map(move |(t, n)| ((k, t), *n))).collect();
-    let mut c =
-        Checker { plan, desired, observed, objects, groups, rows, index, seen: BTreeSet::new(), found: Vec::new() };
+    let lost = match &plan.decision {
+        Decision::Full { unsent, .. } => unsent.iter().map(|u| &u.name).collect(),
+        Decision::None { .. } | Decision::CatchUp { .. } => HashSet::new(),
+    };
+    let mut c = Checker {
+        plan,
+        desired,
+        observed,
+        objects,
+        groups,
+        rows,
+        index,
+        members: RefCell::default(),
+        strangers: BTreeMap::new(),
+        lost,
+        seen: BTreeSet::new(),
+        found: Vec::new(),
+    };
     c.reachable();
     c.clones();
     c.settings();
@@ -131,6 +150,12 @@ struct Checker<'a> {
     /// Rows as they were counted.
     rows: HashMap<(Ordinal, &'a Target), RowCount>,
     index: Index<'a>,
+    /// Who is a member of whom, as far as it was asked for.
+    members: RefCell<BTreeMap<(Ordinal, Ordinal), bool>>,
+    /// Pairs of which one pod has no object of the other, as far as it was asked for.
+    strangers: BTreeMap<(Ordinal, Ordinal), bool>,
+    /// Objects whose unsent rows are listed as lost.
+    lost: HashSet<&'a ReplicationName>,
     /// What was looked at for a TRUNCATE: joiner, source, and what comes before.
     seen: BTreeSet<(Ordinal, Ordinal, Waits)>,
     found: Vec<Violation>,
