@@ -1,10 +1,9 @@
 //! A plan for people (`plan-apply-anchors.md` 3.1). What deletes comes first and loud, with what is lost and where the
 //! surviving copy is; then why, then every action by pod; at the end what to type.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use comfy_table::{CellAlignment, Table, presets};
-use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use jiff::Timestamp;
 
 use super::{

@@ -1,0 +1,359 @@
+//! A pod leaves in an orderly way: fenced, flushed, stopped, reset (DESIGN D15; `measured.md` 2).
+//!
+//! A kill at any point fails towards "copy anew": the leaving pod forgets before its peers do.
+
+use aku_core::{
+    conf::Switch,
+    desired::Object,
+    observe::{MarkerView, Side},
+    plan::{
+        Before, Decision, Plan,
+        action::{Action, ActionId, Op, RunWhen},
+        reason::{Code, Reason},
+    },
+    topology::{Ordinal, ReplicationName},
+};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
+
+use super::{
+    build::{Builder, Waits, why},
+    catch_up,
+    deliver::{self, Gate, Passable, Peer, Way},
+    world::World,
+};
+
+pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
+    let mut end = End {
+        world,
+        me,
+        build: Builder::default(),
+        notes: world.notes(Some(me)),
+        source_forgotten: Vec::new(),
+        made: Vec::new(),
+    };
+    let (fenced, pairs) = end.begin();
+    end.make(&pairs);
+    for k in pairs {
+        end.leave(k, fenced);
+    }
+    end.remarks();
+    let text = match world.desired.flush_at_end {
+        Switch::On => format!("pod {me} leaves; what it committed is delivered first"),
+        Switch::Off => format!("pod {me} leaves; what it has not sent yet is sent when it comes back"),
+    };
+    Plan {
+        goal: world.desired.goal,
+        statefulset: world.desired.statefulset.clone(),
+        decision: Decision::None { because: vec![why(Code::Leaving, text)] },
+        pods: world.lines(Some(me)),
+        notes: end.notes,
+        approvals: Vec::new(),
+        actions: end.build.finish(),
+        already_right: world.desired.objects_of(me).count(),
+    }
+}
+
+/// What of an end is safe beside any other run, so that it waits for no lock: users are shut out and what they committed
+/// is delivered. Everything on the leaving pod alone; nothing starts, stops or forgets.
+#[must_use]
+pub fn before_the_lock(plan: &Plan) -> Plan {
+    let me = plan.goal.pod();
+    let mut kept: Vec<Action> = Vec::new();
+    let (mut ids, mut reached) = (HashSet::<ActionId>::new(), HashMap::<usize, bool>::new());
+    for action in &plan.actions {
+        let safe = match &action.op {
+            Op::Fence | Op::RemoveMarker | Op::Flush { .. } | Op::CheckDelivered { .. } => true,
+            Op::CreateReplication { .. }
+            | Op::DropReplication { .. }
+            | Op::AddTable { .. }
+            | Op::DropTable { .. }
+            | Op::ChangeHost { .. }
+            // A sender that is down may be another run's pin.
+            | Op::Start { .. }
+            | Op::Pin { .. }
+            | Op::Unpin { .. }
+            | Op::Stop { .. }
+            | Op::Reset { .. }
+            | Op::SetProperty { .. }
+            | Op::Truncate { .. }
+            | Op::CheckEmpty { .. }
+            | Op::Sync { .. }
+            | Op::SyncTables { .. }
+            | Op::Drain { .. }
+            | Op::Delay { .. }
+            | Op::CheckQuiet { .. }
+            | Op::CheckContents { .. }
+            | Op::CheckHolds { .. }
+            | Op::Open
+            // It says what is done when all else is.
+            | Op::WriteLedger { .. }
+            | Op::WriteMarker => false,
+        };
+        // What a milestone leads to comes after all of it, so what is known of it once stays so.
+        let mut is_kept = |before: &Before| match before {
+            Before::Action(id) => ids.contains(id),
+            Before::Milestone(m) => {
+                *reached.entry(m.identity()).or_insert_with(|| m.actions().iter().all(|id| ids.contains(id)))
+            }
+        };
+        let ready = action.after.iter().all(|after| is_kept(&after.before));
+        if safe && ready && action.pod == me && action.run == RunWhen::Normal {
+            ids.insert(action.id);
+            kept.push(action.clone());
+        }
+    }
+    Plan { actions: kept, approvals: Vec::new(), ..plan.clone() }
+}
+
+struct End<'a> {
+    world: &'a World<'a>,
+    me: Ordinal,
+    build: Builder,
+    notes: Vec<Reason>,
+    /// RESETs towards pod 0, which all others wait for.
+    source_forgotten: Vec<ActionId>,
+    /// Objects that were made anew on a peer.
+    made: Vec<(Ordinal, ReplicationName, ActionId)>,
+}
+
+impl End<'_> {
+    fn resets(&self) -> bool {
+        // Pod 0 keeps its positions: that is how it catches up when it comes back (BUG-50259). Without a flush a RESET
+        // would forget rows that were never sent (DESIGN D15).
+        !self.me.is_master()
+            && self.world.desired.reset_at_end == Switch::On
+            && self.world.desired.flush_at_end == Switch::On
+            && !self.keeps_source()
+    }
+
+    /// A position towards a pod 0 that is not there, or that gets nothing now, is kept, and then all are: whoever is live with
+    /// pod 0 counts as complete when it comes back, so it must not have forgotten anybody else.
+    fn keeps_source(&self) -> bool {
+        let source = Ordinal::MASTER;
+        let live = |o: &Object| matches!(self.world.observed.side(self.me, &o.name), Side::Live(_) | Side::GaveUp);
+        let there = self.world.pod(source).is_some();
+        let mut kept = self.world.desired.objects_between(self.me, source).filter(|o| live(o));
+        kept.any(|o| !there || self.is_stuck(source, o))
+    }
+
+    fn objects(&self, k: Ordinal) -> Vec<Object> {
+        self.world.desired.objects_between(self.me, k).cloned().collect()
+    }
+
+    /// Whether anything is left to do for a pair.
+    fn busy(&self, k: Ordinal) -> bool {
+        let forget =
+            |pod: Ordinal, o: &Object| matches!(self.world.observed.side(pod, &o.name), Side::Live(_)) && self.resets();
+        self.objects(k)
+            .iter()
+            .any(|o| [self.me, k].into_iter().any(|pod| self.world.is_started(pod, o) || forget(pod, o)))
+    }
+
+    /// The fence and the marker, when there is anything to fence for.
+    fn begin(&mut self) -> (Option<ActionId>, Vec<Ordinal>) {
+        let pairs: Vec<_> = self.world.seen_others(self.me).filter(|k| self.busy(*k)).collect();
+        let sends = self
+            .world
+            .desired
+            .objects_of(self.me)
+            .any(|(_, o)| matches!(self.world.observed.side(self.me, &o.name), Side::Live(_)));
+        let open = self.world.pod(self.me).is_some_and(|p| !p.admin_mode());
+        // ADMIN_MODE 1 shuts out who comes, not who is there: an end that was killed right after setting it left
+        // clients inside.
+        let fenced = ((open && sends) || !pairs.is_empty()).then(|| {
+            let text = "what clients commit after the last flush would be lost, so they are shut out first";
+            self.build.add(self.me, Op::Fence, why(Code::Fence, text), Waits::none())
+        });
+        match self.world.observed.marker {
+            MarkerView::Present | MarkerView::Stale => {
+                let because = why(Code::Marker, "the pod is no longer started");
+                self.build.add(self.me, Op::RemoveMarker, because, Waits::on(fenced, "right after the fence"));
+            }
+            MarkerView::Missing | MarkerView::Elsewhere => {}
+        }
+        (fenced, pairs)
+    }
+
+    fn leave(&mut self, k: Ordinal, fenced: Option<ActionId>) {
+        let me = self.me;
+        let flushed = self.flush(k, fenced);
+        let stop_waits =
+            Waits::on(flushed, "everything is delivered before the streams stop").and(fenced, "users are out first");
+        let mut stopped_there = Vec::new();
+        let forgotten = Waits::on(
+            self.source_forgotten.iter().copied(),
+            "pod 0 is forgotten first: who is live with it counts as complete",
+        );
+        for object in self.objects(k) {
+            let mine = self.stop(me, k, &object, &stop_waits);
+            let theirs = self.stop(k, me, &object, &stop_waits);
+            if !self.resets() || self.is_stuck(k, &object) {
+                continue;
+            }
+            let stopped =
+                Waits::on(mine, "RESET needs a stopped sender").and(flushed, "unsent rows are never forgotten");
+            let stopped = if k.is_master() {
+                stopped
+            } else {
+                stopped.and_all(forgotten.clone())
+            };
+            let mine = self.reset(me, k, &object, stopped);
+            if k.is_master() {
+                self.source_forgotten.extend(mine);
+            }
+            stopped_there.push((object, theirs, mine));
+        }
+        let forgotten = Waits::on(
+            self.source_forgotten.iter().copied(),
+            "in every group, so that a group that neither side has a place in is one that aku.conf gained",
+        );
+        for (object, theirs, mine) in stopped_there {
+            let stopped = Waits::on(theirs, "RESET needs a stopped sender")
+                .and(mine, "the leaving pod forgets first: a kill in between means a new copy, never a gap")
+                .and(flushed, "only a pair whose flush returned is reset");
+            let stopped = if k.is_master() {
+                stopped.and_all(forgotten.clone())
+            } else {
+                stopped
+            };
+            self.reset(k, me, &object, stopped);
+        }
+    }
+
+    /// Flushes every live side towards `k`, and proves that `k` has everything. A side that cannot be delivered is left to
+    /// [`is_stuck`](Self::is_stuck).
+    fn flush(&mut self, k: Ordinal, fenced: Option<ActionId>) -> Option<ActionId> {
+        if self.world.desired.flush_at_end == Switch::Off {
+            return None;
+        }
+        let me = self.me;
+        let (mut flushed, mut names) = (Vec::new(), Vec::new());
+        for object in self.objects(k) {
+            if !matches!(self.world.observed.side(me, &object.name), Side::Live(_)) || self.is_stuck(k, &object) {
+                continue;
+            }
+            let made = self.made.iter().find(|(pod, name, _)| *pod == k && *name == object.name).map(|(_, _, id)| *id);
+            let text = match made {
+                Some(_) => format!("pod {k} lost its object and gets it back, so that what is unsent goes out first"),
+                None => {
+                    format!("pod {me} has no sender to pod {k}, and it keeps a position: what is unsent goes out first")
+                }
+            };
+            let start = why(Code::SenderDown, text);
+            let flush = why(Code::FlushBeforeStop, format!("everything pod {me} committed must be on pod {k}"));
+            let gate = Gate {
+                first: Waits::on(fenced, "users are out first"),
+                start: Waits::on(made, "both sides must be there"),
+                peer: if made.is_some() { Peer::Gets } else { Peer::Has },
+            };
+            let way = Way { from: me, to: k, object: &object };
+            flushed.push(deliver::deliver(self.world, &mut self.build, way, (start, flush), gate));
+            names.push(object.name);
+        }
+        (!names.is_empty()).then(|| {
+            self.build.add(
+                me,
+                Op::CheckDelivered { names },
+                deliver::proof(&format!("pod {k}")),
+                Waits::on(flushed, "it looks at what they did"),
+            )
+        })
+    }
+
+    /// Whether what `me` holds back for `k` cannot be delivered now, although `k` is there: its position is kept.
+    fn is_stuck(&self, k: Ordinal, object: &Object) -> bool {
+        let way = Way { from: self.me, to: k, object };
+        let live = matches!(self.world.observed.side(self.me, &object.name), Side::Live(_));
+        live && matches!(deliver::passable(self.world, way), Passable::No(_))
+    }
+
+    /// Objects that peers lost are made anew there, as a start does: without them nothing can be delivered.
+    fn make(&mut self, pairs: &[Ordinal]) {
+        if self.world.desired.flush_at_end == Switch::Off {
+            return;
+        }
+        let (world, me) = (self.world, self.me);
+        let is_lost = |k: Ordinal, object: &Object| {
+            let live = matches!(world.observed.side(me, &object.name), Side::Live(_));
+            live && deliver::passable(world, Way { from: me, to: k, object }) == Passable::OnceMade
+        };
+        let lost = |k: Ordinal| {
+            let all = world.desired.objects_between(me, k);
+            all.filter(move |o| is_lost(k, o)).map(move |o| (k, o))
+        };
+        let creating: Vec<_> = pairs.iter().flat_map(|k| lost(*k)).collect();
+        let made = catch_up::create(world, &mut self.build, &creating);
+        self.made = creating.iter().zip(made).map(|((k, o), id)| (*k, o.name.clone(), id)).collect();
+    }
+
+    fn stop(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: &Waits) -> Option<ActionId> {
+        // The flush may have started a sender that was down.
+        let revived = pod == self.me
+            && self.world.desired.flush_at_end == Switch::On
+            && !self.is_stuck(peer, object)
+            && matches!(self.world.observed.side(pod, &object.name), Side::Live(_));
+        (self.world.is_started(pod, object) || revived).then(|| {
+            let op = Op::Stop { name: object.name.clone(), peer };
+            self.build.add(pod, op, why(Code::Leaving, format!("pod {} leaves", self.me)), waits.clone())
+        })
+    }
+
+    fn reset(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: Waits) -> Option<ActionId> {
+        match self.world.observed.side(pod, &object.name) {
+            // What was given up was never delivered: the mark stays, so that the next start names the loss.
+            Side::GaveUp if pod == self.me => None,
+            Side::Live(_) | Side::GaveUp => {
+                let op = Op::Reset { name: object.name.clone(), peer };
+                let text =
+                    format!("pod {pod} keeps no log for pod {peer}; pod {} is copied anew when it comes back", self.me);
+                Some(self.build.add(pod, op, why(Code::ResetAtEnd, text), waits))
+            }
+            Side::Missing | Side::Reset | Side::Unknown => None,
+        }
+    }
+
+    fn remarks(&mut self) {
+        let me = self.me;
+        if self.build.last().is_none() {
+            return;
+        }
+        if self.world.desired.flush_at_end == Switch::Off {
+            self.notes.push(Reason::new(
+                Code::NoFlushAtEnd,
+                "AKU_FLUSH_AT_END is 0: nothing is flushed, so nothing is reset either, because that would lose unsent rows",
+            ));
+        }
+        if !self.resets() && self.world.desired.objects_of(me).next().is_some() {
+            self.notes.push(Reason::new(
+                Code::LogKept,
+                format!("positions are kept: the other pods keep their log for pod {me} until it comes back, so their disks fill while it is away"),
+            ));
+        }
+        for (k, object) in self.world.desired.objects_of(me) {
+            if self.world.observed.side(me, &object.name) == Side::GaveUp {
+                self.notes.push(Reason::new(
+                    Code::GaveUp,
+                    format!("{}: pod {me} gave up log that pod {k} never got; the mark is kept, and the next start of pod {me} names what is lost", object.name),
+                ));
+            }
+            if self.world.pod(k).is_some()
+                && self.world.desired.flush_at_end == Switch::On
+                && let Side::Live(sn) = self.world.observed.side(me, &object.name)
+                && let Passable::No(because) = deliver::passable(self.world, Way { from: me, to: k, object })
+            {
+                self.notes.push(Reason::new(
+                    Code::LogKept,
+                    format!("{}: what pod {me} has not sent to pod {k} cannot be delivered now: {because}; the position SN {sn} is kept, and the next start of pod {me} delivers it or names what is lost", object.name),
+                ));
+            }
+            if self.world.pod(k).is_none()
+                && let Side::Live(sn) = self.world.observed.side(me, &object.name)
+            {
+                self.notes.push(Reason::new(
+                    Code::LogKept,
+                    format!("pod {k} is not reachable, so {} stays live at SN {sn}: what pod {k} does not have is sent when both are back", object.name),
+                ));
+            }
+        }
+    }
+}
