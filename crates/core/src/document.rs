@@ -196,6 +196,17 @@ pub fn text_of(value: &impl Serialize) -> String {
     canonical::indented(&compact) + "\n"
 }
 
+/// As [`text_of`], of a value with neither digest nor signatures, with its digest and no signature.
+///
+/// # Panics
+/// As [`digest_of`].
+#[must_use]
+pub fn sealed_text_of(bare: &impl Serialize) -> String {
+    let compact = canonical::of(bare).expect("documents have text keys and no floating point");
+    let sealed = canonical::sealed(&compact, &sha256(&compact));
+    canonical::indented(&sealed) + "\n"
+}
+
 fn sha256(text: &[u8]) -> String {
     Sha256::digest(text).iter().fold("sha256:".to_owned(), |mut hex, byte| {
         // Writing to a String cannot fail.

@@ -136,7 +136,7 @@ impl Saved {
     /// The document as text, indented, keys sorted.
     #[must_use]
     pub fn text(&self) -> String {
-        document::text_of(&self.sealed())
+        document::sealed_text_of(&shown::Document::of(self))
     }
 
     /// Its digest, `sha256:` and 64 hexadecimal digits.

@@ -70,40 +70,96 @@ impl Formatter for Sorted<'_> {
 
 /// Puts members in order that begin there; the last ends with the text.
 fn sort(text: &mut Vec<u8>, begins: &[usize]) {
-    if begins.is_sorted_by(|a, b| key(&text[*a..]) <= key(&text[*b..])) {
+    let keys: Vec<Cow<'_, [u8]>> = begins.iter().map(|begin| key(&text[*begin..])).collect();
+    if keys.is_sorted() {
         return;
     }
-    let begin = begins[0];
     let ends = begins[1..].iter().map(|next| next - 1).chain([text.len()]);
-    let mut members: Vec<&[u8]> = begins.iter().zip(ends).map(|(begin, end)| &text[*begin..end]).collect();
-    members.sort_by(|a, b| key(a).cmp(&key(b)));
-    let sorted = members.join(&b',');
-    text.truncate(begin);
+    let members = begins.iter().zip(ends).map(|(begin, end)| &text[*begin..end]);
+    let mut members: Vec<(Cow<'_, [u8]>, &[u8])> = keys.into_iter().zip(members).collect();
+    members.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut sorted = Vec::with_capacity(text.len() - begins[0]);
+    for (i, (_, member)) in members.into_iter().enumerate() {
+        if i > 0 {
+            sorted.push(b',');
+        }
+        sorted.extend_from_slice(member);
+    }
+    text.truncate(begins[0]);
     text.extend_from_slice(&sorted);
 }
 
-/// The key at the beginning of a text.
-fn key(text: &[u8]) -> Cow<'_, str> {
-    let mut escaped = false;
-    let mut plain = true;
-    let end = text.iter().skip(1).position(|byte| match (escaped, byte) {
-        (true, _) => {
-            escaped = false;
-            false
+/// Length of the string at the beginning of a text, quotes included, and whether it holds an escape.
+fn string(text: &[u8]) -> (usize, bool) {
+    let (mut at, mut escapes) = (1, false);
+    loop {
+        match text.get(at..).and_then(|rest| rest.iter().position(|b| matches!(b, b'"' | b'\\'))) {
+            None => return (text.len(), escapes),
+            Some(n) if text[at + n] == b'"' => return (at + n + 1, escapes),
+            Some(n) => {
+                escapes = true;
+                at += n + 2;
+            }
         }
-        (false, b'\\') => {
-            (escaped, plain) = (true, false);
-            false
-        }
-        (false, b'"') => true,
-        (false, _) => false,
-    });
-    let end = end.map_or(text.len(), |n| n + 1);
-    if plain {
-        return String::from_utf8_lossy(text.get(1..end).unwrap_or_default());
     }
-    let whole = text.get(..=end).unwrap_or_default();
-    serde_json::from_slice::<String>(whole).map_or(Cow::Borrowed(""), Cow::Owned)
+}
+
+/// The key at the beginning of a text.
+fn key(text: &[u8]) -> Cow<'_, [u8]> {
+    let (end, escapes) = string(text);
+    if escapes {
+        let whole = text.get(..end).unwrap_or_default();
+        return serde_json::from_slice::<String>(whole).map_or(Cow::Borrowed(whole), |key| Cow::Owned(key.into_bytes()));
+    }
+    Cow::Borrowed(text.get(1..end.saturating_sub(1)).unwrap_or_default())
+}
+
+/// The canonical form of an object with two more members, `digest` and `signatures`, which it does not have yet.
+#[must_use]
+pub fn sealed(compact: &[u8], digest: &str) -> Vec<u8> {
+    let mut more: Vec<(&[u8], String)> =
+        vec![(b"signatures", "\"signatures\":[]".to_owned()), (b"digest", format!("\"digest\":\"{digest}\""))];
+    let mut out: Vec<u8> = Vec::with_capacity(compact.len() + 128);
+    let mut put = |out: &mut Vec<u8>, before: Option<&[u8]>| {
+        while more.last().is_some_and(|(name, _)| before.is_none_or(|key| *name < key)) {
+            if let Some((_, member)) = more.pop() {
+                if out.last() != Some(&b'{') {
+                    out.push(b',');
+                }
+                out.extend_from_slice(member.as_bytes());
+            }
+        }
+    };
+    let (mut depth, mut at, mut copied) = (0_usize, 0, 0);
+    while at < compact.len() {
+        match compact[at] {
+            b'"' => {
+                at += string(&compact[at..]).0;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let begins = matches!(compact[at], b'{' | b',') && depth == 1 && compact.get(at + 1) == Some(&b'"');
+        if begins {
+            // A comma is written with the member behind it.
+            let comma = compact[at] == b',';
+            out.extend_from_slice(&compact[copied..at + usize::from(!comma)]);
+            copied = at + 1;
+            put(&mut out, Some(&key(&compact[at + 1..])));
+            if out.last() != Some(&b'{') {
+                out.push(b',');
+            }
+        } else if depth == 0 && compact[at] == b'}' {
+            out.extend_from_slice(&compact[copied..at]);
+            copied = at;
+            put(&mut out, None);
+        }
+        at += 1;
+    }
+    out.extend_from_slice(compact.get(copied..).unwrap_or_default());
+    out
 }
 
 /// Compact JSON with line breaks, two blanks for each level, as `{:#}` writes a value.
@@ -120,19 +176,8 @@ pub fn indented(compact: &[u8]) -> String {
         rest = behind;
         match byte {
             b'"' => {
-                let mut escaped = false;
-                let end = rest.iter().position(|b| match (escaped, b) {
-                    (false, b'\\') => {
-                        escaped = true;
-                        false
-                    }
-                    (true, _) => {
-                        escaped = false;
-                        false
-                    }
-                    (false, b) => *b == b'"',
-                });
-                let (text, behind) = rest.split_at(end.map_or(rest.len(), |n| n + 1));
+                let (end, _) = string(compact.get(compact.len() - rest.len() - 1..).unwrap_or_default());
+                let (text, behind) = rest.split_at(end.saturating_sub(1).min(rest.len()));
                 out.push(b'"');
                 out.extend_from_slice(text);
                 rest = behind;
@@ -181,11 +226,7 @@ pub fn stripped(text: &str) -> Vec<u8> {
             b' ' | b'\n' | b'\r' | b'\t' => at += 1,
             b'"' => {
                 let from = at;
-                at += 1;
-                while at < bytes.len() && bytes[at] != b'"' {
-                    at += if bytes[at] == b'\\' { 2 } else { 1 };
-                }
-                at = (at + 1).min(bytes.len());
+                at = (from + string(&bytes[from..]).0).min(bytes.len());
                 let string = &bytes[from..at];
                 if depth == 1 && is_key {
                     out_of_it = string == b"\"digest\"" || string == b"\"signatures\"";
@@ -288,9 +329,28 @@ mod tests {
         }
 
         #[test]
+        fn a_seal_stands_where_the_keys_are_in_order(value in values()) {
+            let objects = [
+                json!({ "a": value, "e": value, "z": value }),
+                json!({ "zz": value }),
+                json!({ "a": value }),
+                json!({ "dig": [value], "digesu": { "x": value } }),
+                json!({}),
+            ];
+            for bare in objects {
+                let mut want = bare.clone();
+                want["digest"] = "sha256:0".into();
+                want["signatures"] = json!([]);
+                let text = sealed(bare.to_string().as_bytes(), "sha256:0");
+                prop_assert_eq!(String::from_utf8(text).unwrap(), want.to_string());
+            }
+        }
+
+        #[test]
         fn no_text_makes_it_panic(text in "[\"\\\\{}\\[\\],: a]{0,20}") {
             let _ = stripped(&text);
             let _ = indented(text.as_bytes());
+            let _ = sealed(text.as_bytes(), "");
         }
     }
 }

@@ -18,26 +18,28 @@ use crate::{desired::Goal, topology::Ordinal};
 
 /// What is to be done, and why. Immutable once made.
 #[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Plan")]
 pub struct Plan<'a, A = Action<'a>> {
-    /// What it is for.
-    goal: Goal,
-    /// AKU_STS_NAME
-    statefulset: Cow<'a, str>,
-    /// How the pod's rows come to be right, and why.
-    decision: Cow<'a, Decision>,
-    /// Every pod with what was seen of it.
-    pods: Cow<'a, [PodLine]>,
-    /// Things a person should know that are no actions.
-    notes: Cow<'a, [Reason]>,
-    /// What must be approved by name before this plan may be applied.
-    approvals: Cow<'a, [Approval]>,
-    /// Points that many actions lead to and that others wait for; no actions themselves.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    milestones: Vec<Milestone>,
+    // In the order of their names, as they stand in the file, so that a large list is not moved.
     /// The actions; an action's `after` names earlier ones only.
     actions: Vec<A>,
     /// How many objects were looked at and are right already.
     already_right: usize,
+    /// What must be approved by name before this plan may be applied.
+    approvals: Cow<'a, [Approval]>,
+    /// How the pod's rows come to be right, and why.
+    decision: Cow<'a, Decision>,
+    /// What it is for.
+    goal: Goal,
+    /// Points that many actions lead to and that others wait for; no actions themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    milestones: Vec<Milestone>,
+    /// Things a person should know that are no actions.
+    notes: Cow<'a, [Reason]>,
+    /// Every pod with what was seen of it.
+    pods: Cow<'a, [PodLine]>,
+    /// AKU_STS_NAME
+    statefulset: Cow<'a, str>,
 }
 
 /// A point that is reached when all its actions are over.
@@ -51,6 +53,7 @@ struct Milestone {
 
 /// A step.
 #[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Action")]
 pub struct Action<'a, B = Cow<'a, Reason>> {
     /// Its number.
     id: ActionId,
