@@ -7,8 +7,7 @@ use crate::{
     apply::{ActionError, Event, Outcome, Report},
     db::DbError,
     exit::Exit,
-    plan::{Action, ActionId, Before, Decision, Numbers, Plan},
-    render::op,
+    plan::{Action, ActionId, Before, Decision, Numbers, Plan, words},
 };
 
 impl From<&DbError> for DbFault {
@@ -70,7 +69,7 @@ impl What {
             Event::RunStart | Event::RunEnd => return None,
             Event::ActionStart { id } => {
                 let action = plan.action(*id)?;
-                Self::ActionStart { id: *id, ordinal: action.pod, what: op::short(&action.op) }
+                Self::ActionStart { id: *id, ordinal: action.pod, what: words::short(&action.op) }
             }
             Event::Progress { id, elapsed, rows, doing } => Self::ActionProgress {
                 id: *id,
@@ -157,5 +156,5 @@ fn planned(a: &Action, numbers: &mut Numbers) -> Planned {
             Before::Milestone(m) => milestones.push(numbers.of(m)),
         }
     }
-    Planned { id: a.id, ordinal: a.pod, what: op::short(&a.op), after, milestones }
+    Planned { id: a.id, ordinal: a.pod, what: words::short(&a.op), after, milestones }
 }

@@ -6,6 +6,7 @@ pub mod graph;
 mod milestone;
 pub mod reason;
 pub mod wire;
+pub mod words;
 
 pub use action::{Action, ActionId, Effect, Expect, Op, RunWhen};
 pub use direct::Direct;
