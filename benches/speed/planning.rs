@@ -1,7 +1,7 @@
 //! What a plan costs when the facts are in memory, and as a whole process that reads them from a file. No network.
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -202,7 +202,6 @@ fn written(plan: Plan, facts: Facts) -> usize {
 struct Case {
     world: World,
     plan: Plan,
-    facts: Facts,
     saved: Saved,
     text: String,
     /// All actions, as an earlier run did them.
@@ -214,10 +213,10 @@ impl Case {
         let world = World::new(pods, groups);
         let plan = world.plan();
         let facts = Facts::of(&plan, &world.desired, &world.observed);
-        let saved = Saved::new(plan.clone(), facts.clone(), origin());
+        let saved = Saved::new(plan.clone(), facts, origin());
         let text = saved.text();
         let past = plan.actions.iter().map(|a| (a.id, Earlier::Did)).collect();
-        Self { world, plan, facts, saved, text, past }
+        Self { world, plan, saved, text, past }
     }
 
     fn size(&self) -> usize {
@@ -260,7 +259,7 @@ const PARTS: [Part; 14] = [
         graph.direct().len()
     }),
     ("turns by measured cost", |c| cost::turns(&c.plan.actions).len()),
-    ("rehearsal", |c| plan::rehearse(&c.plan.actions, &std::collections::BTreeSet::new()).len()),
+    ("rehearsal", |c| plan::rehearse(&c.plan.actions, &BTreeSet::new()).len()),
     ("facts", |c| Facts::of(&c.plan, &c.world.desired, &c.world.observed).all.len()),
     ("digest", |c| c.saved.digest().len()),
     ("JSON, written", |c| c.saved.text().len()),
