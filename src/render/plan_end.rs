@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     observe::RowCount,
-    plan::{Decision, Plan, RowsAtStake, critical_path},
+    plan::{Decision, Graph, Plan, RowsAtStake},
     topology::Ordinal,
 };
 
@@ -39,7 +39,7 @@ const KINDS: [&str; 21] = [
     "mark",
 ];
 
-pub(super) fn summary(doc: &mut Doc, plan: &Plan, width: usize) {
+pub(super) fn summary(doc: &mut Doc, plan: &Plan, graph: Option<&Graph<'_>>, width: usize) {
     if plan.already_right > 0 {
         doc.line(
             Line::default().with(Role::Dim, format!(".  {} already right", counted(plan.already_right, "object"))),
@@ -48,7 +48,7 @@ pub(super) fn summary(doc: &mut Doc, plan: &Plan, width: usize) {
     }
     let pods: BTreeSet<Ordinal> = plan.actions.iter().map(|a| a.pod).collect();
     let undo = plan.actions.iter().filter(|a| is_undo(a)).count();
-    let deep = critical_path(&plan.actions).map_or(0, |path| path.len());
+    let deep = graph.map_or(0, |graph| graph.critical_path().len());
     let mut parts = vec![format!(
         "{} on {}, {} deep, {}.",
         counted(plan.actions.len() - undo, "action"),

@@ -224,6 +224,14 @@ impl Desired {
         self.objects[here].iter()
     }
 
+    /// The object of one pair in one group.
+    #[must_use]
+    pub fn object_between(&self, a: Ordinal, b: Ordinal, group: GroupId) -> Option<&Object> {
+        let pair = Pair::new(a, b)?;
+        let at = self.objects.partition_point(|o| (o.pair, o.group) < (pair, group));
+        self.objects.get(at).filter(|o| o.pair == pair && o.group == group)
+    }
+
     /// Every target of every group, in order.
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         self.groups.values().flat_map(|g| &g.targets)

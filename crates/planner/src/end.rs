@@ -7,12 +7,13 @@ use aku_core::{
     desired::Object,
     observe::{MarkerView, Side},
     plan::{
-        Decision, Plan,
+        Before, Decision, Plan,
         action::{Action, ActionId, Op, RunWhen},
         reason::{Code, Reason},
     },
     topology::{Ordinal, ReplicationName},
 };
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::{
     build::{Builder, Waits, why},
@@ -58,6 +59,7 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
 pub fn before_the_lock(plan: &Plan) -> Plan {
     let me = plan.goal.pod();
     let mut kept: Vec<Action> = Vec::new();
+    let (mut ids, mut reached) = (HashSet::<ActionId>::new(), HashMap::<usize, bool>::new());
     for action in &plan.actions {
         let safe = match &action.op {
             Op::Fence | Op::RemoveMarker | Op::Flush { .. } | Op::CheckDelivered { .. } => true,
@@ -87,8 +89,16 @@ pub fn before_the_lock(plan: &Plan) -> Plan {
             | Op::WriteLedger { .. }
             | Op::WriteMarker => false,
         };
-        let ready = action.after.iter().all(|after| kept.iter().any(|k| k.id == after.action));
+        // What a milestone leads to comes after all of it, so what is known of it once stays so.
+        let mut is_kept = |before: &Before| match before {
+            Before::Action(id) => ids.contains(id),
+            Before::Milestone(m) => {
+                *reached.entry(m.identity()).or_insert_with(|| m.actions().iter().all(|id| ids.contains(id)))
+            }
+        };
+        let ready = action.after.iter().all(|after| is_kept(&after.before));
         if safe && ready && action.pod == me && action.run == RunWhen::Normal {
+            ids.insert(action.id);
             kept.push(action.clone());
         }
     }
@@ -170,6 +180,10 @@ impl End<'_> {
         let stop_waits =
             Waits::on(flushed, "everything is delivered before the streams stop").and(fenced, "users are out first");
         let mut stopped_there = Vec::new();
+        let forgotten = Waits::on(
+            self.source_forgotten.iter().copied(),
+            "pod 0 is forgotten first: who is live with it counts as complete",
+        );
         for object in self.objects(k) {
             let mine = self.stop(me, k, &object, &stop_waits);
             let theirs = self.stop(k, me, &object, &stop_waits);
@@ -181,10 +195,7 @@ impl End<'_> {
             let stopped = if k.is_master() {
                 stopped
             } else {
-                stopped.and(
-                    self.source_forgotten.iter().copied(),
-                    "pod 0 is forgotten first: who is live with it counts as complete",
-                )
+                stopped.and_all(forgotten.clone())
             };
             let mine = self.reset(me, k, &object, stopped);
             if k.is_master() {
@@ -192,15 +203,16 @@ impl End<'_> {
             }
             stopped_there.push((object, theirs, mine));
         }
+        let forgotten = Waits::on(
+            self.source_forgotten.iter().copied(),
+            "in every group, so that a group that neither side has a place in is one that aku.conf gained",
+        );
         for (object, theirs, mine) in stopped_there {
             let stopped = Waits::on(theirs, "RESET needs a stopped sender")
                 .and(mine, "the leaving pod forgets first: a kill in between means a new copy, never a gap")
                 .and(flushed, "only a pair whose flush returned is reset");
             let stopped = if k.is_master() {
-                stopped.and(
-                    self.source_forgotten.iter().copied(),
-                    "in every group, so that a group that neither side has a place in is one that aku.conf gained",
-                )
+                stopped.and_all(forgotten.clone())
             } else {
                 stopped
             };

@@ -241,10 +241,9 @@ fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
 fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
     // With a position towards the source the pod was a member in that group, and may hold something that others do not have
     // yet. An end forgets the source first, and so does the copy of a new table, so one that broke off leaves none.
-    let tail = |group: GroupId| {
-        let live = |o: &Object| matches!(world.observed.side(me, &o.name), Side::Live(_));
-        world.objects_between(me, Ordinal::MASTER).any(|o| o.group == group && live(o))
-    };
+    let live = |o: &&Object| matches!(world.observed.side(me, &o.name), Side::Live(_));
+    let tails: BTreeSet<GroupId> = world.objects_between(me, Ordinal::MASTER).filter(live).map(|o| o.group).collect();
+    let tail = |group: GroupId| tails.contains(&group);
     let lost = |(k, o): (Ordinal, &'_ Object)| {
         let sides = world.sides(me, k, o);
         let undelivered = match (sides.mine, sides.theirs) {
@@ -376,8 +375,8 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
 fn beside_the_source(world: &World<'_>, me: Ordinal) -> Option<Ordinal> {
     let source = Ordinal::MASTER;
     let none = |k: Ordinal, group: GroupId| {
-        let mut objects = world.objects_between(k, source).filter(|o| o.group == group);
-        objects.all(|o| matches!(world.observed.side(k, &o.name), Side::Missing | Side::Reset))
+        let object = world.desired.object_between(k, source, group).filter(|o| !world.is_new(o.group));
+        object.is_none_or(|o| matches!(world.observed.side(k, &o.name), Side::Missing | Side::Reset))
     };
     let live = |k: Ordinal, o: &Object| k != source && world.sides(me, k, o).both_live();
     world.objects_of(me).find(|(k, o)| live(*k, o) && none(me, o.group) && none(*k, o.group)).map(|(k, _)| k)

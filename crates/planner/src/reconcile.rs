@@ -11,7 +11,7 @@ use aku_core::{
     desired::Object,
     observe::{Pod, Replication, Sender, Side},
     plan::{
-        Approval, ApprovalClass, Decision, Plan, Refusal,
+        Approval, ApprovalClass, Decision, Milestone, Plan, Refusal,
         action::{ActionId, Expect, Op, RunWhen},
         reason::{Code, Reason},
     },
@@ -104,8 +104,9 @@ pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
     let copies = [(Ordinal::MASTER, Setting::SyncLockTimeout)];
     r.build.put_back_left(world, if newcomers.copies.is_empty() { &[] } else { &copies }, &mut r.notes);
     let created = catch_up::create(world, &mut r.build, &creating);
+    let objects_first = Waits::on(created.iter().copied(), "objects first");
     for object in pairs(world, &active) {
-        r.pair(object, &newcomers, &created);
+        r.pair(object, &newcomers, &objects_first);
     }
     for pod in &taking_part {
         for (peer, object) in world.desired.objects_of(*pod).filter(|(peer, _)| !active.contains(peer)) {
@@ -147,7 +148,7 @@ impl Reconcile<'_, '_> {
         self.notes.push(Reason::new(code, text));
     }
 
-    fn pair(&mut self, object: &Object, newcomers: &Newcomers, created: &[ActionId]) {
+    fn pair(&mut self, object: &Object, newcomers: &Newcomers, created: &Waits) {
         let (low, high) = (object.pair.low(), object.pair.high());
         if newcomers.is_copied(object) {
             return;
@@ -181,7 +182,7 @@ impl Reconcile<'_, '_> {
                 }
             }
             Link::None if newcomers.is_put_off(object) => {}
-            Link::None => self.connect(object, created),
+            Link::None => self.connect(object, created.clone()),
         }
     }
 
@@ -209,10 +210,10 @@ impl Reconcile<'_, '_> {
     }
 
     /// A pair that was never connected, between two pods whose tables of the group are empty.
-    fn connect(&mut self, object: &Object, created: &[ActionId]) {
+    fn connect(&mut self, object: &Object, created: Waits) {
         let world = self.world;
         let targets = world.desired.groups[&object.group].targets.clone();
-        let mut ready = Waits::on(created.iter().copied(), "objects first");
+        let mut ready = created;
         for (pod, peer) in sides(object) {
             let done = self.settle_reset(pod, peer, object);
             ready = ready.and(done, "the definition first");
@@ -235,7 +236,7 @@ impl Reconcile<'_, '_> {
         for (pod, peer, pin) in &pins {
             let op = Op::Unpin { name: object.name.clone(), peer: *peer };
             let text = "the tables are not empty, or the run stopped before that was proved";
-            let run = RunWhen::Undo { armed_by: *pin, until: checks.clone() };
+            let run = RunWhen::Undo { armed_by: *pin, until: Milestone::of(checks.iter().copied()) };
             let waits = Waits::on(checks.iter().copied(), "only if they are not proved empty");
             self.build.add_when(*pod, op, why(Code::UndoPin, text), waits, run);
         }
@@ -397,10 +398,10 @@ impl Reconcile<'_, '_> {
             let because = why(Code::FlushBeforeStop, format!("what pod {} committed so far reaches pod {to}", s.pod));
             flushed.push(self.build.add(s.pod, op, because, Waits::none()));
         }
+        let delivered = Waits::on(flushed, "everything is delivered before the streams stop");
         for (s, to) in both.iter().filter(|(s, _)| runs(s.found)) {
             let op = Op::Stop { name: s.name.clone(), peer: *to };
-            let waits = Waits::on(flushed.iter().copied(), "everything is delivered before the streams stop");
-            stopped.push(self.build.add(s.pod, op, why(Code::SurplusObject, text), waits));
+            stopped.push(self.build.add(s.pod, op, why(Code::SurplusObject, text), delivered.clone()));
         }
         let waits = Waits::on(stopped, "neither side may be sending");
         for (s, to) in both {

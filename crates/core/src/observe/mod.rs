@@ -6,6 +6,7 @@ mod left;
 mod model;
 pub mod parse;
 mod rows;
+mod view;
 
 pub use capture::Capture;
 pub use ledger::of as ledger_of;

@@ -9,7 +9,7 @@ use crate::{
     desired::Goal,
     observe::{RowCount, Side},
     plan::{
-        Action, ActionId, After, Approval, ApprovalClass, Code, Decision, Expect, Op, Plan, PodLine, PodState, Reason,
+        Action, ActionId, After, Approval, ApprovalClass, Code, Decision, Expect, Milestone, Op, Plan, PodLine, PodState, Reason,
         RowsAtStake, RunWhen, Unsent,
     },
     sql::setting::Setting,
@@ -69,7 +69,7 @@ impl Steps {
     pub fn add(&mut self, on: u8, op: Op, why: Reason, after: &[u32]) -> u32 {
         let id = u32::try_from(self.0.len()).unwrap() + 1;
         let after =
-            after.iter().map(|n| After { action: ActionId(*n), because: "it must be over".to_owned() }).collect();
+            after.iter().map(|n| After::one(ActionId(*n), "it must be over")).collect();
         self.0.push(Action { id: ActionId(id), pod: pod(on), op, because: why, after, run: RunWhen::Normal });
         id
     }
@@ -181,7 +181,7 @@ pub fn full_join() -> Plan {
         because(Code::UndoPin, "a pin whose copy did not finish would keep log for nothing"),
         &[sync],
     );
-    s.run(unpin, RunWhen::Undo { armed_by: ActionId(pin), until: vec![ActionId(sync)] });
+    s.run(unpin, RunWhen::Undo { armed_by: ActionId(pin), until: Milestone::of([ActionId(sync)]) });
     let rows = [(512, 1_204_332), (0, 98_114), (0, 5_020)];
     let rows = targets
         .into_iter()

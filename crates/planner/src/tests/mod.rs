@@ -102,9 +102,9 @@ fn waits(plan: &Plan, later: &str, earlier: &str) -> bool {
     let mut at = 0;
     while at < reached.len() {
         let action = plan.action(reached[at]).unwrap();
-        for after in &action.after {
-            if !reached.contains(&after.action) {
-                reached.push(after.action);
+        for earlier in action.waits() {
+            if !reached.contains(&earlier) {
+                reached.push(earlier);
             }
         }
         at += 1;
