@@ -20,26 +20,25 @@ use crate::{desired::Goal, topology::Ordinal};
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Plan")]
 pub struct Plan<'a, A = Action<'a>> {
-    // In the order of their names, as they stand in the file, so that a large list is not moved.
+    /// What it is for.
+    goal: Goal,
+    /// AKU_STS_NAME
+    statefulset: Cow<'a, str>,
+    /// How the pod's rows come to be right, and why.
+    decision: Cow<'a, Decision>,
+    /// Every pod with what was seen of it.
+    pods: Cow<'a, [PodLine]>,
+    /// Things a person should know that are no actions.
+    notes: Cow<'a, [Reason]>,
+    /// What must be approved by name before this plan may be applied.
+    approvals: Cow<'a, [Approval]>,
+    /// Points that many actions lead to and that others wait for; no actions themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    milestones: Vec<Milestone>,
     /// The actions; an action's `after` names earlier ones only.
     actions: Vec<A>,
     /// How many objects were looked at and are right already.
     already_right: usize,
-    /// What must be approved by name before this plan may be applied.
-    approvals: Cow<'a, [Approval]>,
-    /// How the pod's rows come to be right, and why.
-    decision: Cow<'a, Decision>,
-    /// What it is for.
-    goal: Goal,
-    /// Points that many actions lead to and that others wait for; no actions themselves.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    milestones: Vec<Milestone>,
-    /// Things a person should know that are no actions.
-    notes: Cow<'a, [Reason]>,
-    /// Every pod with what was seen of it.
-    pods: Cow<'a, [PodLine]>,
-    /// AKU_STS_NAME
-    statefulset: Cow<'a, str>,
 }
 
 /// A point that is reached when all its actions are over.
