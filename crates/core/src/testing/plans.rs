@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::{
-    conf::{Config, GroupConf, Switch},
+    conf::{Config, GroupConf, MemberDown, Switch},
     desired::Goal,
     observe::{RowCount, Side},
     plan::{
@@ -38,6 +38,7 @@ pub fn config() -> Config {
         ledger: Switch::On,
         flush_at_end: Switch::On,
         replication_reset_at_end: Switch::On,
+        member_down: MemberDown::Ask,
         groups: vec![GroupConf {
             prefix: "AKU_REP".to_owned(),
             sync_parallel: 1,
