@@ -26,7 +26,7 @@ pub struct Words {
 pub fn symbol(op: &Op) -> (&'static str, Role) {
     match op.effect() {
         Effect::Define => match op {
-            Op::DropTable { .. } | Op::ChangeHost { .. } => ("~", Role::Change),
+            Op::DropTable { .. } | Op::ChangeHost { .. } | Op::ClearOption { .. } => ("~", Role::Change),
             _ => ("+", Role::Add),
         },
         Effect::CopiesRows => ("=>", Role::Add),
@@ -66,6 +66,9 @@ pub fn words(op: &Op) -> Words {
         }
         Op::ChangeHost { name, peer, host, port, .. } => {
             Words { address: format!("{host}:{port}"), ..to("change host", name, *peer) }
+        }
+        Op::ClearOption { name, peer, option } => {
+            Words { detail: option.to_string(), ..to("clear option", name, *peer) }
         }
         Op::Start { name, peer, expect } => Words { detail: starts_at(*expect).to_owned(), ..to("start", name, *peer) },
         Op::Pin { name, peer } => Words { detail: "keeps log from now on".to_owned(), ..to("pin", name, *peer) },
@@ -153,6 +156,7 @@ pub fn kind(op: &Op) -> &'static str {
         Op::AddTable { .. } => "add table",
         Op::DropTable { .. } => "drop table",
         Op::ChangeHost { .. } => "change host",
+        Op::ClearOption { .. } => "clear option",
         Op::SyncTables { .. } => "sync table",
         Op::Start { .. } => "start",
         Op::Pin { .. } => "pin",

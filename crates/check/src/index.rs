@@ -86,6 +86,7 @@ fn kind(op: &Op) -> Option<Kind> {
         | Op::AddTable { .. }
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
+        | Op::ClearOption { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
         | Op::Stop { .. }

@@ -168,6 +168,7 @@ impl<'a> Looked<'a> {
             | Op::AddTable { .. }
             | Op::DropTable { .. }
             | Op::ChangeHost { .. }
+            | Op::ClearOption { .. }
             | Op::Start { .. }
             | Op::Pin { .. }
             | Op::Drain { .. }
@@ -328,6 +329,7 @@ fn again(op: &Op) -> Again {
         | Op::AddTable { .. }
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
+        | Op::ClearOption { .. }
         | Op::Start { .. }
         | Op::Drain { .. }
         | Op::Stop { .. }
