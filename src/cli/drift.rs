@@ -179,7 +179,8 @@ fn looked(
         observer: scene.who.here,
         conf_digest: scene.digest.clone(),
     };
-    let mut report = compare(&drift, setting, rules, world.now(), clock.elapsed());
+    let scope = Scope { desired: &scene.desired, observed: &observed };
+    let mut report = compare(scope, &drift, setting, rules, world.now(), clock.elapsed());
     let said = policy::verdict(&judges, || report.text()).map_err(|trouble| fail(s, look, &trouble))?;
     report.add(said);
     Ok(Seen { scene, observed, report })

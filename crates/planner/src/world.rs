@@ -355,6 +355,11 @@ impl<'a> World<'a> {
             })
     }
 
+    /// Whether somebody kept log for it and gave it up: it was one of us.
+    fn was_given_up(&self, pod: Ordinal) -> bool {
+        self.desired.objects_of(pod).any(|(other, o)| self.observed.side(other, &o.name) == Side::GaveUp)
+    }
+
     /// Whether `me` has a position towards that pod.
     fn keeps_log(&self, me: Option<Ordinal>, pod: Ordinal) -> bool {
         let live = |me: Ordinal, o: &Object| matches!(self.observed.side(me, &o.name), Side::Live(_));
@@ -393,6 +398,9 @@ impl<'a> World<'a> {
                 PodView::Absent { said, .. } if self.keeps_log(me, *pod) => {
                     let keeper = me.map(|me| format!("; pod {me} keeps log for it")).unwrap_or_default();
                     (PodState::Absent, format!("{said}{keeper}"))
+                }
+                PodView::Absent { said, .. } if self.was_given_up(*pod) => {
+                    (PodState::Absent, format!("{said}; log for it was given up, so it has to be copied anew"))
                 }
                 PodView::Absent { .. } => (PodState::Absent, "not created yet, or left in an orderly way".to_owned()),
                 PodView::Broken { said, .. } => (PodState::Broken, said.clone()),

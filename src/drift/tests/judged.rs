@@ -55,7 +55,8 @@ impl Judge {
             observer: Some(ord(0)),
             conf_digest: format!("sha256:{}", "0".repeat(64)),
         };
-        compare(&look(w), setting, rules, t(at), Duration::from_millis(40))
+        let scope = Scope { desired: &w.desired, observed: &w.observed };
+        compare(scope, &look(w), setting, rules, t(at), Duration::from_millis(40))
     }
 }
 
