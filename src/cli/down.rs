@@ -1,8 +1,8 @@
 //! How long members have been down, for AKU_MEMBER_DOWN: a hook that finds one down writes that into the state directory, so
 //! that it is known when the container starts again. Decides which of the yeses that a plan asks for the policy gives.
 //!
-//! Only the yes to a member's own unsent changes: it delivers them when it comes back. What no quorum saw, and every other
-//! class, is a person's.
+//! Only the yes to a member's own unsent changes. They are not lost: when the member comes back they reach pod 0, and the pod
+//! that joined without them has to be copied anew. What no quorum saw, and every other class, is a person's.
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -86,7 +86,7 @@ impl Waits {
     pub fn goes_on(&self) -> Vec<String> {
         let told = |pod| {
             format!(
-                "Pod {pod} has been down for {} s, and AKU_MEMBER_DOWN = {}: this start goes on without it; what it has not sent is delivered when it comes back.",
+                "Pod {pod} has been down for {} s, and AKU_MEMBER_DOWN = {}: this start goes on without it. What pod {pod} has not sent reaches pod 0 when pod {pod} comes back and somebody says yes; this pod has to be copied anew to get it.",
                 self.age(pod).as_secs(),
                 self.policy
             )

@@ -306,11 +306,11 @@ fn is_cut_off(world: &World<'_>, k: Ordinal) -> bool {
 }
 
 /// What the policy of the site makes of it.
-fn goes_on(policy: MemberDown) -> String {
+fn goes_on(policy: MemberDown, me: Ordinal) -> String {
     match policy {
         MemberDown::Ask => String::new(),
         MemberDown::ProceedAfter(_) => format!(
-            " before that pod comes back and delivers them; AKU_MEMBER_DOWN = {policy}: a start hook goes on by itself when it has been down that long and nothing else is asked"
+            "; when it comes back they reach pod 0, and pod {me} has to be copied anew to get them; AKU_MEMBER_DOWN = {policy}: a start hook goes on by itself when that pod has been down that long and nothing else is asked"
         ),
     }
 }
@@ -325,7 +325,7 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
             scope: scope(*down),
             because: format!(
                 "pod {down} is down and may hold rows that pod {me} will not get from anybody{}",
-                goes_on(world.desired.member_down)
+                goes_on(world.desired.member_down, me)
             ),
         });
     }

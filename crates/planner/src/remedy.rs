@@ -14,10 +14,16 @@ pub fn of_refusal(refusal: &Refusal, goal: Goal) -> Remedy {
     match of(first.code, goal) {
         Remedy::Person(what) => {
             let next = refusal.next.first().cloned().unwrap_or(what);
-            Remedy::Person(format!("{}: {next}", first.text))
+            Remedy::Person(format!("{next}: {}", short(&first.text)))
         }
         asked @ (Remedy::Goal(_) | Remedy::Wait(_) | Remedy::Nothing) => asked,
     }
+}
+
+/// A headline without what a driver said, and without what follows from it.
+fn short(text: &str) -> &str {
+    let end = [": ", "; "].iter().filter_map(|mark| text.find(mark)).min();
+    end.map_or(text, |at| &text[..at])
 }
 
 /// The table. A reason why something is done asks for nothing; what a plan minds and what it refuses for asks for this.

@@ -9,7 +9,8 @@ pub enum MemberDown {
     #[default]
     Ask,
     /// `proceed-after 10m`: it goes on when the member has been down that long and nothing but the member's own unsent
-    /// changes is at stake. They are not lost: the member delivers them when it comes back.
+    /// changes is at stake. They are not lost: they reach pod 0 when the member comes back, and who joined without them has to
+    /// be copied anew to get them.
     ProceedAfter(Duration),
 }
 
