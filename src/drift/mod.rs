@@ -17,7 +17,7 @@ mod definitions;
 pub mod document;
 mod identity;
 mod kind;
-mod remedy;
+pub mod remedy;
 mod servers;
 mod standing;
 mod streams;

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use super::{Difference, Kind, Scope};
 use crate::{
     desired::Goal,
-    plan::{self, Code, Plan, Reason, Refusal},
+    observe::{Pod, RowCount},
+    plan::{self, Plan, Reason, Refusal},
     remedy::Remedy,
-    topology::Ordinal,
+    topology::{Ordinal, Target},
 };
 
 /// Which of several ways a difference is ended, where the kind alone does not say.
@@ -59,7 +60,7 @@ pub(super) fn of(kind: Kind, pod: Ordinal, peer: Option<Ordinal>, fact: &str, wa
         Kind::ConfDiffers => Remedy::Goal(Goal::Reconcile),
         Kind::ObjectSurplus => way.or(Remedy::Goal(Goal::Reconcile)),
         Kind::ForeignObject => Remedy::person(
-            "find out who made it: aku never touches what is not its own; drop it by hand, or put it on the accept list if it is meant",
+            "find out who made it: aku never touches what is not its own; put it on the accept list if it is meant, else its maker has to take it away",
         ),
         Kind::SenderStopped => Remedy::Goal(Goal::Reconcile),
         Kind::SenderTrying => Remedy::person(format!(
@@ -158,10 +159,15 @@ impl Asked<'_> {
 
     /// What is said instead of the goal; `None` where the goal helps, or where only its own look can tell.
     fn instead(&mut self, goal: Goal, d: &Difference) -> Option<Remedy> {
+        if !uncounted(self.scope, goal).is_empty() {
+            return None;
+        }
+        let closed = self.scope.observed.pod(d.pod).is_some_and(Pod::admin_mode);
         match self.says(goal) {
-            Says::Refuses(r) if needs_counts(r) => None,
             Says::Refuses(r) => Some(plan::remedy::of_refusal(r, goal)),
             Says::Does(plan) if touches(plan, goal, d) => None,
+            // What a reconcile leaves alone on a closed pod is its own start's business.
+            Says::Does(_) if closed && goal == Goal::Reconcile => Some(Remedy::Goal(Goal::Start(d.pod))),
             Says::Does(plan) => Some(told(plan, goal, d)),
         }
     }
@@ -174,9 +180,18 @@ impl Asked<'_> {
     }
 }
 
-/// Rows are not counted for drift; the plan counts them.
-fn needs_counts(r: &Refusal) -> bool {
-    r.because.first().is_some_and(|b| b.code == Code::NewTableNotEmpty) && r.kind == plan::RefusalKind::CannotTell
+/// Rows that the plan of a goal hangs on and that were not counted; then only its own look can tell.
+#[must_use]
+pub fn uncounted(scope: Scope<'_>, goal: Goal) -> Vec<(Ordinal, Vec<Target>)> {
+    let mut desired = scope.desired.clone();
+    desired.goal = goal;
+    let open =
+        |pod: Ordinal, t: &Target| scope.observed.pod(pod).is_some_and(|seen| seen.rows_of(t) == RowCount::NotCounted);
+    plan::row_questions(&desired, scope.observed)
+        .into_iter()
+        .map(|(pod, targets)| (pod, targets.into_iter().filter(|t| open(pod, t)).collect::<Vec<_>>()))
+        .filter(|(_, targets)| !targets.is_empty())
+        .collect()
 }
 
 fn headline(because: &[Reason]) -> String {
@@ -212,7 +227,11 @@ fn is_of(name: &str, prefix: &str) -> bool {
 /// What a plan that leaves the difference as it is says of it.
 fn told(plan: &Plan, goal: Goal, d: &Difference) -> Remedy {
     let about = |r: &&Reason| d.object.as_ref().is_some_and(|o| r.text.contains(o.as_str()));
-    let note = plan.notes.iter().find(about).map(|r| r.text.lines().next().unwrap_or_default().to_owned());
+    let note = plan
+        .notes
+        .iter()
+        .find(about)
+        .map(|r| r.text.lines().next().unwrap_or_default().trim_end_matches(':').to_owned());
     Remedy::Person(note.unwrap_or_else(|| {
         format!("aku plan {} has nothing to do about it now: {}", goal.command(), headline(decision(plan)))
     }))
@@ -223,5 +242,24 @@ fn decision(plan: &Plan) -> &[Reason] {
         plan::Decision::None { because }
         | plan::Decision::CatchUp { because }
         | plan::Decision::Full { because, .. } => because,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::testing::ord;
+
+    #[test]
+    fn every_kind_is_ended_by_a_goal_or_says_why_a_person_is_needed() {
+        for kind in Kind::ALL {
+            for pod in [ord(0), ord(2)] {
+                match of(*kind, pod, Some(ord(1)), "SETTING", Way::Usual) {
+                    Remedy::Goal(_) => {}
+                    Remedy::Person(what) => assert!(what.len() > 50, "{}: {what}", kind.word()),
+                    other @ (Remedy::Wait(_) | Remedy::Nothing) => panic!("{}: {other:?}", kind.word()),
+                }
+            }
+        }
     }
 }

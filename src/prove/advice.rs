@@ -60,7 +60,8 @@ impl Follower<'_> {
     /// A look with all the time in the world since the one before: what only waits is told, too.
     fn look(&mut self) -> Report {
         let desired = self.life.desired(Goal::Reconcile);
-        let observed = self.life.observe(&desired);
+        let mut observed = self.life.observe(&desired);
+        self.life.count(&desired, &mut observed);
         self.life.stage.lock().pump(2_000_000);
         let scope = Scope { desired: &desired, observed: &observed };
         let drift = drift::examine(scope);
