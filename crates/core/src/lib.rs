@@ -20,3 +20,4 @@ pub mod sql;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod topology;
+pub mod words;
