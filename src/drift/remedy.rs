@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use super::{Difference, Kind, Scope};
 use crate::{
-    desired::Goal,
+    desired::{Goal, Object},
     observe::{Pod, RowCount},
-    plan::{self, Plan, Reason, Refusal},
+    plan::{self, Code, Plan, Reason, Refusal},
     remedy::Remedy,
-    topology::{Ordinal, Target},
+    topology::{Ordinal, Pair, Target},
 };
 
 /// Which of several ways a difference is ended, where the kind alone does not say.
@@ -162,13 +162,15 @@ impl Asked<'_> {
         if !uncounted(self.scope, goal).is_empty() {
             return None;
         }
+        let named = |o: &&Object| d.object.as_deref() == Some(o.name.as_str());
+        let pair = self.scope.desired.objects.iter().find(named).map(|o| o.pair);
         let closed = self.scope.observed.pod(d.pod).is_some_and(Pod::admin_mode);
         match self.says(goal) {
             Says::Refuses(r) => Some(plan::remedy::of_refusal(r, goal)),
             Says::Does(plan) if touches(plan, goal, d) => None,
             // What a reconcile leaves alone on a closed pod is its own start's business.
             Says::Does(_) if closed && goal == Goal::Reconcile => Some(Remedy::Goal(Goal::Start(d.pod))),
-            Says::Does(plan) => Some(told(plan, goal, d)),
+            Says::Does(plan) => Some(told(plan, goal, d, pair)),
         }
     }
 
@@ -225,13 +227,20 @@ fn is_of(name: &str, prefix: &str) -> bool {
 }
 
 /// What a plan that leaves the difference as it is says of it.
-fn told(plan: &Plan, goal: Goal, d: &Difference) -> Remedy {
-    let about = |r: &&Reason| d.object.as_ref().is_some_and(|o| r.text.contains(o.as_str()));
-    let note = plan
-        .notes
-        .iter()
-        .find(about)
-        .map(|r| r.text.lines().next().unwrap_or_default().trim_end_matches(':').to_owned());
+fn told(plan: &Plan, goal: Goal, d: &Difference, pair: Option<Pair>) -> Remedy {
+    let both = pair.map(|p| format!("pods {} and {} ", p.low(), p.high()));
+    let about = |r: &&Reason| {
+        let holds = |part: &String| r.text.contains(part.as_str());
+        d.object.as_ref().is_some_and(holds) || both.as_ref().is_some_and(holds)
+    };
+    let note = plan.notes.iter().find(about);
+    if let (Some(r), Some(pair)) = (note, pair)
+        && matches!(r.code, Code::NotConnected | Code::SidesDisagree)
+    {
+        // Only a new copy of one of the two helps, and it begins with an end.
+        return Remedy::Goal(Goal::End(pair.high()));
+    }
+    let note = note.map(|r| r.text.lines().next().unwrap_or_default().trim_end_matches(':').to_owned());
     Remedy::Person(note.unwrap_or_else(|| {
         format!("aku plan {} has nothing to do about it now: {}", goal.command(), headline(decision(plan)))
     }))

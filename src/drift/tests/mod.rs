@@ -332,7 +332,7 @@ fn the_cure_is_named() {
     let next = |w: &Worlds| -> Vec<String> { look(w).differences.into_iter().map(|d| d.next).collect() };
     assert_eq!(next(&three().up(0, 1)), ["aku plan recover"; 3]);
     assert!(next(&absent(three(), 2))[0].ends_with("if it left for good: aku plan forget 2"));
-    assert!(next(&absent(three(), 0))[0].ends_with("if its volume is lost: aku plan recover"));
+    assert!(next(&absent(three(), 0))[0].ends_with("if its volume is lost: start it empty, then aku plan recover"));
     assert_eq!(next(&three().side(1, 3, 'l')), ["aku plan forget 3"]);
     assert_eq!(next(&closed().side(1, 2, 'l')), ["aku plan start --ordinal 2"; 2]);
     // Pod 2 was forgotten, and comes back with its places: it is copied anew, and the others need nothing.
