@@ -16,8 +16,7 @@ use aku::{
     document::Document,
     observe::{self, Capture, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server, TableName},
     plan::{
-        self, Plan,
-        cost, diff,
+        self, Plan, cost, diff,
         facts::Facts,
         policy::{self, Policy, Subject, Use},
         resume::{Earlier, Past},
@@ -299,7 +298,8 @@ fn exponent(points: &[(f64, f64)]) -> f64 {
     let count = f64::from(u32::try_from(logs.len()).unwrap_or(u32::MAX));
     let mean = |f: fn(&(f64, f64)) -> f64| logs.iter().map(f).sum::<f64>() / count;
     let (x, y) = (mean(|l| l.0), mean(|l| l.1));
-    let (up, along) = logs.iter().fold((0.0, 0.0), |(up, along), l| (up + (l.0 - x) * (l.1 - y), along + (l.0 - x).powi(2)));
+    let (up, along) =
+        logs.iter().fold((0.0, 0.0), |(up, along), l| (up + (l.0 - x) * (l.1 - y), along + (l.0 - x).powi(2)));
     up / along
 }
 

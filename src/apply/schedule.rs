@@ -159,11 +159,7 @@ impl Schedule {
     }
 
     /// `turns`: of each action.
-    pub(super) fn new(
-        actions: &[Action],
-        turns: &BTreeMap<ActionId, Turn>,
-        lane: impl Fn(&Action) -> Lane,
-    ) -> Self {
+    pub(super) fn new(actions: &[Action], turns: &BTreeMap<ActionId, Turn>, lane: impl Fn(&Action) -> Lane) -> Self {
         let known: BTreeSet<ActionId> = actions.iter().map(|a| a.id).collect();
         let mut gates = Gates { known: &known, all: Vec::new(), leads: BTreeMap::new(), milestones: BTreeMap::new() };
         let node = |a: &Action| {
@@ -433,7 +429,9 @@ mod tests {
                 let before: Vec<_> = after.iter().filter(|_| i > 0).map(|n| id(n.index(i))).collect();
                 let run = match (kind, before.as_slice()) {
                     (0, [armed_by, ..]) => RunWhen::Always { armed_by: *armed_by },
-                    (1, [armed_by, until @ ..]) => RunWhen::Undo { armed_by: *armed_by, until: Milestone::of(until.iter().copied()) },
+                    (1, [armed_by, until @ ..]) => {
+                        RunWhen::Undo { armed_by: *armed_by, until: Milestone::of(until.iter().copied()) }
+                    }
                     _ => RunWhen::Normal,
                 };
                 let after = before.into_iter().map(|id| After::one(id, "")).collect();

@@ -14,7 +14,7 @@ use clap::ValueEnum as _;
 
 use super::{
     args::{Approve, Common, What},
-    gate,
+    down, gate,
     legacy_71::{self, Style},
     legacy_log::{About, Level, Log},
     legacy_phase::Phases,
@@ -185,7 +185,7 @@ fn goes(
         log.info("Nothing to do: everything is as it should be.");
         return Ok(Ended::at_once(Exit::Ok));
     }
-    approved(&plan, what, &scene)?;
+    approved(&plan, what, &scene, world, log)?;
     judged(&plan, &scene, &observed, world, log, running)?;
     scene.probe_marker(world, &plan)?;
     let job = scene.job(world, &observed, running, held);
@@ -274,15 +274,32 @@ fn hook_approves(what: What, scope: &str) -> Vec<Approve> {
     }
 }
 
-fn approved(plan: &Plan, what: What, scene: &Scene) -> Result<(), Trouble> {
+fn approved(
+    plan: &Plan,
+    what: What,
+    scene: &Scene,
+    world: &dyn World,
+    log: &mut Log<'_, '_, '_>,
+) -> Result<(), Trouble> {
     let scope = format!("{}/{}", plan.statefulset, scene.who.pod);
-    let open = gate::open(plan, &hook_approves(what, &scope));
-    let Some(first) = open.first() else { return Ok(()) };
+    let said = hook_approves(what, &scope);
+    let waits = down::Waits::of(plan, scene, world);
+    let by_policy = if what == What::Start { waits.approves() } else { Vec::new() };
+    let open = gate::open(plan, &[said, by_policy].concat());
+    let Some(first) = open.first() else {
+        for text in waits.goes_on() {
+            log.write(Level::Warn, About::default(), &text);
+        }
+        return Ok(());
+    };
     let mut trouble =
         Trouble::new(Exit::Refused, "not-approved", "this needs a person: a pod hook does not approve it")
             .fact("because", format!("{} ({})", first.because, first.class.word()));
     for approval in open.iter().skip(1) {
         trouble = trouble.fact("", format!("{} ({})", approval.because, approval.class.word()));
+    }
+    for text in waits.waits_for() {
+        trouble = trouble.fact("policy", text);
     }
     let flags = render::approval_flags(plan).join(" ");
     Err(trouble

@@ -13,6 +13,7 @@ pub mod confpath;
 #[cfg(feature = "lab")]
 pub mod demo;
 mod diff;
+mod down;
 mod drift;
 mod env;
 mod explain;

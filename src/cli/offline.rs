@@ -50,12 +50,7 @@ pub(super) fn made(
         // The time is that of the facts: a plan from old facts is as old as they are.
         Ok(plan) => {
             let facts = Facts::of(&plan, &desired, &observed);
-            let origin = Origin {
-                observer: here,
-                service: desired.service.clone(),
-                conf_digest,
-                at: created_at,
-            };
+            let origin = Origin { observer: here, service: desired.service.clone(), conf_digest, at: created_at };
             Ok(Made { plan, facts, origin })
         }
         Err(refusal) => {

@@ -14,6 +14,7 @@ use crate::{
     conf::Config,
     desired::Desired,
     observe::{Observed, Pod, PodView, TableName, layout::Layout},
+    remedy::Remedy,
     topology::Ordinal,
 };
 
@@ -42,7 +43,9 @@ pub struct Finding {
     pub pods: Vec<Ordinal>,
     /// The answer.
     pub said: String,
-    /// What to do.
+    /// What ends it.
+    pub remedy: Remedy,
+    /// The same as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
@@ -79,9 +82,19 @@ impl Answers {
         Self { question, found: Vec::new() }
     }
 
-    fn add(&mut self, level: Level, pods: Vec<Ordinal>, said: impl Into<String>, fix: impl Into<String>) {
-        let fix = Some(fix.into()).filter(|f| !f.is_empty());
-        self.found.push(Finding { question: self.question, level, pods, said: said.into(), fix });
+    fn add(&mut self, level: Level, pods: Vec<Ordinal>, said: impl Into<String>, remedy: Remedy) {
+        let fix = Some(remedy.to_string()).filter(|f| !f.is_empty());
+        self.found.push(Finding { question: self.question, level, pods, said: said.into(), remedy, fix });
+    }
+
+    /// Nobody has to do anything about it, or what has to be done is told elsewhere.
+    fn mind(&mut self, level: Level, pods: Vec<Ordinal>, said: impl Into<String>) {
+        self.add(level, pods, said, Remedy::Nothing);
+    }
+
+    /// A person has to do that.
+    fn ask(&mut self, level: Level, pods: Vec<Ordinal>, said: impl Into<String>, fix: impl Into<String>) {
+        self.add(level, pods, said, Remedy::person(fix));
     }
 
     /// All answers, or one that says that all is well.
@@ -89,7 +102,14 @@ impl Answers {
         if !self.found.is_empty() {
             return self.found;
         }
-        vec![Finding { question: self.question, level: Level::Pass, pods: Vec::new(), said: said.into(), fix: None }]
+        vec![Finding {
+            question: self.question,
+            level: Level::Pass,
+            pods: Vec::new(),
+            said: said.into(),
+            remedy: Remedy::Nothing,
+            fix: None,
+        }]
     }
 }
 
@@ -118,7 +138,7 @@ fn configuration(scope: Scope<'_>) -> Vec<Finding> {
     let mut conf = Answers::to("aku.conf");
     if pods > usize::from(crate::topology::ServerCount::DOCUMENTED_MAX) {
         let said = format!("AKU_SERVER_COUNT is {pods}; the manuals know at most 6");
-        conf.add(Level::Warn, Vec::new(), said, "");
+        conf.mind(Level::Warn, Vec::new(), said);
     }
     let mut all = conf.or_pass(format!("valid; pods: {pods}, groups: {groups}, targets: {targets}"));
     let longest = scope.desired.objects.iter().map(|o| o.name.as_str().len()).max().unwrap_or(0);
@@ -133,12 +153,12 @@ fn answering(scope: Scope<'_>) -> Vec<Finding> {
         match view {
             PodView::Seen(_) => {}
             PodView::Absent { address, .. } => {
-                answers.add(Level::Warn, vec![*pod], format!("nobody answers at {address}: not checked"), "");
+                answers.mind(Level::Warn, vec![*pod], format!("nobody answers at {address}: not checked"));
             }
             PodView::Broken { said, .. } => {
                 let said = said.lines().next().unwrap_or_default();
                 let fix = "see why the server does not let us look, then run aku check again";
-                answers.add(Level::Unknown, vec![*pod], format!("cannot be looked at: {said}"), fix);
+                answers.ask(Level::Unknown, vec![*pod], format!("cannot be looked at: {said}"), fix);
             }
         }
     }

@@ -15,13 +15,14 @@ use crate::{
 };
 
 /// Kinds in the order in which a summary names them.
-const KINDS: [&str; 21] = [
+const KINDS: [&str; 22] = [
     "TRUNCATE",
     "DROP",
     "create",
     "add table",
     "drop table",
     "change host",
+    "clear option",
     "sync",
     "sync table",
     "start",

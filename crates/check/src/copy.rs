@@ -157,8 +157,7 @@ impl<'a> Checker<'a> {
             let groups: Vec<_> =
                 self.between(k, source).filter(|o| self.live(k, &o.name)).map(|o| (o.group, &o.name)).collect();
             let live: HashSet<_> = groups.iter().map(|(group, _)| *group).collect();
-            let names: Vec<_> =
-                self.between(k, joiner).filter(|o| live.contains(&o.group)).map(|o| &o.name).collect();
+            let names: Vec<_> = self.between(k, joiner).filter(|o| live.contains(&o.group)).map(|o| &o.name).collect();
             for name in names {
                 let pinned = self.did(a, k, name, |op| matches!(op, Op::Pin { .. }));
                 if !pinned || !self.is_taken_back(k, name) {

@@ -89,6 +89,7 @@ fn kind(op: &Op) -> Option<Kind> {
         | Op::AddTable { .. }
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
+        | Op::ClearOption { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
         | Op::Stop { .. }
@@ -209,7 +210,8 @@ impl<'a> Index<'a> {
                     plan::Before::Milestone(m) => behind.push(match milestones.get(&m.identity()) {
                         Some(known) => Rc::clone(known),
                         None => {
-                            let find = |id: &ActionId| self.place.get(id).copied().ok_or(BadEdges::NotBefore(a.id, *id));
+                            let find =
+                                |id: &ActionId| self.place.get(id).copied().ok_or(BadEdges::NotBefore(a.id, *id));
                             let members = m.actions().iter().map(find).collect::<Result<Vec<_>, _>>()?;
                             let all = Rc::new(self.union(&members, &[]));
                             milestones.insert(m.identity(), Rc::clone(&all));

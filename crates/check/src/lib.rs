@@ -120,6 +120,7 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
             Op::CreateReplication { .. }
             | Op::DropTable { .. }
             | Op::ChangeHost { .. }
+            | Op::ClearOption { .. }
             | Op::Start { expect: Expect::Live, .. }
             | Op::Pin { .. }
             | Op::Drain { .. }

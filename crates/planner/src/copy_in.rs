@@ -357,7 +357,8 @@ impl Copying<'_, '_, '_> {
         let mut all = Vec::new();
         let copies = self.newcomers.copies.clone();
         for (k, groups) in copies {
-            let ready = Waits::on(self.slaves[&k].ready.iter().copied(), "definitions, positions and streams are ready");
+            let ready =
+                Waits::on(self.slaves[&k].ready.iter().copied(), "definitions, positions and streams are ready");
             for (group, targets) in groups {
                 let Some(object) = world.desired.objects_between(source, k).find(|o| o.group == group) else {
                     continue;

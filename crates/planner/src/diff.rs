@@ -192,12 +192,7 @@ struct Keyed<'a> {
 
 impl<'a> Keyed<'a> {
     fn new(plan: &'a Plan) -> Self {
-        let mut all = Self {
-            keys: Vec::new(),
-            places: HashMap::new(),
-            names: HashMap::new(),
-            actions: &plan.actions,
-        };
+        let mut all = Self { keys: Vec::new(), places: HashMap::new(), names: HashMap::new(), actions: &plan.actions };
         let mut twins: HashMap<Key, usize> = HashMap::new();
         for (at, a) in plan.actions.iter().enumerate() {
             let base = key(a);
@@ -276,7 +271,11 @@ impl<'k> Stages<'k> {
     }
 
     /// How the waits differ, each with its reason.
-    fn waits(&mut self, (then, a): (&'k Keyed<'k>, &'k Action), (now, b): (&'k Keyed<'k>, &'k Action)) -> Option<Texts> {
+    fn waits(
+        &mut self,
+        (then, a): (&'k Keyed<'k>, &'k Action),
+        (now, b): (&'k Keyed<'k>, &'k Action),
+    ) -> Option<Texts> {
         let points = (self.points(then, a), self.points(now, b));
         if points.0 == points.1 {
             return None;

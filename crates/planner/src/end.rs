@@ -68,6 +68,7 @@ pub fn before_the_lock(plan: &Plan) -> Plan {
             | Op::AddTable { .. }
             | Op::DropTable { .. }
             | Op::ChangeHost { .. }
+            | Op::ClearOption { .. }
             // A sender that is down may be another run's pin.
             | Op::Start { .. }
             | Op::Pin { .. }
@@ -192,11 +193,7 @@ impl End<'_> {
             }
             let stopped =
                 Waits::on(mine, "RESET needs a stopped sender").and(flushed, "unsent rows are never forgotten");
-            let stopped = if k.is_master() {
-                stopped
-            } else {
-                stopped.and_all(forgotten.clone())
-            };
+            let stopped = if k.is_master() { stopped } else { stopped.and_all(forgotten.clone()) };
             let mine = self.reset(me, k, &object, stopped);
             if k.is_master() {
                 self.source_forgotten.extend(mine);
@@ -211,11 +208,7 @@ impl End<'_> {
             let stopped = Waits::on(theirs, "RESET needs a stopped sender")
                 .and(mine, "the leaving pod forgets first: a kill in between means a new copy, never a gap")
                 .and(flushed, "only a pair whose flush returned is reset");
-            let stopped = if k.is_master() {
-                stopped.and_all(forgotten.clone())
-            } else {
-                stopped
-            };
+            let stopped = if k.is_master() { stopped.and_all(forgotten.clone()) } else { stopped };
             self.reset(k, me, &object, stopped);
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use aku_core::{
-    conf::GroupId,
+    conf::{GroupId, MemberDown},
     desired::Object,
     observe::{Mode, RowCount, Side, grouped},
     plan::{
@@ -278,11 +278,12 @@ pub(super) enum Delivery {
 pub(super) fn delivery(world: &World<'_>, me: Ordinal, k: Ordinal, object: &Object) -> Delivery {
     let Some(mine) = world.replication(me, object) else { return Delivery::Impossible };
     let possible = |yes| if yes { Delivery::Possible } else { Delivery::Impossible };
-    let right = preflight::difference_from(world, me, k, object, world.targets_of(object.group)).is_none();
+    let right = preflight::is_let_in(world, me, k, object, world.targets_of(object.group));
     let Some(theirs) = world.replication(k, object) else { return possible(right) };
     let mirrored: BTreeSet<_> = theirs.items.iter().map(|i| (&i.remote, &i.local)).collect();
     let together = mine.hosts.contains(&world.desired.pods[&k])
         && mine.mode == theirs.mode
+        && (mine.options ^ theirs.options) & preflight::COMPARED == 0
         && mine.items.iter().map(|i| (&i.local, &i.remote)).collect::<BTreeSet<_>>() == mirrored;
     let idle = world.observed.side(k, &object.name) == Side::Reset && !world.is_started(k, object);
     if !together && right && idle { Delivery::AfterMending } else { possible(together) }
@@ -303,6 +304,16 @@ fn is_cut_off(world: &World<'_>, k: Ordinal) -> bool {
     was_member && !(k.is_master() || world.is_member(k) || never_joined)
 }
 
+/// What the policy of the site makes of it.
+fn goes_on(policy: MemberDown, me: Ordinal) -> String {
+    match policy {
+        MemberDown::Ask => String::new(),
+        MemberDown::ProceedAfter(_) => format!(
+            "; when it comes back they reach pod 0, and pod {me} has to be copied anew to get them; AKU_MEMBER_DOWN = {policy}: a start hook goes on by itself when that pod has been down that long and nothing else is asked"
+        ),
+    }
+}
+
 fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
     let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
     let mut all = stakes::of_a_copy(world, me, rows);
@@ -311,7 +322,10 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
         all.push(Approval {
             class: ApprovalClass::MemberDown,
             scope: scope(*down),
-            because: format!("pod {down} is down and may hold rows that pod {me} will not get from anybody"),
+            because: format!(
+                "pod {down} is down and may hold rows that pod {me} will not get from anybody{}",
+                goes_on(world.desired.member_down, me)
+            ),
         });
     }
     for away in identity::no_quorum(world).into_iter().filter(|k| !down.contains(k)) {

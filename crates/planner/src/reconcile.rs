@@ -2,7 +2,8 @@
 //! stopped senders started, definitions corrected where they stand, and what aku.conf no longer has is removed.
 //!
 //! Deletes no row and forgets no position that still has something to send. Takes part: pods that are members and admit
-//! users. A pod that is neither is left to its own `start`, which decides about its rows. Tables and groups that aku.conf
+//! users. A pod that is neither is left to its own `start`, which decides about its rows; only its definitions are corrected,
+//! where it is closed and nothing is remembered. Tables and groups that aku.conf
 //! gained are judged by `newcomers`; what of them holds rows is copied by `copy_in`.
 
 use std::collections::BTreeSet;
@@ -112,6 +113,9 @@ pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
         for (peer, object) in world.desired.objects_of(*pod).filter(|(peer, _)| !active.contains(peer)) {
             r.alone(*pod, peer, object);
         }
+    }
+    for pod in world.seen().filter(|k| !active.contains(k)) {
+        r.ended(pod);
     }
     r.strays();
     copy_in::plan(world, &mut r.build, &mut r.notes, &active, &newcomers, &created);
@@ -301,6 +305,32 @@ impl Reconcile<'_, '_> {
         }
     }
 
+    /// A pod that is closed and has no place: what it holds is corrected where nothing sends and nothing is remembered, so
+    /// that nobody is sent here in vain. Its rows are its own start's business.
+    fn ended(&mut self, pod: Ordinal) {
+        let world = self.world;
+        let closed = world.pod(pod).is_some_and(Pod::admin_mode);
+        if !closed || preflight::check(world, &[pod], &[]).is_err() {
+            return;
+        }
+        for (peer, object) in world.desired.objects_of(pod) {
+            let wrong = definition::wrong(world, pod, peer, object);
+            let fed = world.is_started(peer, object)
+                || matches!(world.observed.side(peer, &object.name), Side::Live(_) | Side::GaveUp);
+            match world.observed.side(pod, &object.name) {
+                Side::Missing | Side::Unknown => {}
+                Side::Reset if wrong.is_nothing() => self.right += 1,
+                Side::Reset if !fed && !world.is_started(pod, object) => {
+                    self.settle_reset(pod, peer, object);
+                }
+                Side::Reset | Side::Live(_) | Side::GaveUp if !wrong.is_nothing() => {
+                    self.differs(pod, peer, object, &format!("it is corrected when pod {pod} starts"));
+                }
+                Side::Reset | Side::Live(_) | Side::GaveUp => {}
+            }
+        }
+    }
+
     fn strays(&mut self) {
         let all = strays::all(self.world);
         for stray in &all {
@@ -426,6 +456,7 @@ impl Reconcile<'_, '_> {
             });
         }
         let text = match self.active.len() {
+            0 if self.build.next() > 0 => "no pod that was seen is a member in service; what pods that have ended hold is brought to aku.conf, and no row is touched".to_owned(),
             0 => "no pod that was seen is a member in service, so there is nothing to bring back; a pod that is closed comes back by its own start".to_owned(),
             1 => format!("{} is brought back to aku.conf; no row is deleted", pods(self.active)),
             _ => format!("{} are brought back to aku.conf; no row is deleted", pods(self.active)),

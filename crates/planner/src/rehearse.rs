@@ -156,6 +156,7 @@ fn span(action: &Action, begin: u64, pod: &mut Pod) -> (u64, u64) {
         | Op::AddTable { .. }
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
+        | Op::ClearOption { .. }
         | Op::Drain { .. }
         | Op::Reset { .. }
         | Op::Flush { .. }

@@ -191,6 +191,7 @@ impl<'a> Looked<'a> {
             | Op::AddTable { .. }
             | Op::DropTable { .. }
             | Op::ChangeHost { .. }
+            | Op::ClearOption { .. }
             | Op::Start { .. }
             | Op::Pin { .. }
             | Op::Drain { .. }
@@ -288,7 +289,10 @@ impl<'a> Looked<'a> {
             let needs = |id: &ActionId| {
                 // What takes something back was not decided from the state of things: it follows from what it takes back.
                 let decided = self.plan.action(*id).is_some_and(|a| a.run == RunWhen::Normal);
-                self.then.uses.get(id).is_some_and(|u| u.pre.contains(&f.id) || decided && u.because.facts().binary_search(&f.id).is_ok())
+                self.then
+                    .uses
+                    .get(id)
+                    .is_some_and(|u| u.pre.contains(&f.id) || decided && u.because.facts().binary_search(&f.id).is_ok())
             };
             let used_by: Vec<ActionId> =
                 left.iter().filter(|id| needs(id) && !self.own_trace(**id, key, now, left)).copied().collect();
@@ -351,6 +355,7 @@ fn again(op: &Op) -> Again {
         | Op::AddTable { .. }
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
+        | Op::ClearOption { .. }
         | Op::Start { .. }
         | Op::Drain { .. }
         | Op::Stop { .. }

@@ -10,7 +10,7 @@ mod shown;
 use std::collections::BTreeMap;
 
 use aku_core::{
-    conf::{Config, Switch},
+    conf::{Config, MemberDown, Switch},
     document::{self, Fault},
     plan::{Decision, Op, Plan, PodState},
     topology::Ordinal,
@@ -254,6 +254,7 @@ pub fn conf_digest(conf: &Config) -> String {
         flush_at_end,
         replication_reset_at_end,
         ledger,
+        member_down,
         groups: _,
     } = conf;
     let mut meaning = json!({
@@ -276,6 +277,9 @@ pub fn conf_digest(conf: &Config) -> String {
     // Its default means what files meant before there was such a property.
     if *ledger == Switch::Off {
         meaning["ledger"] = json!(0);
+    }
+    if *member_down != MemberDown::Ask {
+        meaning["member_down"] = json!(member_down.to_string());
     }
     document::digest(&meaning)
 }

@@ -114,8 +114,7 @@ impl<'a> World<'a> {
         }
         let mut agreed = BTreeMap::new();
         for (id, group) in &self.desired.groups {
-            let among: Vec<_> =
-                running.iter().filter_map(|k| self.desired.object_between(source, *k, *id)).collect();
+            let among: Vec<_> = running.iter().filter_map(|k| self.desired.object_between(source, *k, *id)).collect();
             let mine_held = self.desired.object_between(source, me, *id).is_some_and(|o| {
                 let sides = self.sides(me, source, o);
                 !matches!(sides.mine, Side::Missing | Side::Reset)
@@ -366,6 +365,11 @@ impl<'a> World<'a> {
             })
     }
 
+    /// Whether somebody kept log for it and gave it up: it was one of us.
+    fn was_given_up(&self, pod: Ordinal) -> bool {
+        self.desired.objects_of(pod).any(|(other, o)| self.observed.side(other, &o.name) == Side::GaveUp)
+    }
+
     /// Whether `me` has a position towards that pod.
     fn keeps_log(&self, me: Option<Ordinal>, pod: Ordinal) -> bool {
         let live = |me: Ordinal, o: &Object| matches!(self.observed.side(me, &o.name), Side::Live(_));
@@ -404,6 +408,9 @@ impl<'a> World<'a> {
                 PodView::Absent { said, .. } if self.keeps_log(me, *pod) => {
                     let keeper = me.map(|me| format!("; pod {me} keeps log for it")).unwrap_or_default();
                     (PodState::Absent, format!("{said}{keeper}"))
+                }
+                PodView::Absent { said, .. } if self.was_given_up(*pod) => {
+                    (PodState::Absent, format!("{said}; log for it was given up, so it has to be copied anew"))
                 }
                 PodView::Absent { .. } => (PodState::Absent, "not created yet, or left in an orderly way".to_owned()),
                 PodView::Broken { said, .. } => (PodState::Broken, said.clone()),

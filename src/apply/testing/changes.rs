@@ -112,6 +112,14 @@ pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result
                 }
             }
         }
+        ChangeSql::ClearOption { name, option } => {
+            let object = quiet(world, pod, name)?;
+            if object.options & option.bit() == 0 {
+                return refuse(397_662);
+            }
+            object.options &= !option.bit();
+            Ok(())
+        }
         ChangeSql::SyncTables { name, targets, .. } => sync(world, pod, name, Some(targets)),
         ChangeSql::Start(name) if object(world, pod, name)?.refused => refuse(397_325),
         ChangeSql::StartRetry(name) if object(world, pod, name)?.eager => refuse(397_601),

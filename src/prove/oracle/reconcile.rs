@@ -166,7 +166,8 @@ fn step(op: &Op) -> Option<Step> {
         Op::Pin { .. } => Some(Step::Pin),
         Op::Stop { .. } => Some(Step::Stop),
         Op::Flush { .. } => Some(Step::Flush),
-        Op::Drain { .. }
+        Op::ClearOption { .. }
+        | Op::Drain { .. }
         | Op::Reset { .. }
         | Op::Unpin { .. }
         | Op::SetProperty { .. }

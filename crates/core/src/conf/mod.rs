@@ -14,6 +14,7 @@ mod encoding;
 mod grace;
 mod grammar;
 mod lex;
+mod member_down;
 mod model;
 mod origin;
 pub mod password;
@@ -26,6 +27,7 @@ mod source;
 mod syntax;
 
 pub use grace::{DEFAULT_FLUSH, EndBudget, LEAST_FLUSH, end_budget, flush_bound};
+pub use member_down::MemberDown;
 pub use model::{Config, GroupConf, GroupId, Switch};
 pub use origin::{GroupOrigin, Origin, Origins};
 pub use problem::{Code, Place, Problem, Severity, has_errors};

@@ -24,6 +24,7 @@ pub enum Property {
     FlushAtEnd,
     ReplicationResetAtEnd,
     Ledger,
+    MemberDown,
 }
 
 /// Spelling of the password property in every quoted sample before June 2023 (`aku-behaviour.md` A.7, 1).
@@ -58,7 +59,7 @@ pub(super) struct Number {
 
 impl Property {
     /// Every property, in the order of the published sample.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::StsName,
         Self::SvcName,
         Self::ServerCount,
@@ -75,6 +76,7 @@ impl Property {
         Self::FlushAtEnd,
         Self::ReplicationResetAtEnd,
         Self::Ledger,
+        Self::MemberDown,
     ];
 
     /// The key in the file.
@@ -97,6 +99,7 @@ impl Property {
             Self::FlushAtEnd => "AKU_FLUSH_AT_END",
             Self::ReplicationResetAtEnd => "AKU_REPLICATION_RESET_AT_END",
             Self::Ledger => "AKU_LEDGER",
+            Self::MemberDown => "AKU_MEMBER_DOWN",
         }
     }
 
@@ -114,7 +117,7 @@ impl Property {
         let of = |range, default| Some(Number { range, default });
         let any = 0..=u64::from(u32::MAX);
         match self {
-            Self::StsName | Self::SvcName | Self::SysPassword => None,
+            Self::StsName | Self::SvcName | Self::SysPassword | Self::MemberDown => None,
             // 6 is documented (7.3); up to 33 is accepted with a warning.
             Self::ServerCount => of(1..=u64::from(crate::topology::ServerCount::MAX), 4),
             Self::PortNo => of(1024..=65535, 20300),
@@ -154,6 +157,7 @@ impl Property {
             Self::FlushAtEnd => switch(c.flush_at_end),
             Self::ReplicationResetAtEnd => switch(c.replication_reset_at_end),
             Self::Ledger => switch(c.ledger),
+            Self::MemberDown => c.member_down.to_string(),
         }
     }
 }

@@ -16,7 +16,8 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 /// The value has keys that are no text.
 pub fn of(value: &(impl Serialize + ?Sized)) -> serde_json::Result<Vec<u8>> {
     let out = RefCell::new(Vec::new());
-    let mut serializer = Serializer::with_formatter(Out(&out), Sorted { out: &out, open: Vec::new(), members: Vec::new() });
+    let mut serializer =
+        Serializer::with_formatter(Out(&out), Sorted { out: &out, open: Vec::new(), members: Vec::new() });
     value.serialize(&mut serializer)?;
     Ok(out.into_inner())
 }
@@ -109,7 +110,8 @@ fn key(text: &[u8]) -> Cow<'_, [u8]> {
     let (end, escapes) = string(text);
     if escapes {
         let whole = text.get(..end).unwrap_or_default();
-        return serde_json::from_slice::<String>(whole).map_or(Cow::Borrowed(whole), |key| Cow::Owned(key.into_bytes()));
+        return serde_json::from_slice::<String>(whole)
+            .map_or(Cow::Borrowed(whole), |key| Cow::Owned(key.into_bytes()));
     }
     Cow::Borrowed(text.get(1..end.saturating_sub(1)).unwrap_or_default())
 }

@@ -15,5 +15,5 @@ pub use model::{
     BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Remembered, Replication,
     Sender, Server, Side, Table, TableName,
 };
-pub use parse::sender as sender_of;
+pub use parse::{gap as gap_of, sender as sender_of};
 pub use rows::{RowCount, grouped};

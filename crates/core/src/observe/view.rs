@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{
-    BrokenBy, Client, Pod, PodView, Replication, RowCount, Server, Table, TableName,
-    model::privilege,
-};
+use super::{BrokenBy, Client, Pod, PodView, Replication, RowCount, Server, Table, TableName, model::privilege};
 use crate::{
     ledger,
     sql::Privilege,

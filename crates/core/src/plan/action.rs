@@ -12,7 +12,7 @@ use super::{
 use crate::{
     desired::ReplicationAddress,
     ledger::Ledger,
-    sql::{ChangeSql, setting::Setting},
+    sql::{ChangeSql, option::ObjectOption, setting::Setting},
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -141,6 +141,16 @@ pub enum Op {
         port: u16,
         /// Addresses that go.
         old: Vec<ReplicationAddress>,
+    },
+    /// SET of an option that aku.conf does not ask for, off. Done already when its bit is not set; needs both sides stopped
+    /// (ERR-6100A, ERR-6109F).
+    ClearOption {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+        /// Which.
+        option: ObjectOption,
     },
     /// START RETRY, and a look whether the sender connects; a plain START for an EAGER object, and where the sender does
     /// not connect (`measured.md` 9.1). Done already when a sender exists.
@@ -330,6 +340,7 @@ impl Op {
             Self::AddTable { .. } => "add-table",
             Self::DropTable { .. } => "drop-table",
             Self::ChangeHost { .. } => "change-host",
+            Self::ClearOption { .. } => "clear-option",
             Self::Start { .. } => "start",
             Self::Pin { .. } => "pin",
             Self::Drain { .. } => "drain",
@@ -362,7 +373,8 @@ impl Op {
             Self::CreateReplication { .. }
             | Self::AddTable { .. }
             | Self::DropTable { .. }
-            | Self::ChangeHost { .. } => Effect::Define,
+            | Self::ChangeHost { .. }
+            | Self::ClearOption { .. } => Effect::Define,
             Self::DropReplication { .. } => Effect::RemovesDefinition,
             Self::Start { .. } | Self::Pin { .. } | Self::Stop { .. } | Self::Flush { .. } => Effect::Run,
             Self::Reset { .. } | Self::Unpin { .. } => Effect::ForgetsPosition,
@@ -395,6 +407,7 @@ impl Op {
             | Self::AddTable { name, .. }
             | Self::DropTable { name, .. }
             | Self::ChangeHost { name, .. }
+            | Self::ClearOption { name, .. }
             | Self::SyncTables { name, .. }
             | Self::Sync { name, .. } => Some(name),
             Self::Drain { .. }
@@ -440,6 +453,9 @@ impl Op {
                     port: a.port,
                 };
                 std::iter::once(add).chain(old.iter().map(drop)).collect()
+            }
+            Self::ClearOption { name, option, .. } => {
+                vec![ChangeSql::ClearOption { name: name.clone(), option: *option }]
             }
             Self::Start { name, .. } => vec![ChangeSql::StartRetry(name.clone())],
             Self::Pin { name, .. } => vec![ChangeSql::StartRetry(name.clone()), ChangeSql::Stop(name.clone())],

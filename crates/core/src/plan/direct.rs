@@ -34,7 +34,8 @@ struct Shared {
 
 impl Shared {
     fn of(ids: Vec<ActionId>) -> Arc<Self> {
-        let rows = ids.chunk_by(|a, b| b.0 == a.0 + 1).filter_map(|row| Some((row.first()?.0, row.last()?.0))).collect();
+        let rows =
+            ids.chunk_by(|a, b| b.0 == a.0 + 1).filter_map(|row| Some((row.first()?.0, row.last()?.0))).collect();
         Arc::new(Self { ids, rows })
     }
 }

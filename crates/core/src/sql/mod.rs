@@ -6,6 +6,7 @@
 pub mod error;
 pub mod facts;
 mod ledger;
+pub mod option;
 pub mod page;
 pub mod rows;
 pub mod setting;
@@ -143,6 +144,13 @@ pub enum ChangeSql {
         host: String,
         /// Its port.
         port: u16,
+    },
+    /// SET of an option, off.
+    ClearOption {
+        /// Object name.
+        name: ReplicationName,
+        /// Which.
+        option: option::ObjectOption,
     },
     /// START: resumes from XSN, or from now when it is -1.
     Start(ReplicationName),
@@ -369,7 +377,7 @@ impl fmt::Display for ReadSql {
             Self::Property(name) => write!(f, "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = {}", literal(name)),
             Self::Replication(name) => write!(
                 f,
-                "SELECT IS_STARTED, XSN, GIVE_UP_TIME, REPL_MODE FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
+                "SELECT IS_STARTED, XSN, GIVE_UP_TIME, REPL_MODE, OPTIONS FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
                 literal(name.as_str())
             ),
         }
@@ -396,6 +404,9 @@ impl fmt::Display for ChangeSql {
             }
             Self::DropHost { name, host, port } => {
                 write!(f, "ALTER REPLICATION {name} DROP HOST {}, {port}", literal(host))
+            }
+            Self::ClearOption { name, option } => {
+                write!(f, "ALTER REPLICATION {name} SET {option} {}", option.off())
             }
             Self::Start(name) => write!(f, "ALTER REPLICATION {name} START"),
             Self::StartRetry(name) => write!(f, "ALTER REPLICATION {name} START RETRY"),

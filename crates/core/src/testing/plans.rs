@@ -5,12 +5,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::{
-    conf::{Config, GroupConf, Switch},
+    conf::{Config, GroupConf, MemberDown, Switch},
     desired::Goal,
     observe::{RowCount, Side},
     plan::{
-        Action, ActionId, After, Approval, ApprovalClass, Code, Decision, Expect, Milestone, Op, Plan, PodLine, PodState, Reason,
-        RowsAtStake, RunWhen, Unsent,
+        Action, ActionId, After, Approval, ApprovalClass, Code, Decision, Expect, Milestone, Op, Plan, PodLine,
+        PodState, Reason, RowsAtStake, RunWhen, Unsent,
     },
     sql::setting::Setting,
     topology::{Identifier, Ordinal, ReplicationName, ServerCount, Target},
@@ -38,6 +38,7 @@ pub fn config() -> Config {
         ledger: Switch::On,
         flush_at_end: Switch::On,
         replication_reset_at_end: Switch::On,
+        member_down: MemberDown::Ask,
         groups: vec![GroupConf {
             prefix: "AKU_REP".to_owned(),
             sync_parallel: 1,
@@ -68,8 +69,7 @@ pub struct Steps(pub Vec<Action>);
 impl Steps {
     pub fn add(&mut self, on: u8, op: Op, why: Reason, after: &[u32]) -> u32 {
         let id = u32::try_from(self.0.len()).unwrap() + 1;
-        let after =
-            after.iter().map(|n| After::one(ActionId(*n), "it must be over")).collect();
+        let after = after.iter().map(|n| After::one(ActionId(*n), "it must be over")).collect();
         self.0.push(Action { id: ActionId(id), pod: pod(on), op, because: why, after, run: RunWhen::Normal });
         id
     }

@@ -136,7 +136,7 @@ impl<'a> Needs<'a> {
                 need.extend([Key::Side(name.clone()), Key::Definition(name.clone())].map(|k| (pod, k)));
                 need.extend(self.groups_of(std::slice::from_ref(target)).into_iter().map(|g| (pod, Key::Tables(g))));
             }
-            Op::DropTable { name, .. } | Op::ChangeHost { name, .. } => {
+            Op::DropTable { name, .. } | Op::ChangeHost { name, .. } | Op::ClearOption { name, .. } => {
                 need.extend([Key::Side(name.clone()), Key::Definition(name.clone())].map(|k| (pod, k)));
             }
             Op::SyncTables { name, peer, targets, .. } => {
@@ -280,7 +280,10 @@ impl<'a> Needs<'a> {
             Op::RemoveMarker => vec![to(Key::Marker, "missing")],
             Op::WriteLedger { ledger } => vec![to(Key::Ledger, &ledger.to_string())],
             // One of several steps towards the definition.
-            Op::AddTable { name, .. } | Op::DropTable { name, .. } | Op::ChangeHost { name, .. } => {
+            Op::AddTable { name, .. }
+            | Op::DropTable { name, .. }
+            | Op::ChangeHost { name, .. }
+            | Op::ClearOption { name, .. } => {
                 vec![to(Key::Definition(name.clone()), ANYTHING)]
             }
             Op::Start { expect: Expect::Live, .. }

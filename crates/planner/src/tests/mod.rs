@@ -4,6 +4,7 @@ mod checker;
 mod goals;
 mod identity;
 mod leave;
+mod mend;
 mod pairs;
 #[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)] // It measures.
 mod scale;
@@ -62,6 +63,7 @@ fn step(a: &Action) -> String {
         Op::AddTable { target, name, .. } => return format!("{}:add {target} {name}", a.pod),
         Op::DropTable { target, name, .. } => return format!("{}:remove {target} {name}", a.pod),
         Op::ChangeHost { .. } => "host",
+        Op::ClearOption { option, .. } => return format!("{}:clear {option}", a.pod),
         Op::SyncTables { .. } => "sync-tables",
         Op::Start { expect: Expect::Live, .. } => "start",
         Op::Start { expect: Expect::Fresh, .. } => "start-fresh",

@@ -46,6 +46,7 @@ fn read(s: &mut Scalars<'_, '_, '_>, file: &File, origins: &mut Origins) -> Opti
     let flush_at_end = s.switch(Property::FlushAtEnd);
     let replication_reset_at_end = s.switch(Property::ReplicationResetAtEnd);
     let ledger = s.switch(Property::Ledger);
+    let member_down = s.member_down();
     let server_count = server_count.and_then(ServerCount::new);
     let groups = groups::read(file, server_count, origins, s.log());
     let seconds = |n: u32| Duration::from_secs(u64::from(n));
@@ -64,6 +65,7 @@ fn read(s: &mut Scalars<'_, '_, '_>, file: &File, origins: &mut Origins) -> Opti
         flush_timeout_at_start: flush_timeout_at_start?,
         delay_start_complete: seconds(delay_start_complete?),
         ledger: ledger?,
+        member_down: member_down?,
         flush_at_end: flush_at_end?,
         replication_reset_at_end: replication_reset_at_end?,
         groups: groups?,
