@@ -57,7 +57,7 @@ impl Connector for LabConnector {
             .map_err(|error| ConnectError {
                 pod,
                 address: format!("{host}:{port}"),
-                failure: ConnectFailure::classify(&error),
+                failure: ConnectFailure::of(&error, host, login.connect_timeout),
                 error,
             })
     }

@@ -14,6 +14,7 @@ pub mod lab;
 pub mod lending;
 pub mod odbc;
 pub mod page;
+mod resolve;
 pub mod rows;
 pub mod setting;
 pub mod sql;
@@ -84,7 +85,7 @@ pub trait Connector: Send + Sync {
     /// Opens a session on `pod`.
     ///
     /// # Errors
-    /// See [`ConnectError`]; `failure` tells absent from broken (DESIGN D3).
+    /// See [`ConnectError`]; `failure` tells absent from broken (DESIGN D3, D19).
     fn connect(&self, pod: Ordinal, login: &Login) -> Result<Box<dyn Session>, ConnectError>;
 }
 

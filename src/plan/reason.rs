@@ -236,6 +236,9 @@ coded! {
     /// like this it would lack what it had acknowledged, be the source of all copies, and have its new changes skipped by its
     /// peers.
     MasterRestored = "X219-master-restored";
+    /// Pod 0 was being cleaned and that broke off: slaves still keep log for it, and it has no place towards them any more.
+    /// It had delivered everything before it forgot anything, so it did not lose its rows.
+    CleanBrokeOff = "X220-clean-broke-off";
     /// The independent checker found that the plan breaks a rule that protects rows. This is a bug of the program.
     PlannerBug = "X299-planner-bug";
 }

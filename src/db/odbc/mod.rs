@@ -60,7 +60,8 @@ impl Connector for OdbcConnector {
     /// Resolving the host name is not covered by `connect_timeout`: the driver leaves it to the system's resolver.
     fn connect(&self, pod: Ordinal, login: &Login) -> Result<Box<dyn Session>, ConnectError> {
         let failed = |address: String, error: DbError| {
-            let failure = ConnectFailure::classify(&error);
+            let host = self.pods.get(&pod).map_or("", |a| a.host.as_str());
+            let failure = ConnectFailure::of(&error, host, login.connect_timeout);
             ConnectError { pod, address, failure, error }
         };
         let Some(address) = self.pods.get(&pod) else {
