@@ -225,6 +225,7 @@ impl Sessions {
                     ConnectFailure::SysdbaBusy => Ok(Slot::Taken),
                     ConnectFailure::LoginRefused => Ok(Slot::Closed),
                     ConnectFailure::Absent
+                    | ConnectFailure::Unreachable
                     | ConnectFailure::AdminMode
                     | ConnectFailure::Timeout
                     | ConnectFailure::Other => Err(e),

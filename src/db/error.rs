@@ -133,13 +133,14 @@ impl ConnectFailure {
     #[must_use]
     pub fn classify(e: &DbError) -> Self {
         match e.native {
-            native::CONNECT_FAILED | native::LINK_ERROR => match errno(e) {
+            native::CONNECT_FAILED => match errno(e) {
                 Some(REFUSED) => Self::Absent,
                 Some(TIMED_OUT) => Self::Timeout,
-                // No route, no network, no descriptor, port or permission of this process, or a number nobody knows.
+                // No route, no network, no port or permission of this process, or a number that nobody knows.
                 Some(_) | None => Self::Unreachable,
             },
-            native::UNKNOWN_HOST => Self::Unreachable,
+            // Out of descriptors, among others.
+            native::UNKNOWN_HOST | native::LINK_ERROR => Self::Unreachable,
             native::BAD_PASSWORD
             | native::BAD_USER
             | native::NO_USER

@@ -34,7 +34,7 @@ pub(super) fn plan(world: &World<'_>) -> Plan {
     let fenced = fence(world, &mut build);
     let delivered = ways.deliver(world, &mut build, &fenced);
     for object in &world.desired.objects {
-        clean_pair(world, &mut build, object, &ways, &delivered);
+        clean_pair(world, &mut build, object, &ways, &[&fenced, &delivered]);
     }
     if !fenced.is_empty() {
         notes.push(Reason::new(
@@ -163,13 +163,13 @@ fn clean_pair(
     build: &mut Builder,
     object: &Object,
     ways: &Ways<'_>,
-    delivered: &BTreeMap<Ordinal, ActionId>,
+    first: &[&BTreeMap<Ordinal, ActionId>],
 ) {
     let (low, high) = (object.pair.low(), object.pair.high());
     let sides = [(high, low), (low, high)];
     let name = &object.name;
-    let proofs = sides.iter().filter_map(|(pod, _)| delivered.get(pod)).copied();
-    let waits = Waits::on(proofs, "everything is delivered before the streams stop");
+    let both = sides.iter().flat_map(|(pod, _)| first.iter().filter_map(|done| done.get(pod).copied()));
+    let waits = Waits::on(both, "users are out and everything is delivered before the streams stop");
     let mut before: Vec<ActionId> = Vec::new();
     // The delivery may have started a sender that was down.
     for (pod, peer) in sides.into_iter().filter(|(pod, _)| world.is_started(*pod, object) || ways.from.contains(&(*pod, name))) {

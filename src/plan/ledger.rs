@@ -249,7 +249,12 @@ pub(super) fn afterwards(world: &World<'_>, mut plan: Plan) -> Plan {
     let open = account.reached.iter().copied().filter(|k| written.iter().all(|(pod, _)| pod != k));
     let writes: Vec<(Ordinal, Op)> = open.filter_map(|k| Some((k, account.op(k)?))).collect();
     let unknown = |k: &Ordinal| identity::held(world, *k).is_none_or(|l| l.cluster != cluster);
-    let nothing = if adopts { !writes.iter().any(|(k, _)| unknown(k)) } else { true };
+    let nothing = match plan.goal {
+        Goal::Reconcile => !writes.iter().any(|(k, _)| unknown(k)),
+        // It is a member for the ledgers, although nobody keeps log for it.
+        Goal::Forget(pod) => !world.is_down(pod, Some(pod)),
+        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Recover(_) => true,
+    };
     if plan.actions.is_empty() && nothing {
         return plan;
     }

@@ -49,7 +49,7 @@ mod tests;
 pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen};
 pub use end::before_the_lock;
 pub use graph::{GraphError, critical_path, direct, order};
-pub(crate) use identity::put_back;
+pub(crate) use identity::{down, put_back};
 pub use make::{make, row_questions};
 pub(crate) use preflight::unfit;
 pub use reason::{Code, Reason};
@@ -90,6 +90,17 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.actions.is_empty()
+    }
+
+    /// Pods that the plan does not know enough of: those that cannot be looked at, and, where it is about the whole cluster,
+    /// members that are down (DESIGN D19).
+    pub fn unknown(&self) -> impl Iterator<Item = &PodLine> {
+        let whole = self.goal.single().is_none();
+        self.pods.iter().filter(move |line| match line.state {
+            PodState::Broken => true,
+            PodState::MemberDown => whole,
+            PodState::Joined | PodState::JoinedClosed | PodState::NotJoined | PodState::Absent => false,
+        })
     }
 
     /// The action with that id.

@@ -4,7 +4,7 @@ use foldhash::{HashSet, HashSetExt as _};
 
 use super::{Checker, Kind, Op, RunWhen};
 use crate::{
-    desired::{Desired, Goal},
+    desired::{Desired, Goal, Object},
     observe::{Observed, PodView, RowCount, TableName},
     plan::{Action, Approval, ApprovalClass},
     topology::{Ordinal, ReplicationName, Target},
@@ -106,7 +106,9 @@ impl<'a> Checker<'a> {
             .copied()
             .filter(absent)
             .filter(|p| {
-                self.desired.objects_of(*p).any(|(k, o)| keeps(k) && self.live(k, &o.name) && !self.gave_up(k, &o.name))
+                let kept =
+                    |(k, o): (Ordinal, &Object)| keeps(k) && self.live(k, &o.name) && !self.gave_up(k, &o.name);
+                *p != joiner && (self.desired.objects_of(*p).any(kept) || self.called_running(*p))
             })
             .collect();
         for pod in needed {

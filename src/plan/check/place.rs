@@ -95,7 +95,7 @@ impl<'a> Checker<'a> {
 
     /// A pod that is cleaned leaves as by an end: users are out, and what it can still send to a pod that is there is
     /// delivered behind the fence and proved; what it cannot send is named by a yes about this pod.
-    fn leaves_in_order(&mut self, a: &'a Action, name: &'a ReplicationName, peer: Ordinal) {
+    fn leaves_in_order(&mut self, a: &Action, name: &'a ReplicationName, peer: Ordinal) {
         let pod = a.pod;
         if !self.fenced(a, pod) {
             self.broken("fenced", format!("{} forgets {name} on pod {pod}, where users may be writing", a.id));
@@ -111,7 +111,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The others forget a pod that is cleaned only when its own object is gone: a DROP that fails leaves them as they are.
-    fn goes_first(&mut self, a: &'a Action, me: Ordinal, name: &'a ReplicationName) {
+    fn goes_first(&mut self, a: &Action, me: Ordinal, name: &'a ReplicationName) {
         let there = self.observed.replication(me, name).is_some();
         if there && !self.did(a, me, name, |op| matches!(op, Op::DropReplication { .. })) {
             self.broken("clean-order", format!("{} forgets {name} on pod {} before pod {me} has dropped it", a.id, a.pod));
@@ -120,7 +120,7 @@ impl<'a> Checker<'a> {
 
     /// A FLUSH covers what was committed when it was sent, so it counts only behind the fence. The slaves of a pod 0 that is
     /// cleaned stay in service: what they commit from then on needs a yes of its own.
-    fn flushed_for_good(&self, a: &'a Action, pod: Ordinal, name: &'a ReplicationName) -> bool {
+    fn flushed_for_good(&self, a: &Action, pod: Ordinal, name: &'a ReplicationName) -> bool {
         let fences = match self.desired.goal {
             Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::CleanEverywhere => true,
             Goal::Clean(me) => me == pod,
@@ -131,7 +131,7 @@ impl<'a> Checker<'a> {
     }
 
     /// It was seen that nobody was left who could commit more than the FLUSH covered.
-    fn proved_delivered(&self, a: &'a Action, pod: Ordinal, name: &ReplicationName) -> bool {
+    fn proved_delivered(&self, a: &Action, pod: Ordinal, name: &ReplicationName) -> bool {
         let about = |b: &Action| matches!(&b.op, Op::CheckDelivered { names } if names.contains(name));
         self.index.of(pod, Kind::CheckDelivered).any(|b| about(b) && self.is_before(b, a))
     }
