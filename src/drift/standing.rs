@@ -76,12 +76,12 @@ impl Standing {
 /// Every pod.
 pub(super) fn of_all(scope: Scope<'_>) -> Vec<PodState> {
     let status = Status::of(scope.desired, scope.observed);
-    let down = plan::down(scope.desired, scope.observed);
+    let members = plan::called_members(scope.desired, scope.observed);
     let one = |(pod, view): (&Ordinal, &PodView)| {
         let known = status.pods.get(pod);
         let state = known.map(|p| p.state);
         let standing = match view {
-            PodView::Absent { .. } if down.contains(pod) || is_down(scope, *pod) => Standing::Down,
+            PodView::Absent { .. } if members.contains(pod) || is_down(scope, *pod) => Standing::Down,
             PodView::Absent { .. } => Standing::NotThere,
             // Whose session it is that holds the only slot may not be known: a DBA's is no start.
             PodView::Broken { failure: BrokenBy::SysdbaBusy, .. } if state == Some(State::Joiner) => Standing::Joining,

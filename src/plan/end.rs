@@ -196,7 +196,7 @@ impl<'a> Leave<'a> {
         let concerned = match self.how {
             How::Ends => !pairs.is_empty(),
             // Where a clean broke off the pod may have been opened since, and is in nobody's sync.
-            How::Cleans => pairs.iter().any(|k| self.takes_part(*k)),
+            How::Cleans => self.world.desired.pods.keys().any(|k| *k != self.me && self.takes_part(*k)),
         };
         let fenced = ((open && sends) || concerned).then(|| {
             let text = "what clients commit after the last flush would be lost, so they are shut out first";
@@ -232,6 +232,7 @@ impl<'a> Leave<'a> {
             }
             let stopped = Waits::on(mine, "RESET needs a stopped sender")
                 .and(flushed(), "unsent rows are never forgotten")
+                .and(fenced, "users are out first")
                 .and(self.noted, "a kill from here on is seen as what it is");
             let stopped = if k.is_master() {
                 stopped

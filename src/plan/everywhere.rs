@@ -1,12 +1,13 @@
 //! Synchronisation is no longer wanted on any pod: every pod that is seen is closed to users, everything that was committed
 //! goes to every peer, and then every object of aku.conf goes. No row is touched, and each pod keeps the tables as they are.
 //!
-//! Of a pair the slave's place goes first: a kill in between leaves a slave that has to be copied anew from a pod 0 that has
-//! everything, never a pod 0 that looks lost.
+//! Of a pair the slave's places go first, in every group: a kill in between leaves a slave that has to be copied anew from a
+//! pod 0 that has everything, never a pod 0 that looks lost, or a group that looks as if aku.conf had gained it. For the same
+//! reason no object goes while another has a place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use foldhash::HashSet;
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::{
     Approval, ApprovalClass, Decision, Plan,
@@ -33,9 +34,11 @@ pub(super) fn plan(world: &World<'_>) -> Plan {
     let ways = Ways::new(world);
     let fenced = fence(world, &mut build);
     let delivered = ways.deliver(world, &mut build, &fenced);
-    for object in &world.desired.objects {
-        clean_pair(world, &mut build, object, &ways, &[&fenced, &delivered]);
-    }
+    let mut places = Places { world, ways: &ways, first: [&fenced, &delivered], forgotten: Vec::new() };
+    let stopped = places.stop(&mut build);
+    places.forget(&mut build, &stopped);
+    let quiet = places.quiet(&mut build);
+    places.drop_objects(&mut build, &stopped, quiet);
     if !fenced.is_empty() {
         notes.push(Reason::new(
             Code::Afterwards,
@@ -156,37 +159,109 @@ fn fence(world: &World<'_>, build: &mut Builder) -> BTreeMap<Ordinal, ActionId> 
     pods.into_iter().map(|pod| (pod, build.add(pod, Op::Fence, why(Code::Fence, text), Waits::none()))).collect()
 }
 
-/// STOP both, RESET the higher pod's side, then the other, and only then DROP: a server has crashed when DROP met a receiver
-/// or an incoming START (BUG-50058, BUG-50862).
-fn clean_pair(
-    world: &World<'_>,
-    build: &mut Builder,
-    object: &Object,
-    ways: &Ways<'_>,
-    first: &[&BTreeMap<Ordinal, ActionId>],
-) {
-    let (low, high) = (object.pair.low(), object.pair.high());
-    let sides = [(high, low), (low, high)];
-    let name = &object.name;
-    let both = sides.iter().flat_map(|(pod, _)| first.iter().filter_map(|done| done.get(pod).copied()));
-    let waits = Waits::on(both, "users are out and everything is delivered before the streams stop");
-    let mut before: Vec<ActionId> = Vec::new();
-    // The delivery may have started a sender that was down.
-    for (pod, peer) in sides.into_iter().filter(|(pod, _)| world.is_started(*pod, object) || ways.from.contains(&(*pod, name))) {
-        let op = Op::Stop { name: name.clone(), peer };
-        before.push(build.add(pod, op, why(Code::CleanObject, GONE), waits.clone()));
+/// What goes, in this order: senders, places, objects.
+struct Places<'w, 'a> {
+    world: &'w World<'a>,
+    ways: &'w Ways<'w>,
+    /// What a pod does first: users are out, everything is delivered.
+    first: [&'w BTreeMap<Ordinal, ActionId>; 2],
+    /// RESETs, by the pod.
+    forgotten: Vec<(Ordinal, ActionId)>,
+}
+
+/// STOPs of an object.
+type Stopped<'w> = HashMap<&'w ReplicationName, Vec<ActionId>>;
+
+impl<'w> Places<'w, '_> {
+    fn waits(&self, object: &Object) -> Waits {
+        let pods = [object.pair.low(), object.pair.high()];
+        let both = pods.iter().flat_map(|pod| self.first.iter().filter_map(|done| done.get(pod).copied()));
+        Waits::on(both, "users are out and everything is delivered before the streams stop")
     }
-    for (pod, peer) in sides {
-        if matches!(world.observed.side(pod, name), Side::Live(_)) {
-            let op = Op::Reset { name: name.clone(), peer };
-            let waits = waits.clone().and(before.iter().copied(), "neither side may be sending, and the slave forgets first");
-            before.push(build.add(pod, op, why(Code::CleanObject, GONE), waits));
+
+    fn stop(&self, build: &mut Builder) -> Stopped<'w> {
+        let mut stopped: Stopped<'w> = HashMap::new();
+        for object in &self.world.desired.objects {
+            let name = &object.name;
+            for (pod, peer) in sides(object) {
+                // The delivery may have started a sender that was down.
+                if self.world.is_started(pod, object) || self.ways.from.contains(&(pod, name)) {
+                    let op = Op::Stop { name: name.clone(), peer };
+                    let id = build.add(pod, op, why(Code::CleanObject, GONE), self.waits(object));
+                    stopped.entry(name).or_default().push(id);
+                }
+            }
+        }
+        stopped
+    }
+
+    fn forget(&mut self, build: &mut Builder, stopped: &Stopped<'w>) {
+        let pods: Vec<Ordinal> = self.world.desired.pods.keys().copied().collect();
+        for (i, low) in pods.iter().enumerate() {
+            for high in &pods[i + 1..] {
+                let mut before: Vec<ActionId> = Vec::new();
+                for (pod, peer) in [(*high, *low), (*low, *high)] {
+                    let slave = before.clone();
+                    for object in self.world.desired.objects_between(*low, *high) {
+                        let name = &object.name;
+                        if !matches!(self.world.observed.side(pod, name), Side::Live(_) | Side::GaveUp) {
+                            continue;
+                        }
+                        let op = Op::Reset { name: name.clone(), peer };
+                        let waits = self
+                            .waits(object)
+                            .and(stopped.get(name).into_iter().flatten().copied(), "neither side may be sending")
+                            .and(slave.iter().copied(), "the slave forgets first, in every group");
+                        let id = build.add(pod, op, why(Code::CleanObject, GONE), waits);
+                        before.push(id);
+                        self.forgotten.push((pod, id));
+                    }
+                }
+            }
         }
     }
-    let is_there = |(pod, _): &(Ordinal, Ordinal)| world.replication(*pod, object).is_some() || ways.made.contains(&(*pod, name));
-    for (pod, peer) in sides.into_iter().filter(is_there) {
-        let op = Op::DropReplication { name: name.clone(), peer };
-        let waits = waits.clone().and(before.iter().copied(), "neither side may be sending or have a place");
-        build.add(pod, op, why(Code::CleanObject, GONE), waits);
+
+    /// No place is left anywhere. Of several pods the last one to look waits for the others, so that one action says so.
+    fn quiet(&self, build: &mut Builder) -> Option<ActionId> {
+        let mut last: Vec<ActionId> = Vec::new();
+        let pods: BTreeSet<Ordinal> = self.forgotten.iter().map(|(pod, _)| *pod).collect();
+        let first = pods.first().copied();
+        for pod in pods.iter().rev().copied() {
+            let there = |(peer, o): &(Ordinal, &Object)| self.world.pod(*peer).is_some() && self.is_there(pod, o);
+            let names = self.world.desired.objects_of(pod).filter(there).map(|(_, o)| o.name.clone()).collect();
+            let own = self.forgotten.iter().filter(|(p, _)| *p == pod).map(|(_, id)| *id);
+            let waits = Waits::on(own, "it looks at what they did");
+            let waits = if Some(pod) == first { waits.and(last.iter().copied(), "on every pod") } else { waits };
+            let text = "an object goes only when no pod has a place any more: what is left of a clean that breaks off is then a cluster that was cleaned, never a group that aku.conf seems to have gained";
+            last.push(build.add(pod, Op::CheckQuiet { names }, why(Code::CleanObject, text), waits));
+        }
+        last.last().copied()
     }
+
+    fn is_there(&self, pod: Ordinal, object: &Object) -> bool {
+        self.world.replication(pod, object).is_some() || self.ways.made.contains(&(pod, &object.name))
+    }
+
+    /// A server has crashed when DROP met a receiver or an incoming START (BUG-50058, BUG-50862): both sides stop first.
+    fn drop_objects(&self, build: &mut Builder, stopped: &Stopped<'w>, quiet: Option<ActionId>) {
+        for object in &self.world.desired.objects {
+            for (pod, peer) in sides(object) {
+                if !self.is_there(pod, object) {
+                    continue;
+                }
+                let op = Op::DropReplication { name: object.name.clone(), peer };
+                let waits = self
+                    .waits(object)
+                    .and(stopped.get(&object.name).into_iter().flatten().copied(), "neither side may be sending")
+                    .and(quiet, "no place is left anywhere");
+                build.add(pod, op, why(Code::CleanObject, GONE), waits);
+            }
+        }
+    }
+}
+
+/// The higher pod's side first.
+fn sides(object: &Object) -> [(Ordinal, Ordinal); 2] {
+    let (low, high) = (object.pair.low(), object.pair.high());
+    [(high, low), (low, high)]
 }

@@ -121,6 +121,11 @@ pub(crate) fn down(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> 
     World::new(desired, observed).pods_down(None).into_iter().collect()
 }
 
+/// Pods that the ledgers call members, there or not, for commands that make no plan.
+pub(crate) fn called_members(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> {
+    running(&World::new(desired, observed))
+}
+
 /// Pods that the ledgers of this cluster call running: each by its own row, one that was not seen by what the newest row
 /// remembers of it. The cluster is that of pod 0; while pod 0 is not there or has no ledger, that of the newest row.
 pub(super) fn running(world: &World<'_>) -> BTreeSet<Ordinal> {

@@ -49,7 +49,7 @@ mod tests;
 pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen};
 pub use end::before_the_lock;
 pub use graph::{GraphError, critical_path, direct, order};
-pub(crate) use identity::{down, put_back};
+pub(crate) use identity::{called_members, down, put_back};
 pub use make::{make, row_questions};
 pub(crate) use preflight::unfit;
 pub use reason::{Code, Reason};

@@ -97,14 +97,16 @@ impl<'a> Checker<'a> {
     /// delivered behind the fence and proved; what it cannot send is named by a yes about this pod.
     fn leaves_in_order(&mut self, a: &Action, name: &'a ReplicationName, peer: Ordinal) {
         let pod = a.pod;
+        // Nothing is sent through it any more.
+        if self.gave_up(pod, name) && self.may_lose(pod) {
+            return;
+        }
         if !self.fenced(a, pod) {
             self.broken("fenced", format!("{} forgets {name} on pod {pod}, where users may be writing", a.id));
         }
         let delivered = self.flushed_for_good(a, pod, name) && self.proved_delivered(a, pod, name);
         let found = self.observed.replication(pod, name);
-        let hopeless = self.gave_up(pod, name)
-            || self.observed.pod(peer).is_none()
-            || found.is_some_and(|r| r.sender != Sender::Running);
+        let hopeless = self.observed.pod(peer).is_none() || found.is_some_and(|r| r.sender != Sender::Running);
         if !delivered && !(hopeless && self.may_lose(pod)) {
             self.broken("unsent", format!("{} forgets what pod {pod} has not sent to pod {peer} through {name}", a.id));
         }

@@ -8,7 +8,7 @@
 //! everything is delivered before a stream stops, a place goes before its object, pod 0 is forgotten before the others, and
 //! the others forget when the object is gone here.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
     depth,
@@ -83,8 +83,7 @@ fn needs_object(w: &World, p: usize, k: usize) -> bool {
 fn clean_rounds(w: &World, me: usize) -> usize {
     let others: Vec<usize> = (0..w.pods.len()).filter(|k| *k != me).collect();
     let takes_part = |k: &usize| w.side(me, *k).live() || w.side(me, *k).sender;
-    let open = w.pods[me] == Pod::Open && others.iter().any(|k| w.side(me, *k).live());
-    let fence = usize::from(open || others.iter().any(|k| w.seen(*k) && takes_part(k)));
+    let fence = usize::from(others.iter().any(takes_part));
     let (mut last, mut source) = (fence, 0);
     for k in others {
         let (mine, theirs) = (w.side(me, k), w.side(k, me));
@@ -94,7 +93,7 @@ fn clean_rounds(w: &World, me: usize) -> usize {
         let stop = |is: bool| if is { flushed.max(fence) + 1 } else { 0 };
         let my_stop = stop(mine.sender || flush.is_some());
         let their_stop = stop(w.seen(k) && theirs.sender);
-        let reset = if mine.live() { my_stop.max(flushed).max(source) + 1 } else { 0 };
+        let reset = if mine.live() { my_stop.max(flushed).max(source).max(fence) + 1 } else { 0 };
         if k == 0 {
             source = reset;
         }
@@ -114,6 +113,7 @@ fn everywhere_rounds(w: &World) -> usize {
     let mut delivered = vec![0; count];
     let mut made = vec![0; count];
     let mut last = fence.iter().copied().max().unwrap_or(0);
+    let (mut forgotten, mut drops) = (BTreeMap::new(), false);
     for low in 0..count {
         for high in low + 1..count {
             for (p, k) in [(low, high), (high, low)] {
@@ -130,14 +130,22 @@ fn everywhere_rounds(w: &World) -> usize {
             let ends = [(high, low), (low, high)];
             let moves = |(p, k): &(usize, usize)| w.seen(*p) && (w.side(*p, *k).sender || flush_round(w, *p, *k, 0, 0).is_some());
             let stopped = if ends.iter().any(moves) { first + 1 } else { first };
-            let live = |(p, k): &(usize, usize)| w.seen(*p) && w.side(*p, *k).live();
-            let forgot = stopped + ends.iter().filter(|e| live(e)).count();
+            let live = |(p, k): &&(usize, usize)| {
+                w.seen(*p) && matches!(w.side(*p, *k).place, Place::Live | Place::GaveUp)
+            };
+            for (after, (p, _)) in ends.iter().filter(live).enumerate() {
+                let round = forgotten.entry(*p).or_insert(0);
+                *round = (*round).max(stopped + after + 1);
+            }
             let there = |(p, k): &(usize, usize)| w.seen(*p) && (w.side(*p, *k).place != Place::Missing || needs_object(w, *k, *p));
-            let dropped = if ends.iter().any(there) { forgot + 1 } else { 0 };
-            last = last.max(dropped);
+            drops |= ends.iter().any(there);
+            last = last.max(stopped);
         }
     }
-    last
+    // Each pod sees that no place is left, and the last one speaks for all.
+    let others = forgotten.iter().skip(1).map(|(_, round)| round + 1).max().unwrap_or(0);
+    let quiet = forgotten.values().next().map_or(0, |own| others.max(*own) + 1);
+    last.max(quiet) + usize::from(drops)
 }
 
 /// Fewest rounds until the pair is as it should be.
