@@ -208,10 +208,17 @@ pub fn state_now(plan: &Plan, report: &Report) -> Vec<String> {
             let all = plan.actions.iter().filter(|a| matches!(a.op, Op::DropReplication { .. }));
             let (gone, all): (Vec<_>, Vec<_>) =
                 (all.clone().filter(|a| is_done(report, a.id)).collect(), all.collect());
+            let shut: Vec<String> = plan
+                .actions
+                .iter()
+                .filter(|a| matches!(a.op, Op::Fence) && maybe_done(report, a.id))
+                .map(|a| format!(" Pod {} is CLOSED to users (ADMIN_MODE 1).", a.pod))
+                .collect();
             vec![format!(
-                "No row was deleted. {} of {} of {whose} removed.",
+                "No row was deleted. {} of {} of {whose} removed.{}",
                 number(gone.len() as u64),
-                counted(all.len(), "definition")
+                counted(all.len(), "definition"),
+                shut.concat()
             )]
         }
     }
