@@ -15,21 +15,20 @@
 //! * [`review`] judges a saved plan, [`drift`] compares the pods with the configuration; neither changes anything.
 //! * [`outlet`] and [`bounded`]: streams, calls and files that nobody outside can hold up. * [`cli`]: the commands. * [`exit`]: the exit codes.
 
+pub use aku_core::{app_info, conf, desired, document, ledger, run_id, topology};
+pub use aku_db::{self as db, bounded};
+#[cfg(feature = "lab")]
+pub use aku_lab as lab;
+pub use aku_planner::status;
+
 pub mod apply;
-pub mod bounded;
 pub mod cli;
 mod closed;
-mod coded;
-pub mod conf;
-pub mod db;
-pub mod desired;
-pub mod document;
 pub mod drift;
 pub mod events;
 pub mod exit;
+pub mod files;
 pub mod journal;
-pub mod lab;
-pub mod ledger;
 pub mod lock;
 pub mod observe;
 pub mod outlet;
@@ -39,7 +38,4 @@ pub mod preflight;
 mod prove;
 pub mod render;
 pub mod review;
-pub mod run_id;
-pub mod status;
-pub mod topology;
 pub mod verify;

@@ -223,7 +223,7 @@ fn neither_broken_files_nor_the_odbc_road_show_it() {
     let endpoints = stage.dir().join("odbc.toml");
     let text = fs::read_to_string(stage.lab.dir().join("endpoints.toml")).unwrap();
     fs::write(&endpoints, text.replace("transport = \"lab\"", "transport = \"odbc\"")).unwrap();
-    let driver = format!("--odbc-driver {}", env!("AKU_LAB_ODBC_DRIVER"));
+    let driver = format!("--odbc-driver {}", aku::db::testing::lab_driver().display());
     let road = format!("--endpoints {} {driver}", endpoints.display());
     for (on, args, how, want) in [
         (0, "-p start --verbose", Given::File(&file), 0),

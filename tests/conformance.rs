@@ -27,6 +27,7 @@ use std::{
 };
 
 use aku::{
+    db::testing::lab_driver,
     db::{client::Client, odbc::setup},
     lab::{
         conformance::{Recording, Report, play},
@@ -216,7 +217,7 @@ fn main() -> ExitCode {
     }
     let began = Instant::now();
     // Held until the end: with it goes the private odbc.ini.
-    let _odbc = match setup::prepare(Path::new(env!("AKU_LAB_ODBC_DRIVER"))) {
+    let _odbc = match setup::prepare(&lab_driver()) {
         Ok(setup) => setup,
         Err(why) => {
             eprintln!("{why}");

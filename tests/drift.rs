@@ -58,7 +58,7 @@ impl Hour {
         let run = Run::from(command.output().unwrap());
         let report = Report::parse(&run.out).unwrap_or_else(|e| panic!("{e}: {run:#?}"));
         assert_eq!(run.code, Some(i32::from(report.exit)), "{run:#?}");
-        assert_eq!(Report::load(&self.stage.dir().join("d.json")).unwrap(), report);
+        assert_eq!(aku::files::load::<Report>(&self.stage.dir().join("d.json")).unwrap(), report);
         let metrics = fs::read_to_string(self.stage.dir().join("aku.prom")).unwrap();
         assert!(metrics.contains(&format!("\naku_exit_code {}\n", report.exit)), "{metrics}");
         for pod in 0..3 {

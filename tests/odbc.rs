@@ -22,6 +22,7 @@ use aku::{
             setup::{OdbcSetup, prepare},
         },
         sql::{ChangeSql, ReadSql},
+        testing::lab_driver,
         wire::{Cell, Request, Response},
     },
     topology::Ordinal,
@@ -30,8 +31,6 @@ use fake_pod::{FakePod, Reply};
 use secrecy::SecretString;
 
 const PASSWORD: &str = "pa;ss'wórd=1";
-const DRIVER: &str = env!("AKU_LAB_ODBC_DRIVER");
-
 /// Far above what anything here takes; passing it means that something hangs.
 const GENEROUS: Duration = Duration::from_secs(60);
 
@@ -47,7 +46,7 @@ fn setup() -> OdbcSetup {
         std::fs::write(home.join(".odbcinst.ini"), "[ODBC]\nThreading=3\n").unwrap();
         // SAFETY: as for `prepare`.
         unsafe { std::env::set_var("HOME", &home) };
-        prepare(Path::new(DRIVER)).unwrap()
+        prepare(&lab_driver()).unwrap()
     });
     SETUP.clone()
 }
@@ -428,9 +427,11 @@ fn the_traps_that_the_connector_avoids_are_real() {
             other => panic!("{other}"),
         }
     };
+    let driver = lab_driver();
+    let driver = driver.display();
     let rest = format!("Server=127.0.0.1;PORT_NO={};UID=SYS;PWD=\"x\"", pod.port);
-    assert_eq!(connect(format!("Driver={DRIVER};DSN=127.0.0.1;{rest}")), ("01S00".to_owned(), 335_971));
+    assert_eq!(connect(format!("Driver={driver};DSN=127.0.0.1;{rest}")), ("01S00".to_owned(), 335_971));
     assert_eq!(connect(format!("DSN=aku;{rest}")), ("28000".to_owned(), native::BAD_PASSWORD));
     assert_eq!(connect(format!("DSN=aku;{}", rest.replace("\"x\"", "{x}"))).0, "HY090");
-    assert_eq!(connect(format!("Driver={DRIVER};LAB_LENIENT=ON;{rest}")).1, native::BAD_PASSWORD);
+    assert_eq!(connect(format!("Driver={driver};LAB_LENIENT=ON;{rest}")).1, native::BAD_PASSWORD);
 }

@@ -9,12 +9,12 @@ use std::{
 };
 
 use aku::{
+    db::testing::lab_driver,
     db::wire::{Cell, Response},
     lab::{Lab, LabOptions, process::PodProgram},
     topology::{Ordinal, ServerCount},
 };
 
-const DRIVER: &str = env!("AKU_LAB_ODBC_DRIVER");
 const PASSWORD: &str = "manager";
 
 struct Cluster {
@@ -52,7 +52,7 @@ impl Cluster {
     }
 
     fn good(&self, args: &[&str]) -> String {
-        let done = self.aku(args, Path::new(DRIVER));
+        let done = self.aku(args, &lab_driver());
         let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
         assert!(done.status.success(), "aku {args:?}: {}\n{text}", done.status);
         assert!(!text.contains(PASSWORD), "the password is in the output of aku {args:?}");
@@ -91,7 +91,7 @@ fn a_cluster_lives_through_odbc() {
     assert!(c.good(&["apply", "start", "--ordinal", "1", "--yes"]).contains("complete"));
     assert_eq!(c.keys(1), (1..=22).collect::<Vec<_>>());
 
-    let again = c.aku(&["apply", "start", "--ordinal", "2", "--yes"], Path::new(DRIVER));
+    let again = c.aku(&["apply", "start", "--ordinal", "2", "--yes"], &lab_driver());
     assert_eq!(again.status.code(), Some(3), "21 rows of pod 2 are not deleted without a word");
     c.good(&["apply", "start", "--ordinal", "2", "--yes", "--approve", "deletes-rows=altibase-sts/2"]);
     assert_eq!(c.keys(2), (1..=22).collect::<Vec<_>>());

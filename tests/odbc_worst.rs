@@ -17,6 +17,7 @@ use std::{
 };
 
 use aku::{
+    db::testing::lab_driver,
     db::{
         Connector, DbError, Login, Privilege, Rows, Session, Value,
         odbc::{
@@ -34,8 +35,6 @@ use aku::{
 };
 use fake_pod::{FakePod, Reply};
 use secrecy::SecretString;
-
-const DRIVER: &str = env!("AKU_LAB_ODBC_DRIVER");
 
 /// Far above what anything here takes; passing it means that something hangs.
 const GENEROUS: Duration = Duration::from_secs(60);
@@ -127,7 +126,7 @@ fn setup() -> OdbcSetup {
     static SETUP: LazyLock<OdbcSetup> = LazyLock::new(|| {
         // A static is never dropped: its directory shall be left below `target`, not in the system's.
         tempfile::env::override_temp_dir(Path::new(env!("CARGO_TARGET_TMPDIR"))).unwrap();
-        prepare(Path::new(DRIVER)).unwrap()
+        prepare(&lab_driver()).unwrap()
     });
     SETUP.clone()
 }
@@ -269,7 +268,7 @@ fn the_program_names_the_pod_and_never_panics() {
             .args(["plan", "start", "--ordinal", "0"])
             .envs(lab.environment())
             .env("AKU_ENDPOINTS", &endpoints)
-            .env("AKU_ODBC_DRIVER", DRIVER)
+            .env("AKU_ODBC_DRIVER", lab_driver())
             .env("AKU_LAB_ODBC_FAULT", fault)
             .env("RUST_BACKTRACE", "1")
             .stdout(Stdio::from(out.try_clone().unwrap()))

@@ -2,7 +2,7 @@
 //!
 //! `{pod}` and `{object}` in the next steps are filled in when an error is made.
 
-use crate::coded::coded;
+use aku_core::coded;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $meaning:literal, [$($next:literal),* $(,)?];)+) => {

@@ -26,6 +26,7 @@ use super::{
 use crate::{
     desired::Goal,
     exit::Exit,
+    files,
     journal::recorder::EventsTo,
     lock::Held,
     observe::{MarkerView, Observed},
@@ -121,7 +122,7 @@ fn reviewed(
     if common.ordinal.is_some() {
         return Err(Trouble::new(Exit::Usage, "usage", "--ordinal has no meaning with a saved plan: it names its pod"));
     }
-    let saved = Saved::load(path).map_err(|e| unreadable(path, &e))?;
+    let saved = files::saved(path).map_err(|e| unreadable(path, &e))?;
     let goal: Goal = saved.plan.goal;
     let typed = typed::flags(common);
     let common = Common { ordinal: Some(goal.pod()), ..common.clone() };

@@ -16,6 +16,7 @@ use crate::{
     desired::{Desired, Goal},
     document::Document as _,
     exit::Exit,
+    files,
     observe::{Capture, Observed, PodView},
     plan,
     render::{Trouble, words::counted},
@@ -25,7 +26,7 @@ use crate::{
 /// Runs it.
 pub fn run(args: &CaptureArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
     match captured(common, world, look, s) {
-        Ok(capture) => match capture.store(&args.output) {
+        Ok(capture) => match files::store(&capture.text(), &args.output) {
             Ok(()) => {
                 talk(look, s, &format!("saved {} to {}", summary(&capture.observed), args.output.display()));
                 Exit::Ok

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     exit::Exit,
+    files,
     plan::{
         diff::{Change, diff},
         saved::Saved,
@@ -55,7 +56,7 @@ fn compared(
     look: &Look,
     s: &mut Streams<'_>,
 ) -> Result<(Saved, Saved, String), Trouble> {
-    let load = |path: &Path| Saved::load(path).map_err(|e| unreadable(path, &e));
+    let load = |path: &Path| files::saved(path).map_err(|e| unreadable(path, &e));
     let then = load(&args.then)?;
     if let Some(now) = &args.now {
         let name = now.display().to_string();
@@ -75,7 +76,7 @@ fn compared(
 
 /// Compares the plan that was just made with a saved one.
 pub(super) fn against(made: &Saved, path: &Path, look: &Look, s: &mut Streams<'_>) -> Exit {
-    let then = match Saved::load(path) {
+    let then = match files::saved(path) {
         Ok(then) => then,
         Err(e) => return fail(s, look, &unreadable(path, &e)),
     };

@@ -30,6 +30,7 @@ use crate::{
         document::{DOCUMENT, Report},
     },
     exit::Exit,
+    files,
     observe::Observed,
     plan::{
         facts::Facts,
@@ -83,7 +84,7 @@ pub fn run(args: &DriftArgs, common: &Common, world: &dyn World, look: &Look, s:
     let mut failed = false;
     if let Some(path) = &args.metrics {
         let text = metrics(path, world.now(), clock.elapsed(), exit, seen.as_ref());
-        failed |= !written(s, "metrics", path, document::store_public(&text, path));
+        failed |= !written(s, "metrics", path, files::store_public(&text, path));
     }
     let Some(seen) = seen else {
         if args.nagios {
@@ -94,7 +95,7 @@ pub fn run(args: &DriftArgs, common: &Common, world: &dyn World, look: &Look, s:
         return exit;
     };
     if let Some(path) = &args.output {
-        failed |= !written(s, "output", path, seen.report.store(path));
+        failed |= !written(s, "output", path, files::store(&seen.report.text(), path));
     }
     let text = match (args.nagios, args.format) {
         (true, _) => render::plugin_line(&seen.report),
@@ -199,7 +200,7 @@ fn previous(args: &DriftArgs) -> Result<Option<Report>, Trouble> {
     if std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) {
         return Ok(None);
     }
-    match Report::load(path) {
+    match files::load::<Report>(path) {
         Ok(report) => Ok(Some(report)),
         Err(document::Fault::Unreadable { error, .. })
             if error.kind() == io::ErrorKind::NotFound && args.output.as_ref() == Some(path) =>

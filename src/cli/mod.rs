@@ -9,6 +9,7 @@ mod capture;
 pub mod check;
 mod child;
 pub mod confpath;
+#[cfg(feature = "lab")]
 pub mod demo;
 mod diff;
 mod drift;
@@ -18,6 +19,7 @@ mod file_args;
 pub mod gate;
 pub mod goal_args;
 pub mod info;
+#[cfg(feature = "lab")]
 pub mod lab;
 mod legacy;
 mod legacy_71;
@@ -56,8 +58,12 @@ pub mod verify;
 mod watch;
 mod who;
 pub mod wiring;
+#[cfg(not(feature = "lab"))]
+mod without_lab;
 
 pub use env::Env;
 pub use program::program;
 pub use run::run;
 pub use stream::{Streams, Terminal};
+#[cfg(not(feature = "lab"))]
+pub use without_lab::{demo, lab};

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     desired::{Desired, ReplicationAddress},
-    document::Document as _,
     exit::Exit,
+    files,
     observe::Capture,
     plan::{
         self, Refusal,
@@ -72,7 +72,7 @@ fn opened(
     look: &Look,
     s: &mut Streams<'_>,
 ) -> Result<(Capture, Desired), Trouble> {
-    let capture = Capture::load(path).map_err(|e| {
+    let capture = files::load::<Capture>(path).map_err(|e| {
         let (exit, _) = fault_code(&e);
         Trouble::new(exit, "capture", e.to_string()).next("aku capture -o FILE    (makes a new one)")
     })?;

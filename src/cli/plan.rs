@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     exit::Exit,
+    files,
     observe::Observed,
     plan::{
         Plan, Refusal,
@@ -183,7 +184,7 @@ pub(super) fn talk(look: &Look, s: &mut Streams<'_>, text: &str) {
 }
 
 fn store(saved: &Saved, path: &Path, look: &Look, s: &mut Streams<'_>) -> Result<(), Exit> {
-    match saved.store(path) {
+    match files::store(&saved.text(), path) {
         Ok(()) => {
             talk(look, s, &format!("saved to {}, to be applied before {}", path.display(), saved.expires_at));
             Ok(())

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     document,
     exit::Exit,
+    files,
     plan::{
         policy::Use,
         saved::{DOCUMENT, Reading},
@@ -20,7 +21,7 @@ use crate::{
 
 /// Runs it.
 pub fn run(args: &ReviewArgs, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
-    let text = document::read(&args.file, DOCUMENT);
+    let text = files::read(&args.file, DOCUMENT);
     let review = match judged(args, text.as_deref(), world) {
         Ok(review) => review,
         Err(trouble) => return fail(s, look, &trouble),

@@ -10,13 +10,14 @@ use super::{
 use crate::{
     document::Fault,
     exit::Exit,
-    plan::saved::{Misfit, ReadError, Reading, Saved},
+    files,
+    plan::saved::{DOCUMENT, Misfit, ReadError, Reading, Saved},
     render::{self, Head, Layout, Line, Sql, Trouble},
 };
 
 /// Runs it.
 pub fn run(args: &ShowArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
-    let reading = match Reading::load(&args.file) {
+    let reading = match files::read(&args.file, DOCUMENT).and_then(|text| Reading::parse(&text)) {
         Ok(reading) => reading,
         Err(e) => return fail(s, look, &unreadable(&args.file, &e.into())),
     };
@@ -77,7 +78,7 @@ fn known(saved: &Saved, format: ShowFormat, args: &ShowArgs, look: &Look) -> Str
 
 /// Runs `aku graph`.
 pub fn graph(args: &GraphArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
-    let saved = match Saved::load(&args.file) {
+    let saved = match files::saved(&args.file) {
         Ok(saved) => saved,
         Err(e) => return fail(s, look, &unreadable(&args.file, &e)),
     };

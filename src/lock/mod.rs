@@ -11,7 +11,6 @@
 //! its pod: nobody changes anything there without it, the run of that pod holds it from here to its end, and any other run
 //! from its first action there.
 
-pub mod app;
 mod held;
 #[cfg(test)]
 mod tests;
@@ -25,7 +24,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-pub use app::{App, AtWork, PREFIX, is_of_a_run, shortened, working};
+pub use aku_core::app_info::{self as app, App, AtWork, PREFIX, is_of_a_run, shortened, working};
 pub use held::Held;
 
 use crate::{

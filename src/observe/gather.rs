@@ -5,11 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    RowCount, layout, ledger as read,
-    model::{BrokenBy, MarkerView, Observed, Pod, PodView},
-    parse,
-};
+use aku_core::observe::{ledger as read, parse};
+
+use super::{BrokenBy, MarkerView, Observed, Pod, PodView, RowCount, layout};
 use crate::{
     db::{
         self, ConnectError, Connector, DbError, Login, Privilege, Rows, Session, Value, each_pod, error::native,

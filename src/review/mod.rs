@@ -8,8 +8,9 @@ mod tests;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use aku_core::coded;
+
 use crate::{
-    coded::coded,
     document::Fault,
     exit::Exit,
     plan::{

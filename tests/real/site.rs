@@ -133,7 +133,7 @@ impl Site {
             ("CUT", verb("fault set {N} --name cut black-hole")),
             ("HEAL", verb("fault clear cut")),
         ]));
-        let driver = PathBuf::from(env!("AKU_LAB_ODBC_DRIVER"));
+        let driver = aku::db::testing::lab_driver();
         Self::new(endpoints, commands, "manager".to_owned(), driver, Some(lab), home)
     }
 

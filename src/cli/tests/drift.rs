@@ -90,7 +90,7 @@ fn one_file_carries_a_cron_job() {
     let next = |world: &Lives| {
         let came = world.run(line);
         let report = Report::parse(&came.out).unwrap();
-        assert_eq!(Report::load(&world.path("last.json")).unwrap(), report);
+        assert_eq!(crate::files::load::<Report>(&world.path("last.json")).unwrap(), report);
         (report.new.len(), report.known.len(), report.resolved.len(), report.unchecked.len(), came.exit)
     };
     assert_eq!(next(&world), (0, 0, 0, 0, Exit::Ok));
@@ -111,7 +111,7 @@ fn one_file_carries_a_cron_job() {
     std::fs::write(world.path("last.json"), &whole[..whole.len() / 2]).unwrap();
     assert_eq!(world.run(line).exit, Exit::BadData);
     let other = Report { statefulset: "other".to_owned(), ..Report::parse(&whole).unwrap() };
-    other.store(&world.path("last.json")).unwrap();
+    crate::files::store(&other.text(), &world.path("last.json")).unwrap();
     let came = world.run(line);
     assert_eq!(came.exit, Exit::BadData);
     assert!(came.err.contains("is about other, not altibase-sts"), "{came:#?}");

@@ -1,8 +1,7 @@
 //! A small ODBC driver for lab pods, so that tests drive the production road (unixODBC and `OdbcConnector`) end to end.
 //!
-//! It speaks `src/db/wire.rs` to a pod and behaves at the ODBC border as the real Altibase driver was seen to behave,
-//! its traps included (`options` lists them), and on demand as the worst that ODBC allows (`worst`). It must stay free of dependencies, because the build script of `aku`
-//! compiles it with a bare `rustc`. Narrow functions only, and no exported function may call another one: with a
+//! It speaks `crates/db/src/wire.rs` to a pod and behaves at the ODBC border as the real Altibase driver was seen to behave,
+//! its traps included (`options` lists them), and on demand as the worst that ODBC allows (`worst`). It stays free of dependencies. Narrow functions only, and no exported function may call another one: with a
 //! dynamic libodbc such a call would land in the driver manager.
 
 mod connection_api;
@@ -17,5 +16,5 @@ mod worst;
 
 // Only the client's half of the protocol is used here.
 #[allow(dead_code)]
-#[path = "../../../src/db/wire.rs"]
+#[path = "../../../crates/db/src/wire.rs"]
 mod wire;

@@ -1,0 +1,181 @@
+//! Files with a digest: how a plan or a capture is written and how it is known that nobody edited it.
+//!
+//! The digest is SHA-256 over the compact form with sorted keys (RFC 8785 for the values that occur: objects, arrays,
+//! strings, integers, booleans) without the digest itself and the signatures over it, so white space may be changed and nothing
+//! else. Reading and writing files is not done here.
+
+use std::{fmt::Write as _, io};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+/// One kind of document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// The word in the file.
+    pub word: &'static str,
+    /// The word in messages.
+    pub noun: &'static str,
+    /// Major and minor: a reader takes any minor of the major it knows.
+    pub version: &'static str,
+}
+
+/// Why a file is no document of a kind.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// No such file, or it cannot be read.
+    #[error("cannot read {path}: {error}")]
+    Unreadable {
+        /// As given.
+        path: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The text ends in the middle.
+    #[error("the {noun} file is truncated: it ends at line {line}, column {column}")]
+    Truncated {
+        /// See [`Kind::noun`].
+        noun: &'static str,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// No JSON, or not of the right shape.
+    #[error("the file is not a {noun}: {said}")]
+    Malformed {
+        /// See [`Kind::noun`].
+        noun: &'static str,
+        /// What is wrong.
+        said: String,
+    },
+    /// Another kind of document.
+    #[error("the file is a \"{found}\", not an \"{wanted}\"")]
+    OtherKind {
+        /// Its kind.
+        found: String,
+        /// See [`Kind::word`].
+        wanted: &'static str,
+    },
+    /// A format from another age.
+    #[error("the {noun} has format version {found}; this program reads version {known}")]
+    UnknownVersion {
+        /// See [`Kind::noun`].
+        noun: &'static str,
+        /// Of the file.
+        found: String,
+        /// Ours.
+        known: &'static str,
+    },
+    /// Content and digest do not belong together.
+    #[error("the {0} was edited after it was made: its digest does not fit its content")]
+    Edited(&'static str),
+}
+
+#[derive(Deserialize)]
+struct Head {
+    kind: String,
+    format_version: String,
+    digest: String,
+}
+
+/// A value that is kept as a document.
+pub trait Document: Serialize + DeserializeOwned {
+    /// Its kind.
+    const KIND: Kind;
+
+    /// The document with its digest.
+    ///
+    /// # Panics
+    /// The type has keys that are no text, or floating point numbers.
+    fn document(&self) -> Value {
+        let value = serde_json::to_value(self).expect("documents have text keys and no floating point");
+        seal(value, Self::KIND)
+    }
+
+    /// The document as text, indented, keys sorted.
+    fn text(&self) -> String {
+        format!("{:#}\n", self.document())
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// See [`Fault`].
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let malformed = |e: serde_json::Error| Fault::Malformed { noun: Self::KIND.noun, said: e.to_string() };
+        serde_json::from_value(parse(text, Self::KIND)?).map_err(malformed)
+    }
+}
+
+/// Reads a document and checks kind, version and digest.
+///
+/// # Errors
+/// See [`Fault`].
+pub fn parse(text: &str, kind: Kind) -> Result<Value, Fault> {
+    let noun = kind.noun;
+    let document: Value = serde_json::from_str(text).map_err(|e| {
+        if e.is_eof() {
+            Fault::Truncated { noun, line: e.line(), column: e.column() }
+        } else {
+            Fault::Malformed { noun, said: e.to_string() }
+        }
+    })?;
+    let head: Head =
+        serde_json::from_value(document.clone()).map_err(|e| Fault::Malformed { noun, said: e.to_string() })?;
+    if head.kind != kind.word {
+        return Err(Fault::OtherKind { found: head.kind, wanted: kind.word });
+    }
+    if head.format_version.split('.').next() != kind.version.split('.').next() {
+        return Err(Fault::UnknownVersion { noun, found: head.format_version, known: kind.version });
+    }
+    if head.digest != digest(&document) {
+        return Err(Fault::Edited(noun));
+    }
+    Ok(document)
+}
+
+/// The document with kind, version and digest added.
+#[must_use]
+pub fn seal(mut document: Value, kind: Kind) -> Value {
+    document["kind"] = kind.word.into();
+    document["format_version"] = kind.version.into();
+    document["digest"] = digest(&document).into();
+    document
+}
+
+/// Digest of a document without its own digest and signatures, `sha256:` and 64 hexadecimal digits.
+#[must_use]
+pub fn digest(document: &Value) -> String {
+    let mut bare = document.clone();
+    if let Some(fields) = bare.as_object_mut() {
+        fields.remove("digest");
+        fields.remove("signatures");
+    }
+    sha256(&canonical(&bare))
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().fold("sha256:".to_owned(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// Compact JSON with keys in order. `serde_json` keeps objects sorted already; this does not rely on it.
+fn canonical(value: &Value) -> String {
+    fn sorted(value: &Value) -> Value {
+        match value {
+            Value::Object(fields) => {
+                let mut pairs: Vec<_> = fields.iter().collect();
+                pairs.sort_by(|a, b| a.0.cmp(b.0));
+                Value::Object(pairs.into_iter().map(|(k, v)| (k.clone(), sorted(v))).collect::<Map<_, _>>())
+            }
+            Value::Array(items) => items.iter().map(sorted).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+        }
+    }
+    sorted(value).to_string()
+}

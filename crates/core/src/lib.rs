@@ -1,0 +1,21 @@
+//! The nouns of aku, correct by construction: what `aku.conf` declares, what was seen of the pods, the statements that may
+//! be sent, and the types of a plan. Pure: no I/O, no threads, no clock, no environment (`clippy.toml` forbids them here).
+//!
+//! * [`topology`]: pods, pairs, names, positions. * [`ledger`]: who the data of a pod is. * [`conf`]: the file.
+//! * [`desired`]: what it means for a goal. * [`sql`]: statements, their answers and what a failure means.
+//! * [`observe`]: what was seen. * [`plan`]: a DAG of actions, each with a reason. * [`document`]: texts with a digest.
+//! * [`app_info`] and [`run_id`]: how a run introduces itself.
+
+pub mod app_info;
+pub mod coded;
+pub mod conf;
+pub mod desired;
+pub mod document;
+pub mod ledger;
+pub mod observe;
+pub mod plan;
+pub mod run_id;
+pub mod sql;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod topology;

@@ -1,0 +1,18 @@
+//! What was seen of the pods: answers parsed into [`Observed`]. Asks nobody and decides nothing about what to do.
+
+mod capture;
+pub mod ledger;
+mod left;
+mod model;
+pub mod parse;
+mod rows;
+
+pub use capture::Capture;
+pub use ledger::of as ledger_of;
+pub use left::{Known, LeftBehind};
+pub use model::{
+    BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Remembered, Replication,
+    Sender, Server, Side, Table, TableName,
+};
+pub use parse::sender as sender_of;
+pub use rows::{RowCount, grouped};

@@ -1,0 +1,430 @@
+//! The observed world as values.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::RowCount;
+use crate::{
+    app_info::AtWork,
+    desired::ReplicationAddress,
+    ledger::View,
+    sql::{ConnectFailure, Privilege, setting::Setting},
+    topology::{Identifier, Ordinal, Position, ReplicationName, Target, optional_sn, sn},
+};
+
+/// Everything that was seen, at about one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// One entry for every pod that the configuration allows.
+    pub pods: BTreeMap<Ordinal, PodView>,
+    /// The start marker of the pod that this run is about.
+    pub marker: MarkerView,
+    /// Pods whose start marker is on this machine and there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub marked_here: BTreeSet<Ordinal>,
+    /// What runs before this one found before they changed it for a while, as far as their journals tell.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub remembered: Remembered,
+}
+
+/// Values of settings before a run changed them, by pod.
+pub type Remembered = BTreeMap<Ordinal, BTreeMap<Setting, i64>>;
+
+/// `/tmp/aku_start_completed` on the pod that the run is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "marker")]
+pub enum MarkerView {
+    /// The run is not on that pod; the marker is none of its business.
+    Elsewhere,
+    /// Not there.
+    Missing,
+    /// There, written by this life of the server, or by somebody who did not say (an older tool).
+    Present,
+    /// There, but the server was started or closed to users since: whoever closes a pod cannot reach the marker in another
+    /// container.
+    Stale,
+}
+
+/// A pod as seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "view")]
+pub enum PodView {
+    /// It answered everything.
+    Seen(Box<Pod>),
+    /// Nobody there: normal for a pod that was not created yet.
+    Absent {
+        /// `host:port` that was tried.
+        address: String,
+        /// The driver's words.
+        said: String,
+    },
+    /// Something is there, or should be, but we cannot look at it.
+    Broken {
+        /// `host:port` that was tried.
+        address: String,
+        /// The class of the failure.
+        failure: BrokenBy,
+        /// The driver's words.
+        said: String,
+    },
+}
+
+/// Why a pod could not be looked at, short of being absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BrokenBy {
+    /// Wrong user or password.
+    LoginRefused,
+    /// Another SYSDBA session holds the only slot.
+    SysdbaBusy,
+    /// No answer in time.
+    Timeout,
+    /// The way there does not work, or nobody can be asked for its name: it may well be in service.
+    Unreachable,
+    /// Logged in, but a query failed, or any other failure.
+    Other,
+}
+
+impl BrokenBy {
+    /// `None` when the failure means that the pod is absent.
+    #[must_use]
+    pub fn from_failure(f: ConnectFailure) -> Option<Self> {
+        match f {
+            ConnectFailure::Absent => None,
+            ConnectFailure::LoginRefused => Some(Self::LoginRefused),
+            ConnectFailure::SysdbaBusy => Some(Self::SysdbaBusy),
+            ConnectFailure::Timeout => Some(Self::Timeout),
+            ConnectFailure::Unreachable => Some(Self::Unreachable),
+            ConnectFailure::AdminMode | ConnectFailure::Other => Some(Self::Other),
+        }
+    }
+}
+
+/// A pod that answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pod {
+    /// How the session was opened.
+    #[serde(with = "privilege")]
+    pub privilege: Privilege,
+    /// The server.
+    pub server: Server,
+    /// Properties by name (`db::sql::PROPERTIES`), as text; what the server does not have is not there.
+    pub properties: BTreeMap<String, String>,
+    /// Every replication object.
+    pub replications: BTreeMap<ReplicationName, Replication>,
+    /// Tables of the owners that the configuration names.
+    pub tables: BTreeMap<TableName, Table>,
+    /// Row counts, where they were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<(Target, RowCount)>,
+    /// Who else is connected, sessions of one kind together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<Client>,
+    /// Who the data is.
+    #[serde(default, skip_serializing_if = "View::is_not_read")]
+    pub ledger: View,
+    /// Where the log ends, as an SN (V$LFG, `measured.md` 9.8); `None` when nobody looked.
+    #[serde(default, with = "optional_sn", skip_serializing_if = "Option::is_none")]
+    pub log_end: Option<u64>,
+}
+
+/// Sessions of other clients that look the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Client {
+    /// DB_USERNAME
+    pub user: String,
+    /// CLIENT_APP_INFO; empty when the client does not say.
+    pub app: String,
+    /// Where from: COMM_NAME without the port.
+    pub from: String,
+    /// Whether it holds the only SYSDBA session.
+    pub sysdba: bool,
+    /// How many there are, 1 or more.
+    pub sessions: usize,
+}
+
+impl Client {
+    /// The changing run of aku that these sessions are of, if they are of one.
+    #[must_use]
+    pub fn at_work(&self) -> Option<AtWork> {
+        AtWork::of(&self.app)
+    }
+}
+
+/// Owner and name of a table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TableName {
+    /// Owner.
+    pub user: Identifier,
+    /// Table.
+    pub table: Identifier,
+}
+
+impl TableName {
+    /// The table a target belongs to.
+    #[must_use]
+    pub fn of(target: &Target) -> Self {
+        Self { user: target.user.clone(), table: target.table.clone() }
+    }
+}
+
+impl From<TableName> for String {
+    fn from(t: TableName) -> Self {
+        // A control character cannot occur in a name, so the pair survives the round trip through a JSON key.
+        format!("{}\u{1f}{}", t.user.as_str(), t.table.as_str())
+    }
+}
+
+impl TryFrom<String> for TableName {
+    type Error = String;
+    fn try_from(s: String) -> Result<Self, String> {
+        let (user, table) = s.split_once('\u{1f}').ok_or("a table name needs an owner")?;
+        let name = |n: &str| Identifier::exact(n).map_err(|e| e.to_string());
+        Ok(Self { user: name(user)?, table: name(table)? })
+    }
+}
+
+/// Who the server is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// V$VERSION.PRODUCT_VERSION
+    pub version: Option<String>,
+    /// V$VERSION.REPL_PROTOCOL_VERSION; must be equal between peers.
+    pub replication_protocol: Option<String>,
+    /// V$INSTANCE.STARTUP_TIME_SEC; grows with each restart.
+    pub started_at_s: Option<i64>,
+    /// V$DATABASE.DB_NAME; needed to close sessions.
+    pub database: Option<String>,
+    /// V$DATABASE.DB_SIGNATURE: survives a restart, differs in a newly created database (`measured.md` 4).
+    pub signature: Option<String>,
+}
+
+/// LAZY or EAGER.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// REPL_MODE 0
+    Lazy,
+    /// REPL_MODE 2
+    Eager,
+    /// Any other number.
+    Other(i64),
+}
+
+impl Mode {
+    /// SYS_REPLICATIONS_.REPL_MODE
+    #[must_use]
+    pub fn from_catalog(number: i64) -> Self {
+        match number {
+            0 => Self::Lazy,
+            2 => Self::Eager,
+            other => Self::Other(other),
+        }
+    }
+}
+
+/// A sender thread, from V$REPSENDER (not from IS_STARTED, which is only a wish).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sender {
+    /// No row.
+    None,
+    /// STATUS 0 or 2, or NET_ERROR_FLAG 1: not connected.
+    Trying,
+    /// STATUS 1 (or an EAGER status) without a network error.
+    Running,
+    /// STATUS 6: a SYNC is under way.
+    Syncing,
+}
+
+/// The server abandoned unsent log (`altibase-replication.md` 8.5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GiveUp {
+    /// GIVE_UP_TIME as text.
+    pub at: String,
+    /// GIVE_UP_XSN
+    pub xsn: Option<i64>,
+}
+
+/// Changes a receiver could not apply since it connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflicts {
+    /// INSERT_FAILURE_COUNT
+    pub insert: i64,
+    /// UPDATE_FAILURE_COUNT
+    pub update: i64,
+    /// DELETE_FAILURE_COUNT
+    pub delete: i64,
+}
+
+/// One row of SYS_REPL_ITEMS_, reduced to what the configuration can say. A partitioned table named as a whole is one item.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Item {
+    /// Here.
+    pub local: Target,
+    /// There.
+    pub remote: Target,
+}
+
+/// One replication object as one pod holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replication {
+    /// IS_STARTED: a wish or record, not liveness.
+    pub is_started: bool,
+    /// XSN
+    pub position: Position,
+    /// Set when the server gave up unsent log since the last RESET.
+    pub gave_up: Option<GiveUp>,
+    /// LAZY or EAGER.
+    pub mode: Mode,
+    /// ROLE
+    pub role: i64,
+    /// OPTIONS bit mask
+    pub options: i64,
+    /// CONFLICT_RESOLUTION
+    pub conflict_resolution: i64,
+    /// PARALLEL_APPLIER_COUNT
+    pub parallel_applier: i64,
+    /// Peer addresses.
+    pub hosts: Vec<ReplicationAddress>,
+    /// What it replicates.
+    pub items: BTreeSet<Item>,
+    /// The sender thread.
+    pub sender: Sender,
+    /// Present while the peer's sender is connected here.
+    pub receiver: Option<Conflicts>,
+    /// V$REPGAP.REP_GAP while a sender exists; the unit differs between releases, only zero is meaningful.
+    pub gap: Option<i64>,
+    /// V$REPRECEIVER.APPLY_XSN: how far the peer's log was applied here, while the peer's sender is connected.
+    #[serde(default, with = "optional_sn", skip_serializing_if = "Option::is_none")]
+    pub applied: Option<u64>,
+}
+
+/// One table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// TABLE_TYPE is `T`.
+    pub is_table: bool,
+    /// It has a primary key.
+    pub primary_key: bool,
+    /// It owns a foreign key.
+    pub foreign_key: bool,
+    /// Its partitions; empty when it is not partitioned.
+    pub partitions: BTreeSet<Identifier>,
+    /// Digest of columns and primary key ([`Layout::digest`](super::layout::Layout::digest)); `None` when the columns
+    /// could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<String>,
+    /// Columns of the primary key, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<Identifier>,
+}
+
+/// One side of a pair: what pod `a` holds towards pod `b` (DESIGN D1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// No such object.
+    Missing,
+    /// XSN -1.
+    Reset,
+    /// XSN live.
+    Live(
+        #[serde(with = "sn")]
+        #[schemars(with = "String")]
+        u64,
+    ),
+    /// The server gave up unsent log: what the peer holds is incomplete.
+    GaveUp,
+    /// The pod was not seen.
+    Unknown,
+}
+
+impl Observed {
+    /// What was seen of the pods and of the marker of this run's pod; nothing else is known.
+    #[must_use]
+    pub fn new(pods: BTreeMap<Ordinal, PodView>, marker: MarkerView) -> Self {
+        Self { pods, marker, marked_here: BTreeSet::new(), remembered: Remembered::new() }
+    }
+
+    /// The pod, if it answered.
+    #[must_use]
+    pub fn pod(&self, pod: Ordinal) -> Option<&Pod> {
+        match self.pods.get(&pod)? {
+            PodView::Seen(p) => Some(p),
+            PodView::Absent { .. } | PodView::Broken { .. } => None,
+        }
+    }
+
+    /// Whether a changing run of aku that may hold the only SYSDBA session of `pod` has a session on a pod that was seen.
+    #[must_use]
+    pub fn is_worked_on(&self, pod: Ordinal) -> bool {
+        let seen = self.pods.keys().filter_map(|k| self.pod(*k));
+        seen.flat_map(|p| &p.clients).filter_map(Client::at_work).any(|work| work.concerns(pod))
+    }
+
+    /// What `pod` holds under that name.
+    #[must_use]
+    pub fn replication(&self, pod: Ordinal, name: &ReplicationName) -> Option<&Replication> {
+        self.pod(pod)?.replications.get(name)
+    }
+
+    /// The side of a pair that `pod` holds.
+    #[must_use]
+    pub fn side(&self, pod: Ordinal, name: &ReplicationName) -> Side {
+        let Some(seen) = self.pod(pod) else { return Side::Unknown };
+        match seen.replications.get(name) {
+            None => Side::Missing,
+            Some(r) if r.gave_up.is_some() => Side::GaveUp,
+            Some(r) => match r.position {
+                Position::Reset => Side::Reset,
+                Position::Live(sn) => Side::Live(sn),
+            },
+        }
+    }
+}
+
+impl Pod {
+    /// A property as a number.
+    #[must_use]
+    pub fn property(&self, name: &str) -> Option<i64> {
+        self.properties.get(name)?.trim().parse().ok()
+    }
+
+    /// Whether ordinary users are kept out.
+    #[must_use]
+    pub fn admin_mode(&self) -> bool {
+        self.property("ADMIN_MODE").map_or(self.privilege == Privilege::Sysdba, |v| v != 0)
+    }
+
+    /// Rows of a target, where they were counted.
+    #[must_use]
+    pub fn rows_of(&self, target: &Target) -> RowCount {
+        self.rows.iter().find(|(t, _)| t == target).map_or(RowCount::NotCounted, |(_, n)| *n)
+    }
+}
+
+mod privilege {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::sql::Privilege;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+    pub fn serialize<S: Serializer>(p: &Privilege, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(match p {
+            Privilege::Normal => "normal",
+            Privilege::Sysdba => "sysdba",
+        })
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Privilege, D::Error> {
+        match String::deserialize(d)?.as_str() {
+            "normal" => Ok(Privilege::Normal),
+            "sysdba" => Ok(Privilege::Sysdba),
+            other => Err(serde::de::Error::custom(format!("unknown privilege {other}"))),
+        }
+    }
+}

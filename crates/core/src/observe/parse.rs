@@ -1,0 +1,183 @@
+//! Catalog rows to values. Columns by name; what an older server lacks is absent, not an error (DESIGN D9).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::HashSet;
+
+use super::model::{Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table, TableName};
+use crate::{
+    desired::ReplicationAddress,
+    ledger,
+    sql::{Row, Rows},
+    topology::{Identifier, Position, ReplicationName, Target},
+};
+
+/// The raw answers about replication objects of one pod.
+pub struct Catalog<'a> {
+    pub replications: &'a Rows,
+    pub hosts: &'a Rows,
+    pub items: &'a Rows,
+    pub senders: &'a Rows,
+    pub receivers: &'a Rows,
+    pub gaps: &'a Rows,
+    /// What aku.conf names, so that the same names are kept once for all pods.
+    pub wanted: &'a [Target],
+}
+
+fn name(row: Row<'_>, column: &str) -> Option<ReplicationName> {
+    ReplicationName::exact(row.text(column)?).ok()
+}
+
+pub fn server(rows: &Rows) -> Server {
+    rows.iter().next().map_or_else(Server::default, |row| Server {
+        version: row.text("PRODUCT_VERSION"),
+        replication_protocol: row.text("REPL_PROTOCOL_VERSION"),
+        started_at_s: row.int("STARTUP_TIME_SEC"),
+        database: row.text("DB_NAME"),
+        signature: row.text("DB_SIGNATURE"),
+    })
+}
+
+pub fn properties(rows: &Rows) -> BTreeMap<String, String> {
+    rows.iter().filter_map(|row| Some((row.text("NAME")?, row.text("VALUE1")?))).collect()
+}
+
+/// What a row of V$REPSENDER says of its sender.
+pub fn sender(row: Row<'_>) -> Sender {
+    match (row.int("STATUS"), row.int("NET_ERROR_FLAG")) {
+        (Some(6), _) => Sender::Syncing,
+        (Some(0 | 2) | None, _) | (_, Some(1)) => Sender::Trying,
+        _ => Sender::Running,
+    }
+}
+
+fn target(row: Row<'_>, side: &str, unit_is_partition: bool) -> Option<Target> {
+    let part = |what: &str| row.text(&format!("{side}_{what}_NAME")).and_then(|n| Identifier::exact(n).ok());
+    Some(Target {
+        user: part("USER")?,
+        table: part("TABLE")?,
+        partition: if unit_is_partition { part("PARTITION") } else { None },
+    })
+}
+
+fn shared(known: &mut HashSet<Target>, target: Target) -> Target {
+    if let Some(same) = known.get(&target) {
+        return same.clone();
+    }
+    known.insert(target.clone());
+    target
+}
+
+pub fn replications(c: &Catalog<'_>) -> BTreeMap<ReplicationName, Replication> {
+    let mut all: BTreeMap<_, _> =
+        c.replications.iter().filter_map(|row| Some((name(row, "REPLICATION_NAME")?, bare(row)))).collect();
+    for row in c.hosts.iter() {
+        let Some(r) = name(row, "REPLICATION_NAME").and_then(|n| all.get_mut(&n)) else { continue };
+        let port = row.int("PORT_NO").and_then(|p| u16::try_from(p).ok());
+        if let (Some(host), Some(port)) = (row.text("HOST_IP"), port) {
+            r.hosts.push(ReplicationAddress { host, port });
+        }
+    }
+    // The same table is an item of one object per peer: kept once.
+    let mut known: HashSet<Target> = c.wanted.iter().cloned().collect();
+    for row in c.items.iter() {
+        let Some(r) = name(row, "REPLICATION_NAME").and_then(|n| all.get_mut(&n)) else { continue };
+        let partition = row.text("REPLICATION_UNIT").as_deref() == Some("P");
+        if let (Some(local), Some(remote)) = (target(row, "LOCAL", partition), target(row, "REMOTE", partition)) {
+            r.items.insert(Item { local: shared(&mut known, local), remote: shared(&mut known, remote) });
+        }
+    }
+    for row in c.senders.iter() {
+        if let Some(r) = name(row, "REP_NAME").and_then(|n| all.get_mut(&n)) {
+            r.sender = sender(row);
+        }
+    }
+    for row in c.receivers.iter() {
+        let count = |column| row.int(column).unwrap_or(0);
+        if let Some(r) = name(row, "REP_NAME").and_then(|n| all.get_mut(&n)) {
+            let applied = row.int("APPLY_XSN").and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
+            r.applied = r.applied.max(applied);
+            r.receiver = Some(Conflicts {
+                insert: count("INSERT_FAILURE_COUNT"),
+                update: count("UPDATE_FAILURE_COUNT"),
+                delete: count("DELETE_FAILURE_COUNT"),
+            });
+        }
+    }
+    for row in c.gaps.iter() {
+        if let Some(r) = name(row, "REP_NAME").and_then(|n| all.get_mut(&n)) {
+            r.gap = row.int("REP_GAP");
+        }
+    }
+    all
+}
+
+fn bare(row: Row<'_>) -> Replication {
+    let number = |column| row.int(column).unwrap_or(0);
+    Replication {
+        is_started: number("IS_STARTED") != 0,
+        position: Position::from_catalog(row.int("XSN").unwrap_or(-1)),
+        gave_up: row.text("GIVE_UP_TIME").map(|at| GiveUp { at, xsn: row.int("GIVE_UP_XSN") }),
+        mode: Mode::from_catalog(number("REPL_MODE")),
+        role: number("ROLE"),
+        options: number("OPTIONS"),
+        conflict_resolution: number("CONFLICT_RESOLUTION"),
+        parallel_applier: number("PARALLEL_APPLIER_COUNT"),
+        hosts: Vec::new(),
+        items: BTreeSet::new(),
+        sender: Sender::None,
+        receiver: None,
+        gap: None,
+        applied: None,
+    }
+}
+
+pub fn tables(tables: &Rows, constraints: &Rows, partitions: &Rows) -> BTreeMap<TableName, Table> {
+    let key = |row: Row<'_>| {
+        Some(TableName {
+            user: Identifier::exact(row.text("USER_NAME")?).ok()?,
+            table: Identifier::exact(row.text("TABLE_NAME")?).ok()?,
+        })
+    };
+    let mut all: BTreeMap<_, Table> = tables
+        .iter()
+        // Our own table is nobody's target.
+        .filter(|row| {
+            let is = |column, name| row.text(column).as_deref() == Some(name);
+            !(is("USER_NAME", ledger::OWNER) && is("TABLE_NAME", ledger::TABLE))
+        })
+        .filter_map(|row| {
+            let is_table = row.text("TABLE_TYPE").as_deref() == Some("T");
+            Some((key(row)?, Table { is_table, ..Table::default() }))
+        })
+        .collect();
+    for row in constraints.iter() {
+        let Some(table) = key(row).and_then(|k| all.get_mut(&k)) else { continue };
+        match row.int("CONSTRAINT_TYPE") {
+            Some(0) => table.foreign_key = true,
+            Some(3) => table.primary_key = true,
+            _ => {}
+        }
+    }
+    for row in partitions.iter() {
+        let partition = row.text("PARTITION_NAME").and_then(|n| Identifier::exact(n).ok());
+        if let (Some(table), Some(partition)) = (key(row).and_then(|k| all.get_mut(&k)), partition) {
+            table.partitions.insert(partition);
+        }
+    }
+    all
+}
+
+/// Everybody but the session that asked; the server's own threads have no user.
+pub fn clients(rows: &Rows) -> Vec<Client> {
+    let mut kinds: BTreeMap<(String, String, String, bool), usize> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.int("ID") != row.int("OWN")) {
+        let Some(user) = row.text("DB_USERNAME") else { continue };
+        let from = row.text("COMM_NAME").unwrap_or_default();
+        let from = from.rsplit_once(':').map_or(from.as_str(), |(host, _port)| host).to_owned();
+        let app = row.text("CLIENT_APP_INFO").unwrap_or_default();
+        *kinds.entry((user, app, from, row.int("SYSDBA_FLAG") == Some(1))).or_default() += 1;
+    }
+    let client = |((user, app, from, sysdba), sessions)| Client { user, app, from, sysdba, sessions };
+    kinds.into_iter().map(client).collect()
+}

@@ -1,0 +1,447 @@
+//! One step of a plan. Specific enough that the executor has nothing left to decide.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::reason::Reason;
+use crate::{
+    desired::ReplicationAddress,
+    ledger::Ledger,
+    sql::{ChangeSql, setting::Setting},
+    topology::{Ordinal, ReplicationName, Target},
+};
+
+/// Number of an action inside its plan, from 1; shown as `A1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct ActionId(pub u32);
+
+impl fmt::Display for ActionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "A{}", self.0)
+    }
+}
+
+/// A step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Action {
+    /// Its number.
+    pub id: ActionId,
+    /// The pod it is sent to.
+    pub pod: Ordinal,
+    /// What is done.
+    #[serde(flatten)]
+    pub op: Op,
+    /// Why.
+    pub because: Reason,
+    /// What it waits for.
+    pub after: Vec<After>,
+    /// When it runs.
+    #[serde(default, skip_serializing_if = "RunWhen::is_normal")]
+    pub run: RunWhen,
+}
+
+/// An edge of the DAG.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct After {
+    /// The action that must be over.
+    pub action: ActionId,
+    /// Why, in a few words ("sync needs empty tables").
+    pub because: String,
+}
+
+/// When an action runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "when")]
+pub enum RunWhen {
+    /// When everything it waits for is done.
+    #[default]
+    Normal,
+    /// When everything it waits for is over (done, failed, not run), provided that `armed_by` was begun.
+    /// For settings that are put back whatever happens.
+    Always {
+        /// The action that makes it necessary.
+        armed_by: ActionId,
+    },
+    /// Only when `armed_by` sent a changing statement and `until` did not finish, once everything it waits for is over; on
+    /// signals too. For pins of a join whose SYNC has not returned (DESIGN D15); a position that this run did not make is
+    /// never taken back.
+    Undo {
+        /// The action that it takes back.
+        armed_by: ActionId,
+        /// Actions that, once all are done, make it unnecessary.
+        until: Vec<ActionId>,
+    },
+}
+
+impl RunWhen {
+    fn is_normal(&self) -> bool {
+        *self == Self::Normal
+    }
+}
+
+/// What a START must find, because START on XSN -1 silently begins "now".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expect {
+    /// XSN live and not given up: resume.
+    Live,
+    /// XSN -1, or live when a run before this one got that far: begin now; right only from a pod whose rows are known
+    /// equal on the peer.
+    Fresh,
+}
+
+/// What is done. One statement each where possible; a few are small procedures that belong together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "op")]
+pub enum Op {
+    /// CREATE REPLICATION
+    CreateReplication {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+        /// Its replication host.
+        host: String,
+        /// Its replication port.
+        port: u16,
+        /// Items.
+        targets: Vec<Target>,
+    },
+    /// DROP REPLICATION
+    DropReplication {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+    },
+    /// ADD TABLE. Done already when it is an item; needs both sides stopped (ERR-610FE, ERR-6109F).
+    AddTable {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+        /// Table or partition.
+        target: Target,
+    },
+    /// DROP TABLE: the table is no longer replicated through this object; its rows stay.
+    DropTable {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+        /// Table or partition here.
+        target: Target,
+        /// What it is called there.
+        remote: Target,
+    },
+    /// ADD HOST of the right address, then DROP HOST of every other one; there is no "change host".
+    ChangeHost {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+        /// Its replication host.
+        host: String,
+        /// Its replication port.
+        port: u16,
+        /// Addresses that go.
+        old: Vec<ReplicationAddress>,
+    },
+    /// START RETRY, and a look whether the sender connects; a plain START for an EAGER object, and where the sender does
+    /// not connect (`measured.md` 9.1). Done already when a sender exists.
+    Start {
+        /// Object.
+        name: ReplicationName,
+        /// The pod it sends to.
+        peer: Ordinal,
+        /// What XSN must be.
+        expect: Expect,
+    },
+    /// START RETRY, then STOP; done when V$REPSENDER has no row for it and XSN is live (`measured.md` 1).
+    Pin {
+        /// Object.
+        name: ReplicationName,
+        /// The joiner.
+        peer: Ordinal,
+    },
+    /// Waits until every transaction that had written when this began has ended (`measured.md` 1, drain).
+    Drain {
+        /// Bound, seconds.
+        wait_s: u32,
+    },
+    /// STOP. Done already when there is no sender and IS_STARTED is 0.
+    Stop {
+        /// Object.
+        name: ReplicationName,
+        /// The pod it sends to.
+        peer: Ordinal,
+    },
+    /// RESET. Done already when XSN is -1 and nothing is marked.
+    Reset {
+        /// Object.
+        name: ReplicationName,
+        /// The pod it sends to.
+        peer: Ordinal,
+    },
+    /// STOP if needed, then RESET: takes back a pin.
+    Unpin {
+        /// Object.
+        name: ReplicationName,
+        /// The joiner.
+        peer: Ordinal,
+    },
+    /// `FLUSH WAIT n`: everything this pod committed so far is on the peer. Behind a fence that is everything that clients
+    /// committed.
+    Flush {
+        /// Object.
+        name: ReplicationName,
+        /// The pod it sends to.
+        peer: Ordinal,
+        /// Bound, seconds.
+        wait_s: u32,
+    },
+    /// ALTER SYSTEM SET of a property that the plan puts back.
+    SetProperty {
+        /// Which.
+        property: Setting,
+        /// Value now.
+        from: i64,
+        /// Value then.
+        to: i64,
+    },
+    /// Nothing sends to this pod and every side of it reads -1; waits a little for receivers to end.
+    CheckQuiet {
+        /// Objects of the pod.
+        names: Vec<ReplicationName>,
+    },
+    /// TRUNCATE. The source is looked at again in the moment before: in service, and the table is there (DESIGN D2).
+    Truncate {
+        /// Table or partition.
+        target: Target,
+        /// The pod with the surviving copy.
+        source: Ordinal,
+    },
+    /// Every target holds no row.
+    CheckEmpty {
+        /// Tables and partitions.
+        targets: Vec<Target>,
+    },
+    /// SYNC PARALLEL n.
+    Sync {
+        /// Object.
+        name: ReplicationName,
+        /// The joiner.
+        peer: Ordinal,
+        /// Threads.
+        parallel: u8,
+        /// Rows to copy, where they were counted.
+        rows: Option<u64>,
+    },
+    /// SYNC PARALLEL n TABLE ...: only these items are copied; the position of the object is kept for the others.
+    SyncTables {
+        /// Object.
+        name: ReplicationName,
+        /// The pod that gets the rows.
+        peer: Ordinal,
+        /// Threads.
+        parallel: u8,
+        /// Tables and partitions.
+        targets: Vec<Target>,
+        /// Rows to copy, where they were counted.
+        rows: Option<u64>,
+    },
+    /// The copy is complete: FLUSH source to joiner, count the source, the joiner, the source again; the joiner lies
+    /// between (DESIGN D16). Sent to the joiner and to the source.
+    CheckContents {
+        /// The pod rows were copied from.
+        source: Ordinal,
+        /// Objects to flush on the source.
+        names: Vec<ReplicationName>,
+        /// Tables and partitions.
+        targets: Vec<Target>,
+        /// Bound of each FLUSH, seconds.
+        wait_s: u32,
+    },
+    /// For each target the pod holds at least as many rows as `of`, which is fenced and has delivered what it committed: what
+    /// only `of` has, from a pod that is lost, would be deleted with it.
+    CheckHolds {
+        /// The pod that will be copied anew.
+        of: Ordinal,
+        /// Tables and partitions.
+        targets: Vec<Target>,
+    },
+    /// ADMIN_MODE 1, then every session but this run's is closed, until none is left (DESIGN D15).
+    Fence,
+    /// After the fence and the FLUSHes: nobody is left who could commit more, and these senders still run. No position that
+    /// a pod shows proves delivery, so the FLUSH that returned is the proof, and this is what could take it back:
+    /// V$REPGAP and V$REPSENDER.XSN tell what was read, not what was acknowledged (REP_GAP was 0 with a row undelivered,
+    /// `measured.md` 5), and count what is received from others (`measured.md` 8); XSN of the catalog is acknowledged, but
+    /// it is where a restart would begin to read, and moves only now and then.
+    #[serde(alias = "check-no-gap")]
+    CheckDelivered {
+        /// Objects that were flushed.
+        names: Vec<ReplicationName>,
+    },
+    /// AKU_DELAY_START_COMPLETE_TIME
+    Delay {
+        /// Seconds.
+        seconds: u64,
+    },
+    /// ADMIN_MODE 0: users are admitted.
+    Open,
+    /// Creates `/tmp/aku_start_completed`.
+    WriteMarker,
+    /// Deletes `/tmp/aku_start_completed`.
+    RemoveMarker,
+    /// Writes the row of `SYS.AKU_LEDGER` on this pod as it stands here; makes the table first where there is none. Done
+    /// already when the row is there; refused when a later run wrote it.
+    WriteLedger {
+        /// The row.
+        ledger: Box<Ledger>,
+    },
+}
+
+/// What an action can do to people's rows and definitions (`plan-apply-anchors.md` 2.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Only looks, or waits.
+    Observe,
+    /// CREATE REPLICATION, ADD and DROP TABLE, ADD and DROP HOST
+    Define,
+    /// START, STOP, pin, FLUSH
+    Run,
+    /// SYNC
+    CopiesRows,
+    /// RESET
+    ForgetsPosition,
+    /// DROP REPLICATION
+    RemovesDefinition,
+    /// TRUNCATE
+    DeletesRows,
+    /// ALTER SYSTEM, fence, open
+    Setting,
+    /// The marker file, the ledger
+    Marks,
+}
+
+impl Op {
+    /// What it can do.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        match self {
+            Self::CreateReplication { .. }
+            | Self::AddTable { .. }
+            | Self::DropTable { .. }
+            | Self::ChangeHost { .. } => Effect::Define,
+            Self::DropReplication { .. } => Effect::RemovesDefinition,
+            Self::Start { .. } | Self::Pin { .. } | Self::Stop { .. } | Self::Flush { .. } => Effect::Run,
+            Self::Reset { .. } | Self::Unpin { .. } => Effect::ForgetsPosition,
+            Self::SetProperty { .. } | Self::Fence | Self::Open => Effect::Setting,
+            Self::Truncate { .. } => Effect::DeletesRows,
+            Self::Sync { .. } | Self::SyncTables { .. } => Effect::CopiesRows,
+            Self::Drain { .. }
+            | Self::CheckQuiet { .. }
+            | Self::CheckEmpty { .. }
+            | Self::CheckContents { .. }
+            | Self::CheckHolds { .. }
+            | Self::CheckDelivered { .. }
+            | Self::Delay { .. } => Effect::Observe,
+            Self::WriteMarker | Self::RemoveMarker | Self::WriteLedger { .. } => Effect::Marks,
+        }
+    }
+
+    /// The replication object it is about, if it is about one.
+    #[must_use]
+    pub fn object(&self) -> Option<&ReplicationName> {
+        match self {
+            Self::CreateReplication { name, .. }
+            | Self::DropReplication { name, .. }
+            | Self::Start { name, .. }
+            | Self::Pin { name, .. }
+            | Self::Stop { name, .. }
+            | Self::Reset { name, .. }
+            | Self::Unpin { name, .. }
+            | Self::Flush { name, .. }
+            | Self::AddTable { name, .. }
+            | Self::DropTable { name, .. }
+            | Self::ChangeHost { name, .. }
+            | Self::SyncTables { name, .. }
+            | Self::Sync { name, .. } => Some(name),
+            Self::Drain { .. }
+            | Self::SetProperty { .. }
+            | Self::CheckQuiet { .. }
+            | Self::Truncate { .. }
+            | Self::CheckEmpty { .. }
+            | Self::CheckContents { .. }
+            | Self::CheckHolds { .. }
+            | Self::Fence
+            | Self::CheckDelivered { .. }
+            | Self::Delay { .. }
+            | Self::Open
+            | Self::WriteMarker
+            | Self::RemoveMarker
+            | Self::WriteLedger { .. } => None,
+        }
+    }
+
+    /// The changing statements it sends, in order, as far as they are known before it runs (a fence closes whatever
+    /// sessions it finds, and a ledger that is not there is made first). Empty for steps that only look, wait, or touch the marker.
+    #[must_use]
+    pub fn statements(&self) -> Vec<ChangeSql> {
+        match self {
+            Self::CreateReplication { name, host, port, targets, .. } => vec![ChangeSql::CreateReplication {
+                name: name.clone(),
+                host: host.clone(),
+                port: *port,
+                targets: targets.clone(),
+            }],
+            Self::DropReplication { name, .. } => vec![ChangeSql::DropReplication(name.clone())],
+            Self::AddTable { name, target, .. } => {
+                vec![ChangeSql::AddTable { name: name.clone(), target: target.clone() }]
+            }
+            Self::DropTable { name, target, remote, .. } => {
+                vec![ChangeSql::DropTable { name: name.clone(), target: target.clone(), remote: remote.clone() }]
+            }
+            Self::ChangeHost { name, host, port, old, .. } => {
+                let add = ChangeSql::AddHost { name: name.clone(), host: host.clone(), port: *port };
+                let drop = |a: &ReplicationAddress| ChangeSql::DropHost {
+                    name: name.clone(),
+                    host: a.host.clone(),
+                    port: a.port,
+                };
+                std::iter::once(add).chain(old.iter().map(drop)).collect()
+            }
+            Self::Start { name, .. } => vec![ChangeSql::StartRetry(name.clone())],
+            Self::Pin { name, .. } => vec![ChangeSql::StartRetry(name.clone()), ChangeSql::Stop(name.clone())],
+            Self::Stop { name, .. } => vec![ChangeSql::Stop(name.clone())],
+            Self::Reset { name, .. } => vec![ChangeSql::Reset(name.clone())],
+            Self::Unpin { name, .. } => vec![ChangeSql::Stop(name.clone()), ChangeSql::Reset(name.clone())],
+            Self::Flush { name, wait_s, .. } => vec![ChangeSql::Flush { name: name.clone(), wait_s: *wait_s }],
+            Self::SetProperty { property, to, .. } => {
+                vec![ChangeSql::SetSystem { property: property.name(), value: *to }]
+            }
+            Self::Truncate { target, .. } => vec![ChangeSql::Truncate(target.clone())],
+            Self::Sync { name, parallel, .. } => vec![ChangeSql::Sync { name: name.clone(), parallel: *parallel }],
+            Self::SyncTables { name, parallel, targets, .. } => {
+                vec![ChangeSql::SyncTables { name: name.clone(), parallel: *parallel, targets: targets.clone() }]
+            }
+            Self::CheckContents { names, wait_s, .. } => {
+                names.iter().map(|name| ChangeSql::Flush { name: name.clone(), wait_s: *wait_s }).collect()
+            }
+            Self::Fence => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 1 }],
+            Self::Open => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 0 }],
+            Self::WriteLedger { ledger } => vec![ChangeSql::UpdateLedger(ledger.clone())],
+            Self::Drain { .. }
+            | Self::CheckQuiet { .. }
+            | Self::CheckEmpty { .. }
+            | Self::CheckHolds { .. }
+            | Self::CheckDelivered { .. }
+            | Self::Delay { .. }
+            | Self::WriteMarker
+            | Self::RemoveMarker => Vec::new(),
+        }
+    }
+}

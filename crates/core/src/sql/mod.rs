@@ -1,0 +1,512 @@
+//! Every statement this program may send, as a type; the text of SQL is produced here and nowhere else (DESIGN D7).
+//!
+//! [`ReadSql`] cannot change anything, so commands that only hold a `&ReadSql` cannot either. Identifiers quote
+//! themselves (`topology::Identifier`); literals are escaped by `literal`.
+
+pub mod error;
+pub mod facts;
+pub mod page;
+pub mod rows;
+pub mod setting;
+
+use std::fmt;
+
+use crate::{
+    ledger::{self, Ledger},
+    sql::{facts::Facts, page::Page},
+    topology::{Identifier, ReplicationName, Target},
+};
+pub use error::{ConnectError, ConnectFailure, DbError};
+pub use rows::{Row, Rows, Value};
+
+/// As whom to log in. The user is always SYS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privilege {
+    /// Ordinary login.
+    Normal,
+    /// SYSDBA: the server admits one at a time, and nobody else while ADMIN_MODE is 1.
+    Sysdba,
+}
+
+/// A statement that only reads. Its text is its `Display`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadSql {
+    /// Several questions at once, see [`Facts`].
+    Facts(Facts),
+    /// Server properties that matter to us: NAME, VALUE1.
+    Properties,
+    /// One row: PRODUCT_VERSION, REPL_PROTOCOL_VERSION, STARTUP_TIME_SEC, DB_NAME, DB_SIGNATURE.
+    Server,
+    /// SYS_REPLICATIONS_ with its SYS_REPL_HOSTS_, one row for each host; HOST_IP is NULL for an object without hosts.
+    Definitions,
+    /// As [`Self::Definitions`] with whatever columns an older server has.
+    DefinitionsOfOld,
+    /// SYS_REPL_HOSTS_.
+    Hosts,
+    /// SYS_REPL_ITEMS_.
+    Items,
+    /// V$REPSENDER.
+    Senders,
+    /// V$REPRECEIVER.
+    Receivers,
+    /// V$REPGAP.
+    Gaps,
+    /// V$REPSYNC: progress of SYNC.
+    SyncProgress,
+    /// Tables of these owners: USER_NAME, TABLE_NAME, TABLE_TYPE, IS_PARTITIONED, REPLICATION_COUNT.
+    Tables(Vec<Identifier>),
+    /// Constraints of these owners' tables: USER_NAME, TABLE_NAME, CONSTRAINT_TYPE (0 foreign key, 3 primary key).
+    Constraints(Vec<Identifier>),
+    /// Partitions of these owners' tables: USER_NAME, TABLE_NAME, PARTITION_NAME.
+    Partitions(Vec<Identifier>),
+    /// Columns of these owners' tables in their order: USER_NAME, TABLE_NAME, COLUMN_NAME, DATA_TYPE, PRECISION, SCALE,
+    /// IS_NULLABLE.
+    Columns(Vec<Identifier>),
+    /// Columns of these owners' primary keys in their order: USER_NAME, TABLE_NAME, COLUMN_NAME.
+    KeyColumns(Vec<Identifier>),
+    /// Rows of a table in the order of its primary key.
+    Page(Box<Page>),
+    /// V$SESSION: ID, TRANS_ID, DB_USERNAME, SYSDBA_FLAG, CLIENT_APP_INFO, COMM_NAME, and OWN: the number of the session
+    /// that asks.
+    Sessions,
+    /// NLS_CHARACTERSET, NLS_NCHAR_CHARACTERSET of the database.
+    CharacterSets,
+    /// Number of this session.
+    SessionId,
+    /// USER_LOCK_REQUEST: 0 got it, 4 had it already, 1 somebody else has it (`measured.md` 4). Belongs to the session
+    /// and changes no data.
+    LockRequest(i64),
+    /// Sessions whose CLIENT_APP_INFO begins with this: ID, TASK_STATE, LOGIN_TIME, CLIENT_APP_INFO, COMM_NAME.
+    SessionsOf(&'static str),
+    /// Ids of open transactions that wrote: ID.
+    OpenWriters,
+    /// Row counts, one row per target in order: N (index from 0), ROWS_NOW.
+    CountRows(Vec<Target>),
+    /// Whether there are rows, one row per target in order: N (index from 0), ROWS_NOW 0 or 1. Does not read on after the
+    /// first.
+    AnyRows(Vec<Target>),
+    /// One property: VALUE1.
+    Property(&'static str),
+    /// State of one replication: IS_STARTED, XSN, GIVE_UP_TIME.
+    Replication(ReplicationName),
+    /// SYS.AKU_LEDGER (`docs/ledger.md`) and, in the same row, where the log ends: CUR_WRITE_LF_NO, CUR_WRITE_LF_OFFSET.
+    Ledger,
+}
+
+/// A statement that changes something. Its text is its `Display`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangeSql {
+    /// CREATE REPLICATION, LAZY.
+    CreateReplication {
+        /// Object name.
+        name: ReplicationName,
+        /// The peer's replication host, at most 64 bytes.
+        host: String,
+        /// The peer's replication port.
+        port: u16,
+        /// Items; the same name on both sides.
+        targets: Vec<Target>,
+    },
+    /// DROP REPLICATION
+    DropReplication(ReplicationName),
+    /// ADD TABLE: one more item.
+    AddTable {
+        /// Object name.
+        name: ReplicationName,
+        /// The same name on both sides.
+        target: Target,
+    },
+    /// DROP TABLE: one item less; no row is touched.
+    DropTable {
+        /// Object name.
+        name: ReplicationName,
+        /// Here.
+        target: Target,
+        /// There.
+        remote: Target,
+    },
+    /// ADD HOST
+    AddHost {
+        /// Object name.
+        name: ReplicationName,
+        /// Replication host of the peer.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// DROP HOST
+    DropHost {
+        /// Object name.
+        name: ReplicationName,
+        /// Replication host that goes.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// START: resumes from XSN, or from now when it is -1.
+    Start(ReplicationName),
+    /// START RETRY: fixes XSN without needing the peer.
+    StartRetry(ReplicationName),
+    /// STOP: keeps XSN.
+    Stop(ReplicationName),
+    /// RESET: forgets XSN.
+    Reset(ReplicationName),
+    /// `FLUSH WAIT n`: until the peer acknowledged everything that was logged when it was issued. Never FLUSH ALL: what is
+    /// received from others counts as this pod's log, so it has no end while others are written to (`measured.md` 8).
+    Flush {
+        /// Object name.
+        name: ReplicationName,
+        /// Bound in seconds.
+        wait_s: u32,
+    },
+    /// SYNC PARALLEL n.
+    Sync {
+        /// Object name.
+        name: ReplicationName,
+        /// Threads, 1..=100.
+        parallel: u8,
+    },
+    /// SYNC PARALLEL n TABLE ...: copies only these items and keeps XSN.
+    SyncTables {
+        /// Object name.
+        name: ReplicationName,
+        /// Threads, 1..=100.
+        parallel: u8,
+        /// Items of the object.
+        targets: Vec<Target>,
+    },
+    /// TRUNCATE of a table or of one partition.
+    Truncate(Target),
+    /// ALTER SYSTEM SET of an integer property; in memory only, gone at the server's restart.
+    SetSystem {
+        /// Property name.
+        property: &'static str,
+        /// New value.
+        value: i64,
+    },
+    /// ALTER DATABASE .. SESSION CLOSE.
+    CloseSession {
+        /// V$DATABASE.DB_NAME.
+        database: Identifier,
+        /// V$SESSION.ID
+        session: i64,
+    },
+    /// ALTER SESSION SET QUERY_TIMEOUT, seconds, 0 = unlimited.
+    SessionQueryTimeout(u32),
+    /// CREATE TABLE SYS.AKU_LEDGER.
+    CreateLedger,
+    /// INSERT of its only row.
+    InsertLedger(Box<Ledger>),
+    /// UPDATE of its only row, every column.
+    UpdateLedger(Box<Ledger>),
+}
+
+/// Properties that [`ReadSql::Properties`] asks for.
+pub const PROPERTIES: [&str; 14] = [
+    "ADMIN_MODE",
+    "REMOTE_SYSDBA_ENABLE",
+    "REPLICATION_PORT_NO",
+    "REPLICATION_MAX_COUNT",
+    "REPLICATION_ALLOW_DUPLICATE_HOSTS",
+    "REPLICATION_DDL_ENABLE",
+    "REPLICATION_MAX_LOGFILE",
+    "REPLICATION_SENDER_AUTO_START",
+    "REPLICATION_SYNC_LOCK_TIMEOUT",
+    "REPLICATION_LOCK_TIMEOUT",
+    "REPLICATION_INSERT_REPLACE",
+    "REPLICATION_UPDATE_REPLACE",
+    "REPLICATION_CONNECT_TIMEOUT",
+    "TRANSACTION_TABLE_SIZE",
+];
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn list(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    names.into_iter().map(|n| literal(n.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn users(names: &[Identifier]) -> String {
+    list(names.iter().map(Identifier::as_str))
+}
+
+fn ledger_table() -> String {
+    format!("{}.{}", ledger::OWNER, ledger::TABLE)
+}
+
+/// Columns of the ledger's row and their values as SQL, LAYOUT apart.
+fn ledger_cells(row: &Ledger) -> Vec<(&'static str, String)> {
+    let number = |n: Option<u64>| n.map_or_else(|| "NULL".to_owned(), |n| n.to_string());
+    vec![
+        ("CLUSTER_ID", literal(&row.cluster.to_string())),
+        ("POD_NO", row.pod.to_string()),
+        ("SIGNATURE", literal(&row.signature)),
+        ("INCARNATION", row.incarnation.to_string()),
+        ("RUN_NO", row.run.to_string()),
+        ("STANDING", literal(row.standing.word())),
+        ("COPIED_FROM", number(row.copied.map(|c| c.from.get().into()))),
+        ("COPIED_RUN", number(row.copied.map(|c| c.run))),
+        ("PEERS", literal(&row.peers_text())),
+        ("WRITTEN_AT", "SYSDATE".to_owned()),
+    ]
+}
+
+/// V$DATABASE spells the name as it was typed at creation, and the statement was measured with that spelling bare
+/// (`measured.md` 2); only a name that is no plain word is quoted.
+fn database_name(name: &Identifier) -> String {
+    let plain = name.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if plain { name.as_str().to_owned() } else { name.to_string() }
+}
+
+fn from(target: &Target) -> String {
+    let table = target.table_sql();
+    target.partition.as_ref().map_or_else(|| table.clone(), |p| format!("{table} PARTITION ({p})"))
+}
+
+fn count(index: usize, target: &Target) -> String {
+    format!("SELECT {index} AS N, COUNT(*) AS ROWS_NOW FROM {}", from(target))
+}
+
+fn any(index: usize, target: &Target) -> String {
+    format!("SELECT {index} AS N, COUNT(*) AS ROWS_NOW FROM (SELECT 1 AS X FROM {} LIMIT 1)", from(target))
+}
+
+const OF_REPLICATIONS: &str = "FROM SYSTEM_.SYS_REPLICATIONS_ R \
+     LEFT OUTER JOIN SYSTEM_.SYS_REPL_HOSTS_ H ON R.REPLICATION_NAME = H.REPLICATION_NAME \
+     ORDER BY R.REPLICATION_NAME, H.HOST_NO";
+
+impl fmt::Display for ReadSql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Facts(facts) => f.write_str(&facts.sql()),
+            Self::Definitions => write!(
+                f,
+                "SELECT R.REPLICATION_NAME, R.IS_STARTED, R.XSN, R.ITEM_COUNT, R.HOST_COUNT, R.CONFLICT_RESOLUTION, \
+                 R.REPL_MODE, R.ROLE, R.OPTIONS, R.GIVE_UP_TIME, R.GIVE_UP_XSN, R.PARALLEL_APPLIER_COUNT, H.HOST_NO, \
+                 H.HOST_IP, H.PORT_NO {OF_REPLICATIONS}"
+            ),
+            Self::DefinitionsOfOld => write!(f, "SELECT R.*, H.HOST_NO, H.HOST_IP, H.PORT_NO {OF_REPLICATIONS}"),
+            Self::Properties => write!(f, "SELECT NAME, VALUE1 FROM V$PROPERTY WHERE NAME IN ({})", list(PROPERTIES)),
+            Self::Server => f.write_str(
+                "SELECT V.PRODUCT_VERSION, V.REPL_PROTOCOL_VERSION, I.STARTUP_TIME_SEC, D.DB_NAME, D.DB_SIGNATURE \
+                 FROM V$VERSION V, V$INSTANCE I, V$DATABASE D",
+            ),
+            Self::Hosts => f.write_str(
+                "SELECT REPLICATION_NAME, HOST_NO, HOST_IP, PORT_NO FROM SYSTEM_.SYS_REPL_HOSTS_ \
+                 ORDER BY REPLICATION_NAME, HOST_NO",
+            ),
+            Self::Items => f.write_str(
+                "SELECT REPLICATION_NAME, LOCAL_USER_NAME, LOCAL_TABLE_NAME, LOCAL_PARTITION_NAME, REMOTE_USER_NAME, \
+                 REMOTE_TABLE_NAME, REMOTE_PARTITION_NAME, REPLICATION_UNIT FROM SYSTEM_.SYS_REPL_ITEMS_ \
+                 ORDER BY REPLICATION_NAME",
+            ),
+            Self::Senders => f.write_str(
+                "SELECT REP_NAME, START_FLAG, NET_ERROR_FLAG, XSN, STATUS FROM V$REPSENDER ORDER BY REP_NAME",
+            ),
+            Self::Receivers => f.write_str(
+                "SELECT REP_NAME, APPLY_XSN, INSERT_FAILURE_COUNT, UPDATE_FAILURE_COUNT, DELETE_FAILURE_COUNT \
+                 FROM V$REPRECEIVER ORDER BY REP_NAME",
+            ),
+            Self::Gaps => f.write_str("SELECT REP_NAME, REP_GAP FROM V$REPGAP ORDER BY REP_NAME"),
+            Self::SyncProgress => {
+                f.write_str("SELECT REP_NAME, SYNC_TABLE, SYNC_PARTITION, SYNC_RECORD_COUNT FROM V$REPSYNC")
+            }
+            Self::Tables(owners) => write!(
+                f,
+                "SELECT U.USER_NAME, T.TABLE_NAME, T.TABLE_TYPE, T.IS_PARTITIONED, T.REPLICATION_COUNT \
+                 FROM SYSTEM_.SYS_TABLES_ T, SYSTEM_.SYS_USERS_ U \
+                 WHERE T.USER_ID = U.USER_ID AND U.USER_NAME IN ({})",
+                users(owners)
+            ),
+            Self::Constraints(owners) => write!(
+                f,
+                "SELECT U.USER_NAME, T.TABLE_NAME, C.CONSTRAINT_TYPE \
+                 FROM SYSTEM_.SYS_CONSTRAINTS_ C, SYSTEM_.SYS_TABLES_ T, SYSTEM_.SYS_USERS_ U \
+                 WHERE C.TABLE_ID = T.TABLE_ID AND T.USER_ID = U.USER_ID AND C.CONSTRAINT_TYPE IN (0, 3) \
+                 AND U.USER_NAME IN ({})",
+                users(owners)
+            ),
+            Self::Partitions(owners) => write!(
+                f,
+                "SELECT U.USER_NAME, T.TABLE_NAME, P.PARTITION_NAME \
+                 FROM SYSTEM_.SYS_TABLE_PARTITIONS_ P, SYSTEM_.SYS_TABLES_ T, SYSTEM_.SYS_USERS_ U \
+                 WHERE P.TABLE_ID = T.TABLE_ID AND T.USER_ID = U.USER_ID AND P.PARTITION_NAME IS NOT NULL \
+                 AND U.USER_NAME IN ({})",
+                users(owners)
+            ),
+            Self::Columns(owners) => write!(
+                f,
+                "SELECT U.USER_NAME, T.TABLE_NAME, C.COLUMN_NAME, C.DATA_TYPE, C.PRECISION, C.SCALE, C.IS_NULLABLE \
+                 FROM SYSTEM_.SYS_COLUMNS_ C, SYSTEM_.SYS_TABLES_ T, SYSTEM_.SYS_USERS_ U \
+                 WHERE C.TABLE_ID = T.TABLE_ID AND T.USER_ID = U.USER_ID AND T.TABLE_TYPE = 'T' \
+                 AND C.IS_HIDDEN = 'F' AND U.USER_NAME IN ({}) ORDER BY C.TABLE_ID, C.COLUMN_ORDER",
+                users(owners)
+            ),
+            Self::KeyColumns(owners) => write!(
+                f,
+                "SELECT U.USER_NAME, T.TABLE_NAME, L.COLUMN_NAME \
+                 FROM SYSTEM_.SYS_CONSTRAINTS_ C, SYSTEM_.SYS_CONSTRAINT_COLUMNS_ K, SYSTEM_.SYS_COLUMNS_ L, \
+                 SYSTEM_.SYS_TABLES_ T, SYSTEM_.SYS_USERS_ U \
+                 WHERE C.CONSTRAINT_ID = K.CONSTRAINT_ID AND C.TABLE_ID = K.TABLE_ID AND K.COLUMN_ID = L.COLUMN_ID \
+                 AND C.TABLE_ID = T.TABLE_ID AND T.USER_ID = U.USER_ID AND C.CONSTRAINT_TYPE = 3 \
+                 AND U.USER_NAME IN ({}) ORDER BY K.TABLE_ID, K.CONSTRAINT_COL_ORDER",
+                users(owners)
+            ),
+            Self::Page(page) => page.fmt(f),
+            Self::Sessions => f.write_str(
+                "SELECT ID, TRANS_ID, DB_USERNAME, SYSDBA_FLAG, CLIENT_APP_INFO, COMM_NAME, SESSION_ID() AS OWN \
+                 FROM V$SESSION ORDER BY ID",
+            ),
+            Self::CharacterSets => f.write_str(
+                "SELECT NLS_CHARACTERSET, NLS_NCHAR_CHARACTERSET FROM V$NLS_PARAMETERS WHERE SESSION_ID = SESSION_ID()",
+            ),
+            Self::SessionId => f.write_str("SELECT SESSION_ID() FROM DUAL"),
+            Self::LockRequest(id) => write!(f, "SELECT USER_LOCK_REQUEST({id}) FROM DUAL"),
+            Self::SessionsOf(app) => write!(
+                f,
+                "SELECT ID, TASK_STATE, LOGIN_TIME, CLIENT_APP_INFO, COMM_NAME FROM V$SESSION \
+                 WHERE CLIENT_APP_INFO LIKE {} ORDER BY LOGIN_TIME, ID",
+                literal(&format!("{app}%"))
+            ),
+            Self::OpenWriters => f.write_str("SELECT ID, SESSION_ID FROM V$TRANSACTION WHERE UPDATE_STATUS = 1"),
+            Self::CountRows(targets) => {
+                let parts: Vec<_> = targets.iter().enumerate().map(|(i, t)| count(i, t)).collect();
+                f.write_str(&parts.join(" UNION ALL "))
+            }
+            Self::AnyRows(targets) => {
+                let parts: Vec<_> = targets.iter().enumerate().map(|(i, t)| any(i, t)).collect();
+                f.write_str(&parts.join(" UNION ALL "))
+            }
+            Self::Ledger => write!(
+                f,
+                "SELECT L.LAYOUT, L.CLUSTER_ID, L.POD_NO, L.SIGNATURE, L.INCARNATION, L.RUN_NO, L.STANDING, L.COPIED_FROM, \
+                 L.COPIED_RUN, L.PEERS, F.CUR_WRITE_LF_NO, F.CUR_WRITE_LF_OFFSET FROM {} L, V$LFG F",
+                ledger_table()
+            ),
+            Self::Property(name) => write!(f, "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = {}", literal(name)),
+            Self::Replication(name) => write!(
+                f,
+                "SELECT IS_STARTED, XSN, GIVE_UP_TIME, REPL_MODE FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
+                literal(name.as_str())
+            ),
+        }
+    }
+}
+
+impl fmt::Display for ChangeSql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CreateReplication { name, host, port, targets } => {
+                write!(f, "CREATE REPLICATION {name} WITH {}, {port} ", literal(host))?;
+                let items: Vec<_> = targets.iter().map(|t| format!("FROM {t} TO {t}")).collect();
+                f.write_str(&items.join(", "))
+            }
+            Self::DropReplication(name) => write!(f, "DROP REPLICATION {name}"),
+            Self::AddTable { name, target } => {
+                write!(f, "ALTER REPLICATION {name} ADD TABLE FROM {target} TO {target}")
+            }
+            Self::DropTable { name, target, remote } => {
+                write!(f, "ALTER REPLICATION {name} DROP TABLE FROM {target} TO {remote}")
+            }
+            Self::AddHost { name, host, port } => {
+                write!(f, "ALTER REPLICATION {name} ADD HOST {}, {port}", literal(host))
+            }
+            Self::DropHost { name, host, port } => {
+                write!(f, "ALTER REPLICATION {name} DROP HOST {}, {port}", literal(host))
+            }
+            Self::Start(name) => write!(f, "ALTER REPLICATION {name} START"),
+            Self::StartRetry(name) => write!(f, "ALTER REPLICATION {name} START RETRY"),
+            Self::Stop(name) => write!(f, "ALTER REPLICATION {name} STOP"),
+            Self::Reset(name) => write!(f, "ALTER REPLICATION {name} RESET"),
+            Self::Flush { name, wait_s } => write!(f, "ALTER REPLICATION {name} FLUSH WAIT {wait_s}"),
+            Self::Sync { name, parallel } => write!(f, "ALTER REPLICATION {name} SYNC PARALLEL {parallel}"),
+            Self::SyncTables { name, parallel, targets } => {
+                let tables: Vec<_> = targets.iter().map(ToString::to_string).collect();
+                write!(f, "ALTER REPLICATION {name} SYNC PARALLEL {parallel} TABLE {}", tables.join(", "))
+            }
+            Self::Truncate(target) => match &target.partition {
+                None => write!(f, "TRUNCATE TABLE {}", target.table_sql()),
+                Some(p) => write!(f, "ALTER TABLE {} TRUNCATE PARTITION {p}", target.table_sql()),
+            },
+            Self::SetSystem { property, value } => write!(f, "ALTER SYSTEM SET {property} = {value}"),
+            Self::CloseSession { database, session } => {
+                write!(f, "ALTER DATABASE {} SESSION CLOSE {session}", database_name(database))
+            }
+            Self::SessionQueryTimeout(s) => write!(f, "ALTER SESSION SET QUERY_TIMEOUT = {s}"),
+            Self::CreateLedger => write!(
+                f,
+                "CREATE TABLE {} (LAYOUT INTEGER PRIMARY KEY, CLUSTER_ID VARCHAR(36), POD_NO INTEGER, \
+                 SIGNATURE VARCHAR(64), INCARNATION BIGINT, RUN_NO BIGINT, STANDING VARCHAR(16), COPIED_FROM INTEGER, \
+                 COPIED_RUN BIGINT, PEERS VARCHAR({}), WRITTEN_AT DATE)",
+                ledger_table(),
+                ledger::PEERS_BYTES
+            ),
+            Self::InsertLedger(row) => {
+                let (columns, values): (Vec<_>, Vec<_>) = ledger_cells(row).into_iter().unzip();
+                write!(
+                    f,
+                    "INSERT INTO {} (LAYOUT, {}) VALUES ({}, {})",
+                    ledger_table(),
+                    columns.join(", "),
+                    ledger::LAYOUT,
+                    values.join(", ")
+                )
+            }
+            Self::UpdateLedger(row) => {
+                let sets: Vec<_> = ledger_cells(row).into_iter().map(|(c, v)| format!("{c} = {v}")).collect();
+                write!(f, "UPDATE {} SET {} WHERE LAYOUT = {}", ledger_table(), sets.join(", "), ledger::LAYOUT)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::IdentError;
+
+    fn target(table: &str, partition: Option<&str>) -> Result<Target, IdentError> {
+        Ok(Target {
+            user: Identifier::exact("SYS")?,
+            table: Identifier::exact(table)?,
+            partition: partition.map(Identifier::exact).transpose()?,
+        })
+    }
+
+    #[test]
+    fn text_of_changes() -> Result<(), IdentError> {
+        let name = ReplicationName::exact("AKU_REP_01")?;
+        let create = ChangeSql::CreateReplication {
+            name: name.clone(),
+            host: "10.0.0.1".to_owned(),
+            port: 20301,
+            targets: vec![target("T1", None)?, target("Low Case", Some("P1"))?],
+        };
+        let table = [
+            (
+                create,
+                "CREATE REPLICATION AKU_REP_01 WITH '10.0.0.1', 20301 FROM SYS.T1 TO SYS.T1, \
+                 FROM SYS.\"Low Case\" PARTITION P1 TO SYS.\"Low Case\" PARTITION P1",
+            ),
+            (ChangeSql::Flush { name: name.clone(), wait_s: 10 }, "ALTER REPLICATION AKU_REP_01 FLUSH WAIT 10"),
+            (ChangeSql::Sync { name, parallel: 2 }, "ALTER REPLICATION AKU_REP_01 SYNC PARALLEL 2"),
+            (ChangeSql::Truncate(target("T1", None)?), "TRUNCATE TABLE SYS.T1"),
+            (
+                ChangeSql::CloseSession { database: Identifier::exact("mydb")?, session: 7 },
+                "ALTER DATABASE mydb SESSION CLOSE 7",
+            ),
+            (ChangeSql::Truncate(target("T2", Some("P1"))?), "ALTER TABLE SYS.T2 TRUNCATE PARTITION P1"),
+        ];
+        for (sql, want) in table {
+            assert_eq!(sql.to_string(), want);
+        }
+        let counts = ReadSql::CountRows(vec![target("T1", None)?, target("T2", Some("P1"))?]);
+        assert_eq!(
+            counts.to_string(),
+            "SELECT 0 AS N, COUNT(*) AS ROWS_NOW FROM SYS.T1 UNION ALL \
+             SELECT 1 AS N, COUNT(*) AS ROWS_NOW FROM SYS.T2 PARTITION (P1)"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! How long steps take on real servers, as measured (`measured.md` 1, 5, 8, 9), and what follows from it: which of two
+//! actions that could begin is begun first, and which chain of actions a run waits for. Decides nothing about rows.
+//!
+//! Mostly upper values where a range was measured; drain and the FLUSH to pod 0 are such that pin, drain and FLUSH together come to what was
+//! measured (0.8 s beside the pin). A plan is right whatever they are.
+
+use std::collections::BTreeMap;
+
+use aku_core::plan::{
+    action::{Action, ActionId, Op, RunWhen},
+    graph::{GraphError, order},
+    reason::Code,
+};
+
+/// Milliseconds that an action takes on a real server, once it is begun.
+#[must_use]
+pub fn millis(action: &Action) -> u64 {
+    match &action.op {
+        // Six in one session 0.09 s, connected 0.07 s later (9.1).
+        Op::Start { .. } => 90,
+        // START RETRY and STOP.
+        Op::Pin { .. } => 1_015,
+        // A STOP takes 1.0 s, and those of one server queue (8, 9.1).
+        Op::Stop { .. } => 1_000,
+        // STOP and RESET.
+        Op::Unpin { .. } => 1_010,
+        // To pod 0 from a pod in service, whose peer acknowledges all the time: drain and FLUSH took less than 0.8 s (8).
+        Op::Flush { .. } if action.because.code == Code::FlushToSource => 300,
+        // After a START or behind a fence about 5 s; several that wait together wait once (8).
+        Op::Flush { .. } => 5_000,
+        // 0.3 and 0.5 s (1).
+        Op::Drain { .. } => 300,
+        // 4.1 s the median (8); 0.9 million rows took 6 s more than few.
+        Op::Sync { rows, .. } | Op::SyncTables { rows, .. } => 4_100 + rows.unwrap_or(0) / 150,
+        // 0.65 s (8).
+        Op::CheckContents { .. } | Op::CheckHolds { .. } => 650,
+        // 13 ms for a session (2), and two looks in a row that find nobody.
+        Op::Fence => 200,
+        // Like CREATE TABLE, 18.5 ms (9.4), with the looks before.
+        Op::CreateReplication { .. }
+        | Op::DropReplication { .. }
+        | Op::AddTable { .. }
+        | Op::DropTable { .. }
+        | Op::ChangeHost { .. }
+        | Op::Truncate { .. }
+        // CREATE TABLE where there is none; INSERT or UPDATE alone takes 0.25 to 5.6 ms (9.4).
+        | Op::WriteLedger { .. } => 30,
+        // A few catalog reads at up to 2.3 ms each (5).
+        Op::Reset { .. }
+        | Op::SetProperty { .. }
+        | Op::CheckQuiet { .. }
+        | Op::CheckEmpty { .. }
+        | Op::CheckDelivered { .. }
+        | Op::Open => 10,
+        Op::Delay { seconds } => seconds * 1_000,
+        Op::WriteMarker | Op::RemoveMarker => 1,
+    }
+}
+
+/// What takes no longer is done before anything else: it holds nobody up, and others may be waiting for it on other pods.
+const QUICK: u64 = 100;
+
+/// Which of several actions that could begin is begun first: the smallest. Quick ones, then those behind which most is left to
+/// do; among equals in the order of the plan.
+pub type Turn = (bool, std::cmp::Reverse<u64>, ActionId);
+
+/// The turn of each action. So the STARTs of a pod with one session come before its FLUSHes, which then wait together, once;
+/// and a RESET that other pods wait for comes before the next STOP.
+#[must_use]
+pub fn turns(actions: &[Action]) -> BTreeMap<ActionId, Turn> {
+    let urgent = urgency(actions);
+    let turn = |a: &Action| {
+        let left = urgent.get(&a.id).copied().unwrap_or(0);
+        (a.id, (millis(a) > QUICK, std::cmp::Reverse(left), a.id))
+    };
+    actions.iter().map(turn).collect()
+}
+
+/// For each action the milliseconds until everything that waits for it is over, itself included: of two that could begin,
+/// the one with more is more urgent. An action in a circle of edges is as urgent as it is long.
+#[must_use]
+pub fn urgency(actions: &[Action]) -> BTreeMap<ActionId, u64> {
+    let by_id: BTreeMap<ActionId, &Action> = actions.iter().map(|a| (a.id, a)).collect();
+    let mut urgent: BTreeMap<ActionId, u64> = actions.iter().map(|a| (a.id, millis(a))).collect();
+    for id in order(actions).unwrap_or_default().into_iter().rev() {
+        let (Some(action), Some(&mine)) = (by_id.get(&id), urgent.get(&id)) else { continue };
+        // What is only taken back does not count: it is not run when all goes well.
+        if matches!(action.run, RunWhen::Undo { .. }) {
+            continue;
+        }
+        for before in &action.after {
+            if let (Some(there), Some(earlier)) = (urgent.get_mut(&before.action), by_id.get(&before.action)) {
+                *there = (*there).max(mine + millis(earlier));
+            }
+        }
+    }
+    urgent
+}
+
+/// The chain of actions that takes longest, and how long, milliseconds, were every session free.
+///
+/// # Errors
+/// See [`GraphError`].
+pub fn critical_path(actions: &[Action]) -> Result<(Vec<ActionId>, u64), GraphError> {
+    order(actions)?;
+    let urgent = urgency(actions);
+    let takes = |id: &ActionId| urgent.get(id).copied().unwrap_or(0);
+    let runs = |a: &&Action| !matches!(a.run, RunWhen::Undo { .. });
+    let mut next: BTreeMap<ActionId, ActionId> = BTreeMap::new();
+    for a in actions.iter().filter(runs) {
+        for before in &a.after {
+            let best = next.entry(before.action).or_insert(a.id);
+            if (takes(&a.id), std::cmp::Reverse(a.id)) > (takes(best), std::cmp::Reverse(*best)) {
+                *best = a.id;
+            }
+        }
+    }
+    let first = actions.iter().filter(runs).map(|a| a.id).max_by_key(|id| (takes(id), std::cmp::Reverse(*id)));
+    let path: Vec<ActionId> = std::iter::successors(first, |id| next.get(id).copied()).collect();
+    Ok((path, first.map_or(0, |id| takes(&id))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::plans as fixtures;
+
+    #[test]
+    fn the_longest_chain_is_one_of_seconds_not_of_steps() {
+        let plan = fixtures::full_join();
+        let (path, takes) = critical_path(&plan.actions).unwrap();
+        let sum: u64 = path.iter().filter_map(|id| plan.action(*id)).map(millis).sum();
+        assert_eq!(takes, sum);
+        for pair in path.windows(2) {
+            let later = plan.action(pair[1]).unwrap();
+            assert!(later.after.iter().any(|a| a.action == pair[0]), "{pair:?}");
+        }
+        let sync = plan.actions.iter().find(|a| matches!(a.op, Op::Sync { .. })).unwrap();
+        assert!(path.contains(&sync.id));
+        // Nothing that is only taken back.
+        assert!(path.iter().all(|id| !matches!(plan.action(*id).unwrap().run, RunWhen::Undo { .. })));
+    }
+
+    #[test]
+    fn starts_are_more_urgent_than_the_flushes_that_wait_for_them() {
+        let plan = fixtures::catch_up();
+        let turns = turns(&plan.actions);
+        let of = |is: fn(&Op) -> bool| {
+            let found = plan.actions.iter().filter(|a| is(&a.op)).map(|a| turns[&a.id]);
+            found.collect::<Vec<_>>()
+        };
+        let starts = of(|op| matches!(op, Op::Start { .. }));
+        let flushes = of(|op| matches!(op, Op::Flush { .. }));
+        assert!(starts.iter().max() < flushes.iter().min(), "{starts:?} {flushes:?}");
+    }
+
+    #[test]
+    fn a_circle_is_told() {
+        let mut plan = fixtures::full_join();
+        let again = plan.actions[6].after[0].clone();
+        plan.actions[0].after.push(aku_core::plan::After { action: ActionId(7), ..again });
+        assert_eq!(critical_path(&plan.actions), Err(GraphError::Circle));
+        assert_eq!(urgency(&plan.actions).len(), plan.actions.len());
+    }
+}

@@ -1,0 +1,120 @@
+//! What a pod committed goes to a peer through one object: the object is made anew where the peer lost it, the sender is
+//! started where it is down, and FLUSH waits. Plans no FLUSH that cannot return.
+
+use aku_core::{
+    desired::Object,
+    observe::{Sender, Side},
+    plan::{
+        action::{ActionId, Expect, Op},
+        reason::{Code, Reason},
+    },
+    topology::Ordinal,
+};
+
+use super::{
+    build::{Builder, Waits},
+    full::{self, Delivery},
+    preflight,
+    world::World,
+};
+
+/// One direction of an object.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'o> {
+    pub from: Ordinal,
+    pub to: Ordinal,
+    pub object: &'o Object,
+}
+
+/// Whether a FLUSH can return.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Passable {
+    Yes,
+    /// Once the peer, which lost its object, has it again.
+    OnceMade,
+    /// Why not, in words.
+    No(String),
+}
+
+/// Whether what `from` holds back can be delivered.
+pub(super) fn passable(world: &World<'_>, way: Way<'_>) -> Passable {
+    let Way { from, to, object } = way;
+    if world.replication(from, object).is_some_and(|r| r.sender == Sender::Running) {
+        // It gets through, whatever the catalogs say.
+        return Passable::Yes;
+    }
+    if world.observed.side(to, &object.name) == Side::Missing {
+        let right = full::delivery(world, from, to, object) == Delivery::Possible;
+        return match preflight::check(world, &[to], &[(to, object)]) {
+            Ok(()) if right => Passable::OnceMade,
+            Ok(()) => {
+                Passable::No(format!("pod {to} lost its object, and that of pod {from} is not what aku.conf says"))
+            }
+            Err(refusal) => {
+                let because = refusal.because.first().map(|r| format!(": {}", r.text)).unwrap_or_default();
+                Passable::No(format!("pod {to} lost its object, and it cannot be made anew there{because}"))
+            }
+        };
+    }
+    match full::delivery(world, from, to, object) {
+        Delivery::Possible => Passable::Yes,
+        Delivery::AfterMending | Delivery::Impossible => Passable::No(format!(
+            "the two definitions do not go together, so pod {to} turns pod {from} away (ERR-6100D)"
+        )),
+    }
+}
+
+/// Why nothing more than a look follows a FLUSH behind the fence.
+pub(super) fn proof(to: &str) -> Reason {
+    let text = format!(
+        "FLUSH has returned and users are out, so {to} got everything that clients committed; this sees that nobody is left to commit more, and that the senders still run"
+    );
+    Reason::new(Code::ProveDelivered, text)
+}
+
+/// What the steps of a delivery wait for.
+pub(super) struct Gate {
+    /// All of them.
+    pub first: Waits,
+    /// The START.
+    pub start: Waits,
+    /// Whether the peer's object is made in this plan.
+    pub peer: Peer,
+}
+
+/// Whether the peer has the object already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    Has,
+    /// It gets it in this plan.
+    Gets,
+    /// It gets another one in this plan, for which the sender was stopped.
+    Swaps,
+}
+
+/// FLUSH, and a START where there is no sender. One that the peer turned away because it had no object sleeps for up to a
+/// minute (REPLICATION_SENDER_SLEEP_TIMEOUT), so where the peer gets it in this plan the sender is started anew.
+pub(super) fn deliver(
+    world: &World<'_>,
+    build: &mut Builder,
+    way: Way<'_>,
+    (start, flush): (Reason, Reason),
+    gate: Gate,
+) -> ActionId {
+    let Gate { first, start: objects, peer } = gate;
+    let Way { from, to, object } = way;
+    let name = || object.name.clone();
+    let sender = world.replication(from, object).map_or(Sender::None, |r| r.sender);
+    let anew = peer != Peer::Has;
+    let stopped = (peer == Peer::Gets && world.is_started(from, object)).then(|| {
+        let op = Op::Stop { name: name(), peer: to };
+        build.add(from, op, start.clone(), first.clone())
+    });
+    let started = (sender == Sender::None || anew).then(|| {
+        let op = Op::Start { name: name(), peer: to, expect: Expect::Live };
+        let waits = first.clone().and_all(objects).and(stopped, "its sender may sleep for a minute");
+        build.add(from, op, start, waits)
+    });
+    let op = Op::Flush { name: name(), peer: to, wait_s: world.desired.flush_wait_s() };
+    build.add(from, op, flush, first.and(started, "only a running sender can be flushed"))
+}

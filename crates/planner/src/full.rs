@@ -1,0 +1,391 @@
+//! The full join: a slave's targets are emptied and copied anew from pod 0, pinned so that nothing that other pods
+//! commit meanwhile is missed. Order and reasons: DESIGN D1, D15, D16; measured in `measured.md` 1.
+
+use std::collections::BTreeSet;
+
+use aku_core::{
+    conf::GroupId,
+    desired::Object,
+    observe::{Mode, RowCount, Side, grouped},
+    plan::{
+        Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
+        reason::{Code, Reason},
+    },
+    topology::{Ordinal, Target},
+};
+
+use super::{
+    build::{Waits, pods},
+    catch_up, identity,
+    join::{self, Join},
+    preflight, stakes,
+    start::{Draft, no_source},
+    strays::{self, Kind},
+    world::World,
+};
+
+/// Members other than source and joiner: the pods that must be pinned.
+pub(super) fn members(world: &World<'_>, me: Ordinal) -> Vec<Ordinal> {
+    world.seen_others(me).filter(|k| !k.is_master() && world.is_member(*k)).collect()
+}
+
+/// Everything that bars a full join before rows are even counted.
+pub(super) fn bars(world: &World<'_>, me: Ordinal, because: &[Reason]) -> Result<(), Refusal> {
+    let source = Ordinal::MASTER;
+    let refuse = |kind, code, text: String, next: Vec<String>| {
+        let mut all = vec![Reason::new(code, text)];
+        all.extend(because.iter().cloned());
+        Err(Refusal { kind, because: all, next })
+    };
+    if world.pod(source).is_none_or(aku_core::observe::Pod::admin_mode) {
+        return Err(no_source(world, me, because));
+    }
+    let broken = world.pods_broken();
+    if !broken.is_empty() {
+        let text = format!(
+            "pod {me} must be copied anew, which deletes its rows, while {} cannot be looked at; nothing was changed",
+            pods(&broken)
+        );
+        let mut all = vec![Reason::new(Code::BrokenPod, text)];
+        all.extend(world.notes(Some(me)).into_iter().filter(|n| n.code == Code::PodBroken));
+        all.extend(because.iter().cloned());
+        let next = vec![format!("make {} answer, or stop it, then run this again", pods(&broken))];
+        return Err(Refusal { kind: RefusalKind::CannotTell, because: all, next });
+    }
+    if !world.pod(me).is_some_and(aku_core::observe::Pod::admin_mode) {
+        // An end has nothing to do where nothing is sent, and leaves the pod open.
+        let sends =
+            world.desired.objects_of(me).any(|(_, o)| matches!(world.observed.side(me, &o.name), Side::Live(_)));
+        let or = if sends { format!(" (or run `aku apply end --ordinal {me}`)") } else { String::new() };
+        return refuse(
+            RefusalKind::Refused,
+            Code::NotAdminMode,
+            format!(
+                "pod {me} must be copied anew, but it admits users (ADMIN_MODE 0), and what they write would be deleted; nothing was changed"
+            ),
+            vec![
+                format!("on pod {me}: ALTER SYSTEM SET ADMIN_MODE = 1 and close the sessions{or}, then start again"),
+                "boot the server with ADMIN_MODE = 1, so that users wait until aku opens the pod".to_owned(),
+            ],
+        );
+    }
+    let differs = conf_differs(world, me);
+    if !differs.is_empty() {
+        let what = format!(
+            "pod {me} must be copied anew, and the pods were set up from another aku.conf than this one; nothing is deleted before they agree, and nothing was changed"
+        );
+        return Err(other_conf(what, differs));
+    }
+    let eager = |k: Ordinal, o: &Object| {
+        [me, k].iter().any(|p| world.replication(*p, o).is_some_and(|r| r.mode == Mode::Eager))
+    };
+    let eager: Vec<_> = members(world, me)
+        .into_iter()
+        .flat_map(|k| world.desired.objects_between(me, k).filter(move |o| eager(k, o)).map(|o| o.name.to_string()))
+        .collect();
+    if !eager.is_empty() {
+        return refuse(
+            RefusalKind::Refused,
+            Code::EagerJoin,
+            format!(
+                "{} is EAGER and cannot be pinned (ERR-61121), so rows could be missed while pod {me} is copied",
+                eager.join(", ")
+            ),
+            vec![
+                "end the other slaves first, so that only pod 0 is in service, or recreate the objects as LAZY"
+                    .to_owned(),
+            ],
+        );
+    }
+    Ok(())
+}
+
+fn other_conf(what: String, differs: Vec<Reason>) -> Refusal {
+    let mut because = vec![Reason::new(Code::ConfDiffers, what)];
+    because.extend(differs);
+    let next = vec![
+        "compare aku.conf on all pods; correct the one that is wrong, and run this again".to_owned(),
+        "if aku.conf was changed on purpose: aku plan reconcile    (brings the running pods to it first)".to_owned(),
+    ];
+    Refusal { kind: RefusalKind::Refused, because, next }
+}
+
+/// Bars a pod that is not connected while the running pods replicate nothing that this configuration has: it would be
+/// opened beside them.
+pub(super) fn nothing_in_common(world: &World<'_>, me: Ordinal) -> Result<(), Refusal> {
+    if world.is_member(me) || world.targets().next().is_some() || world.desired.groups.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "the running pods replicate nothing that this aku.conf has, so there is nothing to connect pod {me} with; nothing was changed"
+    );
+    Err(other_conf(what, conf_differs(world, me)))
+}
+
+/// What the running pods show of another configuration: a pod beyond AKU_SERVER_COUNT that log is kept for, our tables
+/// under another prefix, tables that they replicate and this configuration does not have.
+fn conf_differs(world: &World<'_>, me: Ordinal) -> Vec<Reason> {
+    let reason = |text| Reason::new(Code::ConfDiffers, text);
+    let mut found: Vec<Reason> = strays::all(world)
+        .into_iter()
+        .filter(|s| matches!(strays::side(world, s), Side::Live(_)))
+        .filter_map(|s| match s.kind {
+            Kind::Surplus(peer) => Some(reason(format!(
+                "pod {} keeps log for pod {peer} ({}), and AKU_SERVER_COUNT is {} here; if pod {peer} left for good: aku apply forget {peer}",
+                s.pod,
+                s.name,
+                world.desired.pods.len()
+            ))),
+            // Both sides of a pair are said once.
+            Kind::OldGroup(peer) if peer < s.pod && world.observed.replication(peer, s.name).is_some() => None,
+            Kind::OldGroup(peer) => {
+                let ours = |t: &&Target| s.found.items.iter().any(|i| i.local.user == t.user && i.local.table == t.table);
+                world.desired.targets().find(ours).map(|t| {
+                    reason(format!(
+                        "pods {} and {peer} replicate {t} through {}, and no group here has that prefix",
+                        s.pod, s.name
+                    ))
+                })
+            }
+            Kind::Foreign => None,
+        })
+        .collect();
+    for k in members(world, me) {
+        for object in world.desired.objects_between(Ordinal::MASTER, k) {
+            let live = world.sides(Ordinal::MASTER, k, object).both_live();
+            let Some(held) = world.replication(Ordinal::MASTER, object).filter(|_| live) else { continue };
+            if world.has_the_items_of(object.group, held) {
+                continue;
+            }
+            let targets = &world.desired.groups[&object.group].targets;
+            let extra: Vec<_> =
+                held.items.iter().filter(|i| !targets.contains(&i.local)).map(|i| i.local.to_string()).collect();
+            if !extra.is_empty() {
+                found.push(reason(format!(
+                    "pods 0 and {k} replicate {} through {}, and this group does not have it here",
+                    extra.join(", "),
+                    object.name
+                )));
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn plan(
+    world: &World<'_>,
+    me: Ordinal,
+    mut draft: Draft,
+    creating: &[(Ordinal, &Object)],
+    because: Vec<Reason>,
+) -> Plan {
+    let source = Ordinal::MASTER;
+    let rows = rows_at_stake(world, me);
+    let unsent = unsent(world, me);
+    let approvals = approvals(world, me, &rows, &unsent);
+    draft.copied_from = Some(source);
+    join::put_back_left(world, &mut draft, me, source);
+    let mut join = Join { world, me, source, members: members(world, me), draft: &mut draft };
+
+    let fenced = join.fence();
+    let created = catch_up::create(world, &mut join.draft.build, creating);
+    let mended = join.mend(fenced);
+    let salvaged = join.salvage(&created, &mended, fenced);
+    let forgotten = join.forget(&salvaged);
+    let stopped: Vec<_> = forgotten.iter().map(|g| g.id).collect();
+    let defined = join.redefine(&stopped, &mended);
+    let mut ready: Vec<_> = [fenced].iter().chain(&created).chain(&defined).copied().collect();
+    let (pins, flushed) = join.pin(&ready, &forgotten);
+    ready.extend(&stopped);
+    let names = world.desired.objects_of(me).map(|(_, o)| o.name.clone()).collect();
+    let quiet = join.check_quiet(names, &ready, &pins, &flushed);
+    let emptied = join.truncate(quiet);
+    let synced = join.sync(&emptied, &rows, &pins);
+    let proved = join.prove(&synced);
+    let running = join.start_all(proved);
+    let delayed = catch_up::delay(
+        world,
+        &mut draft,
+        Waits::on(running.iter().copied(), "the delay counts from the moment the rows are right"),
+    );
+    let opened = catch_up::open(
+        world,
+        &mut draft,
+        Waits::on(running, "users come in when every stream runs").and(delayed, "after the delay"),
+    );
+    catch_up::marker(world, &mut draft, opened);
+    draft.notes.retain(|n| n.code != Code::Differs);
+    let lacking: BTreeSet<_> =
+        unsent.iter().filter(|u| matches!(u.side, Side::Missing | Side::Reset)).map(|u| u.peer).collect();
+    for k in lacking {
+        draft.notes.push(Reason::new(
+            Code::TailMissing,
+            format!(
+                "pod {k} joined while pod {me} was away and may lack what pod {me} committed last; afterwards `aku verify` shows it, and `aku apply end --ordinal {k}` with `aku apply start --ordinal {k}` copies pod {k} anew"
+            ),
+        ));
+    }
+    draft.into_plan(world, Decision::Full { source, because, rows, unsent }, approvals)
+}
+
+fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
+    let counted = |target: &Target| RowsAtStake {
+        target: target.clone(),
+        joiner: world.rows(me, target),
+        source: world.rows(Ordinal::MASTER, target),
+    };
+    world.targets().map(counted).collect()
+}
+
+/// Sides of the joiner that cannot deliver what they hold.
+fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
+    // With a position towards the source the pod was a member in that group, and may hold something that others do not have
+    // yet. An end forgets the source first, and so does the copy of a new table, so one that broke off leaves none.
+    let tail = |group: GroupId| {
+        let live = |o: &Object| matches!(world.observed.side(me, &o.name), Side::Live(_));
+        world.objects_between(me, Ordinal::MASTER).any(|o| o.group == group && live(o))
+    };
+    let lost = |(k, o): (Ordinal, &'_ Object)| {
+        let sides = world.sides(me, k, o);
+        let undelivered = match (sides.mine, sides.theirs) {
+            (Side::GaveUp, _) => true,
+            (Side::Live(_), Side::Unknown) => world.is_down(k, Some(me)),
+            (Side::Live(_), Side::Missing | Side::Reset | Side::Live(_) | Side::GaveUp) => {
+                world.is_member(k) && delivery(world, me, k, o) == Delivery::Impossible
+            }
+            // The peer joined while the pod was away, or somebody made the pod forget it: the source gets the tail and does
+            // not pass it on.
+            (Side::Missing | Side::Reset, Side::Missing | Side::Reset | Side::GaveUp | Side::Live(_)) => {
+                tail(o.group) && !k.is_master() && world.is_member(k)
+            }
+            (Side::Missing | Side::Reset, Side::Unknown) | (Side::Unknown, _) => false,
+        };
+        undelivered.then(|| Unsent { name: o.name.clone(), peer: k, side: sides.mine })
+    };
+    world.objects_of(me).filter_map(lost).collect()
+}
+
+/// Whether a sender of `me` can get through to another pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// It knows the right address, and the two definitions go together (ERR-6100D otherwise).
+    Possible,
+    /// Once the peer's side, which has no place in the log, is made anew as aku.conf says.
+    AfterMending,
+    Impossible,
+}
+
+/// What becomes of what `me` has not sent to member `k`. Where `k` has no object, it is created first.
+pub(super) fn delivery(world: &World<'_>, me: Ordinal, k: Ordinal, object: &Object) -> Delivery {
+    let Some(mine) = world.replication(me, object) else { return Delivery::Impossible };
+    let possible = |yes| if yes { Delivery::Possible } else { Delivery::Impossible };
+    let right = preflight::difference_from(world, me, k, object, world.targets_of(object.group)).is_none();
+    let Some(theirs) = world.replication(k, object) else { return possible(right) };
+    let mirrored: BTreeSet<_> = theirs.items.iter().map(|i| (&i.remote, &i.local)).collect();
+    let together = mine.hosts.contains(&world.desired.pods[&k])
+        && mine.mode == theirs.mode
+        && mine.items.iter().map(|i| (&i.local, &i.remote)).collect::<BTreeSet<_>>() == mirrored;
+    let idle = world.observed.side(k, &object.name) == Side::Reset && !world.is_started(k, object);
+    if !together && right && idle { Delivery::AfterMending } else { possible(together) }
+}
+
+/// Whether a slave that is there may hold rows that the source does not get: it was a member once and is none now. A join that
+/// broke off looks like that in single groups; nobody was admitted to it.
+fn is_cut_off(world: &World<'_>, k: Ordinal) -> bool {
+    let source = Ordinal::MASTER;
+    let (mut was_member, mut broke_off) = (false, false);
+    for object in world.objects_between(k, source) {
+        let sides = world.sides(k, source, object);
+        was_member |= matches!(sides.mine, Side::Live(_) | Side::GaveUp);
+        broke_off |= matches!((sides.mine, sides.theirs), (Side::Missing | Side::Reset, Side::Live(_)));
+    }
+    let closed = world.pod(k).is_some_and(aku_core::observe::Pod::admin_mode);
+    let never_joined = closed && broke_off;
+    was_member && !(k.is_master() || world.is_member(k) || never_joined)
+}
+
+fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
+    let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
+    let mut all = stakes::of_a_copy(world, me, rows);
+    let minority = identity::no_quorum(world);
+    let away: BTreeSet<_> = world.pods_down(Some(me)).into_iter().chain(minority.iter().copied()).collect();
+    for pod in away {
+        let what = if minority.contains(&pod) {
+            format!("no quorum: the ledgers call pod {pod} a running member, and half of the members or more were not seen; it")
+        } else {
+            format!("pod {pod} is down and")
+        };
+        all.push(Approval {
+            class: ApprovalClass::MemberDown,
+            scope: scope(pod),
+            because: format!("{what} may hold rows that pod {me} will not get from anybody"),
+        });
+    }
+    if let Some(evidence) = identity::behind(world, Ordinal::MASTER) {
+        all.push(Approval {
+            class: ApprovalClass::UnprovedSource,
+            scope: scope(Ordinal::MASTER),
+            because: format!(
+                "the volume of pod 0, which the copy is taken from, was put back from an older copy ({evidence}): what was committed since is missing there"
+            ),
+        });
+    }
+    for k in world.seen_others(me).filter(|k| is_cut_off(world, *k)) {
+        all.push(Approval {
+            class: ApprovalClass::LosesUnsent,
+            scope: scope(k),
+            because: format!(
+                "pod {k} is not connected with pod 0 in both directions, so the copy lacks what pod {k} committed since, and the log that it keeps for pod {me} is forgotten; start pod {k} first"
+            ),
+        });
+    }
+    let without: BTreeSet<_> =
+        unsent.iter().filter(|u| matches!(u.side, Side::Missing | Side::Reset)).map(|u| u.peer).collect();
+    let because = if unsent.iter().any(|u| u.side == Side::GaveUp) {
+        Some(format!("pod {me} gave up log that it had not sent; what it holds beyond pod 0 is deleted"))
+    } else if let Some(k) = beside_the_source(world, me) {
+        Some(format!(
+            "pods {me} and {k} send to each other in a group in which neither is connected with pod 0; what they committed there since is not in the copy"
+        ))
+    } else if !without.is_empty() {
+        Some(format!(
+            "what pod {me} committed before it went away reaches pod 0, but not {}, which joined without it; there it is missing until that pod is copied anew",
+            pods(&without)
+        ))
+    } else {
+        // A pod that is not there is approved as a member down.
+        let stuck = unsent.iter().filter(|u| world.pod(u.peer).is_some());
+        let stuck: Vec<_> = stuck.map(|u| format!("{} to pod {}", u.name, u.peer)).collect();
+        (!stuck.is_empty()).then(|| {
+            format!(
+                "what pod {me} has not sent through {} cannot be sent, because the definitions do not go together; it is deleted",
+                stuck.join(", ")
+            )
+        })
+    };
+    all.extend(because.map(|because| Approval { class: ApprovalClass::LosesUnsent, scope: scope(me), because }));
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// A slave with which the pod is live in a group that neither has a place in towards the source: a clean of pod 0 broke off.
+fn beside_the_source(world: &World<'_>, me: Ordinal) -> Option<Ordinal> {
+    let source = Ordinal::MASTER;
+    let none = |k: Ordinal, group: GroupId| {
+        let mut objects = world.objects_between(k, source).filter(|o| o.group == group);
+        objects.all(|o| matches!(world.observed.side(k, &o.name), Side::Missing | Side::Reset))
+    };
+    let live = |k: Ordinal, o: &Object| k != source && world.sides(me, k, o).both_live();
+    world.objects_of(me).find(|(k, o)| live(*k, o) && none(me, o.group) && none(*k, o.group)).map(|(k, _)| k)
+}
+
+/// `1 row`, `7 rows`, `at least 7 rows`.
+pub(super) fn rows_of(n: RowCount) -> String {
+    match n {
+        RowCount::Counted(1) => "1 row".to_owned(),
+        RowCount::Counted(n) => format!("{} rows", grouped(n)),
+        RowCount::AtLeast { at_least } => format!("at least {} rows", grouped(at_least)),
+        RowCount::NotCounted => "an unknown number of rows".to_owned(),
+    }
+}

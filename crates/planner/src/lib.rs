@@ -1,0 +1,50 @@
+//! Makes plans, saves them, compares them, judges them.
+//!
+//! [`make`] is a pure function of [`Desired`](aku_core::desired::Desired) and [`Observed`](aku_core::observe::Observed): no
+//! clock, no I/O, no environment. There is no dry run anywhere: a dry run is a plan that nobody applies.
+
+mod build;
+mod catch_up;
+mod clean;
+mod copy_in;
+mod correct;
+pub mod cost;
+mod definition;
+mod deliver;
+pub mod diff;
+mod end;
+mod everywhere;
+pub mod facts;
+mod for_a_while;
+mod forget;
+mod full;
+mod identity;
+mod join;
+mod ledger;
+mod make;
+mod master;
+mod newcomers;
+pub mod policy;
+mod preflight;
+mod reconcile;
+mod recover;
+mod rehearse;
+pub mod resume;
+pub mod saved;
+pub mod schema;
+mod stakes;
+mod start;
+pub mod status;
+mod strays;
+mod world;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use end::before_the_lock;
+pub use identity::{called_members, down, put_back};
+pub use make::{make, row_questions};
+pub use preflight::unfit;
+pub use rehearse::{Times, rehearse};

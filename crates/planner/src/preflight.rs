@@ -1,0 +1,162 @@
+//! What must hold before anything is changed: tables, keys, properties. Refuses with every problem at once.
+
+use aku_core::{
+    desired::Object,
+    observe::{Mode, Pod, TableName},
+    plan::{
+        Refusal, RefusalKind,
+        reason::{Code, Reason},
+    },
+    topology::{Identifier, Ordinal, ReplicationName, Target},
+};
+
+use super::world::World;
+
+/// Checks `pods`, which must have been seen; `creating` lists the objects that each pod will get.
+pub(super) fn check(world: &World<'_>, pods: &[Ordinal], creating: &[(Ordinal, &Object)]) -> Result<(), Refusal> {
+    let mut because = Vec::new();
+    let mut next = Vec::new();
+    for &pod in pods {
+        let Some(seen) = world.pod(pod) else { continue };
+        for target in world.desired.targets() {
+            if let Some(text) = unfit(pod, seen, target) {
+                because.push(Reason::new(Code::TargetUnfit, text));
+            }
+        }
+        let new = creating.iter().filter(|(k, _)| *k == pod).count();
+        properties(world, pod, seen, new, &mut because, &mut next);
+    }
+    if because.is_empty() {
+        return Ok(());
+    }
+    if because.iter().any(|r| r.code == Code::TargetUnfit) {
+        next.push("create or correct the tables named above on those pods, then run the same command again".to_owned());
+    }
+    Err(Refusal { kind: RefusalKind::Refused, because, next })
+}
+
+pub fn unfit(pod: Ordinal, seen: &Pod, target: &Target) -> Option<String> {
+    let table = || target.table_sql();
+    let Some(found) = seen.tables.get(&TableName::of(target)) else {
+        return Some(format!("pod {pod} has no table {}", table()));
+    };
+    let fits = found.is_table && found.primary_key && !found.foreign_key;
+    if fits && target.partition.is_none() {
+        return None;
+    }
+    let table = table();
+    if !found.is_table {
+        return Some(format!("on pod {pod}, {table} is no plain table, and only tables can be replicated"));
+    }
+    if !found.primary_key {
+        return Some(format!("on pod {pod}, {table} has no primary key (ERR-61113), so it cannot be replicated"));
+    }
+    if found.foreign_key {
+        return Some(format!("on pod {pod}, {table} has a foreign key (ERR-61112), so it cannot be replicated"));
+    }
+    match &target.partition {
+        Some(p) if !found.partitions.contains(p) => {
+            Some(format!("on pod {pod}, {table} has no partition {p}{}", partitions(found.partitions.iter())))
+        }
+        Some(_) | None => None,
+    }
+}
+
+fn partitions<'a>(names: impl Iterator<Item = &'a Identifier>) -> String {
+    let names: Vec<_> = names.map(ToString::to_string).collect();
+    if names.is_empty() { " (it is not partitioned)".to_owned() } else { format!(" (it has {})", names.join(", ")) }
+}
+
+fn properties(
+    world: &World<'_>,
+    pod: Ordinal,
+    seen: &Pod,
+    new: usize,
+    because: &mut Vec<Reason>,
+    next: &mut Vec<String>,
+) {
+    if seen.property("REPLICATION_PORT_NO") == Some(0) {
+        because.push(Reason::new(
+            Code::PropertyBars,
+            format!("REPLICATION_PORT_NO is 0 on pod {pod}: replication is switched off there"),
+        ));
+        next.push(format!("set REPLICATION_PORT_NO in altibase.properties of pod {pod} and restart its server"));
+    }
+    if new == 0 {
+        return;
+    }
+    if world.desired.groups.len() > 1 && seen.property("REPLICATION_ALLOW_DUPLICATE_HOSTS") == Some(0) {
+        because.push(Reason::new(
+            Code::PropertyBars,
+            format!(
+                "aku.conf has {} REPLICATIONS groups, so a pod holds several objects to the same peer address, and \
+                 REPLICATION_ALLOW_DUPLICATE_HOSTS is 0 on pod {pod} (ERR-6110C)",
+                world.desired.groups.len()
+            ),
+        ));
+        next.push(
+            "ALTER SYSTEM SET REPLICATION_ALLOW_DUPLICATE_HOSTS = 1, and the same in altibase.properties, on every pod"
+                .to_owned(),
+        );
+    }
+    let max = seen.property("REPLICATION_MAX_COUNT").and_then(|n| usize::try_from(n).ok());
+    let have = seen.replications.len();
+    if let Some(max) = max.filter(|max| have + new > *max) {
+        because.push(Reason::new(
+            Code::PropertyBars,
+            format!("pod {pod} holds {have} replications and needs {new} more, but REPLICATION_MAX_COUNT is {max} (ERR-61102)"),
+        ));
+        next.push(format!("raise REPLICATION_MAX_COUNT to {} or more on every pod and restart the servers, or use fewer groups or pods", have + new));
+    }
+}
+
+/// How an existing object differs from what it should be, as a unified diff of the two CREATE texts; `None` when equal.
+pub(super) fn difference(world: &World<'_>, pod: Ordinal, other: Ordinal, object: &Object) -> Option<String> {
+    difference_from(world, pod, other, object, &world.desired.groups[&object.group].targets)
+}
+
+/// As [`difference`], where the object should have these targets.
+pub(super) fn difference_from(
+    world: &World<'_>,
+    pod: Ordinal,
+    other: Ordinal,
+    object: &Object,
+    targets: &[Target],
+) -> Option<String> {
+    let found = world.replication(pod, object)?;
+    let address = &world.desired.pods[&other];
+    let of_group = targets.len() == world.desired.groups[&object.group].targets.len();
+    let here = found.mode == Mode::Lazy && found.hosts.iter().eq([address]);
+    if of_group && here && world.has_the_items_of(object.group, found) {
+        return None;
+    }
+    let want = canonical(
+        &object.name,
+        "LAZY",
+        &[format!("'{}', {}", address.host, address.port)],
+        targets.iter().map(|t| format!("FROM {t} TO {t}")).collect(),
+    );
+    let mode = match found.mode {
+        Mode::Lazy => "LAZY".to_owned(),
+        Mode::Eager => "EAGER".to_owned(),
+        Mode::Other(n) => format!("mode {n}"),
+    };
+    let hosts: Vec<_> = found.hosts.iter().map(|h| format!("'{}', {}", h.host, h.port)).collect();
+    let have = canonical(
+        &object.name,
+        &mode,
+        &hosts,
+        found.items.iter().map(|i| format!("FROM {} TO {}", i.local, i.remote)).collect(),
+    );
+    (want != have).then(|| {
+        similar::TextDiff::from_lines(&have, &want)
+            .unified_diff()
+            .header(&format!("{} on pod {pod}", object.name), "aku.conf")
+            .to_string()
+    })
+}
+
+fn canonical(name: &ReplicationName, mode: &str, hosts: &[String], mut items: Vec<String>) -> String {
+    items.sort();
+    format!("CREATE {mode} REPLICATION {name}\nWITH {}\n{}\n", hosts.join(" "), items.join("\n"))
+}

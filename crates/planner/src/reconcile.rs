@@ -1,0 +1,449 @@
+//! The running pods are brought back to aku.conf without copying rows that are there: missing objects are created,
+//! stopped senders started, definitions corrected where they stand, and what aku.conf no longer has is removed.
+//!
+//! Deletes no row and forgets no position that still has something to send. Takes part: pods that are members and admit
+//! users. A pod that is neither is left to its own `start`, which decides about its rows. Tables and groups that aku.conf
+//! gained are judged by `newcomers`; what of them holds rows is copied by `copy_in`.
+
+use std::collections::BTreeSet;
+
+use aku_core::{
+    desired::Object,
+    observe::{Pod, Replication, Sender, Side},
+    plan::{
+        Approval, ApprovalClass, Decision, Plan, Refusal,
+        action::{ActionId, Expect, Op, RunWhen},
+        reason::{Code, Reason},
+    },
+    sql::setting::Setting,
+    topology::{Ordinal, ReplicationName, Target},
+};
+
+use super::{
+    build::{Builder, Waits, pods, why},
+    catch_up, copy_in, correct,
+    definition::{self, ModeIs},
+    newcomers::{self, Newcomers},
+    preflight,
+    strays::{self, Kind, Stray},
+    world::{World, runs},
+};
+
+/// What the two sides of an object are to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    /// Both kept their place.
+    Live,
+    /// Neither has one: never connected.
+    None,
+    /// One has and the other has not, or a server gave up log: only a new copy helps.
+    Half,
+}
+
+pub(super) fn link(world: &World<'_>, object: &Object) -> Link {
+    let sides = world.sides(object.pair.low(), object.pair.high(), object);
+    match (sides.mine, sides.theirs) {
+        (Side::Live(_), Side::Live(_)) => Link::Live,
+        (Side::Missing | Side::Reset, Side::Missing | Side::Reset) => Link::None,
+        (Side::Live(_), Side::Missing | Side::Reset | Side::GaveUp | Side::Unknown)
+        | (Side::Missing | Side::Reset, Side::Live(_) | Side::GaveUp | Side::Unknown)
+        | (Side::GaveUp | Side::Unknown, _) => Link::Half,
+    }
+}
+
+/// Pods that take part: members that admit users, and those that a reconcile closed and did not get to open again: the two
+/// sides of a pair differ, or it still replicates what aku.conf does not have, which bars every copy of another pod.
+pub(super) fn active(world: &World<'_>) -> BTreeSet<Ordinal> {
+    let open = |k: Ordinal| world.pod(k).is_some_and(|p| !p.admin_mode());
+    let members: BTreeSet<_> = world.seen().filter(|k| world.is_member(*k)).collect();
+    let broken_off = |k: Ordinal| {
+        world.desired.objects_of(k).filter(|(other, _)| members.contains(other)).any(|(other, o)| {
+            let held = |pod| world.replication(pod, o);
+            let extra = |r| !world.items_against(o.group, r).1.is_empty();
+            world.sides(k, other, o).both_live()
+                && (held(k).map(|r| &r.items) != held(other).map(|r| &r.items) || held(k).is_some_and(extra))
+        })
+    };
+    members.iter().copied().filter(|k| open(*k) || (!k.is_master() && broken_off(*k))).collect()
+}
+
+pub(super) fn row_questions(world: &World<'_>) -> Vec<(Ordinal, Vec<Target>)> {
+    let active = active(world);
+    let mut wanted: BTreeSet<&Target> = BTreeSet::new();
+    for object in pairs(world, &active) {
+        wanted.extend(newcomers::lacks(world, object));
+    }
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let wanted: Vec<Target> = wanted.into_iter().cloned().collect();
+    let whole = |pod: &Ordinal| preflight::check(world, &[*pod], &[]).is_ok();
+    active.iter().copied().filter(whole).map(|pod| (pod, wanted.clone())).collect()
+}
+
+/// Objects whose two pods both take part.
+pub(super) fn pairs<'a>(world: &World<'a>, active: &'a BTreeSet<Ordinal>) -> impl Iterator<Item = &'a Object> {
+    world.desired.objects.iter().filter(|o| active.contains(&o.pair.low()) && active.contains(&o.pair.high()))
+}
+
+pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
+    let active = active(world);
+    let creating = missing(world, &active);
+    let taking_part: Vec<_> = active.iter().copied().collect();
+    preflight::check(world, &taking_part, &creating)?;
+    let newcomers = newcomers::judge(world, &active)?;
+    let mut r = Reconcile {
+        world,
+        active: &active,
+        build: Builder::default(),
+        notes: world.notes(None),
+        dropped: Vec::new(),
+        right: 0,
+    };
+    r.notes.extend(newcomers.notes.iter().cloned());
+    let copies = [(Ordinal::MASTER, Setting::SyncLockTimeout)];
+    r.build.put_back_left(world, if newcomers.copies.is_empty() { &[] } else { &copies }, &mut r.notes);
+    let created = catch_up::create(world, &mut r.build, &creating);
+    for object in pairs(world, &active) {
+        r.pair(object, &newcomers, &created);
+    }
+    for pod in &taking_part {
+        for (peer, object) in world.desired.objects_of(*pod).filter(|(peer, _)| !active.contains(peer)) {
+            r.alone(*pod, peer, object);
+        }
+    }
+    r.strays();
+    copy_in::plan(world, &mut r.build, &mut r.notes, &active, &newcomers, &created);
+    Ok(r.finish())
+}
+
+/// Objects that pods which take part do not hold. Creating one is safe where nobody would send to it at once: it has no
+/// position and keeps no log.
+fn missing<'a>(world: &World<'a>, active: &BTreeSet<Ordinal>) -> Vec<(Ordinal, &'a Object)> {
+    active
+        .iter()
+        .flat_map(|pod| world.desired.objects_of(*pod).map(move |(_, o)| (*pod, o)))
+        .filter(|(pod, o)| world.observed.side(*pod, &o.name) == Side::Missing)
+        .filter(|(pod, o)| {
+            let peer = if o.pair.low() == *pod { o.pair.high() } else { o.pair.low() };
+            let waits = matches!(world.observed.side(peer, &o.name), Side::Live(_) | Side::GaveUp);
+            !(waits || world.is_started(peer, o))
+        })
+        .collect()
+}
+
+struct Reconcile<'w, 'a> {
+    world: &'w World<'a>,
+    active: &'w BTreeSet<Ordinal>,
+    build: Builder,
+    notes: Vec<Reason>,
+    /// Objects that are dropped, by pod.
+    dropped: Vec<(Ordinal, ReplicationName)>,
+    right: usize,
+}
+
+impl Reconcile<'_, '_> {
+    fn note(&mut self, code: Code, text: String) {
+        self.notes.push(Reason::new(code, text));
+    }
+
+    fn pair(&mut self, object: &Object, newcomers: &Newcomers, created: &[ActionId]) {
+        let (low, high) = (object.pair.low(), object.pair.high());
+        if newcomers.is_copied(object) {
+            return;
+        }
+        match link(self.world, object) {
+            Link::Half => {
+                let sides = self.world.sides(low, high, object);
+                let text = format!(
+                    "{}: pod {low} {}, pod {high} {}; only a new copy of one of them helps: `aku apply end --ordinal {high}`, then `aku apply start --ordinal {high}`",
+                    object.name,
+                    super::start::word(sides.mine),
+                    super::start::word(sides.theirs)
+                );
+                self.note(Code::SidesDisagree, text);
+            }
+            Link::Live => {
+                let [here, there] =
+                    [(low, high), (high, low)].map(|(p, q)| definition::wrong(self.world, p, q, object));
+                if here.mode == ModeIs::Wrong || there.mode == ModeIs::Wrong {
+                    self.differs(low, high, object, "LAZY and EAGER cannot be changed while it holds positions (ERR-610FF); end one of the pods, then start it again");
+                } else if here.is_nothing() && there.is_nothing() {
+                    self.right += 2;
+                    self.run_again(object);
+                } else if newcomers.is_put_off(object) {
+                    if !(here.only_missing() && there.only_missing()) {
+                        self.differs(low, high, object, "it is corrected together with the tables that have to wait");
+                    }
+                    self.run_again(object);
+                } else {
+                    correct::pair(self.world, &mut self.build, object);
+                }
+            }
+            Link::None if newcomers.is_put_off(object) => {}
+            Link::None => self.connect(object, created),
+        }
+    }
+
+    fn differs(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, text: &str) {
+        if let Some(diff) = preflight::difference(self.world, pod, peer, object) {
+            let text = format!("{} on pod {pod} is not what aku.conf says; {text}:\n{}", object.name, diff.trim_end());
+            self.note(Code::Differs, text);
+        }
+    }
+
+    /// Senders of a pair that is right or has to wait, where they are down and know their peer's address.
+    fn run_again(&mut self, object: &Object) {
+        if !self.world.unmatched(object).is_empty() {
+            // No sender would get through.
+            return;
+        }
+        for (pod, peer) in sides(object) {
+            let down = |r: &&Replication| r.sender == Sender::None && r.hosts.contains(&self.world.desired.pods[&peer]);
+            if self.world.replication(pod, object).as_ref().is_some_and(down) {
+                let op = Op::Start { name: object.name.clone(), peer, expect: Expect::Live };
+                let text = format!("pod {pod} has no sender to pod {peer}; it resumes where it stopped");
+                self.build.add(pod, op, why(Code::SenderDown, text), Waits::none());
+            }
+        }
+    }
+
+    /// A pair that was never connected, between two pods whose tables of the group are empty.
+    fn connect(&mut self, object: &Object, created: &[ActionId]) {
+        let world = self.world;
+        let targets = world.desired.groups[&object.group].targets.clone();
+        let mut ready = Waits::on(created.iter().copied(), "objects first");
+        for (pod, peer) in sides(object) {
+            let done = self.settle_reset(pod, peer, object);
+            ready = ready.and(done, "the definition first");
+        }
+        let mut pins: Vec<(Ordinal, Ordinal, ActionId)> = Vec::new();
+        for (pod, peer) in sides(object) {
+            let op = Op::Pin { name: object.name.clone(), peer };
+            let text = format!(
+                "from now on pod {pod} keeps its log for pod {peer}; what it committed before is proved to be nothing"
+            );
+            pins.push((pod, peer, self.build.add(pod, op, why(Code::Pin, text), ready.clone())));
+        }
+        let mut checks = Vec::new();
+        for (pod, _, pin) in &pins {
+            let op = Op::CheckEmpty { targets: targets.clone() };
+            let text = format!("what pod {pod} committed before its pin reaches nobody, so its tables must be empty");
+            let waits = Waits::on([*pin], "it looks at what was there before the pin");
+            checks.push(self.build.add(*pod, op, why(Code::NewTable, text), waits));
+        }
+        for (pod, peer, pin) in &pins {
+            let op = Op::Unpin { name: object.name.clone(), peer: *peer };
+            let text = "the tables are not empty, or the run stopped before that was proved";
+            let run = RunWhen::Undo { armed_by: *pin, until: checks.clone() };
+            let waits = Waits::on(checks.iter().copied(), "only if they are not proved empty");
+            self.build.add_when(*pod, op, why(Code::UndoPin, text), waits, run);
+        }
+        for (pod, peer, _) in pins {
+            let op = Op::Start { name: object.name.clone(), peer, expect: Expect::Live };
+            let text = format!("pod {pod} sends from its pin on");
+            let waits = Waits::on(checks.iter().copied(), "only tables proved empty are connected without a copy");
+            self.build.add(pod, op, why(Code::ResumeFromPin, text), waits);
+        }
+    }
+
+    /// Corrects a side without a position.
+    fn settle_reset(&mut self, pod: Ordinal, peer: Ordinal, object: &Object) -> Vec<ActionId> {
+        if self.world.replication(pod, object).is_none() {
+            return Vec::new();
+        }
+        let wrong = definition::wrong(self.world, pod, peer, object);
+        if wrong.is_nothing() {
+            return Vec::new();
+        }
+        if wrong.mode == ModeIs::Wrong {
+            self.dropped.push((pod, object.name.clone()));
+            return vec![definition::remake(self.world, &mut self.build, (pod, peer), object, Waits::none())];
+        }
+        definition::correct(self.world, &mut self.build, (pod, peer), object, &Waits::none())
+    }
+
+    /// The side of a pod whose peer does not take part.
+    fn alone(&mut self, pod: Ordinal, peer: Ordinal, object: &Object) {
+        let world = self.world;
+        let wrong = definition::wrong(world, pod, peer, object);
+        // A peer with a position delivers what it has not sent before it is copied anew, and can only while both agree.
+        let fed = world.is_started(peer, object)
+            || matches!(world.observed.side(peer, &object.name), Side::Live(_) | Side::GaveUp);
+        match world.observed.side(pod, &object.name) {
+            Side::Missing | Side::Unknown => {}
+            Side::Reset if wrong.is_nothing() => self.right += 1,
+            Side::Reset if fed || world.is_started(pod, object) => {
+                self.differs(pod, peer, object, &format!("it is corrected when pod {peer} starts"));
+            }
+            Side::Reset => {
+                self.settle_reset(pod, peer, object);
+            }
+            Side::Live(_) | Side::GaveUp if !wrong.is_nothing() => {
+                self.differs(pod, peer, object, &format!("it is corrected when pod {peer} is in service again"));
+            }
+            Side::Live(sn) if world.pod(peer).is_some() && !world.is_member(peer) => self.note(
+                Code::Leftover,
+                format!(
+                    "{}: pod {pod} keeps log for pod {peer} from SN {sn}, but pod {peer} is not joined; `aku apply start --ordinal {peer}` clears it",
+                    object.name
+                ),
+            ),
+            Side::Live(_) if world.pod(peer).is_some_and(Pod::admin_mode) => {
+                self.right += 1;
+                let text = format!("pod {peer} is closed, as after an end; its streams run again when it starts");
+                if !self.notes.iter().any(|n| n.text == text) {
+                    self.note(Code::PeerEnded, text);
+                }
+            }
+            Side::Live(_) | Side::GaveUp => self.right += 1,
+        }
+    }
+
+    fn strays(&mut self) {
+        let all = strays::all(self.world);
+        for stray in &all {
+            match stray.kind {
+                Kind::Foreign => self.note(
+                    Code::Foreign,
+                    format!(
+                        "{} on pod {} replicates a table of aku.conf but is not one of its objects; it is left alone",
+                        stray.name, stray.pod
+                    ),
+                ),
+                Kind::Surplus(peer) => self.surplus(stray, peer),
+                Kind::OldGroup(peer) => {
+                    let other = all.iter().find(|s| s.pod == peer && s.name == stray.name);
+                    match other.map(|o| o.kind) {
+                        Some(Kind::Foreign | Kind::Surplus(_)) => self.unclear(stray, peer),
+                        // Both sides together, once.
+                        Some(Kind::OldGroup(_)) if stray.pod > peer => {}
+                        Some(Kind::OldGroup(_)) | None => self.old_group(stray, peer, other),
+                    }
+                }
+            }
+        }
+    }
+
+    fn surplus(&mut self, stray: &Stray<'_>, peer: Ordinal) {
+        let count = self.world.desired.pods.len();
+        match strays::side(self.world, stray) {
+            Side::Reset if !runs(stray.found) => {
+                let text = format!("AKU_SERVER_COUNT is {count}, so there is no pod {peer}; no log is kept for it");
+                self.drop_stray(stray, peer, &text, Waits::none());
+            }
+            side @ (Side::Live(_) | Side::GaveUp | Side::Reset | Side::Missing | Side::Unknown) => self.note(
+                Code::Surplus,
+                format!(
+                    "{}: pod {} {}, and AKU_SERVER_COUNT is {count}; if pod {peer} left for good: aku apply forget {peer}",
+                    stray.name,
+                    stray.pod,
+                    super::start::word(side)
+                ),
+            ),
+        }
+    }
+
+    fn drop_stray(&mut self, stray: &Stray<'_>, peer: Ordinal, text: &str, waits: Waits) {
+        self.dropped.push((stray.pod, stray.name.clone()));
+        let op = Op::DropReplication { name: stray.name.clone(), peer };
+        self.build.add(stray.pod, op, why(Code::SurplusObject, text), waits);
+    }
+
+    /// The other side of it has the address of somebody else, so it may be somebody else's.
+    fn unclear(&mut self, stray: &Stray<'_>, peer: Ordinal) {
+        let text = format!(
+            "{} on pod {} is of a group that aku.conf does not have, and {} on pod {peer} has not the address of pod {}; neither is dropped, because whose they are is not clear",
+            stray.name, stray.pod, stray.name, stray.pod
+        );
+        self.note(Code::Surplus, text);
+    }
+
+    /// FLUSH both ways, STOP both, DROP both: what was committed while the group was there arrives.
+    fn old_group(&mut self, stray: &Stray<'_>, peer: Ordinal, other: Option<&Stray<'_>>) {
+        let world = self.world;
+        let both: Vec<(&Stray<'_>, Ordinal)> =
+            std::iter::once((stray, peer)).chain(other.map(|o| (o, stray.pod))).collect();
+        let states: Vec<Side> = both.iter().map(|(s, _)| strays::side(world, s)).collect();
+        let peer_known = world.pod(peer).is_some();
+        let safe = peer_known
+            && (states.iter().all(|s| *s == Side::Reset)
+                || (states.len() == 2
+                    && both.iter().all(|(s, _)| {
+                        matches!(strays::side(world, s), Side::Live(_)) && s.found.sender == Sender::Running
+                    })));
+        if !safe {
+            let said: Vec<_> = both
+                .iter()
+                .zip(&states)
+                .map(|((s, _), side)| format!("pod {} {}", s.pod, super::start::word(*side)))
+                .collect();
+            self.note(
+                Code::Surplus,
+                format!(
+                    "{} is of a group that aku.conf does not have ({}); it is not dropped, because something may be unsent: start it on both pods, or STOP and RESET it on both, then run this again",
+                    stray.name,
+                    said.join(", ")
+                ),
+            );
+            return;
+        }
+        let text = "aku.conf no longer has the group that it was made for; the tables stay as they are";
+        let mut flushed = Vec::new();
+        let mut stopped = Vec::new();
+        for (s, to) in both.iter().filter(|(s, _)| s.found.sender == Sender::Running) {
+            let wait_s = world.desired.flush_wait_s();
+            let op = Op::Flush { name: s.name.clone(), peer: *to, wait_s };
+            let because = why(Code::FlushBeforeStop, format!("what pod {} committed so far reaches pod {to}", s.pod));
+            flushed.push(self.build.add(s.pod, op, because, Waits::none()));
+        }
+        for (s, to) in both.iter().filter(|(s, _)| runs(s.found)) {
+            let op = Op::Stop { name: s.name.clone(), peer: *to };
+            let waits = Waits::on(flushed.iter().copied(), "everything is delivered before the streams stop");
+            stopped.push(self.build.add(s.pod, op, why(Code::SurplusObject, text), waits));
+        }
+        let waits = Waits::on(stopped, "neither side may be sending");
+        for (s, to) in both {
+            self.drop_stray(s, to, text, waits.clone());
+        }
+    }
+
+    fn finish(self) -> Plan {
+        let world = self.world;
+        let mut approvals: Vec<Approval> = Vec::new();
+        let touched: BTreeSet<_> = self.dropped.iter().map(|(pod, _)| *pod).collect();
+        for pod in touched {
+            let names: Vec<_> = self.dropped.iter().filter(|(p, _)| *p == pod).map(|(_, n)| n.to_string()).collect();
+            approvals.push(Approval {
+                class: ApprovalClass::RemovesDefinition,
+                scope: format!("{}/{pod}", world.desired.statefulset),
+                because: format!(
+                    "{} {} dropped on pod {pod}",
+                    names.join(", "),
+                    if names.len() == 1 { "is" } else { "are" }
+                ),
+            });
+        }
+        let text = match self.active.len() {
+            0 => "no pod that was seen is a member in service, so there is nothing to bring back; a pod that is closed comes back by its own start".to_owned(),
+            1 => format!("{} is brought back to aku.conf; no row is deleted", pods(self.active)),
+            _ => format!("{} are brought back to aku.conf; no row is deleted", pods(self.active)),
+        };
+        Plan {
+            goal: world.desired.goal,
+            statefulset: world.desired.statefulset.clone(),
+            decision: Decision::None { because: vec![why(Code::Reconcile, text)] },
+            pods: world.lines(None),
+            notes: self.notes,
+            approvals,
+            actions: self.build.finish(),
+            already_right: self.right,
+        }
+    }
+}
+
+/// Both pods of an object with their peers.
+pub(super) fn sides(object: &Object) -> [(Ordinal, Ordinal); 2] {
+    let (low, high) = (object.pair.low(), object.pair.high());
+    [(low, high), (high, low)]
+}

@@ -1,0 +1,184 @@
+//! A pod ends, or is cleaned.
+
+use aku_core::{conf::Switch, desired::Goal, observe::MarkerView};
+
+use super::*;
+
+#[test]
+fn an_end_fences_flushes_stops_and_forgets_in_that_order() {
+    let w = end(2, 3)
+        .up(0, 0)
+        .up(1, 0)
+        .up(2, 0)
+        .pair(0, 1, "LL")
+        .pair(0, 2, "LL")
+        .pair(1, 2, "LL")
+        .marker(MarkerView::Present);
+    let plan = made(&w);
+    for (later, earlier) in [
+        ("2:unmark", "2:fence"),
+        ("2:flush AKU_REP_02", "2:fence"),
+        ("2:delivered", "2:flush AKU_REP_02"),
+        ("2:stop AKU_REP_02", "2:flush AKU_REP_02"),
+        ("0:stop AKU_REP_02", "2:flush AKU_REP_02"),
+        ("2:reset AKU_REP_02", "2:stop AKU_REP_02"),
+        ("0:reset AKU_REP_02", "0:stop AKU_REP_02"),
+        ("0:reset AKU_REP_02", "2:reset AKU_REP_02"),
+        ("1:reset AKU_REP_12", "2:flush AKU_REP_12"),
+    ] {
+        assert!(waits(&plan, later, earlier), "{later} must wait for {earlier}: {:#?}", steps(&plan));
+    }
+    assert!(!waits(&plan, "2:reset AKU_REP_02", "2:flush AKU_REP_12"), "one pair does not wait for another");
+}
+
+#[test]
+fn an_end_that_happened_has_nothing_left() {
+    let reset = end(1, 2).up(0, 0).up(1, 1).pair(0, 1, "RR");
+    assert_eq!(steps(&made(&reset)), Vec::<String>::new());
+    let mut kept = end(1, 2).up(0, 0).up(1, 1).pair(0, 1, "ll");
+    kept.desired.reset_at_end = Switch::Off;
+    assert_eq!(steps(&made(&kept)), Vec::<String>::new());
+}
+
+#[test]
+fn an_end_of_pod_0_resets_nothing() {
+    let plan = made(&end(0, 2).up(0, 0).up(1, 0).pair(0, 1, "LL"));
+    assert!(!steps(&plan).iter().any(|s| s.contains("reset")), "{:?}", steps(&plan));
+    assert!(steps(&plan).contains(&"1:stop AKU_REP_01".to_owned()));
+}
+
+#[test]
+fn without_flush_at_end_nothing_is_forgotten() {
+    let mut w = end(1, 2).up(0, 0).up(1, 0).pair(0, 1, "LL");
+    w.desired.flush_at_end = Switch::Off;
+    let plan = made(&w);
+    same_steps(&plan, &["1:fence", "1:stop AKU_REP_01", "0:stop AKU_REP_01"]);
+    assert!(codes(&plan.notes).contains(&Code::NoFlushAtEnd));
+}
+
+#[test]
+fn the_start_timeout_has_no_say_in_an_end() {
+    let mut w = end(1, 2).up(0, 0).up(1, 0).pair(0, 1, "LL");
+    w.desired.flush_timeout_at_start = 0;
+    assert!(steps(&made(&w)).contains(&"1:flush AKU_REP_01".to_owned()));
+}
+
+#[test]
+fn a_pair_whose_peer_is_away_stays_live() {
+    let plan = made(&end(2, 3).up(0, 0).up(2, 0).pair(0, 2, "LL").side(2, 1, 'T'));
+    assert!(!steps(&plan).iter().any(|s| s.contains("AKU_REP_12")), "{:?}", steps(&plan));
+    assert!(codes(&plan.notes).contains(&Code::LogKept));
+}
+
+#[test]
+fn a_clean_drops_here_and_resets_there_and_needs_approval() {
+    let w = Worlds::new(desired(Goal::Clean(ord(1)), 3, 1)).up(0, 0).up(1, 0).pair(0, 1, "LL").side(1, 2, 'R');
+    let plan = made(&w);
+    for (later, earlier) in [
+        ("1:drop AKU_REP_01", "1:stop AKU_REP_01"),
+        ("1:drop AKU_REP_01", "0:stop AKU_REP_01"),
+        ("0:reset AKU_REP_01", "0:stop AKU_REP_01"),
+    ] {
+        assert!(waits(&plan, later, earlier), "{later} must wait for {earlier}");
+    }
+    assert!(steps(&plan).contains(&"1:drop AKU_REP_12".to_owned()));
+    assert!(codes(&plan.notes).contains(&Code::LogKept), "the peer that cannot be reached is named");
+    assert_eq!(plan.approvals[0].class, ApprovalClass::RemovesDefinition);
+}
+
+#[test]
+fn an_end_that_broke_off_after_closing_the_door_throws_out_who_is_still_inside() {
+    let plan = made(&end(1, 2).up(0, 0).up(1, 1).pair(0, 1, "LL"));
+    assert!(waits(&plan, "1:flush AKU_REP_01", "1:fence"), "{:#?}", steps(&plan));
+}
+
+/// Pod 2 stops its sender to pod 1 before it starts it anew.
+fn stops_before_its_start(plan: &Plan) -> bool {
+    let id = |what: &str| plan.actions.iter().find(|a| step(a) == what).map(|a| a.id);
+    let start = plan.actions.iter().find(|a| step(a) == "2:start AKU_REP_12");
+    start.is_some_and(|a| a.after.iter().any(|w| Some(w.action) == id("2:stop AKU_REP_12")))
+}
+
+#[test]
+fn an_end_gives_a_peer_back_the_object_that_it_lost() {
+    // Pod 1 lost its object; the sender of pod 2 is turned away and sleeps.
+    let w = end(2, 3).up(0, 0).up(1, 0).up(2, 0).pair(0, 1, "LL").pair(0, 2, "LL").pair(1, 2, "-T");
+    let plan = made(&w);
+    for (later, earlier) in [
+        ("2:start AKU_REP_12", "1:create AKU_REP_12"),
+        ("2:flush AKU_REP_12", "2:start AKU_REP_12"),
+        ("2:reset AKU_REP_12", "2:delivered"),
+    ] {
+        assert!(waits(&plan, later, earlier), "{later} does not come after {earlier}: {:?}", steps(&plan));
+    }
+    assert!(stops_before_its_start(&plan));
+    // A stopped one is only started.
+    let plan = made(&end(2, 3).up(0, 0).up(1, 0).up(2, 0).pair(0, 1, "LL").pair(0, 2, "LL").pair(1, 2, "-l"));
+    assert!(waits(&plan, "2:start AKU_REP_12", "1:create AKU_REP_12"), "{:?}", steps(&plan));
+    // Pod 0 is a peer as any other.
+    let plan = made(&end(1, 2).up(0, 0).up(1, 0).pair(0, 1, "-T"));
+    assert!(waits(&plan, "1:flush AKU_REP_01", "0:create AKU_REP_01"), "{:?}", steps(&plan));
+}
+
+#[test]
+fn an_end_keeps_what_it_cannot_deliver_and_says_so() {
+    // The table of the lost object is not fit to be replicated there.
+    let mut w = end(2, 3).up(0, 0).up(1, 0).up(2, 0).pair(0, 1, "LL").pair(0, 2, "LL").pair(1, 2, "-T");
+    for table in w.pod_mut(1).tables.values_mut() {
+        table.primary_key = false;
+    }
+    let plan = made(&w);
+    let all = steps(&plan);
+    assert!(
+        !all.iter().any(|s| s.contains("create") || s == "2:flush AKU_REP_12" || s == "2:reset AKU_REP_12"),
+        "{all:?}"
+    );
+    assert!(all.contains(&"2:stop AKU_REP_12".to_owned()) && all.contains(&"2:reset AKU_REP_02".to_owned()), "{all:?}");
+    let said = plan.notes.iter().filter(|n| n.code == Code::LogKept && n.text.contains("cannot be delivered now"));
+    assert_eq!(said.count(), 1, "{:?}", plan.notes);
+    // Items differ, and the sender is turned away: towards pod 0, so nothing at all is forgotten.
+    let unlike = |r: &mut aku_core::observe::Replication| {
+        r.items.pop_last();
+    };
+    let w = end(2, 3).up(0, 0).up(1, 0).up(2, 0).pair(0, 1, "LL").pair(0, 2, "LT").pair(1, 2, "LL").edit(0, 2, unlike);
+    let plan = made(&w);
+    let all = steps(&plan);
+    assert!(!all.iter().any(|s| s.contains(":reset ") || s == "2:flush AKU_REP_02"), "{all:?}");
+    assert!(all.contains(&"2:flush AKU_REP_12".to_owned()) && all.contains(&"2:stop AKU_REP_02".to_owned()), "{all:?}");
+}
+
+#[test]
+fn a_salvage_wakes_the_sender_of_a_peer_that_lost_its_object() {
+    let w = start(2, 3).up(0, 0).up(1, 0).up(2, 1).pair(0, 1, "LL").pair(0, 2, "RT").pair(1, 2, "-T");
+    let plan = made(&w.rows(0, 9).rows(2, 9));
+    for (later, earlier) in
+        [("2:start AKU_REP_12", "1:create AKU_REP_12"), ("2:flush AKU_REP_12", "2:start AKU_REP_12")]
+    {
+        assert!(waits(&plan, later, earlier), "{later} does not come after {earlier}: {:?}", steps(&plan));
+    }
+    assert!(
+        !steps(&plan).contains(&"2:start AKU_REP_02".to_owned())
+            || waits(&plan, "2:start AKU_REP_02", "2:flush AKU_REP_02")
+    );
+}
+
+#[test]
+fn a_recovery_makes_what_the_source_lost_or_asks() {
+    let w = || {
+        let w = Worlds::new(desired(Goal::Recover(Some(ord(1))), 3, 1)).up(0, 1).up(1, 0).up(2, 0);
+        w.side(1, 0, 'T').side(2, 0, 'T').rows(0, 0).rows(1, 9).rows(2, 9)
+    };
+    let plan = made(&w().pair(1, 2, "-T"));
+    assert!(waits(&plan, "2:start AKU_REP_12", "1:create AKU_REP_12"), "{:?}", steps(&plan));
+    assert!(waits(&plan, "2:delivered", "2:flush AKU_REP_12"), "{:?}", steps(&plan));
+    let asked =
+        |plan: &Plan| plan.approvals.iter().any(|a| a.class == ApprovalClass::LosesUnsent && a.scope.ends_with("/2"));
+    assert!(!asked(&plan), "{:?}", plan.approvals);
+    // Items differ: nothing gets through, so somebody says yes to the loss.
+    let unlike = |r: &mut aku_core::observe::Replication| {
+        r.items.pop_last();
+    };
+    let plan = made(&w().pair(1, 2, "LT").edit(1, 2, unlike));
+    assert!(asked(&plan), "{:?}", plan.approvals);
+    assert!(!steps(&plan).contains(&"2:flush AKU_REP_12".to_owned()), "{:?}", steps(&plan));
+}
