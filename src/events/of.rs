@@ -7,8 +7,7 @@ use crate::{
     apply::{ActionError, Event, Outcome, Report},
     db::DbError,
     exit::Exit,
-    plan::{ActionId, Decision, Plan},
-    render::op,
+    plan::{ActionId, Decision, Plan, words},
 };
 
 impl From<&DbError> for DbFault {
@@ -59,7 +58,7 @@ impl What {
                 .map(|a| Planned {
                     id: a.id,
                     ordinal: a.pod,
-                    what: op::short(&a.op),
+                    what: words::short(&a.op),
                     after: a.after.iter().map(|w| w.action).collect(),
                 })
                 .collect(),
@@ -75,7 +74,7 @@ impl What {
             Event::RunStart | Event::RunEnd => return None,
             Event::ActionStart { id } => {
                 let action = plan.action(*id)?;
-                Self::ActionStart { id: *id, ordinal: action.pod, what: op::short(&action.op) }
+                Self::ActionStart { id: *id, ordinal: action.pod, what: words::short(&action.op) }
             }
             Event::Progress { id, elapsed, rows, doing } => Self::ActionProgress {
                 id: *id,

@@ -165,7 +165,7 @@ pub fn settings_before(state: &Path, statefulset: &str) -> io::Result<Remembered
     Ok(before)
 }
 
-/// `set REPLICATION_SYNC_LOCK_TIMEOUT 30 -> 0`, as `render::op::short` writes it.
+/// `set REPLICATION_SYNC_LOCK_TIMEOUT 30 -> 0`, as `plan::words::short` writes it.
 fn setting(what: &str) -> Option<(Setting, i64, i64)> {
     let words: Vec<&str> = what.split_whitespace().collect();
     let ["set", name, from, "->", to] = words.as_slice() else { return None };
@@ -322,12 +322,15 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{events::DbFault, plan::Op, render::op};
+    use crate::{
+        events::DbFault,
+        plan::{Op, words},
+    };
 
     #[test]
     fn a_journal_tells_what_a_setting_was() {
         let start = |id, pod, from, to| {
-            let what = op::short(&Op::SetProperty { property: Setting::SyncLockTimeout, from, to });
+            let what = words::short(&Op::SetProperty { property: Setting::SyncLockTimeout, from, to });
             What::ActionStart { id: ActionId(id), ordinal: Ordinal::new(pod).unwrap(), what }
         };
         let run = run(vec![start(1, 0, 45, 0), start(2, 0, 0, 45), start(3, 1, 0, 0)]);

@@ -7,13 +7,9 @@ use unicode_width::UnicodeWidthStr as _;
 use super::commands::pieces;
 use crate::{observe::RowCount, plan::ActionId};
 
-pub use crate::observe::grouped as number;
+pub use aku_core::words::{count, counted};
 
-/// `1 row`, `2 rows`, `1,204 rows`
-#[must_use]
-pub fn count(n: u64, one: &str) -> String {
-    format!("{} {one}{}", number(n), if n == 1 { "" } else { "s" })
-}
+pub use crate::observe::grouped as number;
 
 /// Rows of one table, for a column of numbers.
 #[must_use]
@@ -33,12 +29,6 @@ pub fn rows_in_all(n: RowCount) -> Option<String> {
         RowCount::AtLeast { at_least } => Some(format!("at least {}", count(at_least, "row"))),
         RowCount::NotCounted => None,
     }
-}
-
-/// As [`count`], for lengths.
-#[must_use]
-pub fn counted(n: usize, one: &str) -> String {
-    count(u64::try_from(n).unwrap_or(u64::MAX), one)
 }
 
 /// `4 ms`, `31.7 s`, `2 min 05 s`, `1 h 48 min`

@@ -143,7 +143,7 @@ mod tests {
         assert!(fault("nowhere.md", &from, root).is_some());
         assert!(fault("../../etc/passwd", &from, root).is_some());
         assert!(fault("measured.md#no-such-heading", &from, root).is_some());
-        assert!(is_there("src/lib.rs", &from, root) && is_there("plan/make.rs", &from, root));
+        assert!(is_there("src/lib.rs", &from, root) && is_there("render/plan.rs", &from, root));
         assert!(!is_there("src/nowhere.rs", &from, root));
     }
 

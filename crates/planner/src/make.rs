@@ -26,7 +26,7 @@ use super::{clean, end, everywhere, forget, identity, ledger, reconcile, recover
 /// let desired = Desired::new(&conf, Goal::Start(seen.pod), |pod| seen.addresses[&pod].clone());
 /// let observed = seen.observed_for(seen.pod);
 ///
-/// let plan = plan::make(&desired, &observed).expect("nothing bars this start");
+/// let plan = aku_planner::make(&desired, &observed).expect("nothing bars this start");
 /// // It never joined, so its rows are copied, and what that deletes needs a yes.
 /// assert!(matches!(plan.decision, Decision::Full { .. }));
 /// assert!(plan.actions.iter().all(|a| a.after.iter().all(|before| before.action < a.id)));

@@ -1,5 +1,7 @@
 //! Worlds and plans built by hand, and what is saved of them.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests.
+
 use aku_core::plan::Plan;
 pub use aku_core::testing::*;
 

@@ -29,7 +29,7 @@ pub struct Capture {
     pub here: Option<Ordinal>,
     /// The pod that the start marker is of.
     pub pod: Ordinal,
-    /// See [`aku_planner::saved::conf_digest`].
+    /// See `saved::conf_digest`.
     pub conf_digest: String,
     /// Where peers reach each pod.
     pub addresses: BTreeMap<Ordinal, ReplicationAddress>,

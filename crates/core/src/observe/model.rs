@@ -314,7 +314,7 @@ pub struct Table {
     pub foreign_key: bool,
     /// Its partitions; empty when it is not partitioned.
     pub partitions: BTreeSet<Identifier>,
-    /// Digest of columns and primary key ([`Layout::digest`](super::layout::Layout::digest)); `None` when the columns
+    /// Digest of columns and primary key (`observe::layout`); `None` when the columns
     /// could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<String>,

@@ -3,6 +3,7 @@
 pub mod action;
 pub mod graph;
 pub mod reason;
+pub mod words;
 
 pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen};
 pub use graph::{GraphError, critical_path, direct, order};

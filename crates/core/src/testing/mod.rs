@@ -1,5 +1,7 @@
 //! Worlds in a few words, for the planner's tests.
 
+#![allow(clippy::unwrap_used, clippy::return_self_not_must_use)] // Helpers of tests are tests.
+
 pub mod plans;
 
 use std::collections::BTreeMap;

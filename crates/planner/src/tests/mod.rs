@@ -5,6 +5,7 @@ mod goals;
 mod identity;
 mod leave;
 mod pairs;
+#[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)] // It measures.
 mod scale;
 mod settings;
 mod start;

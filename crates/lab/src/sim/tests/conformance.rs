@@ -12,7 +12,7 @@ use crate::{
 };
 
 fn directory(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/conformance").join(name)
 }
 
 fn plays_without_mismatch(generation: Generation, name: &str) {
