@@ -101,8 +101,13 @@ impl Life {
     }
 
     /// What a start said that only another goal can help with; then that is done.
-    pub fn help(&mut self, said: &Ended) -> bool {
+    pub fn help(&mut self, p: usize, said: &Ended) -> bool {
         match said {
+            // It does not hold the rows of the others, and was not opened: it is copied anew, as the advice says.
+            Ended::Incomplete(which) if which.contains(crate::apply::codes::Code::RowsDiffer.word()) => {
+                let left = if p == 0 { self.recover(Cut::Never) } else { self.end(p, Cut::Never) };
+                matches!(left, Ended::Done)
+            }
             Ended::Refused(refusal) => self.help_refused(refusal),
             // It would delete rows that others cannot take because their objects are not as aku.conf says.
             Ended::Unapproved(open) if open.iter().any(|a| a.class == ApprovalClass::LosesUnsent) => {

@@ -235,7 +235,8 @@ fn after_start(plan: &Plan, report: &Report, pod: Ordinal) -> String {
         Decision::Full { source, .. } => format!("The surviving copy is on pod {source}."),
         Decision::None { .. } | Decision::CatchUp { .. } => String::new(),
     };
-    let proved = checks().next().is_some() && checks().all(|a| is_done(report, a.id));
+    let copies = matches!(plan.decision, Decision::Full { .. });
+    let proved = copies && checks().next().is_some() && checks().all(|a| is_done(report, a.id));
     let rows = if proved {
         format!("Pod {pod} holds {}, compared with its source.", copied_rows(plan))
     } else if truncates().any(|a| matches!(report.outcomes.get(&a.id), Some(Outcome::Done { .. }))) {

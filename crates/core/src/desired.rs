@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    conf::{Config, GroupId, Switch},
+    conf::{Compare, Config, GroupId, Switch},
     topology::{Ordinal, Pair, ReplicationName, Target},
 };
 
@@ -146,6 +146,8 @@ pub struct Desired {
     pub flush_timeout_at_start: u32,
     /// Seconds between "in sync" and "open" (AKU_DELAY_START_COMPLETE_TIME).
     pub delay_start_complete_s: u64,
+    /// AKU_COMPARE_AT_START: what a pod that comes back compares before it opens.
+    pub compare_at_start: Compare,
     /// AKU_LEDGER: whether runs note who the data of each pod is.
     pub ledger: Switch,
     /// AKU_FLUSH_AT_END
@@ -200,6 +202,7 @@ impl Desired {
             flush_at_start: conf.flush_at_start,
             flush_timeout_at_start: conf.flush_timeout_at_start,
             delay_start_complete_s: conf.delay_start_complete.as_secs(),
+            compare_at_start: conf.compare_at_start,
             ledger: conf.ledger,
             flush_at_end: conf.flush_at_end,
             reset_at_end: conf.replication_reset_at_end,

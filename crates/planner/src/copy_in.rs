@@ -27,7 +27,7 @@ use aku_core::{
     desired::Object,
     observe::{Item, Pod, RowCount, Sender},
     plan::{
-        action::{ActionId, Expect, Op, RunWhen},
+        action::{ActionId, Depth, Expect, Op, RunWhen},
         reason::{Code, Reason},
     },
     sql::setting::Setting,
@@ -406,7 +406,7 @@ impl Copying<'_, '_, '_> {
                 .map(|o| o.name.clone())
                 .collect();
             let wait_s = world.desired.flush_wait_s();
-            let op = Op::CheckContents { source: Ordinal::MASTER, names, targets: self.targets(k), wait_s };
+            let op = Op::CheckContents { source: Ordinal::MASTER, names, targets: self.targets(k), wait_s, depth: Depth::Counts };
             let text = format!("SYNC can leave rows out and still say success, so pods 0 and {k} are counted");
             let waits = Waits::on(self.slaves[&k].synced.iter().copied(), "it looks at what they copied");
             let id = self.build.add(k, op, why(Code::ProveContents, text), waits);

@@ -173,10 +173,14 @@ pub(super) fn plan(world: &World<'_>, mut draft: Draft, creating: &[(Ordinal, &O
         &mut draft,
         &Waits::on(created.iter().copied(), "an object must exist before it starts"),
     );
+    let compared =
+        catch_up::compare(world, &mut draft, Waits::on(caught_up.iter().copied(), "it looks at what they brought"));
     let opened = catch_up::open(
         world,
         &mut draft,
-        Waits::on(created, "objects first").and(caught_up, "users come in when the streams are caught up"),
+        Waits::on(created, "objects first")
+            .and(caught_up, "users come in when the streams are caught up")
+            .and(compared, "the rows are those of the others"),
     );
     catch_up::marker(world, &mut draft, opened);
     let because = vec![why(Code::Master, "pod 0 is the source of all copies; no rows are copied to it")];

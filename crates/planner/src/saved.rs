@@ -9,7 +9,7 @@ mod read;
 use std::collections::BTreeMap;
 
 use aku_core::{
-    conf::{Config, Switch},
+    conf::{Compare, Config, Switch},
     document::{self, Fault},
     plan::{Decision, Op, Plan, PodState},
     topology::Ordinal,
@@ -280,6 +280,7 @@ pub fn conf_digest(conf: &Config) -> String {
         delay_start_complete,
         flush_at_end,
         replication_reset_at_end,
+        compare_at_start,
         ledger,
         groups: _,
     } = conf;
@@ -303,6 +304,9 @@ pub fn conf_digest(conf: &Config) -> String {
     // Its default means what files meant before there was such a property.
     if *ledger == Switch::Off {
         meaning["ledger"] = json!(0);
+    }
+    if *compare_at_start != Compare::Counts {
+        meaning["compare_at_start"] = json!(compare_at_start.word());
     }
     document::digest(&meaning)
 }

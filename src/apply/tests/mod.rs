@@ -23,7 +23,7 @@ use super::{
 use crate::{
     db::{Login, Privilege},
     desired::Goal,
-    plan::{Action, ActionId, After, Code, Decision, Op, Plan, Reason, RunWhen},
+    plan::{Action, ActionId, After, Code, Decision, Depth, Op, Plan, Reason, RunWhen},
     topology::{Identifier, Ordinal, ReplicationName, Target},
 };
 

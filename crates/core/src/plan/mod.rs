@@ -5,7 +5,7 @@ pub mod graph;
 pub mod reason;
 pub mod words;
 
-pub use action::{Action, ActionId, After, Effect, Expect, Op, RunWhen};
+pub use action::{Action, ActionId, After, Depth, Effect, Expect, Op, RunWhen};
 pub use graph::{GraphError, critical_path, direct, order};
 pub use reason::{Code, Reason};
 use schemars::JsonSchema;
