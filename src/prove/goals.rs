@@ -34,15 +34,12 @@ impl Life {
 
     /// Nobody is to be kept in sync any more.
     pub fn clean_everywhere(&mut self, cut: Cut) -> Ended {
-        for p in 0..self.pods() {
-            self.still(p);
-        }
         let ended = self.run(Goal::CleanEverywhere, cut);
-        for p in 0..self.pods() {
-            self.forgotten(p);
-            self.touched.insert(p);
+        self.named_is_forgotten();
+        if !matches!(ended, Ended::Nothing | Ended::Refused(_) | Ended::Unapproved(_)) {
+            self.touched.extend(0..self.pods());
+            self.joined.clear();
         }
-        self.joined.clear();
         self.settled(Goal::CleanEverywhere, cut, &ended);
         ended
     }
@@ -104,8 +101,13 @@ impl Life {
     }
 
     /// What a start said that only another goal can help with; then that is done.
-    pub fn help(&mut self, said: &Ended) -> bool {
+    pub fn help(&mut self, p: usize, said: &Ended) -> bool {
         match said {
+            // It does not hold the rows of the others, and was not opened: it is copied anew, as the advice says.
+            Ended::Incomplete(which) if which.contains(crate::apply::codes::Code::RowsDiffer.word()) => {
+                let left = if p == 0 { self.recover(Cut::Never) } else { self.end(p, Cut::Never) };
+                matches!(left, Ended::Done)
+            }
             Ended::Refused(refusal) => self.help_refused(refusal),
             // It would delete rows that others cannot take because their objects are not as aku.conf says.
             Ended::Unapproved(open) if open.iter().any(|a| a.class == ApprovalClass::LosesUnsent) => {
@@ -123,6 +125,11 @@ impl Life {
         let said = |code: Code| refusal.because.iter().any(|r| r.code == code);
         if said(Code::Cloned) {
             return self.remove_copies();
+        }
+        if said(Code::CleanBrokeOff) {
+            // Either of the two that it advises.
+            let again = self.rng.percent(50) && matches!(self.clean(0, Cut::Never), Ended::Done);
+            return again || matches!(self.recover(Cut::Never), Ended::Done);
         }
         if said(Code::MasterFailed) || said(Code::MasterRestored) {
             return matches!(self.recover(Cut::Never), Ended::Done);
@@ -143,6 +150,6 @@ impl Life {
 }
 
 /// The pod that an approval is about.
-fn scope(approval: &Approval) -> usize {
+pub fn scope(approval: &Approval) -> usize {
     approval.scope.rsplit_once('/').and_then(|(_, pod)| pod.parse().ok()).expect("a scope names a pod")
 }

@@ -13,6 +13,7 @@ use std::{
 
 use super::{
     conf::Conf,
+    goals,
     stage::{Cut, Stage},
     volumes::Volumes,
     writer::{Place, Style, Writer},
@@ -72,6 +73,8 @@ pub struct Life {
     pub touched: BTreeSet<usize>,
     /// What this life says yes to, beside what the goal itself is about.
     pub yes: BTreeSet<ApprovalClass>,
+    /// What the last run had a yes for.
+    pub given: Vec<Approval>,
     /// Pod 0 lost its volume. It may come up empty while nobody who knows better is there, and a new cluster begins; what
     /// the old one promised is then on the pods that refuse to join it, and no longer expected of members.
     pub new_line: bool,
@@ -97,6 +100,7 @@ impl Life {
             doubt: BTreeSet::new(),
             touched: BTreeSet::new(),
             yes: BTreeSet::new(),
+            given: Vec::new(),
             new_line: false,
             volumes: Volumes::default(),
             slots: Vec::new(),
@@ -225,6 +229,7 @@ impl Life {
     }
 
     fn try_run(&mut self, goal: Goal, cut: Cut) -> Ended {
+        self.given.clear();
         let plan = match self.plan(goal) {
             Err(refusal) => return Ended::Refused(refusal),
             Ok(plan) if plan.is_empty() => return Ended::Nothing,
@@ -234,6 +239,7 @@ impl Life {
         if !open.is_empty() {
             return Ended::Unapproved(open);
         }
+        self.given.clone_from(&plan.approvals);
         let context = Context {
             connector: self.stage.connector(),
             login: Self::login(),
@@ -336,20 +342,32 @@ impl Life {
         ended
     }
 
+    /// A clean, whoever writes on the pod: what was acknowledged there is delivered, or named by a yes.
     pub fn clean(&mut self, p: usize, cut: Cut) -> Ended {
         // Without pod 0 nobody is joined with anybody: the others' positions towards it go too, and what they write from
         // then on is theirs alone until a new cluster is made.
-        let concerned: Vec<_> = if p == 0 { (0..self.pods()).collect() } else { vec![p] };
-        for k in &concerned {
+        let others: Vec<_> = if p == 0 { (1..self.pods()).collect() } else { Vec::new() };
+        for k in &others {
             self.still(*k);
         }
         let ended = self.run(Goal::Clean(pod(p)), cut);
-        for k in concerned {
-            self.forgotten(k);
-            self.touched.insert(k);
+        if matches!(ended, Ended::Nothing | Ended::Refused(_) | Ended::Unapproved(_)) {
+            return ended;
         }
+        self.named_is_forgotten();
+        self.touched.insert(p);
+        self.touched.extend(others);
         self.joined.remove(&p);
         ended
+    }
+
+    /// What the last run had a yes for may be on no other pod.
+    pub fn named_is_forgotten(&mut self) {
+        let named: BTreeSet<usize> =
+            self.given.iter().filter(|a| a.class == ApprovalClass::LosesUnsent).map(goals::scope).collect();
+        for k in named {
+            self.forgotten(k);
+        }
     }
 
     /// What only `p` has will not reach the others any more: rows that were written there and are not the same on every

@@ -389,8 +389,16 @@ fn approvals(
         };
         all.push(Approval { class: ApprovalClass::LosesUnsent, scope: scope(other.pod), because });
     }
+    let minority = identity::no_quorum(world);
     for down in world.pods_down(Some(Ordinal::MASTER)) {
-        let because = format!("pod {down} is down and may hold rows that pod {from} does not have");
+        let what = if minority.contains(&down) {
+            format!(
+                "no quorum: the ledgers call pod {down} a running member, and half of the members or more were not seen; it"
+            )
+        } else {
+            format!("pod {down} is down and")
+        };
+        let because = format!("{what} may hold rows that pod {from} does not have");
         all.push(Approval { class: ApprovalClass::MemberDown, scope: scope(down), because });
     }
     all.sort();

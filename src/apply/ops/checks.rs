@@ -175,7 +175,9 @@ pub(super) fn contents(
             }));
         }
         if attempt == TRIES {
-            return Err(work.told(Code::ContentsDiffer, list(differences)));
+            // Where this run copied nothing, a new copy is for a person to decide.
+            let copied = began.iter().any(Option::is_some);
+            return Err(work.told(if copied { Code::ContentsDiffer } else { Code::RowsDiffer }, list(differences)));
         }
         work.control.pause(work.shared.context.limits.poll)?;
     }
