@@ -45,6 +45,8 @@ struct PodSessions {
     ever: bool,
     /// The SYSDBA session, kept so that nobody else comes as SYSDBA while users are out.
     slot: Option<Link>,
+    /// It was given to a lane of this run, so whoever has it now is this run, or somebody whom the fence sees.
+    given: bool,
     /// The server that the first session found, where it matters.
     instance: Option<Instance>,
     /// A later session found another one.
@@ -222,6 +224,7 @@ impl Sessions {
             Ok(session) => session,
             Err(e) => {
                 return match e.failure {
+                    ConnectFailure::SysdbaBusy if self.lock().get(&pod).is_some_and(|p| p.given) => Ok(Slot::Kept),
                     ConnectFailure::SysdbaBusy => Ok(Slot::Taken),
                     ConnectFailure::LoginRefused => Ok(Slot::Closed),
                     ConnectFailure::Absent
@@ -242,7 +245,11 @@ impl Sessions {
 
     /// The kept SYSDBA session, where the run needs it: nobody else gets one.
     fn give_slot(&self, pod: Ordinal) -> Option<Link> {
-        self.lock().get_mut(&pod)?.slot.take()
+        let mut pods = self.lock();
+        let state = pods.get_mut(&pod)?;
+        let link = state.slot.take()?;
+        state.given = true;
+        Some(link)
     }
 
     fn numbered(pod: Ordinal, mut session: Box<dyn Session>) -> Result<Link, ConnectError> {

@@ -169,7 +169,7 @@ fn a_shortfall_while_nothing_changes_is_a_failure() {
     for rows in [9, 11] {
         let stage = copied(rows);
         let run = contents(&stage);
-        assert_eq!(run.word(1), "failed E144");
+        assert_eq!(run.word(1), "failed E148");
         let want = format!("SYS.T1 has 10 rows on pod 0 and {rows} on pod 1");
         assert!(run.meaning(1).ends_with(&want), "{}", run.meaning(1));
         assert_eq!(stage.changes().len(), 3);
