@@ -56,7 +56,8 @@ impl Checker<'_> {
         }
         let unknown = self.between(joiner, source).all(|o| self.observed.replication(joiner, &o.name).is_none());
         let more = theirs.exact().is_some_and(|n| mine.at_least() > n);
-        if unknown && more && !(asks_source || self.asks(ApprovalClass::LosesUnsent, joiner)) {
+        let kin = self.cluster(joiner).is_some_and(|c| self.cluster(source) == Some(c));
+        if unknown && (more || !kin) && !(asks_source || self.asks(ApprovalClass::LosesUnsent, joiner)) {
             let text = format!("{} empties {target} on pod {joiner}, which sent to nobody, and nobody is asked", a.id);
             self.broken("sent-to-nobody", text);
         }
@@ -72,9 +73,10 @@ impl Checker<'_> {
         let Some(source_born) = second(source) else { return false };
         let older = |pod: Ordinal| second(pod).is_some_and(|born| born < source_born);
         let beside = |k: &Ordinal| *k != joiner && *k != source;
+        let copied = |k: Ordinal| self.row(k).is_some_and(|l| l.copied.is_some_and(|c| c.from == source));
         older(joiner)
             && self.cluster(joiner).is_none_or(|c| self.cluster(source) != Some(c))
-            && !self.desired.pods.keys().copied().filter(beside).any(|k| older(k) && self.is_member(k, source))
+            && !self.desired.pods.keys().copied().filter(beside).any(|k| older(k) && self.is_member(k, source) && !copied(k))
     }
 
     fn cluster(&self, pod: Ordinal) -> Option<ClusterId> {
