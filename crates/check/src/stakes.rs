@@ -1,6 +1,7 @@
 //! Rules about rows that nobody else may have: each goes only with a yes that is about it.
 
 use aku_core::{
+    conf::Switch,
     desired::Goal,
     ledger::{ClusterId, Peer, Standing},
     observe::RowCount,
@@ -56,7 +57,8 @@ impl Checker<'_> {
         }
         let unknown = self.between(joiner, source).all(|o| self.observed.replication(joiner, &o.name).is_none());
         let more = theirs.exact().is_some_and(|n| mine.at_least() > n);
-        let kin = self.cluster(joiner).is_some_and(|c| self.cluster(source) == Some(c));
+        let told = self.cluster(source).filter(|_| self.desired.ledger == Switch::On);
+        let kin = told.is_none_or(|c| self.cluster(joiner) == Some(c));
         if unknown && (more || !kin) && !(asks_source || self.asks(ApprovalClass::LosesUnsent, joiner)) {
             let text = format!("{} empties {target} on pod {joiner}, which sent to nobody, and nobody is asked", a.id);
             self.broken("sent-to-nobody", text);

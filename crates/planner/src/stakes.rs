@@ -123,8 +123,8 @@ fn doubtful<'r>(world: &World<'_>, me: Ordinal, held: &[&'r RowsAtStake]) -> Vec
         });
     } else if is_stranger(world, me) {
         // Numbers say nothing of rows that came from somewhere else: as many may be others. Where the ledger says that the pod
-        // is one of us, only what is too much was written since.
-        let kin = identity::one_cluster(world, source, me);
+        // is one of us, or pod 0 has none that could tell, only what is too much was written since.
+        let kin = identity::one_cluster(world, source, me) || identity::held(world, source).is_none();
         doubt(ApprovalClass::LosesUnsent, &|r| !kin || has_more(r), &|rows| {
             let some = if rows.iter().any(|r| has_more(r)) { "some are" } else { "any may be" };
             format!(
