@@ -42,8 +42,26 @@ pub enum Exit {
     Terminated = 143,
 }
 
-impl From<Exit> for ExitCode {
+/// How the process ends: by what it did itself, or as the container that it ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Its own.
+    Own(Exit),
+    /// Of a container: that of its server, where it ended by itself.
+    Container(u8),
+}
+
+impl From<Exit> for Code {
     fn from(e: Exit) -> Self {
-        Self::from(e as u8)
+        Self::Own(e)
+    }
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        match code {
+            Code::Own(e) => Self::from(e as u8),
+            Code::Container(code) => Self::from(code),
+        }
     }
 }

@@ -58,9 +58,9 @@ fn waits(plan: &Plan) -> BTreeMap<ActionId, BTreeSet<ActionId>> {
     let implied = |run: &RunWhen| match run {
         RunWhen::Normal => Vec::new(),
         RunWhen::Always { armed_by } => vec![*armed_by],
-        RunWhen::Undo { armed_by, until } => [&[*armed_by][..], until].concat(),
+        RunWhen::Undo { armed_by, until } => [&[*armed_by][..], until.actions()].concat(),
     };
-    let of = |a: &aku::plan::Action| (a.id, a.after.iter().map(|w| w.action).chain(implied(&a.run)).collect());
+    let of = |a: &aku::plan::Action| (a.id, a.waits().chain(implied(&a.run)).collect());
     plan.actions.iter().map(of).collect()
 }
 

@@ -149,7 +149,7 @@ fn serial(plan: &Plan) -> Result<Plan, Box<dyn Error>> {
             RunWhen::Normal | RunWhen::Always { .. } => {}
         }
         if let Some(action_before) = before {
-            action.after.push(After { action: action_before, because: "one at a time".to_owned() });
+            action.after.push(After::one(action_before, "one at a time"));
         }
         before = Some(id);
     }

@@ -52,7 +52,7 @@ pub fn plan(shape: Shape, n: usize, pods: u8) -> Plan {
         pod: pod(i),
         op: Op::Flush { name: object(id(i)), peer: pod(i + 1), wait_s: 10 },
         because: because(),
-        after: shape.waits(i, n).into_iter().map(|w| After { action: id(w), because: "shape".to_owned() }).collect(),
+        after: shape.waits(i, n).into_iter().map(|w| After::one(id(w), "shape")).collect(),
         run: RunWhen::Normal,
     };
     Plan {

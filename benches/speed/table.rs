@@ -37,6 +37,8 @@ pub enum Unit {
     Times,
     /// Mebibytes.
     MiB,
+    /// The power of a size.
+    Power,
 }
 
 impl Unit {
@@ -47,6 +49,7 @@ impl Unit {
             Self::Seconds => format!("{n:.1} s"),
             Self::Times => format!("{n:.3} x"),
             Self::MiB => format!("{n:.1} MiB"),
+            Self::Power => format!("{n:.2}"),
         }
     }
 }

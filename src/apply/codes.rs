@@ -65,7 +65,7 @@ codes! {
         ["aku plan: it plans the CREATE"];
     /// There is an object of that name with other hosts or items.
     ObjectDiffers = "E111", "an object of that name exists with another definition",
-        ["aku plan: it shows the difference"];
+        ["aku plan reconcile: it shows the difference and corrects it"];
     /// A sender thread exists where there must be none.
     SenderExists = "E112", "a sender for it runs, which must be stopped first",
         ["aku status", "run again: the next plan stops it"];

@@ -101,6 +101,7 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::AddTable { .. }
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
+        | Op::ClearOption { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
         | Op::Stop { .. }

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     db::Login,
-    plan::{self, Action, ActionId, Decision, Op, Plan, RunWhen, resume::Past},
+    plan::{Action, ActionId, Decision, Graph, GraphError, Op, Plan, RunWhen, cost, resume::Past},
     topology::Ordinal,
 };
 
@@ -113,12 +113,13 @@ pub fn go_on(
     on_event: &mut dyn FnMut(&Event),
 ) -> Report {
     let (send, receive) = mpsc::channel();
+    let graph = Graph::new(&plan.actions);
+    let turns = cost::turns_of(&plan.actions, graph.as_ref().ok());
     let mut engine = Engine {
-        plan,
         actions: plan.actions.iter().map(|a| (a.id, a)).collect(),
         shared: Arc::new(shared(plan, context)),
         wish: Wish::new(context, stop.clone()),
-        schedule: Schedule::going_on(&plan.actions, |a| ops::needs_session(&a.op).then_some(a.pod), earlier),
+        schedule: Schedule::going_on(&plan.actions, &turns, |a| ops::needs_session(&a.op).then_some(a.pod), earlier),
         running: BTreeMap::new(),
         outcomes: BTreeMap::new(),
         send,
@@ -132,7 +133,7 @@ pub fn go_on(
     let began = context.clock.now();
     engine.tell(&Event::RunStart);
     engine.record(earlier.keys().map(|id| (*id, Outcome::Already)).collect());
-    engine.work_off();
+    engine.work_off(graph.as_ref().err());
     let stopped = engine.why_stopped();
     let Engine { shared, outcomes, aborted, .. } = engine;
     let took = context.clock.now().saturating_duration_since(began);
@@ -204,7 +205,6 @@ enum Round {
 }
 
 struct Engine<'a> {
-    plan: &'a Plan,
     actions: BTreeMap<ActionId, &'a Action>,
     shared: Arc<Shared>,
     wish: Wish,
@@ -250,8 +250,9 @@ impl Engine<'_> {
         }
     }
 
-    fn work_off(&mut self) {
-        if let Err(e) = plan::order(&self.plan.actions) {
+    /// `no_dag`: why nothing can be begun.
+    fn work_off(&mut self, no_dag: Option<&GraphError>) {
+        if let Some(e) = no_dag {
             let given_up = self.schedule.give_up(&e.to_string());
             self.record(given_up);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{codes::Code, trouble::Trouble, work::Work};
 use crate::{
     db::{Row, Rows, sql::ReadSql},
-    observe::{Mode, Sender, sender_of},
+    observe::{Mode, Sender, gap_of, sender_of},
     topology::{Identifier, Ordinal, Position, ReplicationName, Target},
 };
 
@@ -19,6 +19,8 @@ pub(super) struct Side {
     pub sender: bool,
     /// LAZY or EAGER; `None` where the catalog does not tell.
     pub mode: Option<Mode>,
+    /// OPTIONS; `None` where the catalog does not tell.
+    pub options: Option<i64>,
 }
 
 impl Side {
@@ -43,6 +45,7 @@ pub(super) fn side(work: &mut Work<'_>, name: &ReplicationName) -> Result<Option
         gave_up: row.text("GIVE_UP_TIME"),
         sender,
         mode: row.int("REPL_MODE").map(Mode::from_catalog),
+        options: row.int("OPTIONS"),
     }))
 }
 
@@ -97,7 +100,7 @@ pub(super) fn receivers<'n>(
 /// V$REPGAP.REP_GAP on a pod; `None` while there is no sender. The unit differs between releases, so only 0 says much.
 pub(super) fn gap(work: &mut Work<'_>, pod: Ordinal, name: &ReplicationName) -> Result<Option<i64>, Trouble> {
     let rows = work.read_on(pod, &ReadSql::Gaps)?;
-    Ok(rows_of(&rows, "REP_NAME", name).next().and_then(|row| row.int("REP_GAP")))
+    Ok(rows_of(&rows, "REP_NAME", name).next().and_then(gap_of))
 }
 
 /// A server property as a number; `None` when the server has no such property.

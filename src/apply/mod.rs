@@ -13,6 +13,7 @@ mod event;
 mod look;
 mod ops;
 mod pool;
+pub mod remedy;
 pub mod retry;
 mod schedule;
 mod sessions;

@@ -174,9 +174,11 @@ impl Kind {
     pub fn of(op: &Op) -> Self {
         match op {
             // They look first in the same way: what is there is compared with what is wanted.
-            Op::CreateReplication { .. } | Op::AddTable { .. } | Op::ChangeHost { .. } | Op::WriteLedger { .. } => {
-                Self::Create
-            }
+            Op::CreateReplication { .. }
+            | Op::AddTable { .. }
+            | Op::ChangeHost { .. }
+            | Op::ClearOption { .. }
+            | Op::WriteLedger { .. } => Self::Create,
             Op::DropReplication { .. } | Op::DropTable { .. } => Self::Drop,
             Op::Start { .. } => Self::Start,
             Op::Pin { .. } => Self::Pin,

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::event::Outcome;
 use crate::{
     plan::{
-        Action, ActionId, RunWhen,
-        cost::{self, Turn},
+        Action, ActionId, Before, Milestone, RunWhen,
+        cost::Turn,
         resume::{Earlier, Past},
     },
     topology::Ordinal,
@@ -50,7 +50,10 @@ pub(super) type Lane = Option<Ordinal>;
 struct Node {
     lane: Lane,
     turn: Turn,
-    waits_for: BTreeSet<ActionId>,
+    /// Gates that it waits at.
+    gates: Vec<usize>,
+    /// The gate of what makes an `Undo` unnecessary.
+    until: Option<usize>,
     run: RunWhen,
     state: State,
     begun: bool,
@@ -66,11 +69,59 @@ pub(super) enum Trace {
     Some,
 }
 
+/// What several actions lead to, counted, so that nobody looks through them: those that one action waits for by itself, or a
+/// milestone.
+#[derive(Default)]
+struct Gate {
+    /// How many are not over yet.
+    open: usize,
+    /// Some are not in the plan: they never happen.
+    missing: bool,
+    /// The first by number that failed or was not run for a failure, and that failure.
+    bad: Option<(ActionId, ActionId)>,
+    /// The first by number that was not begun for another reason, and the words.
+    idle: Option<(ActionId, String)>,
+    /// Who waits here.
+    users: Vec<ActionId>,
+}
+
+impl Gate {
+    fn good(&self) -> bool {
+        self.open == 0 && !self.missing && self.bad.is_none() && self.idle.is_none()
+    }
+
+    /// One of them is over. Whether those who wait here may have another fate now.
+    fn pass(&mut self, id: ActionId, ending: &Ending) -> bool {
+        self.open = self.open.saturating_sub(1);
+        let known = (self.bad.is_some(), self.idle.is_some());
+        let root = match ending {
+            Ending::Good => None,
+            Ending::Bad => Some(id),
+            Ending::NotRun(Some(root), _) => Some(*root),
+            Ending::NotRun(None, why) => {
+                if self.idle.as_ref().is_none_or(|(first, _)| id < *first) {
+                    self.idle = Some((id, why.clone()));
+                }
+                None
+            }
+        };
+        if let Some(root) = root
+            && self.bad.is_none_or(|(first, _)| id < first)
+        {
+            self.bad = Some((id, root));
+        }
+        self.open == 0 || known != (self.bad.is_some(), self.idle.is_some())
+    }
+}
+
 /// The plan in progress. Looks again only at what may have changed: a run costs as much as its plan has edges.
 pub(super) struct Schedule {
     nodes: BTreeMap<ActionId, Node>,
-    /// Who waits for an action.
-    followers: BTreeMap<ActionId, Vec<ActionId>>,
+    gates: Vec<Gate>,
+    /// The gates that an action leads to.
+    leads: BTreeMap<ActionId, Vec<usize>>,
+    /// How many wait.
+    waiting: usize,
     /// Waiting actions whose fate may have changed since it was looked at.
     changed: BTreeSet<ActionId>,
     /// Waiting actions that can begin, by what they take up.
@@ -89,8 +140,13 @@ enum Fate {
 impl Schedule {
     /// With actions that earlier runs of the plan did: they are over, and count as begun, so that what they need to be put
     /// back is put back.
-    pub(super) fn going_on(actions: &[Action], lane: impl Fn(&Action) -> Lane, earlier: &Past) -> Self {
-        let mut schedule = Self::new(actions, lane);
+    pub(super) fn going_on(
+        actions: &[Action],
+        turns: &BTreeMap<ActionId, Turn>,
+        lane: impl Fn(&Action) -> Lane,
+        earlier: &Past,
+    ) -> Self {
+        let mut schedule = Self::new(actions, turns, lane);
         for (id, how) in earlier {
             schedule.begin(*id);
             let trace = match how {
@@ -102,26 +158,47 @@ impl Schedule {
         schedule
     }
 
-    pub(super) fn new(actions: &[Action], lane: impl Fn(&Action) -> Lane) -> Self {
-        let turns = cost::turns(actions);
-        let nodes: BTreeMap<_, _> = actions
-            .iter()
-            .map(|a| {
-                let turn = turns[&a.id];
-                let waits_for = a.after.iter().map(|e| e.action).chain(implied(&a.run)).collect();
-                let (run, state) = (a.run.clone(), State::Waiting);
-                (a.id, Node { lane: lane(a), turn, waits_for, run, state, begun: false, trace: Trace::None })
-            })
-            .collect();
-        let mut followers: BTreeMap<ActionId, Vec<ActionId>> = BTreeMap::new();
-        for (id, node) in &nodes {
-            let node: &Node = node;
-            for before in &node.waits_for {
-                followers.entry(*before).or_default().push(*id);
+    /// `turns`: of each action.
+    pub(super) fn new(actions: &[Action], turns: &BTreeMap<ActionId, Turn>, lane: impl Fn(&Action) -> Lane) -> Self {
+        let known: BTreeSet<ActionId> = actions.iter().map(|a| a.id).collect();
+        let mut gates = Gates { known: &known, all: Vec::new(), leads: BTreeMap::new(), milestones: BTreeMap::new() };
+        let node = |a: &Action| {
+            let mut own = BTreeSet::new();
+            let mut at = Vec::new();
+            for after in &a.after {
+                match &after.before {
+                    Before::Action(id) => drop(own.insert(*id)),
+                    Before::Milestone(m) => at.push(gates.milestone(m)),
+                }
             }
-        }
-        let changed = nodes.keys().copied().collect();
-        Self { nodes, followers, changed, ready: BTreeMap::new(), admit: Admit::All }
+            let until = match &a.run {
+                RunWhen::Normal => None,
+                RunWhen::Always { armed_by } => {
+                    own.insert(*armed_by);
+                    None
+                }
+                RunWhen::Undo { armed_by, until } => {
+                    own.insert(*armed_by);
+                    Some(gates.milestone(until))
+                }
+            };
+            at.extend(until);
+            if !own.is_empty() {
+                at.push(gates.of(own));
+            }
+            at.sort_unstable();
+            at.dedup();
+            for gate in &at {
+                gates.all[*gate].users.push(a.id);
+            }
+            let turn = turns.get(&a.id).copied().unwrap_or((false, std::cmp::Reverse(0), a.id));
+            let (run, state) = (a.run.clone(), State::Waiting);
+            (a.id, Node { lane: lane(a), turn, gates: at, until, run, state, begun: false, trace: Trace::None })
+        };
+        let nodes: BTreeMap<_, _> = actions.iter().map(node).collect();
+        let Gates { all, leads, .. } = gates;
+        let (changed, waiting) = (nodes.keys().copied().collect(), nodes.len());
+        Self { nodes, gates: all, leads, waiting, changed, ready: BTreeMap::new(), admit: Admit::All }
     }
 
     /// Actions that can begin under what [`settle`](Self::settle) was told last, in their turn; of those that take
@@ -182,6 +259,7 @@ impl Schedule {
 
     pub(super) fn begin(&mut self, id: ActionId) {
         if let Some(node) = self.nodes.get_mut(&id) {
+            self.waiting -= usize::from(node.state == State::Waiting);
             node.state = State::Running;
             node.begun = true;
         }
@@ -194,17 +272,22 @@ impl Schedule {
             Outcome::Failed(_) | Outcome::Unknown(_) => Ending::Bad,
             Outcome::NotRun { because_of, why } => Ending::NotRun(*because_of, why.clone()),
         };
-        if let Some(node) = self.nodes.get_mut(&id) {
-            node.state = State::Over(ending);
-            node.trace = trace;
+        let Some(node) = self.nodes.get_mut(&id).filter(|n| !matches!(n.state, State::Over(_))) else { return };
+        self.waiting -= usize::from(node.state == State::Waiting);
+        node.trace = trace;
+        for gate in self.leads.get(&id).into_iter().flatten() {
+            let gate = &mut self.gates[*gate];
+            if gate.pass(id, &ending) {
+                self.changed.extend(&gate.users);
+            }
         }
+        node.state = State::Over(ending);
         self.unready(id);
-        self.changed.extend(self.followers.get(&id).into_iter().flatten());
     }
 
     /// Whether an action still waits.
     pub(super) fn waiting(&self) -> bool {
-        self.nodes.values().any(|n| n.state == State::Waiting)
+        self.waiting > 0
     }
 
     fn fate(&self, id: ActionId, admit: &Admit) -> Fate {
@@ -218,7 +301,7 @@ impl Schedule {
         match &node.run {
             RunWhen::Normal => self.normal(node, admit),
             RunWhen::Always { armed_by } => {
-                if !self.all_over(&node.waits_for) {
+                if !self.all_over(node) {
                     Fate::Wait
                 } else if self.begun(*armed_by) {
                     Fate::Ready
@@ -227,8 +310,8 @@ impl Schedule {
                     Fate::Skip(not_run(self.blame(*armed_by), why))
                 }
             }
-            RunWhen::Undo { armed_by, until } => {
-                if !self.all_over(&node.waits_for) {
+            RunWhen::Undo { armed_by, until: _ } => {
+                if !self.all_over(node) {
                     Fate::Wait
                 } else if !self.begun(*armed_by) {
                     let why = format!("{armed_by} was not begun, so there is nothing to take back");
@@ -237,7 +320,7 @@ impl Schedule {
                     // What is there was made by somebody else, and is not ours to take back.
                     let why = format!("{armed_by} changed nothing, so there is nothing to take back");
                     Fate::Skip(not_run(self.blame(*armed_by), why))
-                } else if until.iter().all(|u| self.ending(*u) == Some(&Ending::Good)) {
+                } else if node.until.is_some_and(|gate| self.gates[gate].good()) {
                     let why = format!("what {armed_by} did is needed, and what it was for is done");
                     Fate::Skip(Outcome::NotNeeded { why })
                 } else {
@@ -248,17 +331,12 @@ impl Schedule {
     }
 
     fn normal(&self, node: &Node, admit: &Admit) -> Fate {
-        let mut idle: Option<&String> = None;
-        let mut open = false;
-        for dep in &node.waits_for {
-            match self.ending(*dep) {
-                Some(Ending::Good) => {}
-                Some(Ending::Bad) => return Fate::Skip(not_run(Some(*dep), needs(*dep))),
-                Some(Ending::NotRun(Some(root), _)) => return Fate::Skip(not_run(Some(*root), needs(*root))),
-                Some(Ending::NotRun(None, why)) => idle = idle.or(Some(why)),
-                None => open = true,
-            }
+        let gates = || node.gates.iter().map(|gate| &self.gates[*gate]);
+        if let Some((_, root)) = gates().filter_map(|g| g.bad).min() {
+            return Fate::Skip(not_run(Some(root), needs(root)));
         }
+        let idle = gates().filter_map(|g| g.idle.as_ref()).min().map(|(_, why)| why);
+        let open = gates().any(|g| g.open > 0 || g.missing);
         let why = match (idle, admit, open) {
             (Some(why), _, _) | (None, Admit::Nothing(why), _) | (None, Admit::PutBack(why), false) => why,
             // It waits on, because what it needs may still fail, and then that is the better reason.
@@ -279,9 +357,9 @@ impl Schedule {
         self.nodes.get(&id).is_some_and(|n| n.begun)
     }
 
-    fn all_over(&self, ids: &BTreeSet<ActionId>) -> bool {
+    fn all_over(&self, node: &Node) -> bool {
         // What is not in the plan never happens, so nobody waits for it.
-        ids.iter().all(|id| !self.nodes.contains_key(id) || self.ending(*id).is_some())
+        node.gates.iter().all(|gate| self.gates[*gate].open == 0)
     }
 
     fn blame(&self, id: ActionId) -> Option<ActionId> {
@@ -293,11 +371,37 @@ impl Schedule {
     }
 }
 
-fn implied(run: &RunWhen) -> Vec<ActionId> {
-    match run {
-        RunWhen::Normal => Vec::new(),
-        RunWhen::Always { armed_by } => vec![*armed_by],
-        RunWhen::Undo { armed_by, until } => std::iter::once(*armed_by).chain(until.iter().copied()).collect(),
+/// Gates in the making.
+struct Gates<'a> {
+    known: &'a BTreeSet<ActionId>,
+    all: Vec<Gate>,
+    leads: BTreeMap<ActionId, Vec<usize>>,
+    milestones: BTreeMap<usize, usize>,
+}
+
+impl Gates<'_> {
+    fn of(&mut self, actions: impl IntoIterator<Item = ActionId>) -> usize {
+        let at = self.all.len();
+        let mut gate = Gate::default();
+        for id in actions {
+            if self.known.contains(&id) {
+                gate.open += 1;
+                self.leads.entry(id).or_default().push(at);
+            } else {
+                gate.missing = true;
+            }
+        }
+        self.all.push(gate);
+        at
+    }
+
+    fn milestone(&mut self, milestone: &Milestone) -> usize {
+        if let Some(known) = self.milestones.get(&milestone.identity()) {
+            return *known;
+        }
+        let at = self.of(milestone.actions().iter().copied());
+        self.milestones.insert(milestone.identity(), at);
+        at
     }
 }
 
@@ -314,7 +418,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plan::{After, Code, Op, Reason};
+    use crate::plan::{After, Code, Op, Reason, cost};
 
     /// A plan of random edges; some actions put things back.
     fn actions() -> impl Strategy<Value = Vec<Action>> {
@@ -325,10 +429,12 @@ mod tests {
                 let before: Vec<_> = after.iter().filter(|_| i > 0).map(|n| id(n.index(i))).collect();
                 let run = match (kind, before.as_slice()) {
                     (0, [armed_by, ..]) => RunWhen::Always { armed_by: *armed_by },
-                    (1, [armed_by, until @ ..]) => RunWhen::Undo { armed_by: *armed_by, until: until.to_vec() },
+                    (1, [armed_by, until @ ..]) => {
+                        RunWhen::Undo { armed_by: *armed_by, until: Milestone::of(until.iter().copied()) }
+                    }
                     _ => RunWhen::Normal,
                 };
-                let after = before.into_iter().map(|action| After { action, because: String::new() }).collect();
+                let after = before.into_iter().map(|id| After::one(id, "")).collect();
                 let because = Reason::new(Code::Copy, "a test");
                 Action { id: id(i), pod: Ordinal::MASTER, op: Op::Fence, because, after, run }
             };
@@ -344,7 +450,7 @@ mod tests {
         /// What is looked at again is enough: nothing that can begin is missed, and nothing that never will is left.
         #[test]
         fn nothing_is_forgotten(actions in actions(), steps in proptest::collection::vec((0..5_u8, any::<prop::sample::Index>()), 0..40)) {
-            let mut schedule = Schedule::new(&actions, |a| (a.id.0 % 3 != 0).then_some(a.pod));
+            let mut schedule = Schedule::new(&actions, &cost::turns(&actions), |a| (a.id.0 % 3 != 0).then_some(a.pod));
             let mut admit = Admit::All;
             let mut running: Vec<ActionId> = Vec::new();
             for (kind, which) in steps {

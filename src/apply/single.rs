@@ -17,12 +17,12 @@ use super::{
     work::Work,
     worker,
 };
-use crate::plan::Plan;
+use crate::plan::{Plan, cost};
 
 /// Carries out a plan. `pick` is given how many actions may begin and says which does.
 pub(crate) fn run(plan: &Plan, context: &Context, stop: &StopFlag, pick: &mut dyn FnMut(usize) -> usize) -> Report {
     let shared = Arc::new(engine::shared(plan, context));
-    let mut schedule = Schedule::new(&plan.actions, |_| None);
+    let mut schedule = Schedule::new(&plan.actions, &cost::turns(&plan.actions), |_| None);
     let (send, _heard_by_nobody) = mpsc::channel();
     let mut outcomes: BTreeMap<_, Outcome> = BTreeMap::new();
     let began = context.clock.now();

@@ -18,10 +18,15 @@ use super::{
     file_args::{CaptureArgs, DiffArgs, GraphArgs, ReviewArgs, SchemaArgs, ShowArgs},
     goal_args::{self, Wish},
     info::InfoArgs,
+    kube::KubeArgs,
     lab::LabArgs,
     legacy_71::Style,
+    manual::{CompletionsArgs, ManArgs},
+    probe::{ProbeArgs, Question},
     runs::RunsArgs,
+    serve::ServeArgs,
     status::StatusArgs,
+    supervise::SuperviseArgs,
     time,
     validate::ValidateArgs,
     verify::VerifyArgs,
@@ -170,6 +175,8 @@ enum Command {
     Verify(VerifyArgs),
     /// Tell what differs between aku.conf and the pods, for cron; changes nothing
     Drift(DriftArgs),
+    /// Serve the metrics of drift over HTTP, look after look
+    Serve(ServeArgs),
     /// Judge a saved plan: digest, format, expiry, policy
     Review(ReviewArgs),
     /// Show a saved plan
@@ -186,10 +193,20 @@ enum Command {
     Runs(RunsArgs),
     /// Tell the long story behind a code
     Explain(ExplainArgs),
+    /// The first process of a container: the server, its pod's start and end, its stop
+    Run(SuperviseArgs),
+    /// What a probe of the kubelet asks
+    Probe(ProbeArgs),
     /// Check aku.conf
     Validate(ValidateArgs),
     /// Show aku.conf
     Info(InfoArgs),
+    /// Objects of Kubernetes from aku.conf: manifests, a Helm chart, a kustomization; and a judgement of others'
+    K8s(Box<KubeArgs>),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
     /// A cluster of simulated Altibase servers on this machine
     Lab(LabArgs),
     /// The life of a cluster of four pods, on this machine, in under a minute
@@ -218,6 +235,8 @@ pub enum Invocation {
     Verify(VerifyArgs),
     /// `aku drift`
     Drift(DriftArgs),
+    /// `aku serve`
+    Serve(ServeArgs),
     /// `aku review`
     Review(ReviewArgs),
     /// `aku show`
@@ -234,10 +253,20 @@ pub enum Invocation {
     Runs(RunsArgs),
     /// `aku explain`
     Explain(ExplainArgs),
+    /// `aku run`
+    Run(SuperviseArgs),
+    /// `aku probe`
+    Probe(ProbeArgs),
     /// `aku validate`
     Validate(ValidateArgs),
     /// `aku info`, `aku -i`
     Info(InfoArgs),
+    /// `aku k8s`
+    K8s(Box<KubeArgs>),
+    /// `aku completions`
+    Completions(CompletionsArgs),
+    /// `aku man`
+    Man(ManArgs),
     /// `aku lab`
     Lab(LabArgs),
     /// `aku demo`
@@ -318,7 +347,10 @@ fn command_at(args: &[OsString]) -> Option<usize> {
 
 /// `-v` is the documented version flag of the front door; after a subcommand it means what it means everywhere.
 fn short_verbose(args: Vec<OsString>, at: Option<usize>) -> Vec<OsString> {
-    let Some(at) = at else { return args };
+    // Behind `run` stands the command line of another program.
+    let Some(at) = at.filter(|at| args.get(*at).is_none_or(|command| command.to_str() != Some("run"))) else {
+        return args;
+    };
     let verbose = |n| std::iter::repeat_n(OsString::from("--verbose"), n).collect::<Vec<_>>();
     let mut all = args;
     let rest = all.split_off(at + 1);
@@ -328,6 +360,12 @@ fn short_verbose(args: Vec<OsString>, at: Option<usize>) -> Vec<OsString> {
         _ => vec![arg],
     }));
     all
+}
+
+/// Every command and flag, for completions and the manual.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// The whole help, for a command line that says nothing.
@@ -344,6 +382,7 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
         Command::Check(a) => ("check", Invocation::Check(a)),
         Command::Verify(a) => ("verify", Invocation::Verify(a)),
         Command::Drift(a) => ("drift", Invocation::Drift(a)),
+        Command::Serve(a) => ("serve", Invocation::Serve(a)),
         Command::Review(a) => ("review", Invocation::Review(a)),
         Command::Show(a) => ("show", Invocation::Show(a)),
         Command::Graph(a) => ("graph", Invocation::Graph(a)),
@@ -352,8 +391,13 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
         Command::Schema(a) => ("schema", Invocation::Schema(a)),
         Command::Runs(a) => ("runs", Invocation::Runs(a)),
         Command::Explain(a) => ("explain", Invocation::Explain(a)),
+        Command::Run(a) => ("run", Invocation::Run(a)),
+        Command::Probe(a) => ("probe", Invocation::Probe(a)),
         Command::Validate(a) => ("validate", Invocation::Validate(a)),
         Command::Info(a) => ("info", Invocation::Info(InfoArgs { conf: a.conf.or_else(|| common.conf.clone()), ..a })),
+        Command::K8s(a) => ("k8s", Invocation::K8s(a)),
+        Command::Completions(a) => ("completions", Invocation::Completions(a)),
+        Command::Man(a) => ("man", Invocation::Man(a)),
         Command::Lab(a) => ("lab", Invocation::Lab(a)),
         Command::Demo(a) => ("demo", Invocation::Demo(a)),
     }
@@ -393,15 +437,26 @@ fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
         | Invocation::Check(_)
         | Invocation::Verify(_)
         | Invocation::Drift(_)
+        | Invocation::Serve(_)
         | Invocation::Diff(DiffArgs { live: true, .. }) => &ALL_PODS,
         Invocation::Show(_)
         | Invocation::Diff(_)
         | Invocation::Review(_)
         | Invocation::Runs(_)
         | Invocation::Explain(_) => &["width"],
-        Invocation::Validate(_) | Invocation::Info(_) => &["conf"],
-        Invocation::Lab(_) | Invocation::Demo(_) | Invocation::Graph(_) | Invocation::Schema(_) => &[],
-        Invocation::Legacy(..) => &["conf", "endpoints", "odbc_driver", "ordinal", "connect_timeout"],
+        Invocation::Validate(_) | Invocation::Info(_) | Invocation::K8s(_) => &["conf"],
+        Invocation::Completions(_)
+        | Invocation::Man(_)
+        | Invocation::Lab(_)
+        | Invocation::Demo(_)
+        | Invocation::Graph(_)
+        | Invocation::Schema(_) => &[],
+        Invocation::Probe(ProbeArgs { what: Question::Startup | Question::Ready | Question::Live }) => &["ordinal"],
+        Invocation::Legacy(..)
+        | Invocation::Run(_)
+        | Invocation::Probe(ProbeArgs { what: Question::Server | Question::Beat }) => {
+            &["conf", "endpoints", "odbc_driver", "ordinal", "connect_timeout"]
+        }
     };
     let given = |id: &str| {
         let mut at = Some(matches);

@@ -48,6 +48,26 @@ fn documented_forms() {
 }
 
 #[test]
+fn what_stands_behind_run_is_the_servers() {
+    let server = |line: &str| match read(line) {
+        Ok((Invocation::Run(args), _)) => args.server.iter().map(|w| w.to_string_lossy().into_owned()).collect(),
+        other => vec![format!("{other:?}")],
+    };
+    assert_eq!(server("run"), [""; 0]);
+    assert_eq!(server("run -- altibase -n"), ["altibase", "-n"]);
+    assert_eq!(server("run altibase -n -v --conf x"), ["altibase", "-n", "-v", "--conf", "x"]);
+    assert_eq!(server("run --grace 436 --conf /x -- altibase -v"), ["altibase", "-v"]);
+    assert_eq!(server("run --create-database -- altibase"), ["altibase"]);
+    let read = |line: &str| match read(line) {
+        Ok((Invocation::Run(args), common)) => (args.grace, args.create_database, common.conf),
+        other => panic!("{other:?}"),
+    };
+    let (grace, create, conf) = read("run --grace 436 --create-database=mk --conf /x -- altibase -n");
+    assert_eq!((grace, create.as_deref(), conf), (Some(Duration::from_secs(436)), Some("mk"), Some("/x".into())));
+    assert_eq!(read("run --create-database -- altibase").1.as_deref(), Some("server create UTF8 UTF8"));
+}
+
+#[test]
 fn flags_that_would_be_ignored_are_errors() {
     let wrong = [
         "",
@@ -66,6 +86,18 @@ fn flags_that_would_be_ignored_are_errors() {
         "plan --output-style 7.1",
         "--output-style 7.1 plan",
         "show x.json --ordinal 2",
+        "probe",
+        "probe alive",
+        "probe ready --conf x",
+        "run --grace 0",
+        "run --grace soon",
+        "run --stop-signal KILL",
+        "run --nothing",
+        "run --width 80",
+        "serve",
+        "serve --metrics 9399",
+        "serve --metrics :9399 --every 1s",
+        "serve --metrics :9399 --ordinal 1",
         "show x.json --conf y",
         "plan --log-format json",
         "plan --format json --sql",

@@ -2,7 +2,7 @@
 //! the metrics it is asked for and nothing else.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     bounded, conf,
+    desired::Goal,
     document::{self, Document as _},
     drift::{
         self, Completeness, Drift, Kind, Scope,
@@ -31,13 +32,14 @@ use crate::{
     },
     exit::Exit,
     files,
-    observe::Observed,
+    observe::{Observed, PodView},
     plan::{
         facts::Facts,
         policy::{Subject, Use, judge},
     },
+    remedy::Remedy,
     render::{self, Looked, Run, Trouble},
-    topology::Ordinal,
+    topology::{Ordinal, Target},
 };
 
 /// Flags of `aku drift`.
@@ -83,7 +85,7 @@ pub fn run(args: &DriftArgs, common: &Common, world: &dyn World, look: &Look, s:
     };
     let mut failed = false;
     if let Some(path) = &args.metrics {
-        let text = metrics(path, world.now(), clock.elapsed(), exit, seen.as_ref());
+        let text = metrics(world.now(), || last_success(path), clock.elapsed(), exit, seen.as_ref()).0;
         failed |= !written(s, "metrics", path, files::store_public(&text, path));
     }
     let Some(seen) = seen else {
@@ -179,7 +181,8 @@ fn looked(
         observer: scene.who.here,
         conf_digest: scene.digest.clone(),
     };
-    let mut report = compare(&drift, setting, rules, world.now(), clock.elapsed());
+    let scope = Scope { desired: &scene.desired, observed: &observed };
+    let mut report = compare(scope, &drift, setting, rules, world.now(), clock.elapsed());
     let said = policy::verdict(&judges, || report.text()).map_err(|trouble| fail(s, look, &trouble))?;
     report.add(said);
     Ok(Seen { scene, observed, report })
@@ -254,17 +257,82 @@ fn place(d: &drift::Difference) -> (Ordinal, Option<String>, String) {
 }
 
 fn one(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> (Observed, Drift) {
-    let observed = look::observe(scene, world, look, s);
+    let mut observed = look::observe(scene, world, look, s);
+    let drift = drift::examine(Scope { desired: &scene.desired, observed: &observed });
+    if !count(scene, &mut observed, &drift) {
+        return (observed, drift);
+    }
     let drift = drift::examine(Scope { desired: &scene.desired, observed: &observed });
     (observed, drift)
 }
 
-fn metrics(path: &Path, at: Timestamp, took: Duration, exit: Exit, seen: Option<&Seen>) -> String {
+/// Whether a goal helps may hang on rows: those are counted, so that nobody is sent to it in vain. A pod that does not give
+/// them now keeps what was seen of it.
+fn count(scene: &Scene, observed: &mut Observed, drift: &Drift) -> bool {
+    let mut wanted: BTreeMap<Ordinal, BTreeSet<Target>> = BTreeMap::new();
+    for d in &drift.differences {
+        if let Remedy::Goal(goal @ (Goal::Reconcile | Goal::Recover(_))) = d.remedy {
+            let scope = Scope { desired: &scene.desired, observed };
+            for (pod, targets) in drift::remedy::uncounted(scope, goal) {
+                wanted.entry(pod).or_default().extend(targets);
+            }
+        }
+    }
+    let questions: Vec<(Ordinal, Vec<Target>)> =
+        wanted.into_iter().map(|(pod, targets)| (pod, targets.into_iter().collect())).collect();
+    let mut counted = observed.clone();
+    scene.count(&mut counted, &questions);
+    for (pod, _) in &questions {
+        if let (Some(PodView::Seen(seen)), Some(PodView::Seen(slot))) =
+            (counted.pods.remove(pod), observed.pods.get_mut(pod))
+        {
+            slot.rows = seen.rows;
+        }
+    }
+    !questions.is_empty()
+}
+
+/// The text, and when everything that matters was seen last.
+fn metrics(
+    at: Timestamp,
+    before: impl FnOnce() -> Option<Timestamp>,
+    took: Duration,
+    exit: Exit,
+    seen: Option<&Seen>,
+) -> (String, Option<Timestamp>) {
     let full = seen.is_some_and(|seen| seen.report.view.completeness == Completeness::Full);
-    let success = if full { Some(at) } else { last_success(path) };
+    let success = if full { Some(at) } else { before() };
     let looked =
         seen.map(|seen| Looked { desired: &seen.scene.desired, observed: &seen.observed, report: &seen.report });
-    render::metrics(&Run { at, success, took, exit }, looked.as_ref())
+    (render::metrics(&Run { at, success, took, exit }, looked.as_ref()), success)
+}
+
+/// One look, for whoever scrapes: the text, when everything was seen last, and how the look ended.
+pub(super) struct Page {
+    /// As `--metrics` writes it.
+    pub text: String,
+    /// `None`: never.
+    pub success: Option<Timestamp>,
+    /// Of the look.
+    pub exit: Exit,
+}
+
+/// Looks once, for [`Page`]. `success`: when everything was seen last, before.
+pub(super) fn page(
+    args: &DriftArgs,
+    success: Option<Timestamp>,
+    common: &Common,
+    world: &dyn World,
+    look: &Look,
+    s: &mut Streams<'_>,
+) -> Page {
+    let clock = Instant::now();
+    let (exit, seen) = match looked(args, common, world, look, s, clock) {
+        Ok(seen) => (drift::compare::exit(&seen.report), Some(seen)),
+        Err(exit) => (exit, None),
+    };
+    let (text, success) = metrics(world.now(), || success, clock.elapsed(), exit, seen.as_ref());
+    Page { text, success, exit }
 }
 
 /// Largest file of metrics that is read again, bytes.

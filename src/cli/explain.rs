@@ -43,7 +43,15 @@ fn entries() -> impl Iterator<Item = Entry> {
     });
     let of_files =
         Check::ALL.iter().map(|c| Entry { word: c.word(), kind: "what is checked of a saved plan", story: c.story() });
-    of_plans.chain(of_runs).chain(of_rules).chain(of_files).chain(of_drift)
+    let of_manifests = aku_kube::lint::Code::ALL.iter().map(|c| Entry {
+        word: c.word(),
+        kind: match c.severity() {
+            aku_kube::lint::Severity::Error => "a rule of aku k8s lint, an error",
+            aku_kube::lint::Severity::Warning => "a rule of aku k8s lint, a warning",
+        },
+        story: c.story(),
+    });
+    of_plans.chain(of_runs).chain(of_rules).chain(of_files).chain(of_drift).chain(of_manifests)
 }
 
 fn kind(word: &str) -> &'static str {

@@ -14,13 +14,14 @@ use clap::ValueEnum as _;
 
 use super::{
     args::{Approve, Common, What},
-    gate,
+    down, gate,
     legacy_71::{self, Style},
     legacy_log::{About, Level, Log},
     legacy_phase::Phases,
     outcome, own_start,
     plan::Made,
     policy::{self, PolicyArgs},
+    reason,
     run_args::{self, Door, RunArgs, RunOptions},
     running::{Ended, News, Running},
     scene::{Scene, goal, refused},
@@ -81,6 +82,7 @@ pub fn run(
         Ok(running) => recorded(what, common, world, &mut log, running),
         Err(trouble) => {
             let text = text(&trouble, log.style());
+            reason::leave(world.env(), &text);
             log.write(Level::Error, About::default(), &text);
             trouble.exit
         }
@@ -105,6 +107,7 @@ fn recorded(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_
     }
     let ended = goes(what, common, world, log, &mut running).unwrap_or_else(|trouble| {
         let text = text(&trouble, log.style());
+        reason::leave(world.env(), &text);
         log.write(Level::Error, About::default(), &text);
         running.trouble(&trouble);
         Ended::at_once(trouble.exit)
@@ -182,11 +185,11 @@ fn goes(
         log.info("Nothing to do: everything is as it should be.");
         return Ok(Ended::at_once(Exit::Ok));
     }
-    approved(&plan, what, &scene)?;
+    approved(&plan, what, &scene, world, log)?;
     judged(&plan, &scene, &observed, world, log, running)?;
     scene.probe_marker(world, &plan)?;
     let job = scene.job(world, &observed, running, held);
-    Ok(carried_out(&plan, &job, &scene, log, running))
+    Ok(carried_out(&plan, &job, &scene, world, log, running))
 }
 
 /// The rules of a site, where variables name them: a hook has no flags. Nobody can review what a hook does, and that is
@@ -271,15 +274,32 @@ fn hook_approves(what: What, scope: &str) -> Vec<Approve> {
     }
 }
 
-fn approved(plan: &Plan, what: What, scene: &Scene) -> Result<(), Trouble> {
+fn approved(
+    plan: &Plan,
+    what: What,
+    scene: &Scene,
+    world: &dyn World,
+    log: &mut Log<'_, '_, '_>,
+) -> Result<(), Trouble> {
     let scope = format!("{}/{}", plan.statefulset, scene.who.pod);
-    let open = gate::open(plan, &hook_approves(what, &scope));
-    let Some(first) = open.first() else { return Ok(()) };
+    let said = hook_approves(what, &scope);
+    let waits = down::Waits::of(plan, scene, world);
+    let by_policy = if what == What::Start { waits.approves() } else { Vec::new() };
+    let open = gate::open(plan, &[said, by_policy].concat());
+    let Some(first) = open.first() else {
+        for text in waits.goes_on() {
+            log.write(Level::Warn, About::default(), &text);
+        }
+        return Ok(());
+    };
     let mut trouble =
         Trouble::new(Exit::Refused, "not-approved", "this needs a person: a pod hook does not approve it")
             .fact("because", format!("{} ({})", first.because, first.class.word()));
     for approval in open.iter().skip(1) {
         trouble = trouble.fact("", format!("{} ({})", approval.because, approval.class.word()));
+    }
+    for text in waits.waits_for() {
+        trouble = trouble.fact("policy", text);
     }
     let flags = render::approval_flags(plan).join(" ");
     Err(trouble
@@ -323,7 +343,14 @@ fn prestop(scene: &Scene, world: &dyn World, waiting: &Waiting, log: &mut Log<'_
     running.waits_again(state);
 }
 
-fn carried_out(plan: &Plan, job: &Job, scene: &Scene, log: &mut Log<'_, '_, '_>, running: &Running) -> Ended {
+fn carried_out(
+    plan: &Plan,
+    job: &Job,
+    scene: &Scene,
+    world: &dyn World,
+    log: &mut Log<'_, '_, '_>,
+    running: &Running,
+) -> Ended {
     let (report, signals) = walked(plan, job, scene, log, running);
     let exit = outcome::exit(plan, &report, &signals);
     let again = Again::anew(format!("aku -p {}", plan.goal.word()));
@@ -333,6 +360,7 @@ fn carried_out(plan: &Plan, job: &Job, scene: &Scene, log: &mut Log<'_, '_, '_>,
         }
     } else {
         let block = render::report(plan, &report, &again, exit, WIDTH).text(Colour::Plain);
+        reason::leave(world.env(), &block);
         log.write(Level::Error, About::default(), &block);
     }
     if let Some(text) = running.no_journal() {

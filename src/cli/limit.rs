@@ -20,8 +20,13 @@ const FAREWELL: Duration = Duration::from_millis(200);
 /// The variable cannot be read, or there is no thread to watch the time.
 pub(super) fn set(invocation: &Invocation, env: &Env) -> Result<Option<Guard>, Trouble> {
     let (exit, line) = match invocation {
-        // Runs, servers of the lab, and a show for a person.
-        Invocation::Apply(_) | Invocation::Legacy(..) | Invocation::Lab(_) | Invocation::Demo(_) => return Ok(None),
+        // Runs, servers, and a show for a person. The deadline is one for the children of a container.
+        Invocation::Apply(_)
+        | Invocation::Legacy(..)
+        | Invocation::Run(_)
+        | Invocation::Serve(_)
+        | Invocation::Lab(_)
+        | Invocation::Demo(_) => return Ok(None),
         // A plugin says something on standard output, whatever happens.
         Invocation::Drift(args) if args.nagios => (Exit::Refused, "AKU UNKNOWN - the deadline passed\n"),
         Invocation::Drift(_)
@@ -34,11 +39,15 @@ pub(super) fn set(invocation: &Invocation, env: &Env) -> Result<Option<Guard>, T
         | Invocation::Graph(_)
         | Invocation::Capture(_)
         | Invocation::Diff(_)
+        | Invocation::Completions(_)
+        | Invocation::Man(_)
         | Invocation::Schema(_)
         | Invocation::Runs(_)
         | Invocation::Explain(_)
         | Invocation::Validate(_)
-        | Invocation::Info(_) => (Exit::Stopped, ""),
+        | Invocation::Probe(_)
+        | Invocation::Info(_)
+        | Invocation::K8s(_) => (Exit::Stopped, ""),
     };
     let Some(deadline) = run_args::deadline(env)? else { return Ok(None) };
     let limit = Limit { deadline, grace: Duration::ZERO, exit };

@@ -29,6 +29,31 @@ pub const PATH_VARIABLE: &str = "AKU_MARKER";
 /// Variable with a directory that holds one marker for each pod (labs: several pods on one machine).
 pub const DIR_VARIABLE: &str = "AKU_MARKER_DIR";
 const STARTED: &str = "server_started_at";
+/// What stands behind the marker's name in that of the file in which `aku run` says how it is.
+pub const STATUS: &str = ".run";
+/// And of the file in which a start or an end leaves its reason for `aku run`.
+pub const REASON: &str = ".reason";
+
+/// The marker of the pod whose container this is, as it is known.
+///
+/// # Errors
+/// There is a directory for the markers of several pods, and it is not clear which pod this is (exit 64).
+pub fn of_container(env: &Env, pod: Option<Ordinal>) -> Result<PathBuf, Trouble> {
+    let which = pod.or_else(|| env.var(DIR_VARIABLE).is_none().then_some(Ordinal::MASTER));
+    which.and_then(|pod| path(env, pod, which)).ok_or_else(|| {
+        Trouble::new(Exit::Usage, "usage", "it is not clear which pod this is")
+            .fact("because", format!("{DIR_VARIABLE} is a directory for the markers of several pods"))
+            .next(format!("set {}=N", super::who::VARIABLE))
+    })
+}
+
+/// A file beside the marker.
+#[must_use]
+pub fn beside(marker: &Path, ending: &str) -> PathBuf {
+    let mut name = marker.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
 
 /// The marker of `pod`; `None` when it is on another machine.
 #[must_use]

@@ -5,6 +5,7 @@
 
 mod apply;
 pub mod args;
+mod beat;
 mod capture;
 pub mod check;
 mod child;
@@ -12,6 +13,7 @@ pub mod confpath;
 #[cfg(feature = "lab")]
 pub mod demo;
 mod diff;
+mod down;
 mod drift;
 mod env;
 mod explain;
@@ -19,6 +21,7 @@ mod file_args;
 pub mod gate;
 pub mod goal_args;
 pub mod info;
+mod kube;
 #[cfg(feature = "lab")]
 pub mod lab;
 mod legacy;
@@ -27,6 +30,7 @@ mod legacy_log;
 mod legacy_phase;
 mod limit;
 mod look;
+mod manual;
 mod marker;
 mod offline;
 mod outcome;
@@ -34,7 +38,9 @@ mod own_start;
 mod plan;
 mod plan_args;
 mod policy;
+mod probe;
 mod program;
+mod reason;
 mod resume;
 mod review;
 mod reviewed;
@@ -44,10 +50,12 @@ mod running;
 mod runs;
 mod scene;
 mod schema;
+mod serve;
 mod show;
 mod stale;
 pub mod status;
 mod stream;
+mod supervise;
 #[cfg(test)]
 mod tests;
 mod time;

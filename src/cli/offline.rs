@@ -44,17 +44,13 @@ pub(super) fn made(
 ) -> Result<Made, Nothing> {
     let (capture, desired) = opened(path, wish, common, world, look, s).map_err(|t| Nothing::Trouble(Box::new(t)))?;
     let pod = desired.goal.pod();
-    let observed = capture.observed_for(pod);
+    let (here, conf_digest, created_at) = (capture.here, capture.conf_digest.clone(), capture.created_at);
+    let observed = capture.into_observed_for(pod);
     match plan::make(&desired, &observed) {
         // The time is that of the facts: a plan from old facts is as old as they are.
         Ok(plan) => {
             let facts = Facts::of(&plan, &desired, &observed);
-            let origin = Origin {
-                observer: capture.here,
-                service: desired.service.clone(),
-                conf_digest: capture.conf_digest,
-                at: capture.created_at,
-            };
+            let origin = Origin { observer: here, service: desired.service.clone(), conf_digest, at: created_at };
             Ok(Made { plan, facts, origin })
         }
         Err(refusal) => {

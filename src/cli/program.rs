@@ -10,13 +10,16 @@ use std::{
 };
 
 use super::{Env, Streams, Terminal, run, wiring::Real};
-use crate::{exit::Exit, outlet};
+use crate::{
+    exit::{Code, Exit},
+    outlet,
+};
 
 /// How long the end of the process waits for whoever reads its log.
 const LAST: Duration = Duration::from_secs(1);
 
 /// Runs the command line of this process.
-pub fn program() -> Exit {
+pub fn program() -> Code {
     let standard = outlet::standard();
     panic::set_hook(Box::new(|info| {
         let thread = thread::current();
@@ -27,15 +30,18 @@ pub fn program() -> Exit {
     let mut streams = Streams { out, err, input: &mut io::BufReader::new(io::stdin()), terminal: Terminal::detect() };
     let world = Real::new(Env::of_process());
     let ran = panic::catch_unwind(AssertUnwindSafe(|| run(std::env::args_os(), &world, &mut streams)));
-    let exit = ran.unwrap_or(Exit::Internal);
-    let exit = match standard.out.end(LAST) {
-        Err(e) if exit == Exit::Ok && ![io::ErrorKind::BrokenPipe, io::ErrorKind::TimedOut].contains(&e.kind()) => {
+    let code = ran.unwrap_or(Code::Own(Exit::Internal));
+    let code = match standard.out.end(LAST) {
+        Err(e)
+            if code == Code::Own(Exit::Ok)
+                && ![io::ErrorKind::BrokenPipe, io::ErrorKind::TimedOut].contains(&e.kind()) =>
+        {
             let text = format!("error[output]: standard output cannot be written: {e}\n");
             let _ = standard.err.clone().write_all(text.as_bytes());
-            Exit::Output
+            Code::Own(Exit::Output)
         }
-        Ok(()) | Err(_) => exit,
+        Ok(()) | Err(_) => code,
     };
     let _ = standard.err.end(LAST);
-    exit
+    code
 }

@@ -12,7 +12,7 @@ use crate::{
     },
     observe::Observed,
     plan::{
-        Action, ActionId, Plan,
+        Action, ActionId, Plan, Thinned,
         resume::{self, Past},
         saved::Saved,
     },
@@ -113,9 +113,11 @@ pub(super) fn no_further(
 /// The plan without what is done, to be shown.
 pub(super) fn rest(plan: &Plan, done: &Past) -> Plan {
     let mut rest = plan.clone();
-    rest.actions.retain(|a| !done.contains_key(&a.id));
+    let gone = |id: ActionId| done.contains_key(&id);
+    rest.actions.retain(|a| !gone(a.id));
+    let mut thinned = Thinned::without(&gone);
     for a in &mut rest.actions {
-        a.after.retain(|w| !done.contains_key(&w.action));
+        thinned.thin(&mut a.after);
     }
     rest
 }

@@ -21,7 +21,7 @@ use crate::{
     },
     render::{
         Trouble,
-        words::{counted, duration, ids, ids_within},
+        words::{counted, duration, ids, ids_within, in_a_row},
     },
 };
 
@@ -137,7 +137,7 @@ fn table(matter: &[Changed]) -> Vec<String> {
     let row = |c: &Changed| {
         let key = c.key.strip_prefix("replication/").unwrap_or(&c.key).replace('/', " ");
         let what = format!("pod {} {key}", c.pod);
-        [c.id.to_string(), what, c.then.clone(), c.now.clone(), ids_within(&c.used_by, 20)]
+        [c.id.to_string(), what, c.then.clone(), c.now.clone(), ids_within(in_a_row(&c.used_by), c.used_by.len(), 20)]
     };
     let head = ["fact", "", "when planned", "now", "used by"].map(str::to_owned);
     let rows: Vec<[String; 5]> = std::iter::once(head).chain(matter.iter().take(FEW).map(row)).collect();

@@ -7,18 +7,24 @@ use clap::error::ErrorKind;
 use super::{
     apply,
     args::{self, Common, Invocation, LogFormat},
-    capture, check, demo, diff, drift, explain, info, lab, legacy, limit, plan, review, runs, schema, show, status,
+    capture, check, demo, diff, drift, explain, info, kube, lab, legacy, limit, manual, plan, probe, review, runs,
+    schema, serve, show, status,
     stream::{Look, Streams, answer, fail, tell},
-    validate, verify,
+    supervise, validate, verify,
     wiring::World,
 };
-use crate::{conf, exit::Exit, outlet, render::Colour};
+use crate::{
+    conf,
+    exit::{Code, Exit},
+    outlet,
+    render::Colour,
+};
 
 /// Runs a command line, the program's name first.
-pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut Streams<'_>) -> Code {
     let (invocation, common) = match args::parse(args) {
         Ok(parsed) => parsed,
-        Err(e) => return not_a_command(&e, s),
+        Err(e) => return not_a_command(&e, s).into(),
     };
     let look = Look::new(&common, world.env(), s.terminal);
     log_to_stderr(&common);
@@ -30,14 +36,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
     env.err_talk = look.talk;
     let _deadline = match limit::set(&invocation, &env) {
         Ok(guard) => guard,
-        Err(trouble) => return fail(s, &look, &trouble),
+        Err(trouble) => return fail(s, &look, &trouble).into(),
     };
-    match invocation {
+    let exit = match invocation {
+        Invocation::Run(a) => return supervise::run(&a, &common, world, &look, s),
+        Invocation::Probe(a) => probe::run(&a, &common, world, &look, s),
         Invocation::Plan(a) => plan::run(&a, &common, world, &look, s),
         Invocation::Apply(a) => apply::run(&a, &common, world, &look, s),
         Invocation::Status(a) => status::run(&a, &common, world, &look, s),
         Invocation::Check(a) => check::run(&a, &common, world, &look, s),
         Invocation::Verify(a) => verify::run(&a, &common, world, &look, s),
+        Invocation::Serve(a) => serve::run(&a, &common, world, &look, s),
         Invocation::Drift(a) => drift::run(&a, &common, world, &look, s),
         Invocation::Review(a) => review::run(&a, world, &look, s),
         Invocation::Show(a) => show::run(&a, &look, s),
@@ -49,6 +58,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
         Invocation::Explain(a) => explain::run(&a, &look, s),
         Invocation::Validate(a) => validate::run(&a, &env, s.out, s.err),
         Invocation::Info(a) => info::run(&a, &env, s.out, s.err),
+        Invocation::K8s(a) => kube::run(&a, &common, &env, &look, s),
+        Invocation::Completions(a) => manual::completions(&a, s),
+        Invocation::Man(a) => manual::man(&a, s),
         Invocation::Lab(a) => lab::run(a, s.out, s.err),
         Invocation::Demo(a) => match std::env::current_exe() {
             Ok(program) => demo::run(&a, program, s.out, s.err),
@@ -58,7 +70,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut 
             }
         },
         Invocation::Legacy(what, typed, style) => legacy::run(what, typed.as_deref(), style, &common, world, s),
-    }
+    };
+    exit.into()
 }
 
 fn not_a_command(e: &clap::Error, s: &mut Streams<'_>) -> Exit {

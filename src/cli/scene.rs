@@ -19,7 +19,7 @@ use crate::{
     conf::{self, Config, password},
     db::{
         ConnectFailure, Login, Privilege,
-        endpoints::{Endpoints, EndpointsError},
+        endpoints::{Endpoint, Endpoints, EndpointsError},
     },
     desired::{Desired, Goal, ReplicationAddress},
     exit::Exit,
@@ -69,6 +69,56 @@ pub fn read_conf(world: &dyn World, common: &Common, warn: &mut dyn FnMut(&str))
     Ok(config)
 }
 
+/// The addresses of all pods, and whether a file names them.
+fn endpoints(
+    world: &dyn World,
+    common: &Common,
+    conf: &Config,
+) -> Result<(BTreeMap<Ordinal, Endpoint>, bool), Trouble> {
+    let named = common.endpoints.clone().or_else(|| world.env().var(ENDPOINTS_VARIABLE).map(Into::into));
+    let given = named.is_some();
+    let endpoints = match named {
+        Some(path) => Endpoints::load(&path).map_err(|e| {
+            let exit = match &e {
+                EndpointsError::Read { .. } => Exit::NoInput,
+                EndpointsError::Invalid { .. } => Exit::BadData,
+            };
+            Trouble::new(exit, "endpoints", e.to_string())
+        })?,
+        None => Endpoints::default(),
+    };
+    Ok((endpoints.resolve_all(conf), given))
+}
+
+/// What a container knows of its own pod before there is a server.
+pub struct OwnPod {
+    /// The configuration.
+    pub conf: Config,
+    /// Which pod it is.
+    pub who: Who,
+    /// Where its server is.
+    pub endpoint: Endpoint,
+    /// Whether a file says so.
+    pub endpoints_given: bool,
+}
+
+/// Reads everything that a start of this pod will read, and opens no connection.
+///
+/// # Errors
+/// As [`Scene::open`], the driver apart.
+pub fn own_pod(world: &dyn World, common: &Common, warn: &mut dyn FnMut(&str)) -> Result<OwnPod, Trouble> {
+    let env = world.env();
+    let conf = read_conf(world, common, warn)?;
+    let who = who(common.ordinal, env.var(who::VARIABLE), &world.hostname(), &conf)?;
+    let (mut endpoints, endpoints_given) = endpoints(world, common, &conf)?;
+    password::resolve(|name| env.var(name).map(Into::into), read_small, &conf)
+        .map_err(|e| Trouble::new(password_exit(&e), "password", e.to_string()))?;
+    let endpoint = endpoints
+        .remove(&who.pod)
+        .ok_or_else(|| Trouble::new(Exit::BadData, "endpoints", format!("nothing says where pod {} is", who.pod)))?;
+    Ok(OwnPod { conf, who, endpoint, endpoints_given })
+}
+
 /// Goal of a word about a pod.
 #[must_use]
 pub fn goal(what: What, pod: Ordinal) -> Goal {
@@ -93,18 +143,7 @@ impl Scene {
         let env = world.env();
         let conf = read_conf(world, common, warn)?;
         let who = who(common.ordinal, env.var(who::VARIABLE), &world.hostname(), &conf)?;
-        let endpoints = match common.endpoints.clone().or_else(|| env.var(ENDPOINTS_VARIABLE).map(Into::into)) {
-            Some(path) => Endpoints::load(&path)
-                .map_err(|e| {
-                    let exit = match &e {
-                        EndpointsError::Read { .. } => Exit::NoInput,
-                        EndpointsError::Invalid { .. } => Exit::BadData,
-                    };
-                    Trouble::new(exit, "endpoints", e.to_string())
-                })?
-                .resolve_all(&conf),
-            None => Endpoints::default().resolve_all(&conf),
-        };
+        let (endpoints, _) = endpoints(world, common, &conf)?;
         let address = |pod: Ordinal| {
             let e = &endpoints[&pod];
             ReplicationAddress { host: e.replication_host.clone(), port: e.replication_port }

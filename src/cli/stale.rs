@@ -3,9 +3,11 @@
 //! What is done, in which order, on what conditions and with which approvals must be equal. Row counts move while
 //! clients write, so they may differ, with one exception: more rows to delete than the reviewer saw is another plan.
 
+use std::collections::BTreeSet;
+
 use crate::{
     observe::RowCount,
-    plan::{Action, Decision, Op, Plan},
+    plan::{Action, ActionId, Before, Decision, MilestoneId, Numbers, Op, Plan},
     render::{op, words::rows_in_all},
 };
 
@@ -44,7 +46,7 @@ pub fn differences(then: &Plan, now: &Plan) -> Vec<Difference> {
         similar::ChangeTag::Insert => Some(Difference::New(change.value().to_owned())),
     })
     .collect();
-    if found.is_empty() && skeleton(then) != skeleton(now) {
+    if found.is_empty() && !same_work(then, now) {
         found.push(Difference::Order);
     }
     found.extend(more_rows(then, now));
@@ -73,22 +75,40 @@ fn line(a: &Action) -> String {
     format!("pod {} {}{sql}", a.pod, op::short(&a.op))
 }
 
-/// Everything that an executor looks at, without counts and sentences.
-fn skeleton(plan: &Plan) -> Vec<Action> {
-    plan.actions
-        .iter()
-        .cloned()
-        .map(|mut a| {
-            a.because.text.clear();
-            for after in &mut a.after {
-                after.because.clear();
-            }
-            if let Op::Sync { rows, .. } = &mut a.op {
-                *rows = None;
-            }
-            a
-        })
-        .collect()
+/// Whether both do the same with the same numbers, in the same order and on the same conditions, whatever their sentences
+/// and counts.
+fn same_work(then: &Plan, now: &Plan) -> bool {
+    let mut numbers = Numbers::default();
+    let mut same = |(a, b): (&Action, &Action)| {
+        a.id == b.id
+            && a.pod == b.pod
+            && a.because.code == b.because.code
+            && same_op(&a.op, &b.op)
+            && a.run == b.run
+            && same_waits(a, b, &mut numbers)
+    };
+    then.actions.len() == now.actions.len() && then.actions.iter().zip(&now.actions).all(&mut same)
+}
+
+fn same_op(a: &Op, b: &Op) -> bool {
+    let uncounted = |op: &Op| match op.clone() {
+        Op::Sync { name, peer, parallel, rows: _ } => Op::Sync { name, peer, parallel, rows: None },
+        other => other,
+    };
+    a == b || (matches!(a, Op::Sync { .. }) && uncounted(a) == uncounted(b))
+}
+
+/// Whether they wait for the same actions, one by one or through milestones: older plans have none.
+fn same_waits(a: &Action, b: &Action, numbers: &mut Numbers) -> bool {
+    let mut points = |a: &Action| -> BTreeSet<Result<ActionId, MilestoneId>> {
+        let mut point = |before: &Before| match before {
+            Before::Action(id) => Ok(*id),
+            Before::Milestone(m) => Err(numbers.of(m)),
+        };
+        a.after.iter().map(|after| point(&after.before)).collect()
+    };
+    let each = |a: &Action| a.waits().collect::<BTreeSet<_>>();
+    points(a) == points(b) || each(a) == each(b)
 }
 
 fn more_rows(then: &Plan, now: &Plan) -> Vec<Difference> {

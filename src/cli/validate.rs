@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     conf::{
-        self, Config, Parsed, Problem, Property, Severity,
+        self, Config, Parsed, Problem, Property, Severity, Switch,
         password::{self, PasswordError, PasswordOrigin},
     },
     exit::Exit,
@@ -163,6 +163,7 @@ fn human(v: &Verdict, args: &ValidateArgs, env: &Env, out: &mut dyn Write, err: 
         let budget = conf::end_budget(config);
         let _ = writeln!(text, "  an end needs terminationGracePeriodSeconds of at least {}", budget.total());
         let _ = writeln!(text, "    {budget}");
+        text.push_str(&cost_of_restarts(config, targets));
         if args.verbose > 0 {
             text.push('\n');
             text.push_str(&details(v, config));
@@ -170,6 +171,19 @@ fn human(v: &Verdict, args: &ValidateArgs, env: &Env, out: &mut dyn Write, err: 
     }
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// What AKU_REPLICATION_RESET_AT_END = 1 costs, which a rolling update pays for each pod.
+fn cost_of_restarts(config: &Config, targets: usize) -> String {
+    match config.replication_reset_at_end {
+        Switch::On if config.server_count.get() > 1 => format!(
+            "  each restart of a slave deletes and copies {} anew (AKU_REPLICATION_RESET_AT_END 1), in a rolling update {};\n    \
+             with 0 it catches up, and aku apply forget N follows a scale-down for good\n",
+            counted(targets, "target"),
+            counted(usize::from(config.server_count.get()) - 1, "time"),
+        ),
+        Switch::On | Switch::Off => String::new(),
+    }
 }
 
 /// Value and origin of a property, the password masked.

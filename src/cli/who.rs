@@ -21,6 +21,13 @@ pub struct Who {
     pub here: Option<Ordinal>,
 }
 
+/// The pod of this container, as far as it is known without aku.conf.
+#[must_use]
+pub fn unchecked(flag: Option<Ordinal>, variable: Option<&OsStr>, hostname: &OsStr) -> Option<Ordinal> {
+    let host = || Ordinal::from_hostname(&hostname.to_string_lossy()).ok();
+    flag.or_else(|| variable.map_or_else(host, |v| v.to_string_lossy().parse().ok()))
+}
+
 /// Decides.
 ///
 /// # Errors

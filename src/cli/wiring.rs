@@ -80,6 +80,11 @@ pub trait Cluster {
     fn count(&self, observed: &mut Observed, wanted: &[(Ordinal, Vec<Target>)], how: &Gathering);
     /// What an ordinary login finds at each pod. Takes nobody's SYSDBA session.
     fn doors(&self, login: &Login) -> BTreeMap<Ordinal, Door>;
+    /// An ordinary session on one pod. Takes nobody's SYSDBA session.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn enter(&self, pod: Ordinal, login: &Login) -> Result<Box<dyn Session>, ConnectError>;
     /// Opens a session and closes it.
     ///
     /// # Errors
@@ -218,6 +223,10 @@ impl Cluster for Pods {
             Err(e) if e.failure == ConnectFailure::AdminMode => Door::Closed,
             Err(_) => Door::Away,
         })
+    }
+
+    fn enter(&self, pod: Ordinal, login: &Login) -> Result<Box<dyn Session>, ConnectError> {
+        self.connector.connect(pod, &Login { privilege: Privilege::Normal, ..login.clone() })
     }
 
     fn reach(&self, pod: Ordinal, login: &Login) -> Result<(), ConnectError> {

@@ -11,9 +11,10 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    Completeness, Difference, Drift, Identity, Kind, Severity, Standing,
+    Completeness, Difference, Drift, Identity, Kind, Scope, Severity, Standing,
     accept::{Accepts, Note, NoteState},
     document::{Accepted, Item, PodEntry, Report, View},
+    remedy::{self, Way},
 };
 use crate::{exit::Exit, plan::policy::Finding, topology::Ordinal};
 
@@ -48,11 +49,20 @@ pub struct Setting {
 
 /// Judges a look.
 #[must_use]
-pub fn compare(drift: &Drift, setting: Setting, rules: Rules<'_>, now: Timestamp, took: Duration) -> Report {
+pub fn compare(
+    scope: Scope<'_>,
+    drift: &Drift,
+    setting: Setting,
+    rules: Rules<'_>,
+    now: Timestamp,
+    took: Duration,
+) -> Report {
     let before = Before::new(rules.previous);
     let view = view(drift, &before, now);
     let mut found = drift.differences.clone();
-    found.extend(stuck(&view, rules.join_limit, now));
+    let mut stuck = stuck(&view, rules.join_limit, now);
+    remedy::close(scope, &mut stuck);
+    found.extend(stuck);
     let present: BTreeSet<Identity> = found.iter().map(Difference::identity).collect();
     let (mut new, mut known, mut settling, mut accepted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut used = BTreeSet::new();
@@ -136,26 +146,33 @@ impl<'a> Before<'a> {
 
 fn view(drift: &Drift, before: &Before<'_>, now: Timestamp) -> View {
     let pods = drift.pods.iter().map(|state| {
-        let same = before.pods.get(&state.pod).filter(|e| e.state.standing == state.standing);
+        let earlier = before.pods.get(&state.pod);
+        let same = earlier.filter(|e| e.state.standing == state.standing);
+        let kept_out = state.standing.is_kept_out();
         PodEntry {
             state: state.clone(),
             since: same.map_or(now, |e| e.since),
+            out_since: kept_out.then(|| earlier.and_then(|e| e.out_since).unwrap_or(now)),
             gap: drift.gaps.get(&state.pod).cloned(),
         }
     });
     View { completeness: drift.completeness(), pods: pods.collect() }
 }
 
+/// Pods that are joining, or closed and not joined, for longer than they may. A start that fails again and again changes
+/// between the two, so both count together.
 fn stuck(view: &View, limit: Duration, now: Timestamp) -> Vec<Difference> {
-    let joining = view.pods.iter().filter(|e| e.state.standing == Standing::Joining);
-    let long = joining.filter(|e| now.duration_since(e.since).unsigned_abs() > limit);
-    long.map(|e| {
+    let out = |e: &&PodEntry| e.out_since.is_some_and(|since| now.duration_since(since).unsigned_abs() > limit);
+    let one = |e: &PodEntry| {
         let pod = e.state.pod;
-        Difference::new(Kind::JoinStuck, pod, "joined", "has been joining for too long")
-            .text(e.state.text.clone())
-            .next(format!("look at the log of the start of pod {pod}; aku status"))
-    })
-    .collect()
+        let (kind, fact, headline) = if e.state.standing == Standing::Joining {
+            (Kind::JoinStuck, "joined", "has been joining for too long")
+        } else {
+            (Kind::ClosedLong, "ADMIN_MODE", "closed and not joined for too long")
+        };
+        Difference::new(kind, pod, fact, headline).text(e.state.text.clone()).mended(Way::Usual)
+    };
+    view.pods.iter().filter(out).map(one).collect()
 }
 
 /// Whether a difference that is not there any more would have been seen.
@@ -165,10 +182,17 @@ fn could_check(drift: &Drift, d: &Difference) -> bool {
     let peer = match d.peer.and_then(standing) {
         Some(Standing::Unseen | Standing::Joining | Standing::Down) => false,
         Some(Standing::NotThere) => full,
-        Some(Standing::InService | Standing::Apart | Standing::Closed | Standing::Unfinished | Standing::Left)
+        Some(
+            Standing::InService
+            | Standing::Apart
+            | Standing::Closed
+            | Standing::Unfinished
+            | Standing::Lost
+            | Standing::Left,
+        )
         | None => true,
     };
-    let of_pod = matches!(d.kind, Kind::MemberDown | Kind::JoinStuck);
+    let of_pod = matches!(d.kind, Kind::MemberDown | Kind::JoinStuck | Kind::ClosedLong);
     let own = match standing(d.pod) {
         // aku.conf does not know the pod any more.
         None => true,
@@ -176,9 +200,14 @@ fn could_check(drift: &Drift, d: &Difference) -> bool {
         Some(Standing::Joining | Standing::Down) => of_pod,
         // It left in good order: what was odd about it went with it.
         Some(Standing::NotThere) => full,
-        Some(Standing::InService | Standing::Apart | Standing::Closed | Standing::Unfinished | Standing::Left) => {
-            d.kind != Kind::TableDiffers || !drift.gaps.contains_key(&d.pod)
-        }
+        Some(
+            Standing::InService
+            | Standing::Apart
+            | Standing::Closed
+            | Standing::Unfinished
+            | Standing::Lost
+            | Standing::Left,
+        ) => d.kind != Kind::TableDiffers || !drift.gaps.contains_key(&d.pod),
     };
     own && peer
 }

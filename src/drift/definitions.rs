@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Difference, Kind, RECONCILE, Scope, Standing};
+use super::{Difference, Kind, Scope, Standing, remedy::Way};
 use crate::{
     conf::GroupId,
+    db::option::{ObjectOption, Others},
     desired::Object,
     observe::{Item, Mode, Pod, Replication},
     topology::{Ordinal, Position, ReplicationName},
@@ -19,6 +20,7 @@ pub(super) fn examine(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>)
             Some(
                 Standing::Apart
                 | Standing::Unfinished
+                | Standing::Lost
                 | Standing::Joining
                 | Standing::Left
                 | Standing::NotThere
@@ -45,7 +47,7 @@ fn missing(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>
             Difference::new(Kind::ObjectMissing, pod, "object", "missing")
                 .object(&object.name)
                 .text(format!("aku.conf asks for it between pods {pod} and {other}"))
-                .next(RECONCILE),
+                .mended(Way::Usual),
         );
     }
 }
@@ -82,14 +84,14 @@ fn items(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) 
                 let headline = format!("lacks {}", shown(item));
                 let fact = format!("item {}", shown(item));
                 let difference = Difference::new(Kind::ItemMissing, pod, fact, headline);
-                all.push(difference.object(&object.name).text(text).next(RECONCILE));
+                all.push(difference.object(&object.name).text(text).mended(Way::Usual));
             }
             for item in r.items.difference(&want) {
                 let headline = format!("has {}, aku.conf does not", shown(item));
                 let text = format!("added by hand? aku.conf names {}", listed(want.iter()));
                 let fact = format!("item {}", shown(item));
                 let difference = Difference::new(Kind::ItemExtra, pod, fact, headline);
-                all.push(difference.object(&object.name).text(text).next(RECONCILE));
+                all.push(difference.object(&object.name).text(text).mended(Way::Usual));
             }
         }
     }
@@ -111,7 +113,7 @@ fn another_conf(pod: Ordinal, found: &[(&Object, &Replication)], want: &BTreeSet
         Difference::new(Kind::ConfDiffers, pod, "items", "was set up from another aku.conf")
             .object(&prefix)
             .text(text)
-            .next("compare the aku.conf of the pods; then aku plan reconcile")
+            .mended(Way::Usual)
     })
 }
 
@@ -138,7 +140,7 @@ fn address(
             Difference::new(Kind::Host, pod, "host", format!("leads to {has}"))
                 .object(&object.name)
                 .text(format!("pod {other} is at {}", want.host))
-                .next(RECONCILE),
+                .mended(Way::Usual),
         );
     }
     if !ports.is_empty() && ports != BTreeSet::from([want.port]) {
@@ -147,7 +149,7 @@ fn address(
             Difference::new(Kind::Port, pod, "port", format!("leads to port {}", has.join(", ")))
                 .object(&object.name)
                 .text(format!("pod {other} listens on {}", want.port))
-                .next(RECONCILE),
+                .mended(Way::Usual),
         );
     }
 }
@@ -164,7 +166,7 @@ fn options(pod: Ordinal, object: &Object, found: &Replication, all: &mut Vec<Dif
             Difference::new(Kind::Mode, pod, "mode", format!("is {mode}, not LAZY"))
                 .object(&object.name)
                 .text("an eager object cannot be pinned, so no pod can join beside it")
-                .next(RECONCILE),
+                .mended(remade(object, found)),
         );
     }
     let numbers = [
@@ -173,13 +175,28 @@ fn options(pod: Ordinal, object: &Object, found: &Replication, all: &mut Vec<Dif
         ("CONFLICT_RESOLUTION", found.conflict_resolution),
         ("PARALLEL_APPLIER_COUNT", found.parallel_applier),
     ];
+    let others = ObjectOption::of_mask(found.options).1 == Others::Some;
     for (name, n) in numbers.into_iter().filter(|(_, n)| *n != 0) {
+        let in_place = match name {
+            "OPTIONS" => !others,
+            "PARALLEL_APPLIER_COUNT" => true,
+            _ => false,
+        };
+        let way = if in_place { Way::Usual } else { remade(object, found) };
         all.push(
             Difference::new(Kind::OptionSet, pod, name, format!("{name} is {n}, aku.conf asks for none"))
                 .object(&object.name)
                 .text("set by hand with ALTER REPLICATION or CREATE REPLICATION OPTIONS")
-                .next(RECONCILE),
+                .mended(way),
         );
+    }
+}
+
+/// What only DROP and CREATE change has to wait until the pair holds no position: one of its pods ends first.
+fn remade(object: &Object, found: &Replication) -> Way {
+    match found.position {
+        Position::Live(_) => Way::End(object.pair.high()),
+        Position::Reset => Way::Usual,
     }
 }
 
@@ -204,12 +221,12 @@ fn strangers(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Differenc
             };
             let text = format!("named like ours, but aku.conf has no such pair; was AKU_SERVER_COUNT lowered?{kept}");
             let difference = Difference::new(Kind::ObjectSurplus, pod, "object", "not in aku.conf").object(name);
-            all.push(difference.text(text).next("see whether anybody still needs it"));
+            all.push(difference.text(text).mended(Way::Usual));
         } else if !tables.is_empty() {
             let tables = Vec::from_iter(tables).join(", ");
             let text = format!("it replicates {tables}; aku never touches it [P010]");
             let difference = Difference::new(Kind::ForeignObject, pod, "object", "foreign object on our tables");
-            all.push(difference.object(name).text(text).next("find out who made it; accept it if it is meant"));
+            all.push(difference.object(name).text(text).mended(Way::Usual));
         }
     }
 }

@@ -80,6 +80,10 @@ pub struct PodEntry {
     /// The first look in a row that saw it so.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub since: Timestamp,
+    /// The first look in a row that saw it joining, or closed and not joined.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_since: Option<Timestamp>,
     /// What could not be looked at although it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Difference, Kind, Scope};
+use super::{Difference, Kind, Scope, remedy::Way};
 use crate::{
     conf::Switch,
     ledger::{ClusterId, View},
@@ -21,17 +21,10 @@ pub(super) fn examine(scope: Scope<'_>) -> Vec<Difference> {
         let text = format!(
             "{evidence}; what it had committed since is missing there, and what is committed there now is skipped by the others"
         );
-        let next = if pod.is_master() {
-            "aku plan recover    (close pod 0 first; a slave has the rows)".to_owned()
-        } else {
-            format!(
-                "restart pod {pod} closed (ADMIN_MODE 1); aku plan start --ordinal {pod} shows the copy that it needs"
-            )
-        };
         all.push(
             Difference::new(Kind::PutBack, pod, "ledger", "its volume is an older copy of itself")
                 .text(text)
-                .next(next),
+                .mended(Way::Usual),
         );
     }
     for (pod, seen) in scope.seen() {
@@ -43,8 +36,9 @@ pub(super) fn examine(scope: Scope<'_>) -> Vec<Difference> {
             View::Broken { why } => format!("it is not one of ours: {why}"),
             View::Newer { layout } => format!("a later release wrote it (layout {layout})"),
         };
-        let next = "aku explain W118";
-        all.push(Difference::new(Kind::LedgerOdd, pod, "ledger", "its ledger cannot be used").text(odd).next(next));
+        all.push(
+            Difference::new(Kind::LedgerOdd, pod, "ledger", "its ledger cannot be used").text(odd).mended(Way::Usual),
+        );
     }
     all
 }
@@ -75,7 +69,7 @@ fn clusters(scope: Scope<'_>, all: &mut Vec<Difference>) {
                     format!("belongs to cluster {}", cluster.short()),
                 )
                 .text(text)
-                .next("aku verify    (which rows does who have?)"),
+                .mended(Way::Usual),
             );
         }
     }

@@ -66,6 +66,13 @@ kinds! {
     /// Pod 0 has no live pair while other pods are in service. It is the source of every copy, so no pod can join until
     /// it is recovered; starting it as it is could make an empty pod the source.
     MasterLost = "D105-master-lost", Critical;
+    /// Pods answer, none of them admits users, none is being joined, and none of them is hidden from view: nothing is
+    /// served and nothing replicates. Every start failed, pod 0 is missing, or all have ended.
+    NobodyInService = "D106-nobody-in-service", Critical;
+    /// A pod answers, is closed to users and has not joined (or has left in good order) for longer than --join-limit: its
+    /// start fails, or nobody starts it, or nobody needs its server any more. Needs --previous, because one look cannot see
+    /// how long.
+    ClosedLong = "D107-closed-long", Warning;
     /// aku.conf asks for a replication object, and a joined pod does not have it.
     ObjectMissing = "D200-object-missing", Warning;
     /// An object is named like ours, and aku.conf has no such pair or group: left behind when AKU_SERVER_COUNT was
@@ -133,6 +140,14 @@ kinds! {
     PutBack = "D604-put-back", Critical;
     /// SYS.AKU_LEDGER on a pod is none of ours, of a later release, or of another pod, so nothing follows from it.
     LedgerOdd = "D605-ledger-odd", Warning;
+}
+
+impl Kind {
+    /// Whether it is about a pod as a whole, so that nothing on the pod counts as right.
+    #[must_use]
+    pub fn is_about_a_pod(self) -> bool {
+        self.word().starts_with("D1")
+    }
 }
 
 impl std::str::FromStr for Kind {

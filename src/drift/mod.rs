@@ -17,6 +17,7 @@ mod definitions;
 pub mod document;
 mod identity;
 mod kind;
+pub mod remedy;
 mod servers;
 mod standing;
 mod streams;
@@ -27,13 +28,16 @@ pub(crate) mod tests;
 use std::collections::BTreeMap;
 
 pub use kind::{Kind, Severity};
+use remedy::Way;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-pub use standing::Standing;
+
+pub use crate::status::Standing;
 
 use crate::{
     desired::Desired,
     observe::{Observed, Pod},
+    remedy::Remedy,
     topology::Ordinal,
 };
 
@@ -84,7 +88,10 @@ pub struct Difference {
     pub headline: String,
     /// The whole story in a sentence or two; may hold numbers that move.
     pub text: String,
-    /// What to look at or type next. Never anything that deletes or forgets.
+    /// What ends it.
+    #[serde(default)]
+    pub remedy: Remedy,
+    /// The same as text. Never anything that deletes or forgets before a plan has shown it.
     pub next: String,
 }
 
@@ -99,6 +106,7 @@ impl Difference {
             fact: fact.into(),
             headline: headline.into(),
             text: String::new(),
+            remedy: Remedy::Nothing,
             next: String::new(),
         }
     }
@@ -115,8 +123,10 @@ impl Difference {
         Self { text: text.into(), ..self }
     }
 
-    fn next(self, next: impl Into<String>) -> Self {
-        Self { next: next.into(), ..self }
+    /// What the table says ends it.
+    fn mended(self, way: Way) -> Self {
+        let remedy = remedy::of(self.kind, self.pod, self.peer, &self.fact, way);
+        Self { next: remedy.to_string(), remedy, ..self }
     }
 
     /// What it is.
@@ -124,21 +134,6 @@ impl Difference {
     pub fn identity(&self) -> Identity {
         Identity { pod: self.pod, object: self.object.clone(), fact: self.fact.clone(), kind: self.kind }
     }
-}
-
-/// What to type for what a plan puts right.
-const RECONCILE: &str = "aku plan reconcile";
-
-/// What to type when pod 0 lost what the others have.
-const RECOVER: &str = "aku plan recover";
-
-/// What to type when a pod will not come back.
-fn forget(pod: Ordinal) -> String {
-    format!("aku plan forget {pod}")
-}
-
-fn start(pod: Ordinal) -> String {
-    format!("aku plan start --ordinal {pod}")
 }
 
 /// One pod.
@@ -157,10 +152,13 @@ pub struct PodState {
 pub struct Checked {
     /// Objects that aku.conf asks for, counted on both pods of each pair.
     pub objects: usize,
-    /// Those on pods that were seen, are joining, or need not be there.
+    /// Those on pods that were looked at.
     pub looked_at: usize,
-    /// Those of them without any difference.
+    /// Those of them that are there, on pods in service, without any difference.
     pub right: usize,
+    /// Those on pods that need not have them yet: not there, not joined, left in good order, or at work on it.
+    #[serde(default)]
+    pub waiting: usize,
 }
 
 /// Everything that one look says.
@@ -213,20 +211,34 @@ pub fn examine(scope: Scope<'_>) -> Drift {
     differences.extend(identity::examine(scope));
     differences.extend(tables::examine(scope, &standings));
     differences.sort_by_key(Difference::identity);
+    remedy::close(scope, &mut differences);
     let gaps = tables::gaps(scope, &standings);
     let checked = count(scope, &standings, &differences);
     Drift { pods, differences, gaps, checked }
 }
 
+/// What was not looked at, is not there, or is on a pod that is told of is never right.
 fn count(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>, differences: &[Difference]) -> Checked {
     let sides = || scope.desired.objects.iter().flat_map(|o| [o.pair.low(), o.pair.high()].map(|pod| (pod, &o.name)));
-    let is_known = |pod: &Ordinal| match standings.get(pod) {
-        Some(Standing::Down | Standing::Unseen) | None => false,
-        Some(standing) => standing.is_seen() || matches!(standing, Standing::NotThere | Standing::Joining),
+    let standing = |pod: Ordinal| standings.get(&pod).copied().unwrap_or(Standing::Unseen);
+    let wrong = |pod: Ordinal, name: &str| {
+        let of_pod = |d: &Difference| d.object.is_none() && d.kind.is_about_a_pod();
+        differences.iter().any(|d| d.pod == pod && (d.object.as_deref() == Some(name) || of_pod(d)))
     };
-    let wrong =
-        |pod: Ordinal, name: &str| differences.iter().any(|d| d.pod == pod && d.object.as_deref() == Some(name));
-    let looked_at = sides().filter(|(pod, _)| is_known(pod)).count();
-    let right = sides().filter(|(pod, name)| is_known(pod) && !wrong(*pod, name.as_str())).count();
-    Checked { objects: sides().count(), looked_at, right }
+    let mut checked = Checked { objects: 0, looked_at: 0, right: 0, waiting: 0 };
+    for (pod, name) in sides() {
+        checked.objects += 1;
+        checked.looked_at += usize::from(scope.observed.pod(pod).is_some());
+        let there = scope.observed.replication(pod, name).is_some();
+        match standing(pod) {
+            Standing::InService | Standing::Closed | Standing::Apart => {
+                checked.right += usize::from(there && !wrong(pod, name.as_str()));
+            }
+            Standing::Left | Standing::Joining | Standing::NotThere => {
+                checked.waiting += usize::from(!wrong(pod, name.as_str()));
+            }
+            Standing::Unfinished | Standing::Lost | Standing::Down | Standing::Unseen => {}
+        }
+    }
+    checked
 }

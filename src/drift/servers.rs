@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Difference, Kind, RECONCILE, Scope};
+use super::{Difference, Kind, Scope, remedy::Way};
 use crate::{
     db::setting::Setting,
     observe::{LeftBehind, Pod},
@@ -31,8 +31,7 @@ pub(super) fn examine(scope: Scope<'_>) -> Vec<Difference> {
             |p| p.properties.get(name).map(|v| v.trim().to_owned()),
             |pod, has, most| {
                 let difference = Difference::new(Kind::SettingDiffers, pod, name, format!("{name} is {has}"));
-                let next = format!("set {name} alike in altibase.properties of every pod");
-                all.push(difference.text(most).next(next));
+                all.push(difference.text(most).mended(Way::Usual));
             },
         );
     }
@@ -41,7 +40,7 @@ pub(super) fn examine(scope: Scope<'_>) -> Vec<Difference> {
         |p| p.server.version.clone(),
         |pod, has, most| {
             let difference = Difference::new(Kind::VersionSkew, pod, "version", format!("server version {has}"));
-            all.push(difference.text(format!("{most} [P002]")).next("bring all pods to one version"));
+            all.push(difference.text(format!("{most} [P002]")).mended(Way::Usual));
         },
     );
     odd(
@@ -51,7 +50,7 @@ pub(super) fn examine(scope: Scope<'_>) -> Vec<Difference> {
             let difference =
                 Difference::new(Kind::ProtocolSkew, pod, "protocol", format!("replication protocol {has}"));
             let text = format!("{most}; servers of different protocols do not talk to each other");
-            all.push(difference.text(text).next("bring all pods to one version"));
+            all.push(difference.text(text).mended(Way::Usual));
         },
     );
     same_database(scope, &mut all);
@@ -67,7 +66,7 @@ fn left_behind(left: LeftBehind) -> Difference {
     };
     Difference::new(kind, pod, setting.name(), format!("{setting} is {}", setting.during()))
         .text(format!("left by a run that was killed? {what}; it is put back to {back}"))
-        .next(RECONCILE)
+        .mended(Way::Usual)
 }
 
 fn port(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) {
@@ -78,9 +77,8 @@ fn port(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) {
             0 => "replication is switched off on this server".to_owned(),
             _ => format!("its peers are told {want}, so nobody can send to it"),
         };
-        let next = "correct AKU_REPLICATION_PORT_NO, or the property, and restart the server";
         let difference = Difference::new(Kind::PortClosed, pod, PORT, format!("{PORT} is {has}"));
-        all.push(difference.text(text).next(next));
+        all.push(difference.text(text).mended(Way::Usual));
     }
 }
 
@@ -109,8 +107,9 @@ fn same_database(scope: Scope<'_>, all: &mut Vec<Difference>) {
             let text = "one server behind two addresses, or a copied volume; a join could empty what it copies from";
             all.push(
                 Difference::new(Kind::SameDatabase, pod, "signature", format!("is the same database as pod {other}"))
+                    .peer(*other)
                     .text(text)
-                    .next("see where the service addresses of both pods lead"),
+                    .mended(Way::Usual),
             );
         } else {
             first.insert(signature, pod);

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Difference, Kind, RECONCILE, RECOVER, Scope, Standing, forget,
+    Difference, Kind, Scope, Standing,
+    remedy::Way,
     standing::{placeless, syncs},
-    start,
 };
 use crate::{
     desired::Object,
@@ -56,7 +56,12 @@ impl End {
             Standing::Apart => 3,
             Standing::Closed => 2,
             Standing::Unfinished => 1,
-            Standing::Joining | Standing::Left | Standing::NotThere | Standing::Down | Standing::Unseen => 0,
+            Standing::Lost
+            | Standing::Joining
+            | Standing::Left
+            | Standing::NotThere
+            | Standing::Down
+            | Standing::Unseen => 0,
         };
         (standing, connected)
     }
@@ -67,14 +72,14 @@ impl End {
 }
 
 fn pair(scope: Scope<'_>, object: &Object, [a, b]: [End; 2], all: &mut Vec<Difference>) {
-    use Standing::{Apart, Closed, Down, InService, Joining, Left, NotThere, Unfinished, Unseen};
+    use Standing::{Apart, Closed, Down, InService, Joining, Left, Lost, NotThere, Unfinished, Unseen};
     match (a.standing, b.standing) {
         (InService, InService) => in_service(scope, object, [a, b], all),
         // The log for a pod that is down is told with that pod; what waits for a joining or unseen pod is not judged.
         (Down | Joining | Unseen, _) | (_, Down | Joining | Unseen) => {}
         (
-            InService | Apart | Closed | Unfinished | Left | NotThere,
-            InService | Apart | Closed | Unfinished | Left | NotThere,
+            InService | Apart | Closed | Unfinished | Lost | Left | NotThere,
+            InService | Apart | Closed | Unfinished | Lost | Left | NotThere,
         ) => {
             for (mine, theirs) in [(a, b), (b, a)] {
                 if let Side::Live(sn) = mine.side
@@ -105,7 +110,7 @@ fn in_service(scope: Scope<'_>, object: &Object, [a, b]: [End; 2], all: &mut Vec
                     .peer(a.pod)
                     .object(&object.name)
                     .text(text)
-                    .next(start(b.pod)),
+                    .mended(Way::Start(b.pod)),
             );
         }
     }
@@ -130,12 +135,8 @@ fn sender(scope: Scope<'_>, object: &Object, mine: End, theirs: End) -> Option<D
         "changes of pod {} do not reach pod {}; pod {} keeps its log for them {from}{wish}",
         mine.pod, theirs.pod, mine.pod
     );
-    let next = match found.sender {
-        Sender::Trying => format!("see whether pod {} reaches the replication port of pod {}", mine.pod, theirs.pod),
-        Sender::None | Sender::Running | Sender::Syncing => RECONCILE.to_owned(),
-    };
     let difference = Difference::new(kind, mine.pod, "started", headline).peer(theirs.pod).object(&object.name);
-    Some(difference.text(text).next(next))
+    Some(difference.text(text).mended(Way::Usual))
 }
 
 /// `lost` is the side without a place.
@@ -150,7 +151,7 @@ fn half(object: &Object, lost: End, kept: End, sn: u64) -> Difference {
         .peer(kept.pod)
         .object(&object.name)
         .text(text)
-        .next(start(slave))
+        .mended(Way::Start(slave))
 }
 
 /// A place that the other side does not have. Which of the two is to be started: the one that is less far.
@@ -160,11 +161,11 @@ fn leftover(scope: Scope<'_>, object: &Object, mine: End, theirs: End, sn: u64) 
     } else {
         theirs.standing != Standing::NotThere && mine.how_far(scope) < theirs.how_far(scope)
     };
-    let (why, next) = match (forgotten, theirs.pod.is_master(), theirs.standing == Standing::NotThere) {
-        (true, _, _) => ("has no place for it any more: it is copied anew when it starts", start(mine.pod)),
-        (false, true, _) => ("has no place in it any more", RECOVER.to_owned()),
-        (false, false, true) => ("is not there: left by a join that broke off", forget(theirs.pod)),
-        (false, false, false) => ("is not joined: left by a join that broke off", start(theirs.pod)),
+    let (why, way) = match (forgotten, theirs.pod.is_master(), theirs.standing == Standing::NotThere) {
+        (true, _, _) => ("has no place for it any more: it is copied anew when it starts", Way::Start(mine.pod)),
+        (false, true, _) => ("has no place in it any more", Way::Recover),
+        (false, false, true) => ("is not there: left by a join that broke off", Way::Forget(theirs.pod)),
+        (false, false, false) => ("is not joined: left by a join that broke off", Way::Start(theirs.pod)),
     };
     let headline = if forgotten {
         format!("log kept for pod {}, which has forgotten this pod", theirs.pod)
@@ -176,7 +177,7 @@ fn leftover(scope: Scope<'_>, object: &Object, mine: End, theirs: End, sn: u64) 
         .peer(theirs.pod)
         .object(&object.name)
         .text(text)
-        .next(next)
+        .mended(way)
 }
 
 fn gave_up(object: &Object, mine: End, theirs: End) -> Difference {
@@ -188,5 +189,5 @@ fn gave_up(object: &Object, mine: End, theirs: End) -> Difference {
     Difference::new(Kind::GaveUp, mine.pod, "xsn", "gave up unsent log")
         .object(&object.name)
         .text(text)
-        .next(start(slave))
+        .mended(Way::Start(slave))
 }

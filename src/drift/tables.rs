@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Difference, Kind, Scope, Standing};
+use super::{Difference, Kind, Scope, Standing, remedy::Way};
 use crate::{
     observe::{Pod, TableName},
     plan,
@@ -27,8 +27,8 @@ fn unfit(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) 
         let (kind, headline) =
             if there { (Kind::TableUnfit, "cannot be replicated") } else { (Kind::TableMissing, "table missing") };
         let fact = target.partition.as_ref().map_or_else(|| "table".to_owned(), |p| format!("partition {p}"));
-        let next = format!("create or correct the table on pod {pod}");
-        all.push(Difference::new(kind, pod, fact, headline).object(&target.table_sql()).text(text).next(next));
+        let difference = Difference::new(kind, pod, fact, headline).object(&target.table_sql());
+        all.push(difference.text(text).mended(Way::Usual));
     }
 }
 
@@ -54,9 +54,7 @@ fn layouts(scope: Scope<'_>, matters: impl Fn(Ordinal) -> bool, all: &mut Vec<Di
                 pods(&[*first])
             );
             let difference = Difference::new(Kind::TableDiffers, *pod, "layout", "table of another shape");
-            all.push(
-                difference.object(&name).text(text).next(format!("make the table alike on pods {first} and {pod}")),
-            );
+            all.push(difference.object(&name).peer(*first).text(text).mended(Way::Usual));
         }
     }
 }

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    plan::{ActionId, PodState},
+    plan::{ActionId, MilestoneId, PodState},
     topology::Ordinal,
 };
 
@@ -84,6 +84,9 @@ pub enum What {
         /// Digest of the file it comes from; none for a plan that was made by the run itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         digest: Option<String>,
+        /// Points that many actions lead to and that others wait for; no actions themselves.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        milestones: Vec<Reached>,
         /// Every action.
         actions: Vec<Planned>,
     },
@@ -221,8 +224,20 @@ pub struct Planned {
     pub ordinal: Ordinal,
     /// In words.
     pub what: String,
-    /// What it waits for.
+    /// Actions that it waits for.
     pub after: Vec<ActionId>,
+    /// Milestones that it waits for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub milestones: Vec<MilestoneId>,
+}
+
+/// A point that many actions lead to and that others wait for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reached {
+    /// Its number.
+    pub id: MilestoneId,
+    /// The actions that lead to it.
+    pub actions: Vec<ActionId>,
 }
 
 /// What became of the lock.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{ActionFault, ActionOutcome, DbFault, Planned, RunOutcome, SkipKind, What};
+use super::{ActionFault, ActionOutcome, DbFault, Planned, Reached, RunOutcome, SkipKind, What};
 use crate::{
     apply::{ActionError, Event, Outcome, Report},
     db::DbError,
     exit::Exit,
-    plan::{ActionId, Decision, Plan, words},
+    plan::{Action, ActionId, Before, Decision, Numbers, Plan, words},
 };
 
 impl From<&DbError> for DbFault {
@@ -46,22 +46,17 @@ impl What {
             Decision::CatchUp { .. } => "catch-up",
             Decision::Full { .. } => "full",
         };
+        let mut numbers = Numbers::default();
+        let actions = plan.actions.iter().map(|a| planned(a, &mut numbers)).collect();
+        let reached = |(id, m): (_, &crate::plan::Milestone)| Reached { id, actions: m.actions().to_vec() };
         all.push(Self::Plan {
             goal: plan.goal.word().to_owned(),
             ordinal: plan.goal.pod(),
             statefulset: plan.statefulset.clone(),
             transfer: transfer.to_owned(),
             digest: digest.map(str::to_owned),
-            actions: plan
-                .actions
-                .iter()
-                .map(|a| Planned {
-                    id: a.id,
-                    ordinal: a.pod,
-                    what: words::short(&a.op),
-                    after: a.after.iter().map(|w| w.action).collect(),
-                })
-                .collect(),
+            milestones: numbers.all().map(reached).collect(),
+            actions,
         });
         all
     }
@@ -151,4 +146,15 @@ fn outcome(exit: Exit, report: Option<&Report>) -> RunOutcome {
             _,
         ) => RunOutcome::Refused,
     }
+}
+
+fn planned(a: &Action, numbers: &mut Numbers) -> Planned {
+    let (mut after, mut milestones) = (Vec::new(), Vec::new());
+    for wait in &a.after {
+        match &wait.before {
+            Before::Action(id) => after.push(*id),
+            Before::Milestone(m) => milestones.push(numbers.of(m)),
+        }
+    }
+    Planned { id: a.id, ordinal: a.pod, what: words::short(&a.op), after, milestones }
 }

@@ -413,6 +413,7 @@ mod tests {
             statefulset: String::new(),
             transfer: String::new(),
             digest: digest.map(str::to_owned),
+            milestones: Vec::new(),
             actions: Vec::new(),
         };
         let write = |second: u8, whats: Vec<What>| {
@@ -492,6 +493,7 @@ mod tests {
             statefulset: "other".to_owned(),
             transfer: "none".to_owned(),
             digest: None,
+            milestones: Vec::new(),
             actions: Vec::new(),
         };
         let theirs = run(vec![plan, intent(1, 1)]).lines;

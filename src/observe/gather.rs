@@ -197,13 +197,17 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, wanted: &[Ta
         privilege,
         server,
         properties,
-        replications: parse::replications(&catalog),
+        replications: parse::replications(&catalog).map_err(cannot_tell)?,
         tables,
         rows: Vec::new(),
         clients,
         ledger,
         log_end,
     })
+}
+
+fn cannot_tell(why: parse::Unreadable) -> DbError {
+    DbError { sqlstate: "HY000".to_owned(), native: 0, message: why.to_string() }
 }
 
 /// The ledger and the end of the log. A table of that name with other columns is none of ours.

@@ -15,6 +15,7 @@ use crate::{
     desired::Desired,
     observe::{Observed, Pod, PodView, TableName, layout::Layout},
     plan,
+    remedy::Remedy,
     topology::Ordinal,
 };
 
@@ -43,7 +44,9 @@ pub struct Finding {
     pub pods: Vec<Ordinal>,
     /// The answer.
     pub said: String,
-    /// What to do.
+    /// What ends it.
+    pub remedy: Remedy,
+    /// The same as text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
@@ -80,9 +83,19 @@ impl Answers {
         Self { question, found: Vec::new() }
     }
 
-    fn add(&mut self, level: Level, pods: Vec<Ordinal>, said: impl Into<String>, fix: impl Into<String>) {
-        let fix = Some(fix.into()).filter(|f| !f.is_empty());
-        self.found.push(Finding { question: self.question, level, pods, said: said.into(), fix });
+    fn add(&mut self, level: Level, pods: Vec<Ordinal>, said: impl Into<String>, remedy: Remedy) {
+        let fix = Some(remedy.to_string()).filter(|f| !f.is_empty());
+        self.found.push(Finding { question: self.question, level, pods, said: said.into(), remedy, fix });
+    }
+
+    /// Nobody has to do anything about it, or what has to be done is told elsewhere.
+    fn mind(&mut self, level: Level, pods: Vec<Ordinal>, said: impl Into<String>) {
+        self.add(level, pods, said, Remedy::Nothing);
+    }
+
+    /// A person has to do that.
+    fn ask(&mut self, level: Level, pods: Vec<Ordinal>, said: impl Into<String>, fix: impl Into<String>) {
+        self.add(level, pods, said, Remedy::person(fix));
     }
 
     /// All answers, or one that says that all is well.
@@ -90,7 +103,14 @@ impl Answers {
         if !self.found.is_empty() {
             return self.found;
         }
-        vec![Finding { question: self.question, level: Level::Pass, pods: Vec::new(), said: said.into(), fix: None }]
+        vec![Finding {
+            question: self.question,
+            level: Level::Pass,
+            pods: Vec::new(),
+            said: said.into(),
+            remedy: Remedy::Nothing,
+            fix: None,
+        }]
     }
 }
 
@@ -119,7 +139,7 @@ fn configuration(scope: Scope<'_>) -> Vec<Finding> {
     let mut conf = Answers::to("aku.conf");
     if pods > usize::from(crate::topology::ServerCount::DOCUMENTED_MAX) {
         let said = format!("AKU_SERVER_COUNT is {pods}; the manuals know at most 6");
-        conf.add(Level::Warn, Vec::new(), said, "");
+        conf.mind(Level::Warn, Vec::new(), said);
     }
     let mut all = conf.or_pass(format!("valid; pods: {pods}, groups: {groups}, targets: {targets}"));
     let longest = scope.desired.objects.iter().map(|o| o.name.as_str().len()).max().unwrap_or(0);
@@ -138,15 +158,15 @@ fn answering(scope: Scope<'_>) -> Vec<Finding> {
                 let said = format!("nobody answers at {address}, and it is a member that is down: not checked");
                 let or = if pod.is_master() { "" } else { "; if it left for good: aku plan forget with its number" };
                 let fix = format!("bring its server up{or}");
-                answers.add(Level::Unknown, vec![*pod], said, fix);
+                answers.ask(Level::Unknown, vec![*pod], said, fix);
             }
             PodView::Absent { address, .. } => {
-                answers.add(Level::Warn, vec![*pod], format!("nobody answers at {address}: not checked"), "");
+                answers.mind(Level::Warn, vec![*pod], format!("nobody answers at {address}: not checked"));
             }
             PodView::Broken { said, .. } => {
                 let said = said.lines().next().unwrap_or_default();
                 let fix = "see why the server does not let us look, then run aku check again";
-                answers.add(Level::Unknown, vec![*pod], format!("cannot be looked at: {said}"), fix);
+                answers.ask(Level::Unknown, vec![*pod], format!("cannot be looked at: {said}"), fix);
             }
         }
     }

@@ -1,11 +1,14 @@
 //! Questions about servers: versions, properties, room for objects, what earlier runs left behind, foreign definitions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Answers, Finding, Level, Scope, by_value, told};
 use crate::{
     db::setting::Setting,
-    observe::{Item, Mode, Pod},
+    desired::Goal,
+    drift::{self, Kind},
+    observe::Pod,
+    remedy::Remedy,
     status::pods,
     topology::{Ordinal, ReplicationName},
 };
@@ -45,7 +48,7 @@ fn equal(
     let mut answers = Answers::to(question);
     let groups = by_value(scope.seen().filter_map(|(pod, p)| Some((pod, value(p)?))));
     if groups.len() > 1 {
-        answers.add(level, Vec::new(), told(&groups), fix);
+        answers.ask(level, Vec::new(), told(&groups), fix);
     }
     let same = groups.keys().next().map_or_else(|| "the servers do not say".to_owned(), |v| format!("{v} everywhere"));
     answers.or_pass(same)
@@ -66,13 +69,13 @@ fn port(scope: Scope<'_>) -> Vec<Finding> {
     let off = with(scope, "REPLICATION_PORT_NO", |v| v == 0);
     if !off.is_empty() {
         let fix = "set REPLICATION_PORT_NO in altibase.properties and restart the server";
-        answers.add(Level::Fail, off, "is 0: replication is switched off", fix);
+        answers.ask(Level::Fail, off, "is 0: replication is switched off", fix);
     }
     for (pod, seen) in scope.seen() {
         let (has, want) = (seen.property("REPLICATION_PORT_NO"), i64::from(scope.desired.pods[&pod].port));
         if let Some(has) = has.filter(|has| *has != 0 && *has != want) {
             let fix = "correct AKU_REPLICATION_PORT_NO, or the property, and restart the server";
-            answers.add(Level::Fail, vec![pod], format!("is {has}, and aku.conf says {want}"), fix);
+            answers.ask(Level::Fail, vec![pod], format!("is {has}, and aku.conf says {want}"), fix);
         }
     }
     answers.or_pass("as in aku.conf")
@@ -93,7 +96,7 @@ fn sysdba(scope: Scope<'_>) -> Vec<Finding> {
     let off = with(scope, "REMOTE_SYSDBA_ENABLE", |v| v == 0);
     if !off.is_empty() {
         let fix = "set REMOTE_SYSDBA_ENABLE = 1 in altibase.properties and restart the server";
-        answers.add(Level::Fail, off, "is 0: while ADMIN_MODE is 1 other pods cannot log in", fix);
+        answers.ask(Level::Fail, off, "is 0: while ADMIN_MODE is 1 other pods cannot log in", fix);
     }
     answers.or_pass("1")
 }
@@ -104,7 +107,7 @@ fn duplicate_hosts(scope: Scope<'_>) -> Vec<Finding> {
     let off = with(scope, "REPLICATION_ALLOW_DUPLICATE_HOSTS", |v| v == 0);
     if groups > 1 && !off.is_empty() {
         let fix = "ALTER SYSTEM SET REPLICATION_ALLOW_DUPLICATE_HOSTS = 1, and the same in altibase.properties";
-        answers.add(
+        answers.ask(
             Level::Fail,
             off,
             format!("is 0, and {groups} groups need several objects to one peer (ERR-6110C)"),
@@ -129,7 +132,7 @@ fn max_count(scope: Scope<'_>) -> Vec<Finding> {
             let said = format!("is {max}, and {need} objects are needed{others} (ERR-61102)");
             let fix =
                 format!("set REPLICATION_MAX_COUNT = {need} or more in altibase.properties and restart the server");
-            answers.add(Level::Fail, vec![pod], said, fix);
+            answers.ask(Level::Fail, vec![pod], said, fix);
         }
     }
     answers.or_pass(format!("enough for {most} objects on a pod"))
@@ -141,7 +144,7 @@ fn max_logfile(scope: Scope<'_>) -> Vec<Finding> {
     {
         if limit != 0 {
             let said = format!("is {limit}: beyond that many log files behind, a server gives up unsent changes");
-            answers.add(
+            answers.ask(
                 Level::Warn,
                 on,
                 said,
@@ -161,7 +164,7 @@ fn left_behind(scope: Scope<'_>, setting: Setting) -> Vec<Finding> {
             Setting::DdlEnable => "is 1: left open, replicated tables can be truncated and altered",
             Setting::SyncLockTimeout => "is 0: a SYNC by hand would take no lock on its tables",
         };
-        answers.add(Level::Warn, on, said, "aku plan reconcile");
+        answers.add(Level::Warn, on, said, Remedy::Goal(Goal::Reconcile));
     }
     answers.or_pass(match setting {
         Setting::DdlEnable => "0, except where a run is at work",
@@ -181,7 +184,7 @@ fn charsets(scope: Scope<'_>) -> Vec<Finding> {
     let groups = by_value(scope.charsets.iter().map(|(pod, set)| (*pod, set.clone())));
     if groups.len() > 1 {
         let fix = "create the databases of all pods with one character set and one national character set";
-        answers.add(Level::Fail, Vec::new(), told(&groups), fix);
+        answers.ask(Level::Fail, Vec::new(), told(&groups), fix);
     }
     let same = groups.keys().next().map_or_else(|| "the servers do not say".to_owned(), |v| format!("{v} everywhere"));
     answers.or_pass(same)
@@ -193,7 +196,7 @@ fn signatures(scope: Scope<'_>) -> Vec<Finding> {
     for (_, on) in by_value(scope.seen().filter_map(|(pod, p)| Some((pod, p.server.signature.clone()?)))) {
         if on.len() > 1 {
             let fix = "see whether the service addresses lead to different servers, and whether a volume was copied";
-            answers.add(
+            answers.ask(
                 Level::Warn,
                 on,
                 "have the same database signature: one server, or copies of one database",
@@ -204,44 +207,73 @@ fn signatures(scope: Scope<'_>) -> Vec<Finding> {
     answers.or_pass("each pod has a database of its own")
 }
 
-/// What each pod's objects say, against aku.conf: a pod that was set up from another file shows it here.
+/// What each pod's objects say, against aku.conf: a pod that was set up from another file shows it here. Judged as drift
+/// judges it, so that the two never disagree.
 fn definitions(scope: Scope<'_>) -> Vec<Finding> {
     let mut answers = Answers::to("definitions");
-    let mut looked_at = 0;
-    for (pod, seen) in scope.seen() {
-        let (mut items, mut hosts, mut modes) = (Vec::new(), Vec::new(), Vec::new());
-        for (other, object) in scope.desired.objects_of(pod) {
-            let Some(found) = seen.replications.get(&object.name) else { continue };
-            looked_at += 1;
-            let targets = &scope.desired.groups[&object.group].targets;
-            let want: BTreeSet<_> = targets.iter().map(|t| Item { local: t.clone(), remote: t.clone() }).collect();
-            if found.items != want {
-                items.push(object.name.to_string());
-            }
-            if found.hosts != [scope.desired.pods[&other].clone()] {
-                hosts.push(object.name.to_string());
-            }
-            if found.mode != Mode::Lazy {
-                modes.push(object.name.to_string());
-            }
-        }
-        let fix = "see that all pods have the same aku.conf; aku plan shows the difference as a diff";
-        for (what, names) in [
-            ("other tables than aku.conf says", items),
-            ("another peer address than aku.conf says", hosts),
-            ("not LAZY", modes),
-        ] {
-            if !names.is_empty() {
-                answers.add(Level::Fail, vec![pod], format!("{what}: {}", shortened(&names)), fix);
-            }
-        }
+    let drift = drift::examine(drift::Scope { desired: scope.desired, observed: scope.observed });
+    let mut told: BTreeMap<(Ordinal, Kind, String), (Remedy, Vec<String>)> = BTreeMap::new();
+    for d in drift.differences.into_iter().filter(|d| level(d.kind).is_some()) {
+        let key = (d.pod, d.kind, d.next.clone());
+        told.entry(key).or_insert_with(|| (d.remedy, Vec::new())).1.extend(d.object);
     }
+    for ((pod, kind, _), (remedy, mut names)) in told {
+        names.dedup();
+        let Some((level, what)) = level(kind) else { continue };
+        answers.add(level, vec![pod], format!("{what}: {}", shortened(&names)), remedy);
+    }
+    let ours = |pod: Ordinal, seen: &Pod| {
+        scope.desired.objects_of(pod).filter(|(_, o)| seen.replications.contains_key(&o.name)).count()
+    };
+    let looked_at: usize = scope.seen().map(|(pod, seen)| ours(pod, seen)).sum();
     let said = if looked_at == 0 {
         "no pod has any yet".to_owned()
     } else {
         format!("{looked_at} objects say what aku.conf says")
     };
     answers.or_pass(said)
+}
+
+/// How a kind of difference is told here, if it is about a definition of ours.
+fn level(kind: Kind) -> Option<(Level, &'static str)> {
+    match kind {
+        Kind::ObjectMissing => Some((Level::Warn, "missing")),
+        Kind::ItemMissing | Kind::ItemExtra | Kind::ConfDiffers => {
+            Some((Level::Fail, "other tables than aku.conf says"))
+        }
+        Kind::Host | Kind::Port => Some((Level::Fail, "another peer address than aku.conf says")),
+        Kind::Mode => Some((Level::Fail, "not LAZY")),
+        Kind::OptionSet => Some((Level::Warn, "options that aku.conf does not ask for")),
+        Kind::ObjectSurplus => Some((Level::Warn, "named like ours, and not in aku.conf")),
+        Kind::MemberDown
+        | Kind::Closed
+        | Kind::JoinUnfinished
+        | Kind::JoinStuck
+        | Kind::NotJoined
+        | Kind::MasterLost
+        | Kind::NobodyInService
+        | Kind::ClosedLong
+        | Kind::ForeignObject
+        | Kind::SenderStopped
+        | Kind::SenderTrying
+        | Kind::HalfReset
+        | Kind::NotConnected
+        | Kind::GaveUp
+        | Kind::Leftover
+        | Kind::DdlEnabled
+        | Kind::SyncLockOff
+        | Kind::PortClosed
+        | Kind::SettingDiffers
+        | Kind::TableMissing
+        | Kind::TableUnfit
+        | Kind::TableDiffers
+        | Kind::VersionSkew
+        | Kind::ProtocolSkew
+        | Kind::SameDatabase
+        | Kind::AnotherCluster
+        | Kind::PutBack
+        | Kind::LedgerOdd => None,
+    }
 }
 
 fn shortened(names: &[String]) -> String {
@@ -261,7 +293,7 @@ fn strangers(scope: Scope<'_>) -> Vec<Finding> {
                 .iter()
                 .any(|i| scope.desired.targets().any(|t| t.user == i.local.user && t.table == i.local.table));
             let said = if shared { "replicates tables of aku.conf" } else { "is not of aku.conf" };
-            answers.add(Level::Warn, vec![pod], format!("{name} {said}; aku never touches it"), "");
+            answers.mind(Level::Warn, vec![pod], format!("{name} {said}; aku never touches it"));
         }
     }
     answers.or_pass("none")

@@ -77,7 +77,7 @@ fn ask(
         }
     }
     for ((pods, what), names) in tables {
-        answers.add(Level::Fail, pods, format!("{} {what}", names.join(", ")), fix);
+        answers.ask(Level::Fail, pods, format!("{} {what}", names.join(", ")), fix);
     }
     // That they are missing is told by a question of its own.
     answers.or_pass(if not_there == 0 { pass.to_owned() } else { format!("{pass}, of those that are there") })
@@ -101,7 +101,7 @@ fn layouts(scope: Scope<'_>) -> Vec<Finding> {
             let (Some(a), Some(b)) = (of(&first[0]), of(&others[0])) else { continue };
             let what = a.differences(b).join("; ");
             let (here, there) = (crate::status::pods(first), crate::status::pods(others));
-            answers.add(
+            answers.ask(
                 Level::Fail,
                 Vec::new(),
                 format!("{}.{} differs between {here} and {there}: {what}", table.user, table.table),
@@ -111,7 +111,7 @@ fn layouts(scope: Scope<'_>) -> Vec<Finding> {
     }
     let silent: Vec<_> = scope.seen().map(|(pod, _)| pod).filter(|pod| !scope.layouts.contains_key(pod)).collect();
     if !silent.is_empty() {
-        answers.add(Level::Warn, silent, "columns could not be read: not compared", "");
+        answers.mind(Level::Warn, silent, "columns could not be read: not compared");
     }
     match scope.layouts.len() {
         0 => answers.or_pass("not compared: no pod gave its columns"),

@@ -29,7 +29,13 @@ fn asked(w: &Worlds, precisions: &[i64]) -> Vec<Finding> {
 }
 
 fn world(groups: u8) -> Worlds {
-    Worlds::new(desired(Goal::Start(ord(0)), 3, groups)).up(0, 0).up(1, 0).up(2, 0).pair(0, 1, "LL").pair(0, 2, "LL")
+    Worlds::new(desired(Goal::Start(ord(0)), 3, groups))
+        .up(0, 0)
+        .up(1, 0)
+        .up(2, 0)
+        .pair(0, 1, "LL")
+        .pair(0, 2, "LL")
+        .pair(1, 2, "LL")
 }
 
 fn of(findings: &[Finding], question: &str) -> Level {

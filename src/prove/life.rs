@@ -185,6 +185,26 @@ impl Life {
         observed
     }
 
+    /// Counts what any goal that drift may name hangs on.
+    pub fn count(&self, desired: &Desired, observed: &mut Observed) {
+        let how = Gathering { login: Self::login(), marker: MarkerView::Elsewhere };
+        let mut wanted: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for goal in [Goal::Reconcile, Goal::Recover(None)] {
+            let scope = crate::drift::Scope { desired, observed };
+            for (p, targets) in crate::drift::remedy::uncounted(scope, goal) {
+                let known = observed.pod(p).into_iter().flat_map(|seen| seen.rows.iter().map(|(t, _)| t.clone()));
+                wanted.entry(p).or_default().extend(targets.into_iter().chain(known));
+            }
+        }
+        for (p, targets) in wanted {
+            let targets: Vec<_> = targets.into_iter().collect();
+            let found = observe::count_on(&*self.stage.connector(), p, &targets, &how);
+            if let (Ok(rows), Some(observe::PodView::Seen(seen))) = (found, observed.pods.get_mut(&p)) {
+                seen.rows = rows;
+            }
+        }
+    }
+
     pub fn plan(&self, goal: Goal) -> Result<Plan, Refusal> {
         let desired = self.desired(goal);
         let made = plan::make(&desired, &self.observe(&desired));

@@ -4,12 +4,13 @@
 //! * [`stage`]: the simulated cluster with writers, as a `Connector` and a `Clock`.
 //! * [`life`]: what happens to a cluster: starts, ends, kills, lost volumes, meddling by hand. * [`goals`]: the other goals
 //!   in it. * [`volumes`]: what storage does to it. * [`conf`]: its aku.conf, which somebody edits. * [`peace`]: what must hold when it is left alone.
-//! * [`random`]: random lives. * [`every_statement`]: the same life, stopped after each of its statements in turn.
+//! * [`random`]: random lives. * [`advice`]: somebody does what is printed. * [`every_statement`]: the same life, stopped after each of its statements in turn.
 //! * [`oracle`]: a search over an abstract model, with no planner code, that says whether a safe plan exists.
 //!
 //! `AKU_SEED=n` plays one case and tells it; `AKU_CASES=n` plays that many. Seeds that once failed are in
 //! `regressions.txt` and are played in every run.
 
+mod advice;
 mod conf;
 mod every_statement;
 mod goals;

@@ -405,7 +405,7 @@ impl<'w> Search<'w> {
 fn depth(actions: &[Action]) -> usize {
     let mut deep: BTreeMap<plan::ActionId, usize> = BTreeMap::new();
     for a in actions {
-        let before = a.after.iter().filter_map(|e| deep.get(&e.action)).max().copied().unwrap_or(0);
+        let before = a.waits().filter_map(|id| deep.get(&id)).max().copied().unwrap_or(0);
         deep.insert(a.id, before + 1);
     }
     let normal = actions.iter().filter(|a| a.run == RunWhen::Normal);

@@ -141,6 +141,22 @@ fn case(seed: u64) {
     live(seed, Storage::Stays);
 }
 
+/// A life without lost or moved volumes, as it stands after a few events.
+pub fn lived(seed: u64, rng: &mut Rng) -> Life {
+    let shape = shape(rng);
+    let mut life = Life::new(seed, shape, Conf::new(&shape, None));
+    for p in 0..life.pods() {
+        if rng.percent(85) {
+            let cut = if rng.percent(10) { cut(&mut life) } else { Cut::Never };
+            life.start(p, cut);
+        }
+    }
+    for _ in 0..rng.below(5) {
+        event(&mut life);
+    }
+    life
+}
+
 fn live(seed: u64, storage: Storage) {
     let mut rng = Rng::new(seed.wrapping_mul(0x9e37_79b9) + 1);
     let mut shape = shape(&mut rng);

@@ -251,11 +251,11 @@ fn summary(doc: &mut Doc, report: &Report, width: usize) {
     let c = report.checked;
     let (role, text) = match report.view.completeness {
         Completeness::Full if n == 0 => {
-            parts.push(format!("{} of {} objects right", c.right, c.objects));
+            parts.push(right(report));
             (Role::Add, format!("No drift: {}.", parts.join(", ")))
         }
         Completeness::Full => {
-            parts.push(format!("{} of {} objects right", c.right, c.objects));
+            parts.push(right(report));
             (Role::Change, format!("Drift: {}.", parts.join(", ")))
         }
         Completeness::Partial => {
@@ -281,6 +281,17 @@ fn summary(doc: &mut Doc, report: &Report, width: usize) {
     paragraph(doc, role, &format!("{text}{denied}{fix} Exit {}", report.exit), width);
 }
 
+/// `6 of 12 objects right, 6 wait for pods that are not in service`: what need not be there yet is not called right.
+fn right(report: &Report) -> String {
+    let c = report.checked;
+    let mut text = format!("{} of {} objects right", c.right, c.objects);
+    if c.waiting > 0 {
+        let verb = if c.waiting == 1 { "waits" } else { "wait" };
+        text.push_str(&format!(", {} {verb} for pods that have not joined", c.waiting));
+    }
+    text
+}
+
 fn whom(report: &Report) -> String {
     let unseen = report.view.pods.iter().filter(|e| e.state.standing == Standing::Unseen || e.gap.is_some());
     let unseen: Vec<Ordinal> = unseen.map(|e| e.state.pod).collect();
@@ -293,9 +304,8 @@ fn whom(report: &Report) -> String {
 }
 
 /// Commands among what is to be done next, each once.
-fn fixes(report: &Report) -> Vec<&str> {
-    let mut all: Vec<&str> =
-        report.counted().map(|i| i.difference.next.as_str()).filter(|n| n.starts_with("aku ")).collect();
+fn fixes(report: &Report) -> Vec<String> {
+    let mut all: Vec<String> = report.counted().filter_map(|i| i.difference.remedy.command()).collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -329,7 +339,7 @@ pub fn plugin_line(report: &Report) -> String {
         told.push(format!("and {} more", items.len() - NAMED));
     }
     if told.is_empty() {
-        told.push(format!("{} of {} objects right", report.checked.right, report.checked.objects));
+        told.push(right(report));
     }
     // The bar begins the numbers, and there is one line only.
     let text = visible(&told.join("; ")).replace('|', "/");

@@ -35,6 +35,19 @@ fn screens() {
     });
 }
 
+/// What a person copies is in one piece.
+#[test]
+fn no_command_is_broken_over_lines() {
+    for (name, report) in reports() {
+        for width in 24..130 {
+            let shown = text(&drift(&report, width));
+            for command in report.counted().filter_map(|i| i.difference.remedy.command()) {
+                assert!(shown.lines().any(|l| l.contains(&command)), "{name} at {width}: {command}\n{shown}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_plugin_says_one_line_whatever_a_database_says() {
     let mut report = reports().remove(3).1;

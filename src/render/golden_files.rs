@@ -28,7 +28,7 @@ fn hostile() -> Plan {
     let mut plan = fixtures::full_join();
     plan.pods[3].detail = "</td><script>alert(1)</script> | `x` --> \" ' & \u{1b}[2J @team".to_owned();
     plan.actions[0].because.text = "```\n</details><img src=x onerror=alert(1)> \"]; end".to_owned();
-    plan.actions[3].after[0].because = "a\"] end | <b>".to_owned();
+    plan.actions[3].after[0].because = "a\"] end | <b>".into();
     plan.notes[0].text = "<!-- | ** -->".to_owned();
     plan
 }

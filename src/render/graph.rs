@@ -10,12 +10,12 @@ use std::{
 
 use super::{
     op,
-    plan::{destroys, is_undo},
+    plan::{destroys, is_undo, waits},
     style::visible,
     words::counted,
 };
 use crate::{
-    plan::{Action, ActionId, Effect, Plan, cost, direct},
+    plan::{Action, ActionId, After, Direct, Effect, Graph, Plan, cost},
     topology::Ordinal,
 };
 
@@ -84,7 +84,7 @@ impl Chart {
 }
 
 fn whole(plan: &Plan, title: String) -> Chart {
-    let waits = direct(&plan.actions).unwrap_or_default();
+    let waits = Graph::new(&plan.actions).map(|graph| waits(&graph)).unwrap_or_default();
     // By the seconds that steps take, not by their number.
     let (path, _) = cost::critical_path(&plan.actions).unwrap_or_default();
     let steps: BTreeSet<(ActionId, ActionId)> = path.windows(2).map(|w| (w[0], w[1])).collect();
@@ -102,11 +102,14 @@ fn whole(plan: &Plan, title: String) -> Chart {
         }
     });
     let edges = plan.actions.iter().flat_map(|a| {
-        waits.get(&a.id).into_iter().flatten().map(|from| Edge {
-            from: from.to_string(),
-            to: a.id.to_string(),
-            label: a.after.iter().find(|x| x.action == *from).map(|x| x.because.clone()).unwrap_or_default(),
-            weight: weight(steps.contains(&(*from, a.id))),
+        waits.get(&a.id).into_iter().flat_map(Direct::iter).map(|from| {
+            let leads = |x: &&After| x.before.actions().binary_search(&from).is_ok();
+            Edge {
+                from: from.to_string(),
+                to: a.id.to_string(),
+                label: a.after.iter().find(leads).map(|x| x.because.clone().into_owned()).unwrap_or_default(),
+                weight: weight(steps.contains(&(from, a.id))),
+            }
         })
     });
     Chart { title, nodes: nodes.collect(), edges: edges.collect() }
@@ -134,13 +137,23 @@ fn collapsed(plan: &Plan, title: &str) -> Chart {
         pods.entry(a.pod).or_default().push(a);
     }
     let pod_of: BTreeMap<ActionId, Ordinal> = plan.actions.iter().map(|a| (a.id, a.pod)).collect();
-    let waits = direct(&plan.actions).unwrap_or_default();
+    let waits = Graph::new(&plan.actions).map(|graph| waits(&graph)).unwrap_or_default();
     let mut between: BTreeMap<(Ordinal, Ordinal), usize> = BTreeMap::new();
-    for (to, from) in waits.iter().flat_map(|(to, froms)| froms.iter().map(move |from| (to, from))) {
-        let (from, to) = (pod_of[from], pod_of[to]);
-        if from != to {
-            *between.entry((from, to)).or_default() += 1;
+    // What many wait for is counted once.
+    let mut known: Option<(&Direct, BTreeMap<Ordinal, usize>)> = None;
+    for (to, froms) in &waits {
+        let counts = match known.take() {
+            Some((twin, counts)) if twin.is_twin(froms) => counts,
+            Some(_) | None => {
+                let mut counts: BTreeMap<Ordinal, usize> = BTreeMap::new();
+                froms.iter().for_each(|from| *counts.entry(pod_of[&from]).or_default() += 1);
+                counts
+            }
+        };
+        for (from, n) in counts.iter().filter(|(from, _)| **from != pod_of[to]) {
+            *between.entry((*from, pod_of[to])).or_default() += n;
         }
+        known = Some((froms, counts));
     }
     let nodes = pods.iter().map(|(pod, actions)| Node {
         id: format!("P{pod}"),

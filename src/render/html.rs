@@ -7,15 +7,15 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{
     op,
-    plan::{destroys, is_undo, rows_at_stake},
+    plan::{destroys, is_undo, rows_at_stake, waits},
     plan_end::approval_flags,
     style::visible,
     svg::svg,
-    words::{counted, ids, rows_in_all, rows_now, sentence},
+    words::{counted, ids, ids_within, rows_in_all, rows_now, sentence},
 };
 use crate::{
     observe::RowCount,
-    plan::{Action, ActionId, Decision, Op, Plan, PodState, Reason, direct, saved::Saved},
+    plan::{Action, Decision, Direct, Graph, Op, Plan, PodState, Reason, saved::Saved},
     topology::Ordinal,
 };
 
@@ -140,11 +140,12 @@ fn destructive(out: &mut String, plan: &Plan) {
         out.push_str("<div class=\"wide\"><table class=\"stack\">\n<tr><th></th><th>statement</th><th>pod</th>");
         out.push_str("<th class=\"n\">rows now</th><th>surviving copy</th><th class=\"n\">its rows</th></tr>\n");
     }
+    let stakes = rows_at_stake(plan);
     for a in &all {
         let sql = a.op.statements().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let (rows, copy, its) = match &a.op {
             Op::Truncate { target, source } => {
-                let r = rows_at_stake(plan, target);
+                let r = stakes.get(target);
                 (rows_now(r.map(|r| r.joiner)), format!("pod {source}"), rows_now(r.map(|r| r.source)))
             }
             _ => (String::new(), String::new(), String::new()),
@@ -203,7 +204,7 @@ fn pods(out: &mut String, plan: &Plan) {
 }
 
 fn actions(out: &mut String, plan: &Plan) {
-    let waits = direct(&plan.actions).unwrap_or_default();
+    let waits = Graph::new(&plan.actions).map(|graph| waits(&graph)).unwrap_or_default();
     for pod in pods_of(plan) {
         put(out, format_args!("<h2>Pod {pod} <span class=\"dim\">{}-{pod}</span></h2>", escape(&plan.statefulset)));
         out.push_str(
@@ -211,7 +212,7 @@ fn actions(out: &mut String, plan: &Plan) {
         );
         out.push_str("<tr><th></th><th>action</th><th>statements</th><th>why</th><th>after</th></tr>\n");
         for a in plan.actions.iter().filter(|a| a.pod == pod) {
-            row(out, a, waits.get(&a.id).map_or(&[], Vec::as_slice));
+            row(out, a, waits.get(&a.id));
         }
         out.push_str("</table></div>\n");
     }
@@ -225,7 +226,10 @@ pub(super) fn pods_of(plan: &Plan) -> Vec<Ordinal> {
     pods
 }
 
-fn row(out: &mut String, a: &Action, waits: &[ActionId]) {
+/// Most columns of what an action waits for.
+const WAITS_WIDTH: usize = 200;
+
+fn row(out: &mut String, a: &Action, waits: Option<&Direct>) {
     let class = if destroys(a) { " class=\"destroys\"" } else { "" };
     let w = op::words(&a.op);
     let join = |parts: [String; 3], by: &str| parts.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(by);
@@ -234,7 +238,7 @@ fn row(out: &mut String, a: &Action, waits: &[ActionId]) {
     let words = join([what, w.address, w.detail], ", ").replace("->", "\u{2192}");
     let undo = if is_undo(a) { " <span class=\"dim\">only if the run stops in between</span>" } else { "" };
     // A range in one piece as well.
-    let waits = ids(waits).replace('-', "\u{2011}");
+    let waits = waits.map(|w| ids_within(w.rows(), w.len(), WAITS_WIDTH)).unwrap_or_default().replace('-', "\u{2011}");
     let after =
         if waits.is_empty() { "<td></td>".to_owned() } else { format!("<td data-label=\"after\">{waits}</td>") };
     let sql: Vec<String> = a.op.statements().iter().map(|s| escape(&s.to_string())).collect();

@@ -106,10 +106,11 @@ fn destructive(out: &mut String, plan: &Plan, level: Level) {
         return;
     }
     out.push_str("| | what | pod | rows now | surviving copy |\n|---|---|---|--:|---|\n");
+    let stakes = rows_at_stake(plan);
     for a in all.iter().take(most) {
         let (what, rows, copy) = match &a.op {
             Op::Truncate { target, source } => {
-                let r = rows_at_stake(plan, target);
+                let r = stakes.get(target);
                 let its = r.and_then(|r| rows_in_all(r.source)).map(|rows| format!(", {rows}")).unwrap_or_default();
                 (format!("TRUNCATE {target}"), rows_now(r.map(|r| r.joiner)), format!("pod {source}{its}"))
             }

@@ -152,8 +152,8 @@ fn of_objects(text: &mut Text, look: &Looked<'_>) {
     text.of_objects(
         look,
         "aku_replication_gap",
-        "What is left to send, V$REPGAP.REP_GAP; its unit differs between server releases.",
-        |pod, name| found(pod, name).and_then(|r| r.gap).unwrap_or(0),
+        "What is left to send, V$REPGAP.REP_GAP; its unit differs between server releases; NaN where nobody can tell.",
+        |pod, name| found(pod, name).and_then(|r| r.gap).map_or_else(|| "NaN".to_owned(), |gap| gap.to_string()),
     );
 }
 

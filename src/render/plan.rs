@@ -1,7 +1,7 @@
 //! A plan for people (`plan-apply-anchors.md` 3.1). What deletes comes first and loud, with what is lost and where the
 //! surviving copy is; then why, then every action by pod; at the end what to type.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use comfy_table::{CellAlignment, Table, presets};
 use jiff::Timestamp;
@@ -11,12 +11,12 @@ use super::{
     plan_end::{summary, to_apply},
     row::{self, Row},
     style::{Doc, Line, Role},
-    words::{counted, ids, ids_within, rows_in_all, rows_now, sentence, wrap},
+    words::{counted, ids, ids_within, in_a_row, rows_in_all, rows_now, sentence, wrap},
 };
 use crate::{
     desired::Goal,
     observe::RowCount,
-    plan::{Action, ActionId, Decision, Effect, Op, Plan, PodState, Reason, RowsAtStake, RunWhen, direct},
+    plan::{Action, ActionId, Code, Decision, Direct, Effect, Graph, Op, Plan, PodState, Reason, RowsAtStake, RunWhen},
     topology::{Ordinal, Target},
 };
 
@@ -89,9 +89,10 @@ pub fn plan(plan: &Plan, head: &Head<'_>, layout: Layout) -> Doc {
     doc.gap();
     why(&mut doc, plan, layout.width);
     notes(&mut doc, plan, layout.width);
-    actions(&mut doc, plan, head, layout);
+    let graph = Graph::new(&plan.actions);
+    actions(&mut doc, plan, graph.as_ref().ok(), head, layout);
     doc.gap();
-    summary(&mut doc, plan, layout.width);
+    summary(&mut doc, plan, graph.as_ref().ok(), layout.width);
     to_apply(&mut doc, plan, head, layout.width);
     doc
 }
@@ -222,10 +223,10 @@ fn loud(doc: &mut Doc, text: impl AsRef<str>) {
     doc.line(Line::default().with(Role::Destroy, "!!").with(Role::Plain, " ").with(Role::Destroy, text));
 }
 
-pub(super) fn rows_at_stake<'a>(plan: &'a Plan, target: &Target) -> Option<&'a RowsAtStake> {
+pub(super) fn rows_at_stake(plan: &Plan) -> HashMap<&Target, &RowsAtStake> {
     match &plan.decision {
-        Decision::Full { rows, .. } => rows.iter().find(|r| r.target == *target),
-        Decision::None { .. } | Decision::CatchUp { .. } => None,
+        Decision::Full { rows, .. } => rows.iter().map(|r| (&r.target, r)).collect(),
+        Decision::None { .. } | Decision::CatchUp { .. } => HashMap::new(),
     }
 }
 
@@ -235,9 +236,10 @@ fn deleted_rows(doc: &mut Doc, plan: &Plan, pod: Ordinal, actions: &[&Action], l
     }
     loud(doc, format!("DELETES ROWS on pod {pod}"));
     let mut rows = vec![["", "", "rows now", "surviving copy", "its rows"].map(str::to_owned)];
+    let stakes = rows_at_stake(plan);
     for a in actions {
         if let Op::Truncate { target, source } = &a.op {
-            let at_stake = rows_at_stake(plan, target);
+            let at_stake = stakes.get(target).copied();
             rows.push([
                 a.id.to_string(),
                 format!("TRUNCATE {target}"),
@@ -356,10 +358,10 @@ pub(super) fn labelled(doc: &mut Doc, label: &str, role: Role, parts: &[String],
     }
 }
 
-fn actions(doc: &mut Doc, plan: &Plan, head: &Head<'_>, layout: Layout) {
+fn actions(doc: &mut Doc, plan: &Plan, graph: Option<&Graph<'_>>, head: &Head<'_>, layout: Layout) {
     let normal: Vec<&Action> = plan.actions.iter().filter(|a| !is_undo(a)).collect();
     // What is waited for through something else is left out: nobody reads a list of ten.
-    let waits = direct(&plan.actions).unwrap_or_default();
+    let waits = graph.map(waits).unwrap_or_default();
     let goal = plan.goal.pod();
     let mut pods: Vec<Ordinal> = normal.iter().map(|a| a.pod).collect::<BTreeSet<_>>().into_iter().collect();
     pods.sort_by_key(|p| (*p != goal, *p));
@@ -386,14 +388,19 @@ pub(super) fn is_undo(a: &Action) -> bool {
 }
 
 /// What each action waits for.
-type Waits = BTreeMap<ActionId, Vec<ActionId>>;
+pub(super) type Waits = BTreeMap<ActionId, Direct>;
+
+/// Of every action.
+pub(super) fn waits(graph: &Graph<'_>) -> Waits {
+    graph.actions().iter().map(|a| a.id).zip(graph.direct()).collect()
+}
 
 /// One pod's actions: TRUNCATEs that follow each other share a line, and each reason is said once.
 fn block(doc: &mut Doc, actions: &[&Action], waits: &Waits, layout: Layout) {
     let runs = merge(actions);
     let rows: Vec<Row> = runs.iter().map(|run| as_row(run, waits)).collect();
     let lines = row::lay_out(&rows, layout.width);
-    let mut said: Vec<&Reason> = Vec::new();
+    let mut said: HashSet<(Code, &str)> = HashSet::new();
     for (i, (run, line)) in runs.iter().zip(lines).enumerate() {
         doc.line(line);
         for a in run.iter().filter(|a| !destroys(a)) {
@@ -401,8 +408,7 @@ fn block(doc: &mut Doc, actions: &[&Action], waits: &Waits, layout: Layout) {
         }
         let because = &run[0].because;
         let last_of_its_kind = runs.get(i + 1).is_none_or(|next| next[0].because != *because);
-        if last_of_its_kind && !said.contains(&because) {
-            said.push(because);
+        if last_of_its_kind && said.insert((because.code, &because.text)) {
             for text in wrapped(&short_reason(because), layout.width.saturating_sub(REASON_AT).max(20)) {
                 let mut line = Line::default();
                 line.pad_to(REASON_AT);
@@ -446,9 +452,18 @@ fn as_row(run: &[&Action], waits: &Waits) -> Row {
 }
 
 fn after(run: &[&Action], mine: &[ActionId], waits: &Waits) -> String {
-    let waits: BTreeSet<ActionId> = run.iter().filter_map(|a| waits.get(&a.id)).flatten().copied().collect();
-    let waits: Vec<ActionId> = waits.into_iter().filter(|id| !mine.contains(id)).collect();
-    let waits = if waits.is_empty() { String::new() } else { format!("after {}", ids_within(&waits, AFTER_WIDTH)) };
+    let mut each: Vec<&Direct> = run.iter().filter_map(|a| waits.get(&a.id)).collect();
+    each.dedup_by(|a, b| a.is_twin(b));
+    let waits = match each.as_slice() {
+        [one] => ids_within(one.rows(), one.len(), AFTER_WIDTH),
+        all => {
+            let mine: HashSet<ActionId> = mine.iter().copied().collect();
+            let waits: BTreeSet<ActionId> = all.iter().flat_map(|d| d.iter()).filter(|id| !mine.contains(id)).collect();
+            let waits: Vec<ActionId> = waits.into_iter().collect();
+            ids_within(in_a_row(&waits), waits.len(), AFTER_WIDTH)
+        }
+    };
+    let waits = if waits.is_empty() { waits } else { format!("after {waits}") };
     match &run[0].run {
         RunWhen::Normal => waits,
         RunWhen::Always { .. } => format!("{waits}, always"),

@@ -10,18 +10,19 @@ use super::{
 };
 use crate::{
     observe::RowCount,
-    plan::{Decision, Plan, RowsAtStake, critical_path},
+    plan::{Decision, Graph, Plan, RowsAtStake},
     topology::Ordinal,
 };
 
 /// Kinds in the order in which a summary names them.
-const KINDS: [&str; 21] = [
+const KINDS: [&str; 22] = [
     "TRUNCATE",
     "DROP",
     "create",
     "add table",
     "drop table",
     "change host",
+    "clear option",
     "sync",
     "sync table",
     "start",
@@ -39,7 +40,7 @@ const KINDS: [&str; 21] = [
     "mark",
 ];
 
-pub(super) fn summary(doc: &mut Doc, plan: &Plan, width: usize) {
+pub(super) fn summary(doc: &mut Doc, plan: &Plan, graph: Option<&Graph<'_>>, width: usize) {
     if plan.already_right > 0 {
         doc.line(
             Line::default().with(Role::Dim, format!(".  {} already right", counted(plan.already_right, "object"))),
@@ -48,7 +49,7 @@ pub(super) fn summary(doc: &mut Doc, plan: &Plan, width: usize) {
     }
     let pods: BTreeSet<Ordinal> = plan.actions.iter().map(|a| a.pod).collect();
     let undo = plan.actions.iter().filter(|a| is_undo(a)).count();
-    let deep = critical_path(&plan.actions).map_or(0, |path| path.len());
+    let deep = graph.map_or(0, |graph| graph.critical_path().len());
     let mut parts = vec![format!(
         "{} on {}, {} deep, {}.",
         counted(plan.actions.len() - undo, "action"),

@@ -89,7 +89,7 @@ pub fn run(run: &Run, width: usize) -> Doc {
 fn told(doc: &mut Doc, run: &Run, what: &What, width: usize) {
     let action = |id: &ActionId| format!("{id} {}", run.words(*id).unwrap_or_default());
     let (label, text) = match what {
-        What::Plan { goal, ordinal, statefulset, transfer, actions, digest: _ } => {
+        What::Plan { goal, ordinal, statefulset, transfer, actions, digest: _, milestones: _ } => {
             let actions = counted(actions.len(), "action");
             ("plan", format!("{goal} pod {ordinal} of {statefulset}, transfer {transfer}, {actions}"))
         }

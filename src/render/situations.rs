@@ -149,6 +149,9 @@ fn edit(mut w: Worlds, line: &str) -> Worlds {
     match parts.as_slice() {
         ["conf", "flush_at_start", "0"] => w.desired.flush_at_start = Switch::Off,
         ["conf", "flush_at_end", "0"] => w.desired.flush_at_end = Switch::Off,
+        ["conf", "member_down", policy @ ..] => {
+            w.desired.member_down = policy.join(" ").parse().expect("a policy");
+        }
         ["conf", "reset_at_end", "0"] => w.desired.reset_at_end = Switch::Off,
         ["conf", "flush_timeout", n] => w.desired.flush_timeout_at_start = n.parse().unwrap(),
         ["conf", "ledger", "0"] => w.desired.ledger = Switch::Off,

@@ -47,37 +47,51 @@ pub fn duration(d: Duration) -> String {
 /// `A1-A4, A7`; the ids must be in ascending order.
 #[must_use]
 pub fn ids(ids: &[ActionId]) -> String {
-    ranges(ids).join(", ")
+    in_a_row(ids).map(|(first, last)| range(first, last)).collect::<Vec<_>>().join(", ")
 }
 
-/// As [`ids`], but at most `most` columns: what does not fit is counted (`A1-A4, A7 and 3 more`).
+/// As [`ids`], but at most `most` columns: what does not fit is counted (`A1-A4, A7 and 3 more`). `ranges`: the first and the
+/// last of actions in a row; `all`: how many actions there are. Of a long list only the beginning is looked at.
 #[must_use]
-pub fn ids_within(all: &[ActionId], most: usize) -> String {
-    let whole = ids(all);
-    if whole.width() <= most {
-        return whole;
+pub fn ids_within(ranges: impl IntoIterator<Item = (ActionId, ActionId)>, all: usize, most: usize) -> String {
+    let (mut whole, mut told) = (String::new(), 0);
+    let mut fits: Option<String> = None;
+    for (first, last) in ranges {
+        let apart = if whole.is_empty() { "" } else { ", " };
+        // All of them, or as many as have a shorter number at the end, or two, or one.
+        let shorter = (1..10).map(|digits| 10_u32.pow(digits) - 1).filter(|n| (first.0 + 2..last.0).contains(n));
+        let ends = [first.0, first.0 + 1].into_iter().chain(shorter).filter(|n| *n < last.0).chain([last.0]);
+        let mut text = String::new();
+        for end in ends.map(ActionId) {
+            text = format!("{whole}{apart}{}", range(first, end));
+            let so_far = told + (end.0 - first.0) as usize + 1;
+            if so_far < all {
+                let cut = format!("{text} and {} more", all - so_far);
+                if cut.width() <= most {
+                    fits = Some(cut);
+                }
+            }
+        }
+        whole = text;
+        told += (last.0 - first.0) as usize + 1;
+        if whole.width() > most {
+            return fits.unwrap_or_else(|| counted(all, "action"));
+        }
     }
-    let shown = (1..all.len()).rev().map(|n| (n, ids(&all[..n])));
-    shown
-        .map(|(n, text)| format!("{text} and {} more", all.len() - n))
-        .find(|text| text.width() <= most)
-        .unwrap_or_else(|| counted(all.len(), "action"))
+    whole
 }
 
-fn ranges(ids: &[ActionId]) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut rest = ids;
-    while let Some((first, _)) = rest.split_first() {
-        let len = (0u32..).zip(rest).take_while(|(i, id)| id.0 == first.0 + i).count();
-        let last = rest[len - 1];
-        match len {
-            1 => out.push(first.to_string()),
-            2 => out.extend([first.to_string(), last.to_string()]),
-            _ => out.push(format!("{first}-{last}")),
-        }
-        rest = &rest[len..];
+fn range(first: ActionId, last: ActionId) -> String {
+    match last.0 - first.0 {
+        0 => first.to_string(),
+        1 => format!("{first}, {last}"),
+        _ => format!("{first}-{last}"),
     }
-    out
+}
+
+/// The first and the last of ids in a row; `ids` are sorted.
+pub fn in_a_row(ids: &[ActionId]) -> impl Iterator<Item = (ActionId, ActionId)> {
+    ids.chunk_by(|a, b| b.0 == a.0 + 1).filter_map(|row| Some((*row.first()?, *row.last()?)))
 }
 
 /// Breaks a text at blanks so that no line is wider than `width`, unless a single word or a command is.
@@ -138,9 +152,10 @@ mod tests {
             assert_eq!(ids(&list(ns)), want);
         }
         let odd = list(&[1, 3, 5, 7, 9, 11, 13, 15, 17]);
-        assert_eq!(ids_within(&odd, 24), "A1, A3, A5 and 6 more");
-        assert_eq!(ids_within(&odd, 80), ids(&odd));
-        assert_eq!(ids_within(&odd, 3), "9 actions");
+        let within = |most| ids_within(in_a_row(&odd), odd.len(), most);
+        assert_eq!(within(24), "A1, A3, A5 and 6 more");
+        assert_eq!(within(80), ids(&odd));
+        assert_eq!(within(3), "9 actions");
     }
 
     proptest! {

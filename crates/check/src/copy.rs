@@ -24,10 +24,10 @@ impl<'a> Checker<'a> {
         }
         self.surviving_copy(a, target, source);
         let groups = self.groups.get(target).map_or(&[][..], Vec::as_slice);
-        let copied = self.index.of(source, Kind::Sync).any(|b| {
-            matches!(&b.op, Op::Sync { peer, name, .. } if *peer == joiner && self.is_before(a, b)
-                && self.objects.get(name).is_some_and(|o| groups.contains(&o.group)))
-        });
+        let fills = |b: &Action| matches!(&b.op, Op::Sync { peer, .. } if *peer == joiner && self.is_before(a, b));
+        let desired: &'a Desired = self.desired;
+        let objects = groups.iter().filter_map(|group| desired.object_between(joiner, source, *group));
+        let copied = objects.into_iter().any(|o| self.index.about(source, &o.name).any(fills));
         if !copied {
             self.broken(
                 "copied-again",
@@ -42,7 +42,7 @@ impl<'a> Checker<'a> {
         }
         self.rows_named(a, target, source);
         // What holds for one TRUNCATE holds for all that wait for the same actions.
-        if !self.seen.insert((joiner, source, self.index.before(a))) {
+        if !self.seen.insert((joiner, source, self.index.waits(a))) {
             return;
         }
         let holds = |p: &aku_core::observe::Pod| p.rows.iter().any(|(_, n)| n.at_least() > 0);
@@ -83,6 +83,15 @@ impl<'a> Checker<'a> {
 
     /// Live with the source in some group and half-connected in none: its changes reach the source.
     pub(super) fn is_member(&self, k: Ordinal, source: Ordinal) -> bool {
+        if let Some(known) = self.members.borrow().get(&(k, source)) {
+            return *known;
+        }
+        let is = self.looks_like_member(k, source);
+        self.members.borrow_mut().insert((k, source), is);
+        is
+    }
+
+    fn looks_like_member(&self, k: Ordinal, source: Ordinal) -> bool {
         let mut sides = self.between(k, source).map(|o| (self.live(k, &o.name), self.live(source, &o.name))).peekable();
         let all: Vec<_> = std::iter::from_fn(|| sides.next()).collect();
         let lost = self.between(k, source).any(|o| self.gave_up(k, &o.name) || self.gave_up(source, &o.name));
@@ -106,8 +115,7 @@ impl<'a> Checker<'a> {
             .copied()
             .filter(absent)
             .filter(|p| {
-                let kept =
-                    |(k, o): (Ordinal, &Object)| keeps(k) && self.live(k, &o.name) && !self.gave_up(k, &o.name);
+                let kept = |(k, o): (Ordinal, &Object)| keeps(k) && self.live(k, &o.name) && !self.gave_up(k, &o.name);
                 *p != joiner && (self.desired.objects_of(*p).any(kept) || self.called_running(*p))
             })
             .collect();
@@ -149,11 +157,8 @@ impl<'a> Checker<'a> {
         for k in members {
             let groups: Vec<_> =
                 self.between(k, source).filter(|o| self.live(k, &o.name)).map(|o| (o.group, &o.name)).collect();
-            let names: Vec<_> = self
-                .between(k, joiner)
-                .filter(|o| groups.iter().any(|(group, _)| *group == o.group))
-                .map(|o| &o.name)
-                .collect();
+            let live: HashSet<_> = groups.iter().map(|(group, _)| *group).collect();
+            let names: Vec<_> = self.between(k, joiner).filter(|o| live.contains(&o.group)).map(|o| &o.name).collect();
             for name in names {
                 let pinned = self.did(a, k, name, |op| matches!(op, Op::Pin { .. }));
                 if !pinned || !self.is_taken_back(k, name) {
@@ -330,19 +335,10 @@ impl<'a> Checker<'a> {
     }
 
     /// Every target that was copied is compared with the pod that it came from.
-    fn contents(&mut self, a: &Action, name: &ReplicationName, joiner: Ordinal, copied: &[&'a Target]) {
-        let mut compared: HashSet<&Target> = HashSet::new();
-        let mut some = false;
-        for b in self.index.of(joiner, Kind::CheckContents).filter(|b| self.is_before(a, b)) {
-            if let Op::CheckContents { source, names, targets, .. } = &b.op
-                && *source == a.pod
-                && names.contains(name)
-            {
-                some = true;
-                compared.extend(targets);
-            }
-        }
-        if !some || !copied.iter().all(|target| compared.contains(target)) {
+    fn contents(&mut self, a: &Action, name: &'a ReplicationName, joiner: Ordinal, copied: &[&'a Target]) {
+        let checks: Vec<_> = self.index.contents(joiner, a.pod, name).filter(|b| self.is_before(a, b)).collect();
+        let compared = |target: &Target| checks.iter().any(|b| self.index.compares(b, target));
+        if checks.is_empty() || !copied.iter().all(|target| compared(target)) {
             self.broken("contents", format!("nothing checks what {} copied", a.id));
         }
     }

@@ -4,14 +4,17 @@
 use std::{collections::BTreeMap, iter, rc::Rc};
 
 use aku_core::{
-    plan::action::{Action, ActionId, Op, RunWhen},
+    plan::{
+        self,
+        action::{Action, ActionId, Op, RunWhen},
+    },
     topology::{Ordinal, ReplicationName, Target},
 };
-use foldhash::{HashMap, HashMapExt as _};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 /// A set of actions by their place in the plan: the bits from the first word to the last that has one.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Set {
+#[derive(Default)]
+struct Set {
     first: usize,
     words: Vec<u64>,
 }
@@ -86,6 +89,7 @@ fn kind(op: &Op) -> Option<Kind> {
         | Op::AddTable { .. }
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
+        | Op::ClearOption { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
         | Op::Stop { .. }
@@ -100,6 +104,20 @@ fn kind(op: &Op) -> Option<Kind> {
     }
 }
 
+/// Actions and milestones, as they are written.
+pub(super) type Waits = (Vec<ActionId>, Vec<usize>);
+
+/// What must have succeeded before an action.
+enum Before {
+    /// What it waits for by itself; few actions are before those, or they are kept there.
+    Near(Vec<usize>),
+    /// All of it.
+    All(Rc<Set>),
+}
+
+/// So many actions are walked; with more before it an action keeps what is before it as a set.
+const WALK: usize = 24;
+
 /// What is wrong with the edges.
 pub(super) enum BadEdges {
     /// An action waits for one that is not before it.
@@ -113,14 +131,20 @@ pub(super) struct Index<'a> {
     actions: &'a [Action],
     /// Where an action stands in the plan.
     place: HashMap<ActionId, usize>,
-    /// For every action, all actions that must have succeeded before it runs; shared by those that wait for the same.
-    before: Vec<Rc<Set>>,
+    /// For every action, what must have succeeded before it runs.
+    before: Vec<Before>,
     kinds: HashMap<(Ordinal, Kind), Vec<usize>>,
     objects: HashMap<(Ordinal, &'a ReplicationName), Vec<usize>>,
     /// SYNCs and SYNC TABLEs, by the pod that gets the rows.
     copies: BTreeMap<Ordinal, Vec<usize>>,
     /// CheckEmpty by pod and target.
     proofs: HashMap<(Ordinal, &'a Target), Vec<usize>>,
+    /// CheckDelivered by pod and object.
+    delivered: HashMap<(Ordinal, &'a ReplicationName), Vec<usize>>,
+    /// CheckContents by the pod that got the rows, the pod they came from, and object.
+    contents: HashMap<(Ordinal, Ordinal, &'a ReplicationName), Vec<usize>>,
+    /// What each CheckContents compares.
+    compared: HashMap<usize, HashSet<&'a Target>>,
 }
 
 impl<'a> Index<'a> {
@@ -135,6 +159,9 @@ impl<'a> Index<'a> {
             objects: HashMap::new(),
             copies: BTreeMap::new(),
             proofs: HashMap::new(),
+            delivered: HashMap::new(),
+            contents: HashMap::new(),
+            compared: HashMap::new(),
         };
         index.edges()?;
         for (i, a) in actions.iter().enumerate() {
@@ -152,38 +179,92 @@ impl<'a> Index<'a> {
                     index.proofs.entry((a.pod, target)).or_default().push(i);
                 }
             }
+            if let Op::CheckDelivered { names } = &a.op {
+                for name in names {
+                    index.delivered.entry((a.pod, name)).or_default().push(i);
+                }
+            }
+            if let Op::CheckContents { source, names, targets, .. } = &a.op {
+                for name in names {
+                    index.contents.entry((a.pod, *source, name)).or_default().push(i);
+                }
+                index.compared.insert(i, targets.iter().collect());
+            }
         }
         Ok(index)
     }
 
     /// One pass fills `before`, because every edge leads back.
     fn edges(&mut self) -> Result<(), BadEdges> {
-        let mut shared: HashMap<Vec<usize>, Rc<Set>> = HashMap::new();
+        let mut milestones: HashMap<usize, Rc<Set>> = HashMap::new();
+        let mut steps: Vec<usize> = Vec::with_capacity(self.actions.len());
         for (i, a) in self.actions.iter().enumerate() {
-            let mut waits = Vec::with_capacity(a.after.len());
+            let (mut waits, mut behind) = (Vec::new(), Vec::new());
             for after in &a.after {
-                let earlier = self.place.get(&after.action).ok_or(BadEdges::NotBefore(a.id, after.action))?;
-                waits.push(*earlier);
+                match &after.before {
+                    plan::Before::Action(id) => {
+                        waits.push(*self.place.get(id).ok_or(BadEdges::NotBefore(a.id, *id))?);
+                    }
+                    // What many wait for is worked out once. All of it is before the first that waits for it, or none of
+                    // those may.
+                    plan::Before::Milestone(m) => behind.push(match milestones.get(&m.identity()) {
+                        Some(known) => Rc::clone(known),
+                        None => {
+                            let find =
+                                |id: &ActionId| self.place.get(id).copied().ok_or(BadEdges::NotBefore(a.id, *id));
+                            let members = m.actions().iter().map(find).collect::<Result<Vec<_>, _>>()?;
+                            let all = Rc::new(self.union(&members, &[]));
+                            milestones.insert(m.identity(), Rc::clone(&all));
+                            all
+                        }
+                    }),
+                }
             }
             if self.place.insert(a.id, i).is_some() {
                 return Err(BadEdges::Twice(a.id));
             }
-            let (actions, before) = (self.actions, &self.before);
-            let all = shared.entry(waits).or_insert_with_key(|waits| {
-                let mut all = Set::default();
-                for &earlier in waits {
-                    // An action that runs whatever happens does not vouch for what it waited for.
-                    if actions[earlier].run == RunWhen::Normal {
-                        all.add(&before[earlier]);
-                    }
-                    all.insert(earlier);
-                }
-                Rc::new(all)
+            let normal = |w: &&usize| self.actions[**w].run == RunWhen::Normal;
+            let walk = waits.len() + waits.iter().filter(normal).map(|w| steps[*w]).sum::<usize>();
+            let before = match behind.as_slice() {
+                [all] if waits.is_empty() => Before::All(Rc::clone(all)),
+                [] if walk <= WALK => Before::Near(waits),
+                _ => Before::All(Rc::new(self.union(&waits, &behind))),
+            };
+            steps.push(match &before {
+                Before::Near(_) => walk,
+                Before::All(_) => 1,
             });
-            let all = Rc::clone(all);
-            self.before.push(all);
+            self.before.push(before);
         }
         Ok(())
+    }
+
+    /// These actions and all that must have succeeded before them, beside what is known already.
+    fn union(&self, actions: &[usize], known: &[Rc<Set>]) -> Set {
+        let mut all = Set::default();
+        let mut added: HashSet<*const Set> = HashSet::new();
+        let mut add = |all: &mut Set, set: &Rc<Set>| {
+            if added.insert(Rc::as_ptr(set)) {
+                all.add(set);
+            }
+        };
+        known.iter().for_each(|set| add(&mut all, set));
+        let mut open = actions.to_vec();
+        let mut walked: HashSet<usize> = HashSet::new();
+        while let Some(i) = open.pop() {
+            if !walked.insert(i) {
+                continue;
+            }
+            all.insert(i);
+            // An action that runs whatever happens does not vouch for what it waited for.
+            if self.actions[i].run == RunWhen::Normal {
+                match &self.before[i] {
+                    Before::Near(earlier) => open.extend(earlier),
+                    Before::All(set) => add(&mut all, set),
+                }
+            }
+        }
+        all
     }
 
     /// Where an action of the plan stands; the planner numbers them in order, from 1.
@@ -194,12 +275,38 @@ impl<'a> Index<'a> {
 
     /// Whether `earlier` has succeeded when `later` runs.
     pub fn is_before(&self, earlier: &Action, later: &Action) -> bool {
-        self.before[self.place(later.id)].contains(self.place(earlier.id))
+        let (earlier, later) = (self.place(earlier.id), self.place(later.id));
+        match &self.before[later] {
+            Before::All(set) => set.contains(earlier),
+            Before::Near(waits) => waits.iter().any(|w| self.leads(earlier, *w)),
+        }
     }
 
-    /// What must have succeeded before `a` runs.
-    pub fn before(&self, a: &Action) -> Rc<Set> {
-        Rc::clone(&self.before[self.place(a.id)])
+    /// Whether it is that action, or has succeeded before that one succeeds.
+    fn leads(&self, earlier: usize, later: usize) -> bool {
+        // Every edge leads back, so what comes later in the plan is not before.
+        earlier == later
+            || earlier < later
+                && self.actions[later].run == RunWhen::Normal
+                && match &self.before[later] {
+                    Before::All(set) => set.contains(earlier),
+                    Before::Near(waits) => waits.iter().any(|w| self.leads(earlier, *w)),
+                }
+    }
+
+    /// What an action waits for, equal for actions that wait for the same: what must have succeeded before one of them must
+    /// have before the others.
+    pub fn waits(&self, a: &Action) -> Waits {
+        let milestone = |before: &plan::Before| match before {
+            plan::Before::Action(_) => None,
+            plan::Before::Milestone(m) => Some(m.identity()),
+        };
+        let single = |before: &plan::Before| match before {
+            plan::Before::Action(id) => Some(*id),
+            plan::Before::Milestone(_) => None,
+        };
+        let before = || a.after.iter().map(|after| &after.before);
+        (before().filter_map(single).collect(), before().filter_map(milestone).collect())
     }
 
     fn at<'s>(&self, places: Option<&'s Vec<usize>>) -> impl Iterator<Item = &'a Action> + use<'s, 'a> {
@@ -220,6 +327,26 @@ impl<'a> Index<'a> {
     /// SYNCs and SYNC TABLEs into a pod.
     pub fn copies_to(&self, pod: Ordinal) -> impl Iterator<Item = &'a Action> {
         self.at(self.copies.get(&pod))
+    }
+
+    /// Actions that prove that a pod has delivered through an object.
+    pub fn delivered(&self, pod: Ordinal, name: &'a ReplicationName) -> impl Iterator<Item = &'a Action> {
+        self.at(self.delivered.get(&(pod, name)))
+    }
+
+    /// Actions that compare what a pod got from another through an object.
+    pub fn contents(
+        &self,
+        pod: Ordinal,
+        source: Ordinal,
+        name: &'a ReplicationName,
+    ) -> impl Iterator<Item = &'a Action> {
+        self.at(self.contents.get(&(pod, source, name)))
+    }
+
+    /// Whether such an action compares the target.
+    pub fn compares(&self, check: &Action, target: &Target) -> bool {
+        self.compared.get(&self.place(check.id)).is_some_and(|targets| targets.contains(target))
     }
 
     /// Actions that prove the target empty on the pod.

@@ -25,7 +25,8 @@ impl Checker<'_> {
         }
         let rows = || self.desired.pods.keys().filter_map(|k| self.row(*k));
         let Some(of) = self.row(Ordinal::MASTER).or_else(|| rows().max_by_key(|l| l.run)) else { return false };
-        let knows = rows().filter(|l| l.cluster == of.cluster).filter_map(|l| Some((l.run, l.peers.get(&pod)?.standing)));
+        let knows =
+            rows().filter(|l| l.cluster == of.cluster).filter_map(|l| Some((l.run, l.peers.get(&pod)?.standing)));
         knows.max_by_key(|(run, _)| *run).is_some_and(|(_, standing)| standing == Standing::Running)
     }
 

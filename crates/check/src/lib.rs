@@ -12,8 +12,8 @@ mod place;
 mod stakes;
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
-    rc::Rc,
 };
 
 use aku_core::{
@@ -21,15 +21,15 @@ use aku_core::{
     desired::{Desired, Goal, Object},
     observe::{Observed, PodView, RowCount, Sender},
     plan::{
-        Plan,
+        Decision, Plan,
         action::{Action, Expect, Op, RunWhen},
     },
     sql::setting::Setting,
     topology::{Ordinal, ReplicationName, Target},
 };
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet, HashSetExt as _};
 
-use self::index::{BadEdges, Index, Kind, Set};
+use self::index::{BadEdges, Index, Kind, Waits};
 
 /// A broken rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,8 +82,24 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
     let objects = desired.objects.iter().map(|o| (&o.name, o)).collect();
     let seen = observed.pods.keys().filter_map(|k| Some((*k, observed.pod(*k)?)));
     let rows = seen.flat_map(|(k, pod)| pod.rows.iter().map(move |(t, n)| ((k, t), *n))).collect();
-    let mut c =
-        Checker { plan, desired, observed, objects, groups, rows, index, seen: BTreeSet::new(), found: Vec::new() };
+    let lost = match &plan.decision {
+        Decision::Full { unsent, .. } => unsent.iter().map(|u| &u.name).collect(),
+        Decision::None { .. } | Decision::CatchUp { .. } => HashSet::new(),
+    };
+    let mut c = Checker {
+        plan,
+        desired,
+        observed,
+        objects,
+        groups,
+        rows,
+        index,
+        members: RefCell::default(),
+        strangers: BTreeMap::new(),
+        lost,
+        seen: BTreeSet::new(),
+        found: Vec::new(),
+    };
     c.reachable();
     c.clones();
     c.settings();
@@ -104,6 +120,7 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
             Op::CreateReplication { .. }
             | Op::DropTable { .. }
             | Op::ChangeHost { .. }
+            | Op::ClearOption { .. }
             | Op::Start { expect: Expect::Live, .. }
             | Op::Pin { .. }
             | Op::Drain { .. }
@@ -135,8 +152,14 @@ struct Checker<'a> {
     /// Rows as they were counted.
     rows: HashMap<(Ordinal, &'a Target), RowCount>,
     index: Index<'a>,
+    /// Who is a member of whom, as far as it was asked for.
+    members: RefCell<BTreeMap<(Ordinal, Ordinal), bool>>,
+    /// Pairs of which one pod has no object of the other, as far as it was asked for.
+    strangers: BTreeMap<(Ordinal, Ordinal), bool>,
+    /// Objects whose unsent rows are listed as lost.
+    lost: HashSet<&'a ReplicationName>,
     /// What was looked at for a TRUNCATE: joiner, source, and what comes before.
-    seen: BTreeSet<(Ordinal, Ordinal, Rc<Set>)>,
+    seen: BTreeSet<(Ordinal, Ordinal, Waits)>,
     found: Vec<Violation>,
 }
 

@@ -3,7 +3,7 @@
 use aku_core::{
     desired::Goal,
     observe::Sender,
-    plan::{Action, ApprovalClass, Decision},
+    plan::{Action, ApprovalClass},
     topology::{Ordinal, ReplicationName},
 };
 
@@ -117,7 +117,10 @@ impl<'a> Checker<'a> {
     fn goes_first(&mut self, a: &Action, me: Ordinal, name: &'a ReplicationName) {
         let there = self.observed.replication(me, name).is_some();
         if there && !self.did(a, me, name, |op| matches!(op, Op::DropReplication { .. })) {
-            self.broken("clean-order", format!("{} forgets {name} on pod {} before pod {me} has dropped it", a.id, a.pod));
+            self.broken(
+                "clean-order",
+                format!("{} forgets {name} on pod {} before pod {me} has dropped it", a.id, a.pod),
+            );
         }
     }
 
@@ -134,16 +137,13 @@ impl<'a> Checker<'a> {
     }
 
     /// It was seen that nobody was left who could commit more than the FLUSH covered.
-    fn proved_delivered(&self, a: &Action, pod: Ordinal, name: &ReplicationName) -> bool {
-        let about = |b: &Action| matches!(&b.op, Op::CheckDelivered { names } if names.contains(name));
-        self.index.of(pod, Kind::CheckDelivered).any(|b| about(b) && self.is_before(b, a))
+    fn proved_delivered(&self, a: &Action, pod: Ordinal, name: &'a ReplicationName) -> bool {
+        self.index.delivered(pod, name).any(|b| self.is_before(b, a))
     }
 
     /// What cannot be delivered is listed, and somebody has to say yes to it by name.
     pub(super) fn named_as_loss(&self, name: &ReplicationName) -> bool {
-        let listed =
-            matches!(&self.plan.decision, Decision::Full { unsent, .. } if unsent.iter().any(|u| u.name == *name));
-        listed && self.plan.approvals.iter().any(|a| a.class == ApprovalClass::LosesUnsent)
+        self.lost.contains(name) && self.plan.approvals.iter().any(|a| a.class == ApprovalClass::LosesUnsent)
     }
 
     /// Somebody has to say yes to it that what this pod has not sent is lost.

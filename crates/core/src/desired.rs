@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    conf::{Compare, Config, GroupId, Switch},
+    conf::{Compare, Config, GroupId, MemberDown, Switch},
     topology::{Ordinal, Pair, ReplicationName, Target},
 };
 
@@ -146,6 +146,8 @@ pub struct Desired {
     pub flush_timeout_at_start: u32,
     /// Seconds between "in sync" and "open" (AKU_DELAY_START_COMPLETE_TIME).
     pub delay_start_complete_s: u64,
+    /// AKU_MEMBER_DOWN: what a start hook does beside a member that is down.
+    pub member_down: MemberDown,
     /// AKU_COMPARE_AT_START: what a pod that comes back compares before it opens.
     pub compare_at_start: Compare,
     /// AKU_LEDGER: whether runs note who the data of each pod is.
@@ -202,6 +204,7 @@ impl Desired {
             flush_at_start: conf.flush_at_start,
             flush_timeout_at_start: conf.flush_timeout_at_start,
             delay_start_complete_s: conf.delay_start_complete.as_secs(),
+            member_down: conf.member_down,
             compare_at_start: conf.compare_at_start,
             ledger: conf.ledger,
             flush_at_end: conf.flush_at_end,
@@ -225,6 +228,14 @@ impl Desired {
             begin..begin + self.objects[begin..].partition_point(|o| o.pair == pair)
         });
         self.objects[here].iter()
+    }
+
+    /// The object of one pair in one group.
+    #[must_use]
+    pub fn object_between(&self, a: Ordinal, b: Ordinal, group: GroupId) -> Option<&Object> {
+        let pair = Pair::new(a, b)?;
+        let at = self.objects.partition_point(|o| (o.pair, o.group) < (pair, group));
+        self.objects.get(at).filter(|o| o.pair == pair && o.group == group)
     }
 
     /// Every target of every group, in order.

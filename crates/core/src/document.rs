@@ -4,9 +4,11 @@
 //! strings, integers, booleans) without the digest itself and the signatures over it, so white space may be changed and nothing
 //! else. Reading and writing files is not done here.
 
+mod canonical;
+
 use std::{fmt::Write as _, io};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -96,7 +98,7 @@ pub trait Document: Serialize + DeserializeOwned {
 
     /// The document as text, indented, keys sorted.
     fn text(&self) -> String {
-        format!("{:#}\n", self.document())
+        text_of(&self.document())
     }
 
     /// Reads a document.
@@ -104,9 +106,22 @@ pub trait Document: Serialize + DeserializeOwned {
     /// # Errors
     /// See [`Fault`].
     fn parse(text: &str) -> Result<Self, Fault> {
+        if let Some(value) = as_written(text, Self::KIND) {
+            return Ok(value);
+        }
         let malformed = |e: serde_json::Error| Fault::Malformed { noun: Self::KIND.noun, said: e.to_string() };
         serde_json::from_value(parse(text, Self::KIND)?).map_err(malformed)
     }
+}
+
+/// Reads a document that stands as we write them, without a tree of values; `None` when it does not, or anything is wrong
+/// with it, which [`parse`] then tells.
+fn as_written<T: DeserializeOwned>(text: &str, kind: Kind) -> Option<T> {
+    let head: Head = serde_json::from_str(text).ok()?;
+    let major = |version: &str| version.split('.').next().map(str::to_owned);
+    let ours = head.kind == kind.word && major(&head.format_version) == major(kind.version);
+    let whole = ours && head.digest == sha256(&canonical::stripped(text));
+    if whole { serde_json::from_str(text).ok() } else { None }
 }
 
 /// Reads a document and checks kind, version and digest.
@@ -122,8 +137,7 @@ pub fn parse(text: &str, kind: Kind) -> Result<Value, Fault> {
             Fault::Malformed { noun, said: e.to_string() }
         }
     })?;
-    let head: Head =
-        serde_json::from_value(document.clone()).map_err(|e| Fault::Malformed { noun, said: e.to_string() })?;
+    let head = Head::deserialize(&document).map_err(|e| Fault::Malformed { noun, said: e.to_string() })?;
     if head.kind != kind.word {
         return Err(Fault::OtherKind { found: head.kind, wanted: kind.word });
     }
@@ -148,34 +162,55 @@ pub fn seal(mut document: Value, kind: Kind) -> Value {
 /// Digest of a document without its own digest and signatures, `sha256:` and 64 hexadecimal digits.
 #[must_use]
 pub fn digest(document: &Value) -> String {
-    let mut bare = document.clone();
-    if let Some(fields) = bare.as_object_mut() {
-        fields.remove("digest");
-        fields.remove("signatures");
+    match document {
+        Value::Object(fields) => digest_of(&Bare(fields)),
+        other => digest_of(other),
     }
-    sha256(&canonical(&bare))
 }
 
-fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().fold("sha256:".to_owned(), |mut hex, byte| {
+/// The members that the digest is about.
+struct Bare<'d>(&'d Map<String, Value>);
+
+impl Serialize for Bare<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().filter(|(name, _)| !matches!(name.as_str(), "digest" | "signatures")))
+    }
+}
+
+/// Digest of a value that has neither digest nor signatures.
+///
+/// # Panics
+/// The type has keys that are no text, or floating point numbers.
+#[must_use]
+pub fn digest_of(bare: &impl Serialize) -> String {
+    sha256(&canonical::of(bare).expect("documents have text keys and no floating point"))
+}
+
+/// A value with its digest, as the text of a file: indented, keys sorted.
+///
+/// # Panics
+/// As [`digest_of`].
+#[must_use]
+pub fn text_of(value: &impl Serialize) -> String {
+    let compact = canonical::of(value).expect("documents have text keys and no floating point");
+    canonical::indented(&compact) + "\n"
+}
+
+/// As [`text_of`], of a value with neither digest nor signatures, with its digest and no signature.
+///
+/// # Panics
+/// As [`digest_of`].
+#[must_use]
+pub fn sealed_text_of(bare: &impl Serialize) -> String {
+    let compact = canonical::of(bare).expect("documents have text keys and no floating point");
+    let sealed = canonical::sealed(&compact, &sha256(&compact));
+    canonical::indented(&sealed) + "\n"
+}
+
+fn sha256(text: &[u8]) -> String {
+    Sha256::digest(text).iter().fold("sha256:".to_owned(), |mut hex, byte| {
         // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02x}");
         hex
     })
-}
-
-/// Compact JSON with keys in order. `serde_json` keeps objects sorted already; this does not rely on it.
-fn canonical(value: &Value) -> String {
-    fn sorted(value: &Value) -> Value {
-        match value {
-            Value::Object(fields) => {
-                let mut pairs: Vec<_> = fields.iter().collect();
-                pairs.sort_by(|a, b| a.0.cmp(b.0));
-                Value::Object(pairs.into_iter().map(|(k, v)| (k.clone(), sorted(v))).collect::<Map<_, _>>())
-            }
-            Value::Array(items) => items.iter().map(sorted).collect(),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-        }
-    }
-    sorted(value).to_string()
 }

@@ -3,7 +3,7 @@
 //!
 //! * [`topology`]: pods, pairs, names, positions. * [`ledger`]: who the data of a pod is. * [`conf`]: the file.
 //! * [`desired`]: what it means for a goal. * [`sql`]: statements, their answers and what a failure means.
-//! * [`observe`]: what was seen. * [`plan`]: a DAG of actions, each with a reason. * [`document`]: texts with a digest.
+//! * [`observe`]: what was seen. * [`plan`]: a DAG of actions, each with a reason. * [`remedy`]: what ends a finding. * [`document`]: texts with a digest.
 //! * [`app_info`] and [`run_id`]: how a run introduces itself.
 
 pub mod app_info;
@@ -14,6 +14,7 @@ pub mod document;
 pub mod ledger;
 pub mod observe;
 pub mod plan;
+pub mod remedy;
 pub mod run_id;
 pub mod sql;
 #[cfg(any(test, feature = "testing"))]

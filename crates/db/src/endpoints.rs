@@ -177,7 +177,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use aku_core::conf::{Compare, Switch};
+    use aku_core::conf::{Compare, MemberDown, Switch};
 
     fn config() -> Config {
         Config {
@@ -198,6 +198,7 @@ mod tests {
             ledger: Switch::On,
             flush_at_end: Switch::On,
             replication_reset_at_end: Switch::On,
+            member_down: MemberDown::Ask,
             groups: Vec::new(),
         }
     }

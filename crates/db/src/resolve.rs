@@ -47,7 +47,9 @@ pub(super) fn ask(host: &str, left: Duration) -> Name {
     let name = host.to_owned();
     match bounded::within(left, move || look_up(&name)) {
         Ok(answer) => answer,
-        Err(e) if e.kind() == io::ErrorKind::TimedOut => Name::CannotTell("the resolver gave no answer in time".to_owned()),
+        Err(e) if e.kind() == io::ErrorKind::TimedOut => {
+            Name::CannotTell("the resolver gave no answer in time".to_owned())
+        }
         // Without a thread: as the system does it.
         Err(_) => look_up(host),
     }
@@ -103,8 +105,18 @@ mod tests {
         for kind in [K::NoName, K::NoData] {
             assert!(matches!(judged(kind, String::new()), Name::Nobody(_)), "{kind:?}");
         }
-        for kind in [K::Again, K::Fail, K::System, K::Memory, K::Family, K::Socktype, K::Service, K::Badflags, K::Unknown, K::IO]
-        {
+        for kind in [
+            K::Again,
+            K::Fail,
+            K::System,
+            K::Memory,
+            K::Family,
+            K::Socktype,
+            K::Service,
+            K::Badflags,
+            K::Unknown,
+            K::IO,
+        ] {
             assert!(matches!(judged(kind, String::new()), Name::CannotTell(_)), "{kind:?}");
         }
     }

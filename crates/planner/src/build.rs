@@ -3,19 +3,27 @@
 
 use aku_core::{
     plan::{
-        action::{Action, ActionId, After, Op, RunWhen},
+        After, Before, Milestone,
+        action::{Action, ActionId, Op, RunWhen},
         reason::{Code, Reason},
+        wire::FEW,
     },
     topology::{Ordinal, ReplicationName, Target},
 };
+use foldhash::HashMap;
 
 /// Actions in the making.
 #[derive(Default)]
 pub(super) struct Builder {
     actions: Vec<Action>,
+    /// The first CREATE of each object on each pod.
+    creates: HashMap<(Ordinal, ReplicationName), ActionId>,
+    /// The STARTs of each object on each pod.
+    starts: HashMap<(Ordinal, ReplicationName), Vec<ActionId>>,
 }
 
-/// What an action waits for, and why.
+/// What an action waits for, and why. A copy costs next to nothing: what many actions wait for is made once, before the loop
+/// that adds them, because each call of [`on`](Self::on) and [`and`](Self::and) makes a list.
 #[derive(Clone, Default)]
 pub(super) struct Waits(Vec<After>);
 
@@ -24,12 +32,17 @@ impl Waits {
         Self::default()
     }
 
-    pub fn on(ids: impl IntoIterator<Item = ActionId>, because: &str) -> Self {
+    pub fn on(ids: impl IntoIterator<Item = ActionId>, because: &'static str) -> Self {
         Self::none().and(ids, because)
     }
 
-    pub fn and(mut self, ids: impl IntoIterator<Item = ActionId>, because: &str) -> Self {
-        self.0.extend(ids.into_iter().map(|action| After { action, because: because.to_owned() }));
+    pub fn and(mut self, ids: impl IntoIterator<Item = ActionId>, because: &'static str) -> Self {
+        let mut ids = ids.into_iter();
+        let Some(first) = ids.next() else { return self };
+        self.0.push(match ids.next() {
+            None => After::one(first, because),
+            Some(second) => After::all(Milestone::of([first, second].into_iter().chain(ids)), because),
+        });
         self
     }
 
@@ -46,11 +59,13 @@ impl Builder {
 
     pub fn add_when(&mut self, pod: Ordinal, op: Op, because: Reason, waits: Waits, run: RunWhen) -> ActionId {
         let id = ActionId(u32::try_from(self.actions.len() + 1).unwrap_or(u32::MAX));
-        let mut after = waits.0;
-        // The sort is stable: of two reasons to wait for the same action, the first stays.
-        after.sort_by_key(|a| a.action);
-        after.dedup_by_key(|a| a.action);
-        self.actions.push(Action { id, pod, op, because, after, run });
+        if let Op::CreateReplication { name, .. } = &op {
+            self.creates.entry((pod, name.clone())).or_insert(id);
+        }
+        if let Op::Start { name, .. } = &op {
+            self.starts.entry((pod, name.clone())).or_default().push(id);
+        }
+        self.actions.push(Action { id, pod, op, because, after: waits.0, run });
         id
     }
 
@@ -81,14 +96,12 @@ impl Builder {
 
     /// Where a pod is told to send through an object, so far.
     pub fn starts_of(&self, pod: Ordinal, name: &ReplicationName) -> Vec<ActionId> {
-        let starts = |a: &&Action| a.pod == pod && matches!(&a.op, Op::Start { name: n, .. } if n == name);
-        self.actions.iter().filter(starts).map(|a| a.id).collect()
+        self.starts.get(&(pod, name.clone())).cloned().unwrap_or_default()
     }
 
     /// The CREATE of an object on a pod, where it is created.
     pub fn creates_of(&self, pod: Ordinal, name: &ReplicationName) -> Option<ActionId> {
-        let creates = |a: &&Action| a.pod == pod && matches!(&a.op, Op::CreateReplication { name: n, .. } if n == name);
-        self.actions.iter().find(creates).map(|a| a.id)
+        self.creates.get(&(pod, name.clone())).copied()
     }
 
     /// The action that was added last, but for settings that are put back beside everything else.
@@ -97,8 +110,71 @@ impl Builder {
         self.actions.iter().rev().find(|a| !beside(a)).map(|a| a.id)
     }
 
+    /// Lists that several actions wait for become milestones that they share; all others are written out.
     pub fn finish(self) -> Vec<Action> {
-        self.actions
+        let mut actions = self.actions;
+        let mut lists = Lists::default();
+        for after in actions.iter().flat_map(|a| &a.after) {
+            lists.count(after);
+        }
+        for a in &mut actions {
+            a.after = lists.written(std::mem::take(&mut a.after));
+        }
+        actions
+    }
+}
+
+/// How many actions wait for each list. Lists that hold the same are one, wherever they come from.
+#[derive(Default)]
+struct Lists {
+    numbers: HashMap<usize, usize>,
+    by_actions: HashMap<Milestone, usize>,
+    all: Vec<(Milestone, usize)>,
+}
+
+impl Lists {
+    fn count(&mut self, after: &After) {
+        let Before::Milestone(list) = &after.before else { return };
+        let (by_actions, all) = (&mut self.by_actions, &mut self.all);
+        let number = *self.numbers.entry(list.identity()).or_insert_with(|| {
+            *by_actions.entry(list.clone()).or_insert_with(|| {
+                all.push((list.clone(), 0));
+                all.len() - 1
+            })
+        });
+        self.all[number].1 += 1;
+    }
+
+    /// The list that many share, if this is one.
+    fn shared(&self, list: &Milestone) -> Option<Milestone> {
+        let (first, users) = &self.all[*self.numbers.get(&list.identity())?];
+        (*users > 1 && list.actions().len() >= FEW).then(|| first.clone())
+    }
+
+    fn written(&self, waits: Vec<After>) -> Vec<After> {
+        let mut after: Vec<After> = Vec::with_capacity(waits.len());
+        for wait in waits {
+            match &wait.before {
+                Before::Action(_) => after.push(wait),
+                Before::Milestone(list) => match self.shared(list) {
+                    Some(list) => after.push(After::all(list, wait.because)),
+                    None => after.extend(list.actions().iter().map(|id| After::one(*id, wait.because.clone()))),
+                },
+            }
+        }
+        // The sort is stable: of two reasons to wait for the same, the first stays.
+        after.sort_by_key(|a| a.before.actions().first().copied());
+        after.dedup_by(|b, a| a.before == b.before);
+        let many = |a: &After| match &a.before {
+            Before::Action(_) => None,
+            Before::Milestone(list) => Some(list.clone()),
+        };
+        let stages: Vec<Milestone> = after.iter().filter_map(many).collect();
+        after.retain(|a| match &a.before {
+            Before::Action(id) => !stages.iter().any(|s| s.actions().binary_search(id).is_ok()),
+            Before::Milestone(_) => true,
+        });
+        after
     }
 }
 

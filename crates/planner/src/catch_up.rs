@@ -2,6 +2,8 @@
 //!
 //! Also the small steps that every start shares: create, open, marker.
 
+use std::collections::BTreeMap;
+
 use aku_core::{
     conf::{Compare, Switch},
     desired::Object,
@@ -67,7 +69,8 @@ pub(super) fn create_op(world: &World<'_>, pod: Ordinal, object: &Object) -> Op 
 /// CREATE REPLICATION where it is missing. On one pod they follow each other: they lock the same tables,
 /// and nothing more is sent after the first that fails (BUG-50950).
 pub(super) fn create(world: &World<'_>, build: &mut Builder, creating: &[(Ordinal, &Object)]) -> Vec<ActionId> {
-    let mut created: Vec<(Ordinal, ActionId)> = Vec::new();
+    let mut created: Vec<ActionId> = Vec::new();
+    let mut last: BTreeMap<Ordinal, ActionId> = BTreeMap::new();
     for (pod, object) in creating {
         let peer = if object.pair.low() == *pod { object.pair.high() } else { object.pair.low() };
         let op = create_op(world, *pod, object);
@@ -77,11 +80,13 @@ pub(super) fn create(world: &World<'_>, build: &mut Builder, creating: &[(Ordina
             Some(PodView::Broken { .. }) => "; the peer cannot be looked at, so this is the definition only",
         };
         let because = why(Code::ObjectMissing, format!("aku.conf asks for it and pod {pod} does not have it{seen}"));
-        let before = created.iter().rev().find(|(p, _)| p == pod).map(|(_, id)| *id);
+        let before = last.get(pod).copied();
         let waits = Waits::on(before, "they lock the same tables, and the first failure ends it");
-        created.push((*pod, build.add(*pod, op, because, waits)));
+        let id = build.add(*pod, op, because, waits);
+        last.insert(*pod, id);
+        created.push(id);
     }
-    created.into_iter().map(|(_, id)| id).collect()
+    created
 }
 
 /// Starts what should run and does not, and flushes in both directions when the pod is not open yet. Returns what the

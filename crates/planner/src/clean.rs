@@ -40,7 +40,8 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
     let live = |(_, o): (Ordinal, &Object)| matches!(world.observed.side(me, &o.name), Side::Live(_) | Side::GaveUp);
     if world.desired.objects_of(me).any(live) {
         let delivered = flushed.values().flatten().copied();
-        let waits = Waits::on(delivered, "nothing is forgotten before everything is delivered").and(fenced, "users are out first");
+        let waits = Waits::on(delivered, "nothing is forgotten before everything is delivered")
+            .and(fenced, "users are out first");
         leave.noted = ledger::before_forgetting(world, &mut leave.build, me, waits);
     }
     if me.is_master() {

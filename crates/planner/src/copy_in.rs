@@ -27,6 +27,7 @@ use aku_core::{
     desired::Object,
     observe::{Item, Pod, RowCount, Sender},
     plan::{
+        Milestone,
         action::{ActionId, Depth, Expect, Op, RunWhen},
         reason::{Code, Reason},
     },
@@ -224,9 +225,10 @@ impl Copying<'_, '_, '_> {
             let text = "SYNC into a table that holds rows leaves rows out and still says success";
             empty.insert(*k, self.build.add(*k, op, why(Code::ProveEmpty, text), waits));
         }
+        let objects_first = Waits::on(self.created.iter().copied(), "objects first");
         for object in &objects {
             let base = Waits::on(stopped[object.name.as_str()].iter().copied(), "neither side may be sending")
-                .and(self.created.iter().copied(), "objects first");
+                .and_all(objects_first.clone());
             let live = reconcile::link(world, object) == Link::Live;
             // The side that keeps its place first: until the slave's is changed, everybody sees that they differ.
             let mut sides = reconcile::sides(object);
@@ -355,6 +357,8 @@ impl Copying<'_, '_, '_> {
         let mut all = Vec::new();
         let copies = self.newcomers.copies.clone();
         for (k, groups) in copies {
+            let ready =
+                Waits::on(self.slaves[&k].ready.iter().copied(), "definitions, positions and streams are ready");
             for (group, targets) in groups {
                 let Some(object) = world.desired.objects_between(source, k).find(|o| o.group == group) else {
                     continue;
@@ -368,9 +372,7 @@ impl Copying<'_, '_, '_> {
                     Link::Live | Link::Half => Op::SyncTables { name, peer: k, parallel, targets, rows },
                     Link::None => Op::Sync { name, peer: k, parallel, rows },
                 };
-                let waits =
-                    Waits::on(self.slaves[&k].ready.iter().copied(), "definitions, positions and streams are ready")
-                        .and(off, "without the lock");
+                let waits = ready.clone().and(off, "without the lock");
                 let id = self.build.add(source, op, why(Code::Copy, text), waits);
                 self.slave(k).synced.push(id);
                 all.push(id);
@@ -384,12 +386,14 @@ impl Copying<'_, '_, '_> {
 
     fn take_pins_back(&mut self, synced: &[ActionId]) {
         let pins: Vec<_> = self.slaves.iter().flat_map(|(k, s)| s.pins.iter().map(move |p| (*k, p.clone()))).collect();
+        let over = Waits::on(synced.iter().copied(), "only if the copy did not finish");
+        let until = |s: &Slave| Milestone::of(s.synced.iter().copied());
+        let untils: BTreeMap<Ordinal, Milestone> = self.slaves.iter().map(|(k, s)| (*k, until(s))).collect();
         for (k, (pod, object, pin)) in pins {
-            let until = self.slaves[&k].synced.clone();
+            let until = untils[&k].clone();
             let text = format!("without a finished copy the pin would make pod {pod} keep log for nothing");
             let op = Op::Unpin { name: object.name, peer: k };
-            let waits =
-                Waits::on(synced.iter().copied(), "only if the copy did not finish").and([pin], "it undoes this");
+            let waits = over.clone().and([pin], "it undoes this");
             self.build.add_when(pod, op, why(Code::UndoPin, text), waits, RunWhen::Undo { armed_by: pin, until });
         }
     }
@@ -406,7 +410,13 @@ impl Copying<'_, '_, '_> {
                 .map(|o| o.name.clone())
                 .collect();
             let wait_s = world.desired.flush_wait_s();
-            let op = Op::CheckContents { source: Ordinal::MASTER, names, targets: self.targets(k), wait_s, depth: Depth::Counts };
+            let op = Op::CheckContents {
+                source: Ordinal::MASTER,
+                names,
+                targets: self.targets(k),
+                wait_s,
+                depth: Depth::Counts,
+            };
             let text = format!("SYNC can leave rows out and still say success, so pods 0 and {k} are counted");
             let waits = Waits::on(self.slaves[&k].synced.iter().copied(), "it looks at what they copied");
             let id = self.build.add(k, op, why(Code::ProveContents, text), waits);

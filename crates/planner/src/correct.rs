@@ -4,6 +4,7 @@
 use aku_core::{
     desired::Object,
     plan::{
+        Milestone,
         action::{ActionId, Expect, Op, RunWhen},
         reason::Code,
     },
@@ -78,7 +79,7 @@ pub(super) fn pair(world: &World<'_>, build: &mut Builder, object: &Object) {
         let op = Op::DropTable { name: name.clone(), peer, target: target.clone(), remote: target };
         let text =
             "the table is not empty, or the run stopped before that was proved; the object goes back to what it was";
-        let run = RunWhen::Undo { armed_by: id, until: checks.clone() };
+        let run = RunWhen::Undo { armed_by: id, until: Milestone::of(checks.iter().copied()) };
         let waits = Waits::on(checks.iter().copied(), "only if it is not proved empty");
         over.push(build.add_when(pod, op, why(Code::NewTable, text), waits, run));
     }

@@ -4,11 +4,11 @@
 //! Mostly upper values where a range was measured; drain and the FLUSH to pod 0 are such that pin, drain and FLUSH together come to what was
 //! measured (0.8 s beside the pin). A plan is right whatever they are.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use aku_core::plan::{
     action::{Action, ActionId, Depth, Op, RunWhen},
-    graph::{GraphError, order},
+    graph::{Graph, GraphError, Point},
     reason::Code,
 };
 
@@ -44,6 +44,7 @@ pub fn millis(action: &Action) -> u64 {
         | Op::AddTable { .. }
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
+        | Op::ClearOption { .. }
         | Op::Truncate { .. }
         // CREATE TABLE where there is none; INSERT or UPDATE alone takes 0.25 to 5.6 ms (9.4).
         | Op::WriteLedger { .. } => 30,
@@ -64,39 +65,57 @@ const QUICK: u64 = 100;
 
 /// Which of several actions that could begin is begun first: the smallest. Quick ones, then those behind which most is left to
 /// do; among equals in the order of the plan.
-pub type Turn = (bool, std::cmp::Reverse<u64>, ActionId);
+pub type Turn = (bool, Reverse<u64>, ActionId);
 
 /// The turn of each action. So the STARTs of a pod with one session come before its FLUSHes, which then wait together, once;
 /// and a RESET that other pods wait for comes before the next STOP.
 #[must_use]
 pub fn turns(actions: &[Action]) -> BTreeMap<ActionId, Turn> {
-    let urgent = urgency(actions);
-    let turn = |a: &Action| {
-        let left = urgent.get(&a.id).copied().unwrap_or(0);
-        (a.id, (millis(a) > QUICK, std::cmp::Reverse(left), a.id))
+    let graph = Graph::new(actions);
+    turns_of(actions, graph.as_ref().ok())
+}
+
+/// As [`turns`], of a graph that is there already; `None` where the actions are no DAG.
+#[must_use]
+pub fn turns_of(actions: &[Action], graph: Option<&Graph<'_>>) -> BTreeMap<ActionId, Turn> {
+    let tails = graph.map(tails);
+    let turn = |(at, a): (usize, &Action)| {
+        let behind = tails.as_ref().map_or(0, |t| t[at].0);
+        (a.id, (millis(a) > QUICK, Reverse(behind + millis(a)), a.id))
     };
-    actions.iter().map(turn).collect()
+    actions.iter().enumerate().map(turn).collect()
 }
 
 /// For each action the milliseconds until everything that waits for it is over, itself included: of two that could begin,
 /// the one with more is more urgent. An action in a circle of edges is as urgent as it is long.
 #[must_use]
 pub fn urgency(actions: &[Action]) -> BTreeMap<ActionId, u64> {
-    let by_id: BTreeMap<ActionId, &Action> = actions.iter().map(|a| (a.id, a)).collect();
-    let mut urgent: BTreeMap<ActionId, u64> = actions.iter().map(|a| (a.id, millis(a))).collect();
-    for id in order(actions).unwrap_or_default().into_iter().rev() {
-        let (Some(action), Some(&mine)) = (by_id.get(&id), urgent.get(&id)) else { continue };
-        // What is only taken back does not count: it is not run when all goes well.
-        if matches!(action.run, RunWhen::Undo { .. }) {
-            continue;
-        }
-        for before in &action.after {
-            if let (Some(there), Some(earlier)) = (urgent.get_mut(&before.action), by_id.get(&before.action)) {
-                *there = (*there).max(mine + millis(earlier));
-            }
+    turns(actions).into_iter().map(|(id, (_, Reverse(left), _))| (id, left)).collect()
+}
+
+/// Whether it runs when all goes well.
+fn runs(a: &Action) -> bool {
+    match a.run {
+        RunWhen::Normal | RunWhen::Always { .. } => true,
+        RunWhen::Undo { .. } => false,
+    }
+}
+
+/// For each node of the graph the milliseconds of the longest chain behind it, and the action that this chain begins with.
+fn tails(graph: &Graph<'_>) -> Vec<(u64, Option<Reverse<ActionId>>)> {
+    let mut tails: Vec<(u64, Option<Reverse<ActionId>>)> = vec![(0, None); graph.len()];
+    for (n, point) in graph.points().rev() {
+        let mine = match point {
+            // What is only taken back does not count: it is not run when all goes well.
+            Point::Action(a) if runs(a) => (tails[n].0 + millis(a), Some(Reverse(a.id))),
+            Point::Action(_) => continue,
+            Point::Milestone(_) => tails[n],
+        };
+        for before in graph.before(n) {
+            tails[before] = tails[before].max(mine);
         }
     }
-    urgent
+    tails
 }
 
 /// The chain of actions that takes longest, and how long, milliseconds, were every session free.
@@ -104,26 +123,20 @@ pub fn urgency(actions: &[Action]) -> BTreeMap<ActionId, u64> {
 /// # Errors
 /// See [`GraphError`].
 pub fn critical_path(actions: &[Action]) -> Result<(Vec<ActionId>, u64), GraphError> {
-    order(actions)?;
-    let urgent = urgency(actions);
-    let takes = |id: &ActionId| urgent.get(id).copied().unwrap_or(0);
-    let runs = |a: &&Action| !matches!(a.run, RunWhen::Undo { .. });
-    let mut next: BTreeMap<ActionId, ActionId> = BTreeMap::new();
-    for a in actions.iter().filter(runs) {
-        for before in &a.after {
-            let best = next.entry(before.action).or_insert(a.id);
-            if (takes(&a.id), std::cmp::Reverse(a.id)) > (takes(best), std::cmp::Reverse(*best)) {
-                *best = a.id;
-            }
-        }
-    }
-    let first = actions.iter().filter(runs).map(|a| a.id).max_by_key(|id| (takes(id), std::cmp::Reverse(*id)));
-    let path: Vec<ActionId> = std::iter::successors(first, |id| next.get(id).copied()).collect();
-    Ok((path, first.map_or(0, |id| takes(&id))))
+    let graph = Graph::new(actions)?;
+    let tails = tails(&graph);
+    let next: BTreeMap<ActionId, ActionId> =
+        actions.iter().zip(&tails).filter_map(|(a, (_, next))| Some((a.id, (*next)?.0))).collect();
+    let takes = |(a, (behind, _)): (&Action, &(u64, _))| (behind + millis(a), Reverse(a.id));
+    let first = actions.iter().zip(&tails).filter(|(a, _)| runs(a)).map(takes).max();
+    let path = std::iter::successors(first.map(|(_, id)| id.0), |id| next.get(id).copied()).collect();
+    Ok((path, first.map_or(0, |(takes, _)| takes)))
 }
 
 #[cfg(test)]
 mod tests {
+    use aku_core::plan::Before;
+
     use super::*;
     use crate::testing::plans as fixtures;
 
@@ -135,7 +148,7 @@ mod tests {
         assert_eq!(takes, sum);
         for pair in path.windows(2) {
             let later = plan.action(pair[1]).unwrap();
-            assert!(later.after.iter().any(|a| a.action == pair[0]), "{pair:?}");
+            assert!(later.waits().any(|id| id == pair[0]), "{pair:?}");
         }
         let sync = plan.actions.iter().find(|a| matches!(a.op, Op::Sync { .. })).unwrap();
         assert!(path.contains(&sync.id));
@@ -160,7 +173,7 @@ mod tests {
     fn a_circle_is_told() {
         let mut plan = fixtures::full_join();
         let again = plan.actions[6].after[0].clone();
-        plan.actions[0].after.push(aku_core::plan::After { action: ActionId(7), ..again });
+        plan.actions[0].after.push(aku_core::plan::After { before: Before::Action(ActionId(7)), ..again });
         assert_eq!(critical_path(&plan.actions), Err(GraphError::Circle));
         assert_eq!(urgency(&plan.actions).len(), plan.actions.len());
     }

@@ -9,6 +9,7 @@ use aku_core::{
         action::{ActionId, Op},
         reason::{Code, Reason},
     },
+    sql::option::{ObjectOption, Others},
     topology::{Ordinal, Target},
 };
 
@@ -27,7 +28,9 @@ pub(super) struct Wrong {
     pub extra: Vec<Item>,
     /// Whether an address other than the peer's stands there.
     pub address: Address,
-    /// LAZY or EAGER cannot be changed (ERR-610FF).
+    /// Options that are taken off where they stand.
+    pub options: Vec<ObjectOption>,
+    /// LAZY or EAGER cannot be changed (ERR-610FF), and neither can a role, a conflict resolution or LOCAL.
     pub mode: ModeIs,
 }
 
@@ -41,7 +44,7 @@ pub(super) enum Address {
     Wrong(Vec<ReplicationAddress>),
 }
 
-/// The mode of an object.
+/// Mode, role and what else only DROP and CREATE change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum ModeIs {
     /// As wanted.
@@ -54,7 +57,7 @@ pub(super) enum ModeIs {
 /// The same in the order in which a pair is corrected.
 #[derive(Clone, Debug)]
 pub(super) struct Turns {
-    /// Only the addresses.
+    /// Only the addresses and options.
     pub address: Wrong,
     /// Only what is missing.
     pub missing: Wrong,
@@ -65,9 +68,9 @@ pub(super) struct Turns {
 impl Wrong {
     /// Apart, without the mode, which is not corrected in place.
     pub fn in_turn(self) -> Turns {
-        let Self { missing, extra, address, mode: _ } = self;
+        let Self { missing, extra, address, options, mode: _ } = self;
         Turns {
-            address: Self { address, ..Self::default() },
+            address: Self { address, options, ..Self::default() },
             missing: Self { missing, ..Self::default() },
             extra: Self { extra, ..Self::default() },
         }
@@ -87,7 +90,7 @@ impl Wrong {
 
     /// Only ADD TABLE is needed.
     pub fn only_missing(&self) -> bool {
-        self.extra.is_empty() && self.address == Address::Right && self.mode == ModeIs::Right
+        self.extra.is_empty() && self.address == Address::Right && self.options.is_empty() && self.mode == ModeIs::Right
     }
 }
 
@@ -97,13 +100,16 @@ pub(super) fn wrong(world: &World<'_>, pod: Ordinal, peer: Ordinal, object: &Obj
     let unlike = world.items_against(object.group, found);
     let address = &world.desired.pods[&peer];
     let old: Vec<_> = found.hosts.iter().filter(|h| *h != address).cloned().collect();
+    let (options, others) = ObjectOption::of_mask(found.options);
+    let fixed = others == Others::Some || found.role != 0 || found.conflict_resolution != 0;
     Wrong {
         missing: unlike.0.clone(),
         extra: unlike.1.clone(),
         address: if old.is_empty() && found.hosts.contains(address) { Address::Right } else { Address::Wrong(old) },
+        options,
         mode: match found.mode {
-            Mode::Lazy => ModeIs::Right,
-            Mode::Eager | Mode::Other(_) => ModeIs::Wrong,
+            Mode::Lazy if !fixed => ModeIs::Right,
+            Mode::Lazy | Mode::Eager | Mode::Other(_) => ModeIs::Wrong,
         },
     }
 }
@@ -147,6 +153,10 @@ pub(super) fn correct_what(
         );
         let (host, port) = (address.host.clone(), address.port);
         add(Op::ChangeHost { name: name.clone(), peer, host, port, old }, why(Code::AddressChanged, text));
+    }
+    for option in wrong.options {
+        let text = format!("aku.conf asks for no {option}, and {name} on pod {pod} has it: set by hand?");
+        add(Op::ClearOption { name: name.clone(), peer, option }, why(Code::CorrectDefinition, text));
     }
     // The last item of an object cannot be dropped (ERR-6106F), so what is missing goes in first.
     for target in wrong.missing {

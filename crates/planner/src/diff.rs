@@ -3,12 +3,13 @@
 //! An action of one plan is that of another when it does the same kind of thing to the same object on the same pod;
 //! numbers of actions do not matter. Decides nothing about which difference is acceptable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
     observe::RowCount,
-    plan::{Action, ActionId, Decision, Plan, Reason, RunWhen},
+    plan::{Action, ActionId, After, Before, Decision, Milestone, Plan, Reason, RunWhen},
 };
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -183,48 +184,130 @@ fn approvals(a: &Plan, b: &Plan, changes: &mut Vec<Change>) {
 /// A plan's actions by what they are.
 struct Keyed<'a> {
     keys: Vec<Key>,
-    actions: BTreeMap<Key, &'a Action>,
-    names: BTreeMap<ActionId, Key>,
+    /// By key, where the action stands.
+    places: HashMap<Key, usize>,
+    names: HashMap<ActionId, usize>,
+    actions: &'a [Action],
 }
 
 impl<'a> Keyed<'a> {
     fn new(plan: &'a Plan) -> Self {
-        let mut all = Self { keys: Vec::new(), actions: BTreeMap::new(), names: BTreeMap::new() };
-        for a in &plan.actions {
+        let mut all = Self { keys: Vec::new(), places: HashMap::new(), names: HashMap::new(), actions: &plan.actions };
+        let mut twins: HashMap<Key, usize> = HashMap::new();
+        for (at, a) in plan.actions.iter().enumerate() {
             let base = key(a);
-            let mut name = base.clone();
-            for n in 2.. {
-                if !all.actions.contains_key(&name) {
-                    break;
-                }
-                name = format!("{base} ({n})");
-            }
+            let twin = twins.entry(base.clone()).or_insert(0);
+            *twin += 1;
+            let name = if *twin == 1 { base } else { format!("{base} ({twin})") };
             all.keys.push(name.clone());
-            all.names.insert(a.id, name.clone());
-            all.actions.insert(name, a);
+            all.names.insert(a.id, at);
+            all.places.insert(name, at);
         }
         all
     }
 
-    fn waits(&self, a: &Action) -> String {
-        let mut waits: Vec<String> =
-            a.after.iter().map(|after| format!("{} ({})", self.name(after.action), after.because)).collect();
-        waits.sort();
-        waits.join("\n")
+    fn get(&self, key: &str) -> Option<&'a Action> {
+        self.places.get(key).map(|at| &self.actions[*at])
     }
 
     fn name(&self, id: ActionId) -> &str {
-        self.names.get(&id).map_or("an action that is not there", String::as_str)
+        self.names.get(&id).map_or("an action that is not there", |at| &self.keys[*at])
     }
 
-    fn runs(&self, a: &Action) -> String {
+    fn run(&self, a: &Action) -> String {
         match &a.run {
             RunWhen::Normal => "normally".to_owned(),
             RunWhen::Always { armed_by } => format!("always, after {} began", self.name(*armed_by)),
             RunWhen::Undo { armed_by, until } => {
-                let until: Vec<&str> = until.iter().map(|id| self.name(*id)).collect();
+                let names = until.actions().iter().map(|id| self.name(*id));
+                let until: Vec<&str> = names.take(FULL).collect();
                 format!("takes back {} until {}", self.name(*armed_by), until.join(", "))
             }
+        }
+    }
+}
+
+/// Most waits of an action that are listed; of more only those that differ.
+const FULL: usize = 20;
+
+/// What an action waits for, as far as it can be compared without a look at each: a name, or the number of a list of names.
+type Points<'k> = BTreeSet<(Result<&'k str, usize>, &'k str)>;
+/// What two actions wait for, in words.
+type Texts = (String, String);
+
+/// Milestones of both plans. Those with the same actions, by name, have the same number.
+#[derive(Default)]
+struct Stages<'k> {
+    by_names: HashMap<Vec<&'k str>, usize>,
+    /// By plan and identity.
+    numbers: HashMap<(usize, usize), usize>,
+    /// Texts of what differs, or none where it does not.
+    known: HashMap<(Points<'k>, Points<'k>), Option<Texts>>,
+}
+
+impl<'k> Stages<'k> {
+    fn number(&mut self, keyed: &'k Keyed<'k>, milestone: &Milestone) -> usize {
+        let id = (std::ptr::from_ref(keyed).addr(), milestone.identity());
+        if let Some(known) = self.numbers.get(&id) {
+            return *known;
+        }
+        let mut names: Vec<&str> = milestone.actions().iter().map(|id| keyed.name(*id)).collect();
+        names.sort_unstable();
+        let next = self.by_names.len();
+        let number = *self.by_names.entry(names).or_insert(next);
+        self.numbers.insert(id, number);
+        number
+    }
+
+    fn points(&mut self, keyed: &'k Keyed<'k>, a: &'k Action) -> Points<'k> {
+        let point = |after: &'k After| {
+            let point = match &after.before {
+                Before::Action(id) => Ok(keyed.name(*id)),
+                Before::Milestone(m) => Err(self.number(keyed, m)),
+            };
+            (point, &*after.because)
+        };
+        a.after.iter().map(point).collect()
+    }
+
+    /// How the waits differ, each with its reason.
+    fn waits(
+        &mut self,
+        (then, a): (&'k Keyed<'k>, &'k Action),
+        (now, b): (&'k Keyed<'k>, &'k Action),
+    ) -> Option<Texts> {
+        let points = (self.points(then, a), self.points(now, b));
+        if points.0 == points.1 {
+            return None;
+        }
+        if let Some(known) = self.known.get(&points) {
+            return known.clone();
+        }
+        let all = |keyed: &'k Keyed<'k>, a: &'k Action| -> BTreeSet<String> {
+            let each = a.after.iter().flat_map(|after| after.before.actions().iter().map(move |id| (*id, after)));
+            each.map(|(id, after)| format!("{} ({})", keyed.name(id), after.because)).collect()
+        };
+        let (old, new) = (all(then, a), all(now, b));
+        let text = |of: &BTreeSet<String>, other: &BTreeSet<String>| {
+            if of.len() <= FULL {
+                return lines(of.iter().cloned());
+            }
+            let common = of.intersection(other).count();
+            let both = (common > 0).then(|| format!("and {common} that both wait for"));
+            lines(of.difference(other).cloned().chain(both))
+        };
+        let texts = (old != new).then(|| (text(&old, &new), text(&new, &old)));
+        self.known.insert(points, texts.clone());
+        texts
+    }
+
+    /// Whether they run under the same conditions.
+    fn same_run(&mut self, (then, a): (&'k Keyed<'k>, &'k Action), (now, b): (&'k Keyed<'k>, &'k Action)) -> bool {
+        match (&a.run, &b.run) {
+            (RunWhen::Undo { armed_by: x, until: old }, RunWhen::Undo { armed_by: y, until: new }) => {
+                then.name(*x) == now.name(*y) && self.number(then, old) == self.number(now, new)
+            }
+            (RunWhen::Normal | RunWhen::Always { .. } | RunWhen::Undo { .. }, _) => then.run(a) == now.run(b),
         }
     }
 }
@@ -257,48 +340,47 @@ fn sql(a: &Action) -> Vec<String> {
 }
 
 fn actions(then: &Keyed<'_>, now: &Keyed<'_>, changes: &mut Vec<Change>) {
-    for k in then.keys.iter().filter(|k| !now.actions.contains_key(*k)) {
-        let a = then.actions[k];
+    for (k, a) in then.keys.iter().zip(then.actions).filter(|(k, _)| now.get(k).is_none()) {
         changes.push(Change::Gone { id: a.id, action: k.clone(), sql: sql(a) });
     }
     let moved = moved(then, now);
-    for k in &now.keys {
-        let b = now.actions[k];
-        let Some(a) = then.actions.get(k) else {
+    let mut stages = Stages::default();
+    for (k, b) in now.keys.iter().zip(now.actions) {
+        let Some(a) = then.get(k) else {
             changes.push(Change::Added { id: b.id, action: k.clone(), sql: sql(b), because: b.because.clone() });
             continue;
         };
+        let differs = |then: String, now: String| (then != now).then_some((then, now));
+        let same_op = a.op == b.op;
         let parts = [
-            ("sql", sql(a).join("\n"), sql(b).join("\n")),
-            ("detail", detail(a), detail(b)),
-            ("because", reason(&a.because), reason(&b.because)),
-            ("after", then.waits(a), now.waits(b)),
-            ("run", then.runs(a), now.runs(b)),
+            ("sql", if same_op { None } else { differs(sql(a).join("\n"), sql(b).join("\n")) }),
+            ("detail", if same_op { None } else { differs(detail(a), detail(b)) }),
+            ("because", if a.because == b.because { None } else { differs(reason(&a.because), reason(&b.because)) }),
+            ("after", stages.waits((then, a), (now, b))),
+            ("run", (!stages.same_run((then, a), (now, b))).then(|| (then.run(a), now.run(b)))),
         ];
         let ids = (a.id, b.id);
-        changes.extend(
-            parts.into_iter().filter(|(_, then, now)| then != now).map(|(part, then, now)| Change::Changed {
-                ids,
-                action: k.clone(),
-                part,
-                then,
-                now,
-            }),
-        );
-        if moved.contains(&k.as_str()) {
+        changes.extend(parts.into_iter().filter_map(|(part, texts)| {
+            let (then, now) = texts?;
+            Some(Change::Changed { ids, action: k.clone(), part, then, now })
+        }));
+        if moved.contains(k.as_str()) {
             changes.push(Change::Reordered { ids, action: k.clone() });
         }
     }
 }
 
 /// Actions that stand at another place among those that both plans have.
-fn moved<'a>(then: &Keyed<'_>, now: &'a Keyed<'_>) -> Vec<&'a str> {
-    let old: Vec<&str> = then.keys.iter().filter(|k| now.actions.contains_key(*k)).map(String::as_str).collect();
-    let new: Vec<&str> = now.keys.iter().filter(|k| then.actions.contains_key(*k)).map(String::as_str).collect();
+fn moved<'a>(then: &Keyed<'_>, now: &'a Keyed<'_>) -> HashSet<&'a str> {
+    let old: Vec<&str> = then.keys.iter().filter(|k| now.get(k).is_some()).map(String::as_str).collect();
+    let new: Vec<&str> = now.keys.iter().filter(|k| then.get(k).is_some()).map(String::as_str).collect();
+    if old == new {
+        return HashSet::new();
+    }
     let diff = similar::TextDiff::from_slices(&old, &new);
     diff.iter_all_changes()
         .filter(|c| c.tag() == similar::ChangeTag::Insert)
-        .filter_map(|c| new.iter().find(|k| **k == c.value()).copied())
+        .filter_map(|c| new.get(c.new_index()?).copied())
         .collect()
 }
 
@@ -354,9 +436,7 @@ mod tests {
         let mut now: Plan = serde_json::from_str(&text).unwrap();
         for a in &mut now.actions {
             if let RunWhen::Undo { until, .. } = &mut a.run {
-                for id in until.iter_mut() {
-                    id.0 += 100;
-                }
+                *until = Milestone::of(until.actions().iter().map(|id| ActionId(id.0 + 100)));
             }
         }
         assert_ne!(then, now);

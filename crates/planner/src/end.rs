@@ -8,12 +8,13 @@ use aku_core::{
     desired::Object,
     observe::{MarkerView, Side},
     plan::{
-        Decision, Plan,
+        Before, Decision, Plan,
         action::{Action, ActionId, Op, RunWhen},
         reason::{Code, Reason},
     },
     topology::{Ordinal, ReplicationName},
 };
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::{
     build::{Builder, Waits, why},
@@ -53,6 +54,7 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
 pub fn before_the_lock(plan: &Plan) -> Plan {
     let me = plan.goal.pod();
     let mut kept: Vec<Action> = Vec::new();
+    let (mut ids, mut reached) = (HashSet::<ActionId>::new(), HashMap::<usize, bool>::new());
     for action in &plan.actions {
         let safe = match &action.op {
             Op::Fence | Op::RemoveMarker | Op::Flush { .. } | Op::CheckDelivered { .. } => true,
@@ -61,6 +63,7 @@ pub fn before_the_lock(plan: &Plan) -> Plan {
             | Op::AddTable { .. }
             | Op::DropTable { .. }
             | Op::ChangeHost { .. }
+            | Op::ClearOption { .. }
             // A sender that is down may be another run's pin.
             | Op::Start { .. }
             | Op::Pin { .. }
@@ -82,8 +85,16 @@ pub fn before_the_lock(plan: &Plan) -> Plan {
             | Op::WriteLedger { .. }
             | Op::WriteMarker => false,
         };
-        let ready = action.after.iter().all(|after| kept.iter().any(|k| k.id == after.action));
+        // What a milestone leads to comes after all of it, so what is known of it once stays so.
+        let mut is_kept = |before: &Before| match before {
+            Before::Action(id) => ids.contains(id),
+            Before::Milestone(m) => {
+                *reached.entry(m.identity()).or_insert_with(|| m.actions().iter().all(|id| ids.contains(id)))
+            }
+        };
+        let ready = action.after.iter().all(|after| is_kept(&after.before));
         if safe && ready && action.pod == me && action.run == RunWhen::Normal {
+            ids.insert(action.id);
             kept.push(action.clone());
         }
     }
@@ -227,6 +238,10 @@ impl<'a> Leave<'a> {
         let stop_waits =
             Waits::on(flushed(), "everything is delivered before the streams stop").and(fenced, "users are out first");
         let (mut stopped_there, mut dropped) = (Vec::new(), Vec::new());
+        let forgotten = Waits::on(
+            self.source_forgotten.iter().copied(),
+            "pod 0 is forgotten first: who is live with it counts as complete",
+        );
         for object in self.objects(k) {
             let mine = self.stop(me, k, &object, &stop_waits);
             let theirs = self.stop(k, me, &object, &stop_waits);
@@ -237,14 +252,7 @@ impl<'a> Leave<'a> {
                 .and(flushed(), "unsent rows are never forgotten")
                 .and(fenced, "users are out first")
                 .and(self.noted, "a kill from here on is seen as what it is");
-            let stopped = if k.is_master() {
-                stopped
-            } else {
-                stopped.and(
-                    self.source_forgotten.iter().copied(),
-                    "pod 0 is forgotten first: who is live with it counts as complete",
-                )
-            };
+            let stopped = if k.is_master() { stopped } else { stopped.and_all(forgotten.clone()) };
             let forgot = self.reset(me, k, &object, stopped);
             if k.is_master() {
                 self.source_forgotten.extend(forgot);
@@ -252,25 +260,27 @@ impl<'a> Leave<'a> {
             dropped.extend(self.remove(k, &object, [mine, theirs, forgot]));
             stopped_there.push((object, theirs, forgot));
         }
+        let forgotten = Waits::on(
+            self.source_forgotten.iter().copied(),
+            "in every group, so that a group that neither side has a place in is one that aku.conf gained",
+        );
         for (object, theirs, mine) in stopped_there {
             let stopped = Waits::on(theirs, "RESET needs a stopped sender")
                 .and(mine, "the leaving pod forgets first: a kill in between means a new copy, never a gap")
                 .and(flushed(), "only a pair whose flush returned is reset")
                 .and(dropped.iter().copied(), "a DROP that fails leaves the peer as it is");
-            let stopped = if k.is_master() {
-                stopped.and(
-                    self.source_forgotten.iter().copied(),
-                    "in every group, so that a group that neither side has a place in is one that aku.conf gained",
-                )
-            } else {
-                stopped
-            };
+            let stopped = if k.is_master() { stopped.and_all(forgotten.clone()) } else { stopped };
             self.reset(k, me, &object, stopped);
         }
     }
 
     /// DROP, where the objects of the pod go.
-    fn remove(&mut self, k: Ordinal, object: &Object, [mine, theirs, forgot]: [Option<ActionId>; 3]) -> Option<ActionId> {
+    fn remove(
+        &mut self,
+        k: Ordinal,
+        object: &Object,
+        [mine, theirs, forgot]: [Option<ActionId>; 3],
+    ) -> Option<ActionId> {
         let goes = self.how == How::Cleans && self.world.replication(self.me, object).is_some();
         goes.then(|| {
             // The server has had crashes when DROP met a receiver or an incoming START (BUG-50058, BUG-50862): peers stop first.
@@ -379,8 +389,9 @@ impl<'a> Leave<'a> {
                 let because = match self.how {
                     How::Ends => {
                         let me = self.me;
-                        let text =
-                            format!("pod {pod} keeps no log for pod {peer}; pod {me} is copied anew when it comes back");
+                        let text = format!(
+                            "pod {pod} keeps no log for pod {peer}; pod {me} is copied anew when it comes back"
+                        );
                         why(Code::ResetAtEnd, text)
                     }
                     How::Cleans if pod == self.me => self.reason(),

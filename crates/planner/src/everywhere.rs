@@ -109,7 +109,8 @@ impl<'w> Ways<'w> {
         });
         let all: Vec<_> = judged.filter(|(_, how)| !matches!(how, Passable::No(_))).collect();
         let from = all.iter().map(|(way, _)| (way.from, &way.object.name)).collect();
-        let makes = |(way, how): &(Way<'w>, Passable)| (*how == Passable::OnceMade).then_some((way.to, &way.object.name));
+        let makes =
+            |(way, how): &(Way<'w>, Passable)| (*how == Passable::OnceMade).then_some((way.to, &way.object.name));
         let made = all.iter().filter_map(makes).collect();
         Self { all, from, made }
     }
@@ -121,8 +122,12 @@ impl<'w> Ways<'w> {
         build: &mut Builder,
         fenced: &BTreeMap<Ordinal, ActionId>,
     ) -> BTreeMap<Ordinal, ActionId> {
-        let lost: Vec<_> =
-            self.all.iter().filter(|(_, how)| *how == Passable::OnceMade).map(|(way, _)| (way.to, way.object)).collect();
+        let lost: Vec<_> = self
+            .all
+            .iter()
+            .filter(|(_, how)| *how == Passable::OnceMade)
+            .map(|(way, _)| (way.to, way.object))
+            .collect();
         let made = catch_up::create(world, build, &lost);
         let made: Vec<(Ordinal, &ReplicationName, ActionId)> =
             lost.iter().zip(made).map(|((pod, o), id)| (*pod, &o.name, id)).collect();
@@ -130,7 +135,8 @@ impl<'w> Ways<'w> {
         for (way, _) in &self.all {
             let made = made.iter().find(|(pod, name, _)| *pod == way.to && **name == way.object.name).map(|m| m.2);
             let (from, to) = (way.from, way.to);
-            let start = format!("pod {from} has no sender to pod {to}, and it keeps a position: what is unsent goes out first");
+            let start =
+                format!("pod {from} has no sender to pod {to}, and it keeps a position: what is unsent goes out first");
             let flush = format!("everything pod {from} committed must be on pod {to}");
             let gate = Gate {
                 first: Waits::on(fenced.get(&from).copied(), "users are out first"),

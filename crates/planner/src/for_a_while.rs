@@ -52,7 +52,7 @@ impl Builder {
     }
 
     /// Puts it back when the steps that need it are over, however they ended. `users`: those steps, at least one.
-    pub fn put_back(&mut self, held: &Held, users: &[ActionId], because: &str) -> Option<ActionId> {
+    pub fn put_back(&mut self, held: &Held, users: &[ActionId], because: &'static str) -> Option<ActionId> {
         let armed_by = held.on.or_else(|| users.first().copied())?;
         let op = Op::SetProperty { property: held.setting, from: held.setting.during(), to: held.back };
         let waits = Waits::on(users.iter().copied(), because).and(held.on, "it undoes this");

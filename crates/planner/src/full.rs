@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use aku_core::{
-    conf::GroupId,
+    conf::{GroupId, MemberDown},
     desired::Object,
     observe::{Mode, RowCount, Side, grouped},
     plan::{
-        Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
+        Approval, ApprovalClass, Decision, NO_QUORUM, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
         reason::{Code, Reason},
     },
     topology::{Ordinal, Target},
@@ -241,10 +241,9 @@ fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
 fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
     // With a position towards the source the pod was a member in that group, and may hold something that others do not have
     // yet. An end forgets the source first, and so does the copy of a new table, so one that broke off leaves none.
-    let tail = |group: GroupId| {
-        let live = |o: &Object| matches!(world.observed.side(me, &o.name), Side::Live(_));
-        world.objects_between(me, Ordinal::MASTER).any(|o| o.group == group && live(o))
-    };
+    let live = |o: &&Object| matches!(world.observed.side(me, &o.name), Side::Live(_));
+    let tails: BTreeSet<GroupId> = world.objects_between(me, Ordinal::MASTER).filter(live).map(|o| o.group).collect();
+    let tail = |group: GroupId| tails.contains(&group);
     let lost = |(k, o): (Ordinal, &'_ Object)| {
         let sides = world.sides(me, k, o);
         let undelivered = match (sides.mine, sides.theirs) {
@@ -279,11 +278,12 @@ pub(super) enum Delivery {
 pub(super) fn delivery(world: &World<'_>, me: Ordinal, k: Ordinal, object: &Object) -> Delivery {
     let Some(mine) = world.replication(me, object) else { return Delivery::Impossible };
     let possible = |yes| if yes { Delivery::Possible } else { Delivery::Impossible };
-    let right = preflight::difference_from(world, me, k, object, world.targets_of(object.group)).is_none();
+    let right = preflight::is_let_in(world, me, k, object, world.targets_of(object.group));
     let Some(theirs) = world.replication(k, object) else { return possible(right) };
     let mirrored: BTreeSet<_> = theirs.items.iter().map(|i| (&i.remote, &i.local)).collect();
     let together = mine.hosts.contains(&world.desired.pods[&k])
         && mine.mode == theirs.mode
+        && (mine.options ^ theirs.options) & preflight::COMPARED == 0
         && mine.items.iter().map(|i| (&i.local, &i.remote)).collect::<BTreeSet<_>>() == mirrored;
     let idle = world.observed.side(k, &object.name) == Side::Reset && !world.is_started(k, object);
     if !together && right && idle { Delivery::AfterMending } else { possible(together) }
@@ -304,6 +304,16 @@ fn is_cut_off(world: &World<'_>, k: Ordinal) -> bool {
     was_member && !(k.is_master() || world.is_member(k) || never_joined)
 }
 
+/// What the policy of the site makes of it.
+fn goes_on(policy: MemberDown, me: Ordinal) -> String {
+    match policy {
+        MemberDown::Ask => String::new(),
+        MemberDown::ProceedAfter(_) => format!(
+            "; when it comes back they reach pod 0, and pod {me} has to be copied anew to get them; AKU_MEMBER_DOWN = {policy}: a start hook goes on by itself when that pod has been down that long and nothing else is asked"
+        ),
+    }
+}
+
 fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
     let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
     let mut all = stakes::of_a_copy(world, me, rows);
@@ -311,14 +321,19 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
     let away: BTreeSet<_> = world.pods_down(Some(me)).into_iter().chain(minority.iter().copied()).collect();
     for pod in away {
         let what = if minority.contains(&pod) {
-            format!("no quorum: the ledgers call pod {pod} a running member, and half of the members or more were not seen; it")
+            format!(
+                "{NO_QUORUM}the ledgers call pod {pod} a running member, and half of the members or more were not seen; it"
+            )
         } else {
             format!("pod {pod} is down and")
         };
         all.push(Approval {
             class: ApprovalClass::MemberDown,
             scope: scope(pod),
-            because: format!("{what} may hold rows that pod {me} will not get from anybody"),
+            because: format!(
+                "{what} may hold rows that pod {me} will not get from anybody{}",
+                if minority.contains(&pod) { String::new() } else { goes_on(world.desired.member_down, me) }
+            ),
         });
     }
     if let Some(evidence) = identity::behind(world, Ordinal::MASTER) {
@@ -373,8 +388,8 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
 fn beside_the_source(world: &World<'_>, me: Ordinal) -> Option<Ordinal> {
     let source = Ordinal::MASTER;
     let none = |k: Ordinal, group: GroupId| {
-        let mut objects = world.objects_between(k, source).filter(|o| o.group == group);
-        objects.all(|o| matches!(world.observed.side(k, &o.name), Side::Missing | Side::Reset))
+        let object = world.desired.object_between(k, source, group).filter(|o| !world.is_new(o.group));
+        object.is_none_or(|o| matches!(world.observed.side(k, &o.name), Side::Missing | Side::Reset))
     };
     let live = |k: Ordinal, o: &Object| k != source && world.sides(me, k, o).both_live();
     world.objects_of(me).find(|(k, o)| live(*k, o) && none(me, o.group) && none(*k, o.group)).map(|(k, _)| k)

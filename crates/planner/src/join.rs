@@ -6,14 +6,14 @@ use aku_core::{
     desired::Object,
     observe::{RowCount, Side},
     plan::{
-        RowsAtStake,
+        Milestone, RowsAtStake,
         action::{ActionId, Depth, Expect, Op, RunWhen},
         reason::Code,
     },
     sql::setting::Setting,
-    topology::{Ordinal, ReplicationName},
+    topology::{Ordinal, ReplicationName, Target},
 };
-use foldhash::HashSet;
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{
     build::{Waits, why},
@@ -105,6 +105,7 @@ impl Join<'_, '_> {
     /// (1) What the joiner has not sent is delivered, where its side is live and the peer has the object.
     pub fn salvage(&mut self, created: &[ActionId], mended: &Mended, fenced: ActionId) -> Salvaged {
         let mut flushed = Vec::new();
+        let objects_first = Waits::on(created.iter().copied(), "objects first");
         for k in self.receivers_of_salvage() {
             for object in self.objects(k) {
                 let sides = self.world.sides(self.me, k, &object);
@@ -126,8 +127,7 @@ impl Join<'_, '_> {
                 let because = why(Code::Salvage, text);
                 let gate = Gate {
                     first: Waits::on([fenced], "what is written after the flush would be lost"),
-                    start: Waits::on(created.iter().copied(), "objects first")
-                        .and(swapped, "both sides must agree before they meet"),
+                    start: objects_first.clone().and(swapped, "both sides must agree before they meet"),
                     peer: match (swapped, made) {
                         (Some(_), _) => Peer::Swaps,
                         (None, Some(_)) => Peer::Gets,
@@ -146,10 +146,11 @@ impl Join<'_, '_> {
     /// (2) Both sides of every pair of the joiner: STOP, then RESET; its own side first.
     pub fn forget(&mut self, salvaged: &Salvaged) -> Vec<Gone> {
         let mut done = Vec::new();
+        let delivered: HashMap<&ReplicationName, ActionId> = salvaged.iter().map(|(name, id)| (name, *id)).collect();
         let others: Vec<_> = self.world.desired.pods.keys().copied().filter(|k| *k != self.me).collect();
         for k in others {
             for object in self.objects(k) {
-                let flushed = salvaged.iter().find(|(name, _)| *name == object.name).map(|(_, id)| *id);
+                let flushed = delivered.get(&object.name).copied();
                 let mine = self.forget_side(self.me, k, &object, flushed);
                 // A pod that is not there keeps its side; its own start sees that the two disagree.
                 let theirs = self.forget_side(k, self.me, &object, mine);
@@ -194,6 +195,7 @@ impl Join<'_, '_> {
         let receivers = self.receivers_of_salvage();
         let mine = self.world.objects_of(me).map(|(k, o)| (me, k, o.clone()));
         let theirs = self.world.objects_of(me).filter(|(k, _)| receivers.contains(k)).map(|(k, o)| (k, me, o.clone()));
+        let gone = Waits::on(forgotten.iter().copied(), "an object with a position is not dropped");
         for (pod, peer, object) in mine.chain(theirs).collect::<Vec<_>>() {
             if pod != me && mended.contains_key(&object.name) {
                 continue;
@@ -202,9 +204,8 @@ impl Join<'_, '_> {
             let Some(diff) = preflight::difference_from(self.world, pod, peer, &object, agreed) else { continue };
             let text =
                 format!("it is not what aku.conf says, and its position is forgotten anyway:\n{}", diff.trim_end());
-            let waits = Waits::on(forgotten.iter().copied(), "an object with a position is not dropped");
             let op = Op::DropReplication { name: object.name.clone(), peer };
-            let dropped = self.draft.build.add(pod, op, why(Code::Differs, text.clone()), waits);
+            let dropped = self.draft.build.add(pod, op, why(Code::Differs, text.clone()), gone.clone());
             let op = catch_up::create_op(self.world, pod, &object);
             done.push(self.draft.build.add(
                 pod,
@@ -222,22 +223,22 @@ impl Join<'_, '_> {
     pub fn pin(&mut self, ready: &[ActionId], forgotten: &[Gone]) -> (Vec<(Ordinal, Object, ActionId)>, Vec<ActionId>) {
         let (me, source) = (self.me, self.source);
         let (mut pins, mut flushed) = (Vec::new(), Vec::new());
+        let old = "an old position would replay old changes, and a place towards the source would make the joiner look complete";
+        let first = Waits::on(ready.iter().copied(), "the joiner is closed, and objects are there")
+            .and(forgotten.iter().filter(|g| g.with == source).map(|g| g.id), old);
+        let mut own: HashMap<(Ordinal, &ReplicationName), Vec<ActionId>> = HashMap::new();
+        for g in forgotten.iter().filter(|g| g.with != source) {
+            own.entry((g.side, &g.name)).or_default().push(g.id);
+        }
         for k in self.members.clone() {
             let mut here = Vec::new();
             for object in self.objects(k) {
                 let op = Op::Pin { name: object.name.clone(), peer: me };
-                let own = |g: &Gone| g.side == k && g.name == object.name;
-                let concerned = forgotten.iter().filter(|g| g.with == source || own(g)).map(|g| g.id);
+                let own = own.get(&(k, &object.name)).into_iter().flatten().copied();
                 let text = format!(
                     "from now on pod {k} keeps its log for pod {me}, so that nothing it commits during the copy is missed"
                 );
-                let id = self.draft.build.add(
-                    k,
-                    op,
-                    why(Code::Pin, text),
-                    Waits::on(ready.iter().copied(), "the joiner is closed, and objects are there")
-                        .and(concerned, "an old position would replay old changes, and a place towards the source would make the joiner look complete"),
-                );
+                let id = self.draft.build.add(k, op, why(Code::Pin, text), first.clone().and(own, old));
                 here.push(id);
                 pins.push((k, object, id));
             }
@@ -327,32 +328,34 @@ impl Join<'_, '_> {
         let held = self.draft.build.hold(self.world, (source, Setting::SyncLockTimeout), because, waits);
         let off = held.as_ref().and_then(Held::on);
         let mut synced = Vec::new();
+        let ready = Waits::on(emptied.iter().copied(), "sync needs empty tables").and(off, "without the lock");
+        let rows: HashMap<&Target, &RowsAtStake> = rows.iter().map(|r| (&r.target, r)).collect();
         for object in self.objects(source) {
             let group = &self.world.desired.groups[&object.group];
-            let copied: HashSet<_> = self.world.targets_of(object.group).iter().collect();
-            let mine = rows.iter().filter(|r| copied.contains(&r.target));
+            let mine = self.world.targets_of(object.group).iter().filter_map(|t| rows.get(t));
             let counted = RowCount::sum(mine.map(|r| r.source)).exact();
             let op = Op::Sync { name: object.name.clone(), peer: me, parallel: group.sync_parallel, rows: counted };
-            let waits = Waits::on(emptied.iter().copied(), "sync needs empty tables").and(off, "without the lock");
             synced.push(self.draft.build.add(
                 source,
                 op,
                 why(Code::Copy, format!("pod {source} copies the targets to pod {me}")),
-                waits,
+                ready.clone(),
             ));
         }
         if let Some(held) = held {
             self.draft.build.put_back(&held, &synced, "when the copy is over, or failed");
         }
+        let until = Milestone::of(synced.iter().copied());
+        let over = Waits::on(synced.iter().copied(), "only if the copy did not finish");
         for (k, object, pin) in pins {
-            let run = RunWhen::Undo { armed_by: *pin, until: synced.clone() };
+            let run = RunWhen::Undo { armed_by: *pin, until: until.clone() };
             let text = format!("without a finished copy the pin would make pod {k} keep log for nothing");
             let op = Op::Unpin { name: object.name.clone(), peer: me };
             self.draft.build.add_when(
                 *k,
                 op,
                 why(Code::UndoPin, text),
-                Waits::on(synced.iter().copied(), "only if the copy did not finish").and([*pin], "it undoes this"),
+                over.clone().and([*pin], "it undoes this"),
                 run,
             );
         }

@@ -15,12 +15,13 @@ use aku_core::{
     ledger::{ClusterId, Copied, Ledger, Peer, Standing, View, is_plain},
     observe::Pod,
     plan::{
-        Plan,
-        action::{Action, ActionId, After, Op, RunWhen},
+        After, Before, Plan,
+        action::{Action, ActionId, Op, RunWhen},
         reason::{Code, Reason},
     },
     topology::Ordinal,
 };
+use foldhash::{HashSet, HashSetExt as _};
 
 use super::{
     build::{Builder, Waits, why},
@@ -177,12 +178,7 @@ pub(super) fn before_opening(world: &World<'_>, draft: &mut Draft, waits: &Waits
 
 /// The row of a pod that is cleaned, before it forgets anything: a clean that breaks off is then never mistaken for a pod
 /// that lost its rows.
-pub(super) fn before_forgetting(
-    world: &World<'_>,
-    build: &mut Builder,
-    me: Ordinal,
-    waits: Waits,
-) -> Option<ActionId> {
+pub(super) fn before_forgetting(world: &World<'_>, build: &mut Builder, me: Ordinal, waits: Waits) -> Option<ActionId> {
     let change = Change { standing: Standing::Cleaned, opens: false, copied: None };
     let op = Account::new(world, cluster(world, me)?, [(me, change)].into()).op(me)?;
     let text = format!("pod {me} is no longer kept in sync, and whoever finds a clean that broke off knows it");
@@ -277,11 +273,11 @@ pub(super) fn afterwards(world: &World<'_>, mut plan: Plan) -> Plan {
         let done = last
             .iter()
             .filter(|(k, _)| *k == pod || Some(*k) == about)
-            .map(|(_, action)| After { action: *action, because: "the ledger says what is done".to_owned() });
-        let before = own.iter().filter(|_| !account.changed.contains_key(&pod)).map(|action| After {
-            action: *action,
-            because: "nobody remembers what the pod itself does not know".to_owned(),
-        });
+            .map(|(_, action)| After::one(*action, "the ledger says what is done"));
+        let before = own
+            .iter()
+            .filter(|_| !account.changed.contains_key(&pod))
+            .map(|action| After::one(*action, "nobody remembers what the pod itself does not know"));
         plan.actions.push(Action {
             id: ActionId(id),
             pod,
@@ -297,8 +293,14 @@ pub(super) fn afterwards(world: &World<'_>, mut plan: Plan) -> Plan {
 /// Actions that no other waits for, what takes things back apart.
 fn sinks(plan: &Plan) -> Vec<(Ordinal, ActionId)> {
     let undo = |a: &&Action| matches!(a.run, RunWhen::Undo { .. });
-    let waited: BTreeSet<ActionId> =
-        plan.actions.iter().filter(|a| !undo(a)).flat_map(|a| a.after.iter().map(|w| w.action)).collect();
+    let (mut waited, mut seen) = (HashSet::<ActionId>::new(), HashSet::<usize>::new());
+    for after in plan.actions.iter().filter(|a| !undo(a)).flat_map(|a| &a.after) {
+        match &after.before {
+            Before::Action(id) => drop(waited.insert(*id)),
+            Before::Milestone(m) if seen.insert(m.identity()) => waited.extend(m.actions()),
+            Before::Milestone(_) => {}
+        }
+    }
     plan.actions.iter().filter(|a| !undo(a) && !waited.contains(&a.id)).map(|a| (a.pod, a.id)).collect()
 }
 

@@ -29,6 +29,7 @@ mod preflight;
 mod reconcile;
 mod recover;
 mod rehearse;
+pub mod remedy;
 pub mod resume;
 pub mod saved;
 pub mod schema;

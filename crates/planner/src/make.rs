@@ -29,7 +29,7 @@ use super::{clean, end, everywhere, forget, identity, ledger, reconcile, recover
 /// let plan = aku_planner::make(&desired, &observed).expect("nothing bars this start");
 /// // It never joined, so its rows are copied, and what that deletes needs a yes.
 /// assert!(matches!(plan.decision, Decision::Full { .. }));
-/// assert!(plan.actions.iter().all(|a| a.after.iter().all(|before| before.action < a.id)));
+/// assert!(plan.actions.iter().all(|a| a.waits().all(|before| before < a.id)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {

@@ -1,12 +1,15 @@
 //! What must hold before anything is changed: tables, keys, properties. Refuses with every problem at once.
 
+use std::collections::BTreeSet;
+
 use aku_core::{
     desired::Object,
-    observe::{Mode, Pod, TableName},
+    observe::{Mode, Pod, Replication, TableName},
     plan::{
         Refusal, RefusalKind,
         reason::{Code, Reason},
     },
+    sql::option::{ObjectOption, Others},
     topology::{Identifier, Ordinal, ReplicationName, Target},
 };
 
@@ -126,13 +129,15 @@ pub(super) fn difference_from(
     let found = world.replication(pod, object)?;
     let address = &world.desired.pods[&other];
     let of_group = targets.len() == world.desired.groups[&object.group].targets.len();
-    let here = found.mode == Mode::Lazy && found.hosts.iter().eq([address]);
+    let options = options(found);
+    let here = found.mode == Mode::Lazy && found.hosts.iter().eq([address]) && options.is_empty();
     if of_group && here && world.has_the_items_of(object.group, found) {
         return None;
     }
     let want = canonical(
         &object.name,
         "LAZY",
+        &[],
         &[format!("'{}', {}", address.host, address.port)],
         targets.iter().map(|t| format!("FROM {t} TO {t}")).collect(),
     );
@@ -145,6 +150,7 @@ pub(super) fn difference_from(
     let have = canonical(
         &object.name,
         &mode,
+        &options,
         &hosts,
         found.items.iter().map(|i| format!("FROM {} TO {}", i.local, i.remote)).collect(),
     );
@@ -156,7 +162,48 @@ pub(super) fn difference_from(
     })
 }
 
-fn canonical(name: &ReplicationName, mode: &str, hosts: &[String], mut items: Vec<String>) -> String {
+fn canonical(
+    name: &ReplicationName,
+    mode: &str,
+    options: &[String],
+    hosts: &[String],
+    mut items: Vec<String>,
+) -> String {
     items.sort();
-    format!("CREATE {mode} REPLICATION {name}\nWITH {}\n{}\n", hosts.join(" "), items.join("\n"))
+    let options: String = options.iter().map(|o| format!("{o}\n")).collect();
+    format!("CREATE {mode} REPLICATION {name}\n{options}WITH {}\n{}\n", hosts.join(" "), items.join("\n"))
+}
+
+/// What stands in an object beside mode, hosts and items. What aku makes has none of it.
+fn options(found: &Replication) -> Vec<String> {
+    let (set, others) = ObjectOption::of_mask(found.options);
+    let mut all: Vec<String> = set
+        .into_iter()
+        .map(|option| match option {
+            ObjectOption::Parallel => format!("OPTIONS PARALLEL {}", found.parallel_applier),
+            ObjectOption::Recovery | ObjectOption::Offline | ObjectOption::Gapless | ObjectOption::Grouping => {
+                format!("OPTIONS {option}")
+            }
+        })
+        .collect();
+    if others == Others::Some {
+        all.push(format!("OPTIONS {}", found.options));
+    }
+    let numbers = [("ROLE", found.role), ("CONFLICT_RESOLUTION", found.conflict_resolution)];
+    all.extend(numbers.iter().filter(|(_, n)| *n != 0).map(|(name, n)| format!("{name} {n}")));
+    all
+}
+
+/// Bits of OPTIONS that the handshake compares: RECOVERY and LOCAL (`altibase.md` 3.7).
+pub(super) const COMPARED: i64 = 1 | 32;
+
+/// Whether an object leads to its peer and has these targets, so that a peer made as aku.conf says lets it in.
+pub(super) fn is_let_in(world: &World<'_>, pod: Ordinal, other: Ordinal, object: &Object, targets: &[Target]) -> bool {
+    let Some(found) = world.replication(pod, object) else { return true };
+    let here = found.mode == Mode::Lazy
+        && found.options & COMPARED == 0
+        && found.hosts.iter().eq([&world.desired.pods[&other]]);
+    let wanted: BTreeSet<_> = targets.iter().collect();
+    here && found.items.iter().all(|i| i.local == i.remote)
+        && found.items.iter().map(|i| &i.local).collect::<BTreeSet<_>>() == wanted
 }

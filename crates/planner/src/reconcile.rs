@@ -2,7 +2,8 @@
 //! stopped senders started, definitions corrected where they stand, and what aku.conf no longer has is removed.
 //!
 //! Deletes no row and forgets no position that still has something to send. Takes part: pods that are members and admit
-//! users. A pod that is neither is left to its own `start`, which decides about its rows. Tables and groups that aku.conf
+//! users. A pod that is neither is left to its own `start`, which decides about its rows; only its definitions are corrected,
+//! where it is closed and nothing is remembered. Tables and groups that aku.conf
 //! gained are judged by `newcomers`; what of them holds rows is copied by `copy_in`.
 
 use std::collections::BTreeSet;
@@ -11,7 +12,7 @@ use aku_core::{
     desired::Object,
     observe::{Pod, Replication, Sender, Side},
     plan::{
-        Approval, ApprovalClass, Decision, Plan, Refusal,
+        Approval, ApprovalClass, Decision, Milestone, Plan, Refusal,
         action::{ActionId, Expect, Op, RunWhen},
         reason::{Code, Reason},
     },
@@ -104,13 +105,17 @@ pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
     let copies = [(Ordinal::MASTER, Setting::SyncLockTimeout)];
     r.build.put_back_left(world, if newcomers.copies.is_empty() { &[] } else { &copies }, &mut r.notes);
     let created = catch_up::create(world, &mut r.build, &creating);
+    let objects_first = Waits::on(created.iter().copied(), "objects first");
     for object in pairs(world, &active) {
-        r.pair(object, &newcomers, &created);
+        r.pair(object, &newcomers, &objects_first);
     }
     for pod in &taking_part {
         for (peer, object) in world.desired.objects_of(*pod).filter(|(peer, _)| !active.contains(peer)) {
             r.alone(*pod, peer, object);
         }
+    }
+    for pod in world.seen().filter(|k| !active.contains(k)) {
+        r.ended(pod);
     }
     r.strays();
     copy_in::plan(world, &mut r.build, &mut r.notes, &active, &newcomers, &created);
@@ -147,7 +152,7 @@ impl Reconcile<'_, '_> {
         self.notes.push(Reason::new(code, text));
     }
 
-    fn pair(&mut self, object: &Object, newcomers: &Newcomers, created: &[ActionId]) {
+    fn pair(&mut self, object: &Object, newcomers: &Newcomers, created: &Waits) {
         let (low, high) = (object.pair.low(), object.pair.high());
         if newcomers.is_copied(object) {
             return;
@@ -181,7 +186,7 @@ impl Reconcile<'_, '_> {
                 }
             }
             Link::None if newcomers.is_put_off(object) => {}
-            Link::None => self.connect(object, created),
+            Link::None => self.connect(object, created.clone()),
         }
     }
 
@@ -209,10 +214,10 @@ impl Reconcile<'_, '_> {
     }
 
     /// A pair that was never connected, between two pods whose tables of the group are empty.
-    fn connect(&mut self, object: &Object, created: &[ActionId]) {
+    fn connect(&mut self, object: &Object, created: Waits) {
         let world = self.world;
         let targets = world.desired.groups[&object.group].targets.clone();
-        let mut ready = Waits::on(created.iter().copied(), "objects first");
+        let mut ready = created;
         for (pod, peer) in sides(object) {
             let done = self.settle_reset(pod, peer, object);
             ready = ready.and(done, "the definition first");
@@ -235,7 +240,7 @@ impl Reconcile<'_, '_> {
         for (pod, peer, pin) in &pins {
             let op = Op::Unpin { name: object.name.clone(), peer: *peer };
             let text = "the tables are not empty, or the run stopped before that was proved";
-            let run = RunWhen::Undo { armed_by: *pin, until: checks.clone() };
+            let run = RunWhen::Undo { armed_by: *pin, until: Milestone::of(checks.iter().copied()) };
             let waits = Waits::on(checks.iter().copied(), "only if they are not proved empty");
             self.build.add_when(*pod, op, why(Code::UndoPin, text), waits, run);
         }
@@ -297,6 +302,32 @@ impl Reconcile<'_, '_> {
                 }
             }
             Side::Live(_) | Side::GaveUp => self.right += 1,
+        }
+    }
+
+    /// A pod that is closed and has no place: what it holds is corrected where nothing sends and nothing is remembered, so
+    /// that nobody is sent here in vain. Its rows are its own start's business.
+    fn ended(&mut self, pod: Ordinal) {
+        let world = self.world;
+        let closed = world.pod(pod).is_some_and(Pod::admin_mode);
+        if !closed || preflight::check(world, &[pod], &[]).is_err() {
+            return;
+        }
+        for (peer, object) in world.desired.objects_of(pod) {
+            let wrong = definition::wrong(world, pod, peer, object);
+            let fed = world.is_started(peer, object)
+                || matches!(world.observed.side(peer, &object.name), Side::Live(_) | Side::GaveUp);
+            match world.observed.side(pod, &object.name) {
+                Side::Missing | Side::Unknown => {}
+                Side::Reset if wrong.is_nothing() => self.right += 1,
+                Side::Reset if !fed && !world.is_started(pod, object) => {
+                    self.settle_reset(pod, peer, object);
+                }
+                Side::Reset | Side::Live(_) | Side::GaveUp if !wrong.is_nothing() => {
+                    self.differs(pod, peer, object, &format!("it is corrected when pod {pod} starts"));
+                }
+                Side::Reset | Side::Live(_) | Side::GaveUp => {}
+            }
         }
     }
 
@@ -397,10 +428,10 @@ impl Reconcile<'_, '_> {
             let because = why(Code::FlushBeforeStop, format!("what pod {} committed so far reaches pod {to}", s.pod));
             flushed.push(self.build.add(s.pod, op, because, Waits::none()));
         }
+        let delivered = Waits::on(flushed, "everything is delivered before the streams stop");
         for (s, to) in both.iter().filter(|(s, _)| runs(s.found)) {
             let op = Op::Stop { name: s.name.clone(), peer: *to };
-            let waits = Waits::on(flushed.iter().copied(), "everything is delivered before the streams stop");
-            stopped.push(self.build.add(s.pod, op, why(Code::SurplusObject, text), waits));
+            stopped.push(self.build.add(s.pod, op, why(Code::SurplusObject, text), delivered.clone()));
         }
         let waits = Waits::on(stopped, "neither side may be sending");
         for (s, to) in both {
@@ -425,6 +456,7 @@ impl Reconcile<'_, '_> {
             });
         }
         let text = match self.active.len() {
+            0 if self.build.next() > 0 => "no pod that was seen is a member in service; what pods that have ended hold is brought to aku.conf, and no row is touched".to_owned(),
             0 => "no pod that was seen is a member in service, so there is nothing to bring back; a pod that is closed comes back by its own start".to_owned(),
             1 => format!("{} is brought back to aku.conf; no row is deleted", pods(self.active)),
             _ => format!("{} are brought back to aku.conf; no row is deleted", pods(self.active)),

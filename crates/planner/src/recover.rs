@@ -419,7 +419,9 @@ fn approvals(
     let minority = identity::no_quorum(world);
     for down in world.pods_down(Some(Ordinal::MASTER)) {
         let what = if minority.contains(&down) {
-            format!("no quorum: the ledgers call pod {down} a running member, and half of the members or more were not seen; it")
+            format!(
+                "no quorum: the ledgers call pod {down} a running member, and half of the members or more were not seen; it"
+            )
         } else {
             format!("pod {down} is down and")
         };

@@ -8,9 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
-    plan::{Action, ActionId, Effect, Op, Plan, RunWhen},
+    plan::{Action, ActionId, Before, Effect, Milestone, Op, Plan, RunWhen},
     topology::Ordinal,
 };
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::facts::{ANYTHING, Changed, Changes, Fact, Facts, Post};
 
@@ -49,9 +50,8 @@ pub fn done(plan: &Plan, then: &Facts, now: &Facts, past: &Past) -> Result<Past,
     let open: BTreeSet<ActionId> =
         plan.actions.iter().map(|a| a.id).filter(|id| !looked.past(*id).is_some_and(Earlier::done)).collect();
     let mut left = open.clone();
-    while let Some(more) = looked.undone(&left) {
-        left.insert(more);
-    }
+    // What is left only grows, and with it what is not done after all, so the order in which that is found does not matter.
+    while looked.undone(&mut left) {}
     let matter = looked.bars(&left);
     if !matter.is_empty() {
         let matter = looked.lost(&open, matter);
@@ -64,7 +64,7 @@ pub fn done(plan: &Plan, then: &Facts, now: &Facts, past: &Past) -> Result<Past,
 /// further than that plan.
 #[must_use]
 pub fn beyond<'a>(plan: &'a Plan, done: &Past, fresh: &Plan) -> Vec<&'a Action> {
-    let known: Vec<(Ordinal, Op)> = fresh.actions.iter().map(|a| (a.pod, uncounted(&a.op))).collect();
+    let known: HashSet<(Ordinal, String)> = fresh.actions.iter().map(|a| (a.pod, uncounted(&a.op))).collect();
     let harms = |a: &&Action| match a.op.effect() {
         Effect::DeletesRows | Effect::RemovesDefinition | Effect::ForgetsPosition | Effect::CopiesRows => true,
         Effect::Observe | Effect::Define | Effect::Run | Effect::Setting | Effect::Marks => false,
@@ -77,13 +77,13 @@ pub fn beyond<'a>(plan: &'a Plan, done: &Past, fresh: &Plan) -> Vec<&'a Action> 
         .collect()
 }
 
-/// Without the number of rows, which moves while clients write.
-fn uncounted(op: &Op) -> Op {
+/// As text, without the number of rows, which moves while clients write.
+fn uncounted(op: &Op) -> String {
     let mut op = op.clone();
     if let Op::Sync { rows, .. } | Op::SyncTables { rows, .. } = &mut op {
         *rows = None;
     }
-    op
+    crate::saved::to_value(op).to_string()
 }
 
 type Values<'a> = BTreeMap<(Ordinal, &'a str), &'a str>;
@@ -120,23 +120,46 @@ impl<'a> Looked<'a> {
         self.now.get(&key).copied().unwrap_or("not looked at")
     }
 
-    /// An action outside `left` that is not done after all.
-    fn undone(&self, left: &BTreeSet<ActionId>) -> Option<ActionId> {
-        let waits = |a: &Action| {
-            let (armed_by, until) = match &a.run {
-                RunWhen::Normal => (None, &[][..]),
-                RunWhen::Always { armed_by } => (Some(armed_by), &[][..]),
-                RunWhen::Undo { armed_by, until } => (Some(armed_by), until.as_slice()),
+    /// Adds actions that are not done after all. Whether there was one.
+    fn undone(&self, left: &mut BTreeSet<ActionId>) -> bool {
+        let before = left.len();
+        // An action waits for earlier ones only, so one walk finds all that wait for what is left.
+        let mut reached: HashMap<usize, bool> = HashMap::new();
+        for a in &self.plan.actions {
+            if left.contains(&a.id) {
+                continue;
+            }
+            let mut any = |m: &Milestone| {
+                *reached.entry(m.identity()).or_insert_with(|| m.actions().iter().any(|id| left.contains(id)))
             };
-            a.after.iter().map(|w| &w.action).chain(armed_by).chain(until).any(|id| left.contains(id))
-        };
+            let armed = match &a.run {
+                RunWhen::Normal => false,
+                RunWhen::Always { armed_by } => left.contains(armed_by),
+                RunWhen::Undo { armed_by, until } => left.contains(armed_by) || any(until),
+            };
+            let waits = armed
+                || a.after.iter().any(|after| match &after.before {
+                    Before::Action(id) => left.contains(id),
+                    Before::Milestone(m) => any(m),
+                });
+            if waits {
+                left.insert(a.id);
+            }
+        }
+        if left.len() > before {
+            return true;
+        }
+        if let Some(armed_by) = self.taken_back(left) {
+            return left.insert(armed_by);
+        }
         let outside = || self.plan.actions.iter().filter(|a| !left.contains(&a.id));
-        outside()
-            .find(|a| waits(a))
-            .map(|a| a.id)
-            .or_else(|| self.taken_back(left))
-            .or_else(|| outside().find(|a| self.is_old(a, left)).map(|a| a.id))
-            .or_else(|| outside().find(|a| self.shows_otherwise(a, left)).map(|a| a.id))
+        let more: Vec<ActionId> = outside().filter(|a| self.is_old(a, left)).map(|a| a.id).collect();
+        if more.is_empty() {
+            let other: Vec<ActionId> = outside().filter(|a| self.shows_otherwise(a, left)).map(|a| a.id).collect();
+            left.extend(other);
+        }
+        left.extend(more);
+        left.len() > before
     }
 
     /// Whether a look was made too long ago for what it was to protect: no fact tells what happened since. What it
@@ -168,6 +191,7 @@ impl<'a> Looked<'a> {
             | Op::AddTable { .. }
             | Op::DropTable { .. }
             | Op::ChangeHost { .. }
+            | Op::ClearOption { .. }
             | Op::Start { .. }
             | Op::Pin { .. }
             | Op::Drain { .. }
@@ -265,7 +289,10 @@ impl<'a> Looked<'a> {
             let needs = |id: &ActionId| {
                 // What takes something back was not decided from the state of things: it follows from what it takes back.
                 let decided = self.plan.action(*id).is_some_and(|a| a.run == RunWhen::Normal);
-                self.then.uses.get(id).is_some_and(|u| u.pre.contains(&f.id) || decided && u.because.contains(&f.id))
+                self.then
+                    .uses
+                    .get(id)
+                    .is_some_and(|u| u.pre.contains(&f.id) || decided && u.because.facts().binary_search(&f.id).is_ok())
             };
             let used_by: Vec<ActionId> =
                 left.iter().filter(|id| needs(id) && !self.own_trace(**id, key, now, left)).copied().collect();
@@ -328,6 +355,7 @@ fn again(op: &Op) -> Again {
         | Op::AddTable { .. }
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
+        | Op::ClearOption { .. }
         | Op::Start { .. }
         | Op::Drain { .. }
         | Op::Stop { .. }

@@ -66,7 +66,7 @@ fn set(now: &mut Facts, key: &str, pod: u8, value: &str) {
 /// everything that waits for something left.
 fn closed(half: &Half, left: &[ActionId]) {
     for a in &half.plan.actions {
-        if a.after.iter().any(|w| left.contains(&w.action)) {
+        if a.waits().any(|id| left.contains(&id)) {
             assert!(left.contains(&a.id), "{} waits for what is left: {left:?}", a.id);
         }
     }

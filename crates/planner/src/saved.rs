@@ -5,11 +5,12 @@
 
 mod id;
 mod read;
+mod shown;
 
 use std::collections::BTreeMap;
 
 use aku_core::{
-    conf::{Compare, Config, Switch},
+    conf::{Compare, Config, MemberDown, Switch},
     document::{self, Fault},
     plan::{Decision, Op, Plan, PodState},
     topology::Ordinal,
@@ -20,9 +21,10 @@ use serde_json::{Value, json};
 
 use super::{facts::Facts, policy::Finding};
 pub use read::{Misfit, Reading};
+pub(crate) use shown::{Cited, List};
 
 /// Major and minor: a reader takes any minor of the major it knows.
-pub const FORMAT_VERSION: &str = "1.0";
+pub const FORMAT_VERSION: &str = "1.1";
 /// The word that tells our files from others.
 pub const KIND: &str = "aku.plan";
 /// Grows whenever the planner would make another plan of the same facts, or would ask for other facts. A plan of another
@@ -121,44 +123,32 @@ impl Saved {
     /// SHA-256 over the facts that its actions hang on.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let facts: Vec<Value> = self.facts.footprint().map(|f| json!([f.pod, f.key, f.value])).collect();
-        document::digest(&facts.into())
+        let facts: Vec<_> = self.facts.footprint().map(|f| (f.pod, &f.key, &f.value)).collect();
+        document::digest_of(&facts)
     }
 
     /// The document with its digest.
     #[must_use]
     pub fn document(&self) -> Value {
-        let document = json!({
-            "must_understand": [],
-            "plan_id": self.plan_id,
-            "created_at": self.created_at.to_string(),
-            "expires_at": self.expires_at.to_string(),
-            "producer": { "aku": self.producer, "planner_rev": self.planner_rev },
-            "target": { "statefulset": self.plan.statefulset, "service": self.service },
-            "observer": { "ordinal": self.observer },
-            "conf_digest": self.conf_digest,
-            "view": { "completeness": completeness(&self.plan) },
-            "facts": self.facts.all,
-            "plan": plan_value(&self.plan, &self.facts),
-            "policy": self.policy,
-            "risk": Risk::of(&self.plan),
-            "summary": summary(&self.plan),
-            "fingerprint": self.fingerprint(),
-            "signatures": [],
-        });
-        document::seal(document, DOCUMENT)
+        to_value(self.sealed())
     }
 
     /// The document as text, indented, keys sorted.
     #[must_use]
     pub fn text(&self) -> String {
-        format!("{:#}\n", self.document())
+        document::sealed_text_of(&shown::Document::of(self))
     }
 
     /// Its digest, `sha256:` and 64 hexadecimal digits.
     #[must_use]
     pub fn digest(&self) -> String {
-        self.document()["digest"].as_str().unwrap_or_default().to_owned()
+        document::digest_of(&shown::Document::of(self))
+    }
+
+    fn sealed(&self) -> shown::Sealed<'_> {
+        let bare = shown::Document::of(self);
+        let digest = document::digest_of(&bare);
+        shown::Sealed { bare, digest, signatures: [] }
     }
 
     /// Reads a document that may be applied.
@@ -177,12 +167,11 @@ fn completeness(plan: &Plan) -> &'static str {
 
 /// How many actions of each kind, by the word of their operation.
 pub fn summary(plan: &Plan) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for a in &plan.actions {
-        let op = to_value(&a.op);
-        *counts.entry(op["op"].as_str().unwrap_or_default().to_owned()).or_insert(0) += 1;
+        *counts.entry(a.op.word()).or_insert(0) += 1;
     }
-    counts
+    counts.into_iter().map(|(word, n)| (word.to_owned(), n)).collect()
 }
 
 /// What a plan can cost.
@@ -231,22 +220,6 @@ impl Risk {
     }
 }
 
-/// The plan, each action with its effect, its statements and its facts.
-fn plan_value(plan: &Plan, facts: &Facts) -> Value {
-    let mut value = to_value(plan);
-    if let Some(actions) = value.get_mut("actions").and_then(Value::as_array_mut) {
-        for (shown, action) in actions.iter_mut().zip(&plan.actions) {
-            let uses = facts.uses.get(&action.id).cloned().unwrap_or_default();
-            shown["effect"] = to_value(action.op.effect());
-            shown["sql"] = action.op.statements().iter().map(ToString::to_string).collect();
-            shown["because"]["facts"] = to_value(uses.because);
-            shown["pre"] = to_value(uses.pre);
-            shown["post"] = to_value(uses.post);
-        }
-    }
-    value
-}
-
 pub fn to_value(of: impl Serialize) -> Value {
     serde_json::to_value(of).expect("plans have text keys and no floating point")
 }
@@ -282,6 +255,7 @@ pub fn conf_digest(conf: &Config) -> String {
         replication_reset_at_end,
         compare_at_start,
         ledger,
+        member_down,
         groups: _,
     } = conf;
     let mut meaning = json!({
@@ -304,6 +278,9 @@ pub fn conf_digest(conf: &Config) -> String {
     // Its default means what files meant before there was such a property.
     if *ledger == Switch::Off {
         meaning["ledger"] = json!(0);
+    }
+    if *member_down != MemberDown::Ask {
+        meaning["member_down"] = json!(member_down.to_string());
     }
     if *compare_at_start != Compare::Counts {
         meaning["compare_at_start"] = json!(compare_at_start.word());

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{
     facts::{Fact, FactId, Post},
     policy::Finding,
-    saved::Risk,
+    saved::{Cited, List, Risk},
 };
 
 /// A plan saved by `aku plan -o`. Readers ignore fields they do not know.
@@ -50,6 +50,9 @@ struct Document {
     view: View,
     /// What the plan rests on, and what a reviewer may want to know; actions name them in `pre` and `because.facts`.
     facts: Vec<Fact>,
+    /// Lists of facts that several actions were decided from; absent when there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fact_lists: Vec<List>,
     /// What the rules said when it was made.
     policy: Vec<Finding>,
     /// What it can cost.
@@ -120,6 +123,7 @@ pub fn schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let effect = generator.subschema_for::<Effect>();
     let ids = generator.subschema_for::<Vec<FactId>>().to_value();
+    let cited = generator.subschema_for::<Cited>().to_value();
     let posts = generator.subschema_for::<Vec<Post>>().to_value();
     let mut schema = generator.into_root_schema_for::<Document>().to_value();
     // A saved action also tells its effect, its statements and its facts, which follow from the rest.
@@ -133,7 +137,7 @@ pub fn schema() -> Value {
     let because = action["properties"]["because"].take();
     action["properties"]["because"] = json!({
         "allOf": [because],
-        "properties": { "facts": { "description": "What it was decided from.", "allOf": [ids] } },
+        "properties": { "facts": { "description": "What it was decided from: facts, or a list of them.", "allOf": [cited] } },
         "required": ["facts"],
     });
     action["properties"]["pre"] = json!({ "description": "What must hold before it runs.", "allOf": [ids] });

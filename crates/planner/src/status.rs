@@ -12,6 +12,7 @@
 //! Pods that do not answer are nobody's error: what is kept for them is listed as retained log.
 
 mod identity;
+pub mod standing;
 
 use std::collections::BTreeMap;
 
@@ -22,8 +23,10 @@ use aku_core::{
     topology::{Ordinal, ReplicationName, sn},
 };
 use serde::Serialize;
+use standing::Place;
 
 pub use identity::IdentityStatus;
+pub use standing::Standing;
 
 /// State of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,6 +66,8 @@ impl State {
 pub struct PodStatus {
     /// The state.
     pub state: State,
+    /// What it is to the cluster.
+    pub standing: Standing,
     /// `open` or `closed` to users; `None` when it was not seen.
     pub users: Option<Door>,
     /// Why, in words.
@@ -153,19 +158,11 @@ pub fn state(facts: &Facts) -> (State, String) {
             let less = if theirs.is_empty() { String::new() } else { format!(", not with {}", pods(&theirs)) };
             (State::Synced, why + &less)
         }
-        Door::Closed => {
-            let towards: Vec<Link> =
-                if facts.open.is_empty() { facts.closed.values() } else { facts.open.values() }.copied().collect();
-            let live = towards.iter().filter(|l| matches!(l, Link::Runs | Link::Stands)).count();
-            let nothing = towards.iter().filter(|l| **l == Link::Nothing).count();
-            if nothing == towards.len() {
-                (State::Undefined, "the server is up; it has not joined, or has left".to_owned())
-            } else if live == towards.len() {
-                (State::Joined, "its copy is complete; users are not admitted yet".to_owned())
-            } else {
-                (State::Joiner, "its join is not finished".to_owned())
-            }
-        }
+        Door::Closed => match facts.place() {
+            Place::None => (State::Undefined, left(facts)),
+            Place::All => (State::Joined, "its copy is complete; users are not admitted yet".to_owned()),
+            Place::Some | Place::Theirs => (State::Joiner, "its join is not finished".to_owned()),
+        },
     }
 }
 
@@ -296,25 +293,50 @@ impl Status {
     }
 }
 
+fn left(facts: &Facts) -> String {
+    let kept: Vec<Ordinal> =
+        facts.open.iter().chain(&facts.closed).filter(|(_, l)| **l != Link::Nothing).map(|(k, _)| *k).collect();
+    if kept.is_empty() {
+        "the server is up; it has not joined, or has left".to_owned()
+    } else {
+        format!("has left; what {} could not take before is kept", pods(&kept))
+    }
+}
+
 fn of_pod(desired: &Desired, observed: &Observed, pod: Ordinal, view: &PodView) -> PodStatus {
+    let standing = standing::of(desired, observed, pod);
     let seen = match view {
         PodView::Seen(seen) => seen,
         PodView::Absent { address, .. } => {
-            return PodStatus { state: State::Undefined, users: None, why: format!("nobody answers at {address}") };
+            let why = format!("nobody answers at {address}");
+            return PodStatus { state: State::Undefined, standing, users: None, why };
         }
         PodView::Broken { failure: BrokenBy::SysdbaBusy, .. } if worked_on(desired, observed, pod) => {
             let why = "its only SYSDBA session is taken, and a run of aku is at work on it".to_owned();
-            return PodStatus { state: State::Joiner, users: Some(Door::Closed), why };
+            return PodStatus { state: State::Joiner, standing, users: Some(Door::Closed), why };
         }
         PodView::Broken { address, said, .. } => {
             let said = said.lines().next().unwrap_or_default();
             let who = if address.is_empty() { "it" } else { address };
             let why = format!("{who} cannot be looked at: {said}");
-            return PodStatus { state: State::Error, users: None, why };
+            return PodStatus { state: State::Error, standing, users: None, why };
         }
     };
-    let (state, why) = state(&facts(desired, observed, pod, seen).judged(|k| failing(desired, observed, k)));
-    PodStatus { state, users: Some(door(seen)), why }
+    let (state, why) = match standing {
+        Standing::Lost => {
+            (State::Error, "has no place in the log, and others hold places towards it: its volume is lost".to_owned())
+        }
+        Standing::Left => (State::Undefined, left(&facts(desired, observed, pod, seen))),
+        Standing::InService
+        | Standing::Apart
+        | Standing::Closed
+        | Standing::Unfinished
+        | Standing::Joining
+        | Standing::NotThere
+        | Standing::Down
+        | Standing::Unseen => state(&facts(desired, observed, pod, seen).judged(|k| failing(desired, observed, k))),
+    };
+    PodStatus { state, standing, users: Some(door(seen)), why }
 }
 
 /// Whether a pod is `JOINED`: its copy is complete, and it is closed to users.
@@ -355,6 +377,24 @@ fn facts(desired: &Desired, observed: &Observed, me: Ordinal, seen: &Pod) -> Fac
 }
 
 impl Facts {
+    /// What the pairs with the open pods hold; where none is open, those with the closed ones.
+    fn place(&self) -> Place {
+        let towards: Vec<Link> =
+            if self.open.is_empty() { self.closed.values() } else { self.open.values() }.copied().collect();
+        let lost = self.open.values().chain(self.closed.values()).any(|l| *l == Link::Lost);
+        let live = towards.iter().filter(|l| matches!(l, Link::Runs | Link::Stands)).count();
+        let nothing = towards.iter().filter(|l| **l == Link::Nothing).count();
+        if lost {
+            Place::Some
+        } else if nothing == towards.len() {
+            Place::None
+        } else if live == towards.len() {
+            Place::All
+        } else {
+            Place::Some
+        }
+    }
+
     /// A pair that does not run has two pods, and often one culprit: the one that fails with more open pods. With as
     /// many on both sides nobody can tell, and both are in error.
     fn judged(mut self, failing: impl Fn(Ordinal) -> usize) -> Self {

@@ -104,29 +104,36 @@ impl<'a> World<'a> {
         };
         // What the source replicates is the measure; while it is not seen, nothing counts as new.
         let alone = running.is_empty() || self.pod(source).is_none();
+        let among_slaves = self.among_slaves();
+        let is_among_slaves = |group: &GroupId| among_slaves.contains(group);
+        let connected = self.desired.objects_between(source, me).any(|o| self.sides(me, source, o).both_live());
+        let (mut held, mut live) = (HashSet::new(), HashSet::new());
+        for o in self.desired.objects.iter().filter(|_| alone) {
+            if self.held_anywhere(o) {
+                held.insert(o.group);
+            }
+            if self.live_anywhere(o) {
+                live.insert(o.group);
+            }
+        }
         let mut agreed = BTreeMap::new();
         for (id, group) in &self.desired.groups {
-            let among: Vec<_> = running
-                .iter()
-                .flat_map(|k| self.desired.objects_between(source, *k).filter(|o| o.group == *id))
-                .collect();
-            let mine = |o: &&Object| o.group == *id && o.pair.contains(me);
-            let mine_held = self.desired.objects_between(source, me).filter(mine).any(|o| {
+            let among: Vec<_> = running.iter().filter_map(|k| self.desired.object_between(source, *k, *id)).collect();
+            let mine_held = self.desired.object_between(source, me, *id).is_some_and(|o| {
                 let sides = self.sides(me, source, o);
                 !matches!(sides.mine, Side::Missing | Side::Reset)
                     || !matches!(sides.theirs, Side::Missing | Side::Reset | Side::Unknown)
             });
-            let targets = if alone && self.is_gained(me, *id) && !self.is_among_slaves(*id) {
+            let targets = if alone && connected && self.is_gained(me, *id) && !is_among_slaves(id) {
                 Vec::new()
             } else if alone {
                 // Nobody runs who could tell. An end never drops an object, so what is on no pod at all is new.
-                let held = self.desired.objects.iter().filter(|o| o.group == *id).any(|o| self.held_anywhere(o));
-                let others = self.desired.objects.iter().filter(|o| o.group != *id).any(|o| self.live_anywhere(o));
-                if !held && others { Vec::new() } else { group.targets.clone() }
+                let others = live.len() > usize::from(live.contains(id));
+                if !held.contains(id) && others { Vec::new() } else { group.targets.clone() }
             } else {
                 let live: Vec<_> = among.iter().filter_map(|o| replicated(o)).collect();
                 match live.is_empty() {
-                    true if mine_held || self.is_among_slaves(*id) => group.targets.clone(),
+                    true if mine_held || is_among_slaves(id) => group.targets.clone(),
                     true => Vec::new(),
                     false => {
                         let all = |held: &HashSet<&Target>| group.targets.iter().all(|t| held.contains(t));
@@ -147,24 +154,27 @@ impl<'a> World<'a> {
         agreed
     }
 
-    /// Whether a slave and pod 0 have no place in the group and have one in another: an end forgets pod 0 in every group
-    /// before pod 0 forgets it in any.
+    /// Whether a slave and pod 0 have no place in the group. Where they have one in another, it is new: an end forgets pod 0 in
+    /// every group before pod 0 forgets it in any.
     fn is_gained(&self, me: Ordinal, group: GroupId) -> bool {
         let source = Ordinal::MASTER;
         let never = |o: &Object| {
             let sides = self.sides(me, source, o);
             [sides.mine, sides.theirs].iter().all(|s| matches!(s, Side::Missing | Side::Reset))
         };
-        let pairs = || self.desired.objects_between(source, me);
-        !me.is_master()
-            && pairs().filter(|o| o.group == group).all(never)
-            && pairs().any(|o| self.sides(me, source, o).both_live())
+        !me.is_master() && self.desired.object_between(source, me, group).is_none_or(never)
     }
 
-    /// Whether two slaves replicate the group with each other: they had it from pod 0.
-    fn is_among_slaves(&self, group: GroupId) -> bool {
-        let live = |o: &Object| self.sides(o.pair.low(), o.pair.high(), o).both_live();
-        self.desired.objects.iter().any(|o| o.group == group && !o.pair.low().is_master() && live(o))
+    /// Groups that two slaves replicate with each other: they had them from pod 0.
+    fn among_slaves(&self) -> HashSet<GroupId> {
+        let mut groups = HashSet::new();
+        let slaves = self.desired.objects.iter().filter(|o| !o.pair.low().is_master());
+        for o in slaves {
+            if !groups.contains(&o.group) && self.sides(o.pair.low(), o.pair.high(), o).both_live() {
+                groups.insert(o.group);
+            }
+        }
+        groups
     }
 
     fn held_anywhere(&self, object: &Object) -> bool {
@@ -362,6 +372,11 @@ impl<'a> World<'a> {
             && (self.running.contains(&pod) || kept())
     }
 
+    /// Whether somebody kept log for it and gave it up: it was one of us.
+    fn was_given_up(&self, pod: Ordinal) -> bool {
+        self.desired.objects_of(pod).any(|(other, o)| self.observed.side(other, &o.name) == Side::GaveUp)
+    }
+
     /// Whether `me` has a position towards that pod.
     fn keeps_log(&self, me: Option<Ordinal>, pod: Ordinal) -> bool {
         let live = |me: Ordinal, o: &Object| matches!(self.observed.side(me, &o.name), Side::Live(_));
@@ -400,6 +415,9 @@ impl<'a> World<'a> {
                 PodView::Absent { said, .. } if self.keeps_log(me, *pod) => {
                     let keeper = me.map(|me| format!("; pod {me} keeps log for it")).unwrap_or_default();
                     (PodState::Absent, format!("{said}{keeper}"))
+                }
+                PodView::Absent { said, .. } if self.was_given_up(*pod) => {
+                    (PodState::Absent, format!("{said}; log for it was given up, so it has to be copied anew"))
                 }
                 PodView::Absent { .. } => (PodState::Absent, "not created yet, or left in an orderly way".to_owned()),
                 PodView::Broken { said, .. } => (PodState::Broken, said.clone()),

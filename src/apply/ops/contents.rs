@@ -15,8 +15,15 @@ use super::{
     rows, waits,
 };
 use crate::{
-    db::{DbError, page::{Page, Range}, sql::ReadSql},
-    observe::{TableName, layout::{Layout, layouts}},
+    db::{
+        DbError,
+        page::{Page, Range},
+        sql::ReadSql,
+    },
+    observe::{
+        TableName,
+        layout::{Layout, layouts},
+    },
     topology::{Ordinal, ReplicationName, Target},
     verify::{self, Bounds, Key, Print, Settle, Shape, Source, Sources},
 };
@@ -64,9 +71,9 @@ impl Source for Reader<'_, '_, '_> {
     }
 
     fn flush(&mut self) -> Result<(), DbError> {
-        self.flushed.iter().try_for_each(|name| {
-            self.desk.ask(|work| waits::flush(work, self.pod, name, self.wait_s).map(|_| ()))
-        })
+        self.flushed
+            .iter()
+            .try_for_each(|name| self.desk.ask(|work| waits::flush(work, self.pod, name, self.wait_s).map(|_| ())))
     }
 }
 

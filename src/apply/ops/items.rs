@@ -12,7 +12,7 @@ use super::super::{
     work::{Ended, Work},
 };
 use crate::{
-    db::sql::ChangeSql,
+    db::sql::{ChangeSql, option::ObjectOption},
     desired::ReplicationAddress,
     topology::{ReplicationName, Target},
 };
@@ -74,6 +74,20 @@ pub(super) fn change_host(
     for a in gone {
         work.change(&ChangeSql::DropHost { name: name.clone(), host: a.host.clone(), port: a.port })?;
     }
+    Ok(Ended::done())
+}
+
+/// Taken off; where the catalog does not tell of it, it is not there.
+pub(super) fn clear_option(
+    work: &mut Work<'_>,
+    name: &ReplicationName,
+    option: ObjectOption,
+) -> Result<Ended, Trouble> {
+    if look::side_of(work, name)?.options.is_none_or(|mask| mask & option.bit() == 0) {
+        return Ok(Ended::Already);
+    }
+    quiet(work, name)?;
+    work.change(&ChangeSql::ClearOption { name: name.clone(), option })?;
     Ok(Ended::done())
 }
 

@@ -17,7 +17,8 @@ use crate::{
 pub(super) fn write(work: &mut Work<'_>, ledger: &Ledger) -> Result<Ended, Trouble> {
     let row = || Box::new(ledger.clone());
     match look(work)? {
-        View::Held(there) if *there == *ledger => Ok(Ended::Already),
+        // Written by an earlier attempt; the pod may have beaten since.
+        View::Held(there) if there.is_beaten_from(ledger) => Ok(Ended::Already),
         View::Held(there) if there.cluster == ledger.cluster && there.run >= ledger.run => {
             let text = format!("it was written by run {}, and this is run {}", there.run, ledger.run);
             Err(work.told(Code::Ledger, text))

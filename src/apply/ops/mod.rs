@@ -29,6 +29,7 @@ pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, Trouble> {
         Op::AddTable { name, target, .. } => items::add_table(work, name, target),
         Op::DropTable { name, target, remote, .. } => items::drop_table(work, name, target, remote),
         Op::ChangeHost { name, host, port, old, .. } => items::change_host(work, name, (host, *port), old),
+        Op::ClearOption { name, option, .. } => items::clear_option(work, name, *option),
         Op::SyncTables { name, parallel, targets, rows, .. } => {
             sync::sync_tables(work, name, *parallel, targets, *rows)
         }
@@ -71,6 +72,7 @@ pub(super) fn needs_session(op: &Op) -> bool {
         | Op::AddTable { .. }
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
+        | Op::ClearOption { .. }
         | Op::SyncTables { .. }
         | Op::Start { .. }
         | Op::Pin { .. }

@@ -73,9 +73,15 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
         }
         ReadSql::Replication(name) => {
             let line = here.objects.get(name).map(|o| {
-                vec![flag(o.is_started), Int(o.xsn), o.gave_up.map_or(Null, text), Int(if o.eager { 2 } else { 0 })]
+                vec![
+                    flag(o.is_started),
+                    Int(o.xsn),
+                    o.gave_up.map_or(Null, text),
+                    Int(if o.eager { 2 } else { 0 }),
+                    Int(o.options),
+                ]
             });
-            rows(&["IS_STARTED", "XSN", "GIVE_UP_TIME", "REPL_MODE"], line.into_iter().collect())
+            rows(&["IS_STARTED", "XSN", "GIVE_UP_TIME", "REPL_MODE", "OPTIONS"], line.into_iter().collect())
         }
         ReadSql::Hosts => {
             let hosts = objects().flat_map(|(n, o)| {

@@ -47,6 +47,13 @@ pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result
             here.ledger = Some(Some((**row).clone()));
             Ok(())
         }
+        ChangeSql::BeatLedger { before, after } => {
+            let here = world.pods.get_mut(&pod).unwrap();
+            if let Some(Some(row)) = here.ledger.as_mut().filter(|row| row.as_ref() == Some(&**before)) {
+                row.peers.clone_from(&after.peers);
+            }
+            Ok(())
+        }
         ChangeSql::CreateReplication { name, host, port, targets } => {
             let here = world.pods.get_mut(&pod).unwrap();
             if here.objects.contains_key(name) {
@@ -104,6 +111,14 @@ pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result
                     Ok(())
                 }
             }
+        }
+        ChangeSql::ClearOption { name, option } => {
+            let object = quiet(world, pod, name)?;
+            if object.options & option.bit() == 0 {
+                return refuse(397_662);
+            }
+            object.options &= !option.bit();
+            Ok(())
         }
         ChangeSql::SyncTables { name, targets, .. } => sync(world, pod, name, Some(targets)),
         ChangeSql::Start(name) if object(world, pod, name)?.refused => refuse(397_325),

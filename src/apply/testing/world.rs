@@ -70,6 +70,8 @@ pub(crate) struct Object {
     /// The sender is not let in: V$REPSENDER says STATUS 0, NET_ERROR_FLAG 1.
     pub refused: bool,
     pub eager: bool,
+    /// OPTIONS
+    pub options: i64,
     /// The sender takes long to connect: V$REPSENDER says STATUS 0.
     pub slow: bool,
     pub hosts: Vec<(String, u16)>,
@@ -85,6 +87,7 @@ impl Object {
             sender: false,
             refused: false,
             eager: false,
+            options: 0,
             slow: false,
             hosts: vec![(host.to_owned(), 20301)],
             items: items.to_vec(),

@@ -84,7 +84,7 @@ fn nothing_to_do_and_no_dag() {
     let run = stage.run(vec![stop(1, 1, "R_01", &[9])]);
     assert_eq!(run.words(), ["not run"]);
     // A circle through what an undo waits for.
-    let undo = RunWhen::Undo { armed_by: ActionId(2), until: vec![ActionId(2)] };
+    let undo = RunWhen::Undo { armed_by: ActionId(2), until: Milestone::of([ActionId(2)]) };
     let run = stage.run(vec![when(stop(1, 1, "R_01", &[]), undo), stop(2, 1, "R_01", &[1])]);
     assert_eq!(run.words(), ["not run", "not run"]);
     assert_eq!(stage.changes(), Vec::<String>::new());
@@ -143,7 +143,7 @@ impl Sketch {
                 (1, Some(armed)) => RunWhen::Always { armed_by: ActionId(*armed) },
                 (2, Some(armed)) => RunWhen::Undo {
                     armed_by: ActionId(*armed),
-                    until: after[1..].iter().map(|a| ActionId(*a)).collect(),
+                    until: Milestone::of(after[1..].iter().map(|a| ActionId(*a))),
                 },
                 _ => RunWhen::Normal,
             };
@@ -169,14 +169,14 @@ fn begun(outcome: &Outcome) -> bool {
 fn check_unstopped(actions: &[Action], outcomes: &BTreeMap<ActionId, Outcome>, trace: impl Fn(ActionId) -> Trace) {
     for action in actions {
         let outcome = &outcomes[&action.id];
-        let before: Vec<_> = action.after.iter().map(|a| &outcomes[&a.action]).collect();
+        let before: Vec<_> = action.waits().map(|id| &outcomes[&id]).collect();
         match &action.run {
             RunWhen::Normal => assert_eq!(begun(outcome), before.iter().all(|o| good(o)), "{}", action.id),
             RunWhen::Always { armed_by } => {
                 assert_eq!(begun(outcome), begun(&outcomes[armed_by]), "{}", action.id);
             }
             RunWhen::Undo { armed_by, until } => {
-                let finished = until.iter().all(|u| good(&outcomes[u]));
+                let finished = until.actions().iter().all(|u| good(&outcomes[u]));
                 let armed = begun(&outcomes[armed_by]) && trace(*armed_by) == Trace::Some;
                 assert_eq!(begun(outcome), armed && !finished, "{}", action.id);
             }
@@ -197,7 +197,7 @@ fn ancestors(actions: &[Action], of: ActionId) -> BTreeSet<ActionId> {
     let mut open = vec![of];
     while let Some(id) = open.pop() {
         let action = actions.iter().find(|a| a.id == id).unwrap();
-        open.extend(action.after.iter().map(|a| a.action).filter(|a| found.insert(*a)));
+        open.extend(action.waits().filter(|a| found.insert(*a)));
     }
     found
 }
@@ -210,7 +210,7 @@ fn left(id: ActionId) -> Trace {
 /// Plays a schedule through, ending actions in an arbitrary order.
 fn play(sketch: &Sketch, picks: &[usize], stop_at: usize, stopped: &Admit) -> BTreeMap<ActionId, Outcome> {
     let actions = sketch.actions();
-    let mut schedule = Schedule::new(&actions, |a| Some(a.pod));
+    let mut schedule = Schedule::new(&actions, &cost::turns(&actions), |a| Some(a.pod));
     let (mut outcomes, mut running, mut step) = (BTreeMap::new(), Vec::new(), 0);
     loop {
         let admit = if step >= stop_at { stopped } else { &Admit::All };
@@ -264,7 +264,7 @@ proptest! {
                 prop_assert_eq!(begun(outcome), begun(&stopped[armed_by]));
             }
             if let RunWhen::Undo { armed_by, until } = &action.run {
-                let finished = until.iter().all(|u| good(&stopped[u]));
+                let finished = until.actions().iter().all(|u| good(&stopped[u]));
                 let armed = begun(&stopped[armed_by]) && left(*armed_by) == Trace::Some;
                 prop_assert_eq!(begun(outcome), armed && !finished);
             }

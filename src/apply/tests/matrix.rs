@@ -18,7 +18,7 @@ use super::super::{
 use crate::{
     db::{Connector as _, wire::Cell},
     desired::Goal,
-    plan::{ActionId, After, Plan, RunWhen},
+    plan::{ActionId, After, Before, Milestone, Plan, RunWhen},
     topology::Ordinal,
 };
 use cases::{Case, cases};
@@ -160,16 +160,16 @@ fn every_statement_meets_every_fault() {
 /// Each action is followed by itself.
 fn doubled(plan: &Plan) -> Plan {
     let twin = |id: ActionId| ActionId(id.0 + 1000);
-    let later = |id: &ActionId| After { action: twin(*id), because: "twice".to_owned() };
+    let later = |id: ActionId| After::one(twin(id), "twice");
     let mut actions = Vec::new();
     for action in &plan.actions {
         let mut first = action.clone();
-        first.after = action.after.iter().map(|a| later(&a.action)).collect();
+        first.after = action.waits().map(later).collect();
         let mut second = action.clone();
         second.id = twin(action.id);
-        second.after = vec![After { action: action.id, because: "twice".to_owned() }];
+        second.after = vec![After::one(action.id, "twice")];
         if let RunWhen::Undo { until, .. } = &mut first.run {
-            *until = until.iter().map(|u| twin(*u)).collect();
+            *until = Milestone::of(until.actions().iter().map(|u| twin(*u)));
         }
         let undone = matches!(second.run, RunWhen::Undo { .. });
         actions.push(first);
@@ -181,8 +181,10 @@ fn doubled(plan: &Plan) -> Plan {
     let ids: Vec<ActionId> = actions.iter().map(|a| a.id).collect();
     for action in &mut actions {
         for after in &mut action.after {
-            if !ids.contains(&after.action) {
-                after.action = ActionId(after.action.0 - 1000);
+            if let Before::Action(id) = &mut after.before
+                && !ids.contains(id)
+            {
+                *id = ActionId(id.0 - 1000);
             }
         }
     }

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     db::{Login, Privilege},
     desired::Goal,
-    plan::{Action, ActionId, After, Code, Decision, Depth, Op, Plan, Reason, RunWhen},
+    plan::{Action, ActionId, After, Code, Decision, Depth, Milestone, Op, Plan, Reason, RunWhen, cost},
     topology::{Identifier, Ordinal, ReplicationName, Target},
 };
 
@@ -45,7 +45,7 @@ fn targets() -> Vec<Target> {
 }
 
 fn act(id: u32, on: u8, op: Op, after: &[u32]) -> Action {
-    let after = after.iter().map(|a| After { action: ActionId(*a), because: "order".to_owned() }).collect();
+    let after = after.iter().map(|a| After::one(ActionId(*a), "order")).collect();
     let because = Reason::new(Code::Copy, "a test");
     Action { id: ActionId(id), pod: pod(on), op, because, after, run: RunWhen::Normal }
 }

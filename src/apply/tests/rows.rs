@@ -118,7 +118,13 @@ fn contents(stage: &Stage) -> Run {
         let object = world.object(0, "R_01");
         (object.sender, object.is_started, object.xsn) = (true, true, 50);
     }
-    let op = Op::CheckContents { source: pod(0), names: vec![name("R_01")], targets: targets(), wait_s: 10, depth: Depth::Counts };
+    let op = Op::CheckContents {
+        source: pod(0),
+        names: vec![name("R_01")],
+        targets: targets(),
+        wait_s: 10,
+        depth: Depth::Counts,
+    };
     stage.run(vec![act(1, 1, op, &[])])
 }
 
@@ -207,7 +213,13 @@ fn after_truncate(t1: u64, change: impl FnOnce(&Stage)) -> (Run, Vec<String>) {
     change(&stage);
     let empty = |id, t, after: &[u32]| act(id, 1, Op::Truncate { target: target(t), source: pod(0) }, after);
     let copy = Op::SetProperty { property: Setting::DdlEnable, from: 1, to: 0 };
-    let op = Op::CheckContents { source: pod(0), names: vec![name("R_01")], targets: targets(), wait_s: 10, depth: Depth::Counts };
+    let op = Op::CheckContents {
+        source: pod(0),
+        names: vec![name("R_01")],
+        targets: targets(),
+        wait_s: 10,
+        depth: Depth::Counts,
+    };
     let run = stage.run(vec![empty(1, "T1", &[]), empty(2, "T2", &[1]), act(3, 1, copy, &[2]), act(4, 1, op, &[3])]);
     let flushes = stage.changes().into_iter().filter(|c| c.contains("FLUSH")).collect();
     (run, flushes)

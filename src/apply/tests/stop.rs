@@ -69,7 +69,7 @@ fn join() -> Vec<Action> {
     let pin = act(1, 2, Op::Pin { name: name("R_12"), peer: pod(1) }, &[]);
     let sync = act(2, 0, Op::Sync { name: name("R_01"), peer: pod(1), parallel: 1, rows: None }, &[1]);
     let undo = act(3, 2, Op::Unpin { name: name("R_12"), peer: pod(1) }, &[2]);
-    let run = RunWhen::Undo { armed_by: ActionId(1), until: vec![ActionId(2)] };
+    let run = RunWhen::Undo { armed_by: ActionId(1), until: Milestone::of([ActionId(2)]) };
     vec![pin, sync, when(undo, run)]
 }
 

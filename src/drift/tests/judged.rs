@@ -55,7 +55,8 @@ impl Judge {
             observer: Some(ord(0)),
             conf_digest: format!("sha256:{}", "0".repeat(64)),
         };
-        compare(&look(w), setting, rules, t(at), Duration::from_millis(40))
+        let scope = Scope { desired: &w.desired, observed: &w.observed };
+        compare(scope, &look(w), setting, rules, t(at), Duration::from_millis(40))
     }
 }
 
@@ -146,6 +147,38 @@ fn a_join_that_never_ends() {
     assert_eq!((third.exit, third.new[0].difference.kind), (2, Kind::JoinStuck));
     let done = j.judge(&three(), Some(&third), 7260);
     assert_eq!(counts(&done), (0, 0, 1, 0, 0));
+}
+
+/// A start that fails again and again is at work in one look and not in the next: the time counts through.
+#[test]
+fn a_pod_that_is_never_opened() {
+    let j = Judge::plain();
+    let first = j.judge(&closed(), None, 0);
+    let tried = j.judge(&worked_on(closed(), 2), Some(&first), 4000);
+    assert_eq!((first.exit, tried.exit), (0, 0));
+    let late = j.judge(&closed(), Some(&tried), 7201);
+    assert_eq!((late.exit, late.new[0].difference.kind), (2, Kind::ClosedLong));
+    assert_eq!(late.new[0].difference.next, "aku plan start --ordinal 2");
+    assert_eq!(counts(&j.judge(&three(), Some(&late), 7260)), (0, 0, 1, 0, 0));
+    // It was open in between.
+    let open = j.judge(&three(), Some(&tried), 5000);
+    assert_eq!(j.judge(&closed(), Some(&open), 7201).exit, 0);
+}
+
+/// What is not there, and what was not looked at, is not called right.
+#[test]
+fn right_is_what_was_seen_to_be() {
+    let checked = |w: &Worlds| {
+        let c = look(w).checked;
+        (c.objects, c.looked_at, c.right, c.waiting)
+    };
+    assert_eq!(checked(&three()), (12, 9, 9, 3));
+    assert_eq!(checked(&closed()), (12, 9, 6, 6));
+    assert_eq!(checked(&three().broken(3)), (12, 9, 9, 0));
+    assert_eq!(checked(&three().set(2, "ADMIN_MODE", 1)), (12, 9, 6, 3));
+    assert_eq!(checked(&absent(three(), 2)), (12, 6, 6, 3));
+    let bare = Worlds::new(desired(Goal::Start(ord(0)), 4, 1)).up(0, 1).up(1, 1).up(2, 1).up(3, 1);
+    assert_eq!(checked(&bare).2, 0, "no object exists");
 }
 
 #[test]

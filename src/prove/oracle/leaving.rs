@@ -48,12 +48,9 @@ fn duty(goal: Goal, low: usize, high: usize) -> Duty {
             let mine = is(p);
             Duty { deliver: [false; 2], drop: [false; 2], forget: mine.map(|m| !m && mine != [false; 2]) }
         }
-        Goal::Start(_)
-        | Goal::End(_)
-        | Goal::Clean(_)
-        | Goal::CleanEverywhere
-        | Goal::Reconcile
-        | Goal::Recover(_) => Duty { deliver: [false; 2], drop: [false; 2], forget: [false; 2] },
+        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) => {
+            Duty { deliver: [false; 2], drop: [false; 2], forget: [false; 2] }
+        }
     }
 }
 
@@ -128,16 +125,19 @@ fn everywhere_rounds(w: &World) -> usize {
         for high in low + 1..count {
             let first = [delivered[low], delivered[high], fence[low], fence[high]].into_iter().max().unwrap_or(0);
             let ends = [(high, low), (low, high)];
-            let moves = |(p, k): &(usize, usize)| w.seen(*p) && (w.side(*p, *k).sender || flush_round(w, *p, *k, 0, 0).is_some());
-            let stopped = if ends.iter().any(moves) { first + 1 } else { first };
-            let live = |(p, k): &&(usize, usize)| {
-                w.seen(*p) && matches!(w.side(*p, *k).place, Place::Live | Place::GaveUp)
+            let moves = |(p, k): &(usize, usize)| {
+                w.seen(*p) && (w.side(*p, *k).sender || flush_round(w, *p, *k, 0, 0).is_some())
             };
+            let stopped = if ends.iter().any(moves) { first + 1 } else { first };
+            let live =
+                |(p, k): &&(usize, usize)| w.seen(*p) && matches!(w.side(*p, *k).place, Place::Live | Place::GaveUp);
             for (after, (p, _)) in ends.iter().filter(live).enumerate() {
                 let round = forgotten.entry(*p).or_insert(0);
                 *round = (*round).max(stopped + after + 1);
             }
-            let there = |(p, k): &(usize, usize)| w.seen(*p) && (w.side(*p, *k).place != Place::Missing || needs_object(w, *k, *p));
+            let there = |(p, k): &(usize, usize)| {
+                w.seen(*p) && (w.side(*p, *k).place != Place::Missing || needs_object(w, *k, *p))
+            };
             drops |= ends.iter().any(there);
             last = last.max(stopped);
         }

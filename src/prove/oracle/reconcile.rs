@@ -35,7 +35,7 @@ use crate::{
 fn rounds(actions: &[Action]) -> BTreeMap<plan::ActionId, usize> {
     let mut rounds: BTreeMap<plan::ActionId, usize> = BTreeMap::new();
     for a in actions {
-        let before = a.after.iter().filter_map(|e| rounds.get(&e.action)).max().copied().unwrap_or(0);
+        let before = a.waits().filter_map(|id| rounds.get(&id)).max().copied().unwrap_or(0);
         rounds.insert(a.id, before + usize::from(!is_undo(a) && !puts_back(a)));
     }
     rounds
@@ -166,7 +166,8 @@ fn step(op: &Op) -> Option<Step> {
         Op::Pin { .. } => Some(Step::Pin),
         Op::Stop { .. } => Some(Step::Stop),
         Op::Flush { .. } => Some(Step::Flush),
-        Op::Drain { .. }
+        Op::ClearOption { .. }
+        | Op::Drain { .. }
         | Op::Reset { .. }
         | Op::Unpin { .. }
         | Op::SetProperty { .. }

@@ -14,21 +14,25 @@ mod encoding;
 mod grace;
 mod grammar;
 mod lex;
+mod member_down;
 mod model;
 mod origin;
 pub mod password;
 mod problem;
 mod property;
+mod public;
 mod render;
 mod secrets;
 mod source;
 mod syntax;
 
 pub use grace::{DEFAULT_FLUSH, EndBudget, LEAST_FLUSH, end_budget, flush_bound};
+pub use member_down::MemberDown;
 pub use model::{Compare, Config, GroupConf, GroupId, Switch};
 pub use origin::{GroupOrigin, Origin, Origins};
 pub use problem::{Code, Place, Problem, Severity, has_errors};
 pub use property::Property;
+pub use public::{NotPublic, without_password};
 pub use render::{Colour, Excerpt, HEADLINE, excerpt, problem_lines, render_problems};
 pub use source::{MAX_BYTES, Source, Span};
 

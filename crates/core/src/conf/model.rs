@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::MemberDown;
 use crate::topology::{Ordinal, Pair, ReplicationName, ServerCount, Target};
 
 /// A property that is 0 or 1.
@@ -96,6 +97,8 @@ pub struct Config {
     pub compare_at_start: Compare,
     /// AKU_LEDGER
     pub ledger: Switch,
+    /// AKU_MEMBER_DOWN
+    pub member_down: MemberDown,
     /// AKU_FLUSH_AT_END
     pub flush_at_end: Switch,
     /// AKU_REPLICATION_RESET_AT_END

@@ -25,6 +25,7 @@ pub enum Property {
     ReplicationResetAtEnd,
     CompareAtStart,
     Ledger,
+    MemberDown,
 }
 
 /// Spelling of the password property in every quoted sample before June 2023 (`aku-behaviour.md` A.7, 1).
@@ -59,7 +60,7 @@ pub(super) struct Number {
 
 impl Property {
     /// Every property, in the order of the published sample.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::StsName,
         Self::SvcName,
         Self::ServerCount,
@@ -77,6 +78,7 @@ impl Property {
         Self::ReplicationResetAtEnd,
         Self::CompareAtStart,
         Self::Ledger,
+        Self::MemberDown,
     ];
 
     /// The key in the file.
@@ -100,6 +102,7 @@ impl Property {
             Self::ReplicationResetAtEnd => "AKU_REPLICATION_RESET_AT_END",
             Self::CompareAtStart => "AKU_COMPARE_AT_START",
             Self::Ledger => "AKU_LEDGER",
+            Self::MemberDown => "AKU_MEMBER_DOWN",
         }
     }
 
@@ -117,7 +120,7 @@ impl Property {
         let of = |range, default| Some(Number { range, default });
         let any = 0..=u64::from(u32::MAX);
         match self {
-            Self::StsName | Self::SvcName | Self::SysPassword | Self::CompareAtStart => None,
+            Self::StsName | Self::SvcName | Self::SysPassword | Self::CompareAtStart | Self::MemberDown => None,
             // 6 is documented (7.3); up to 33 is accepted with a warning.
             Self::ServerCount => of(1..=u64::from(crate::topology::ServerCount::MAX), 4),
             Self::PortNo => of(1024..=65535, 20300),
@@ -158,6 +161,7 @@ impl Property {
             Self::ReplicationResetAtEnd => switch(c.replication_reset_at_end),
             Self::CompareAtStart => c.compare_at_start.word().to_owned(),
             Self::Ledger => switch(c.ledger),
+            Self::MemberDown => c.member_down.to_string(),
         }
     }
 }

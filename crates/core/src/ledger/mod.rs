@@ -5,6 +5,7 @@
 //! What follows from it is decided by the planner; it forbids and explains, and
 //! is never the only reason why something may be deleted.
 
+mod beat;
 mod peers;
 
 use std::{collections::BTreeMap, fmt};

@@ -45,8 +45,14 @@ impl Capture {
     /// What was seen, for a plan about `pod`: the marker of another pod is none of its business.
     #[must_use]
     pub fn observed_for(&self, pod: Ordinal) -> Observed {
-        let marker = if pod == self.pod { self.observed.marker.clone() } else { MarkerView::Elsewhere };
-        Observed { marker, ..self.observed.clone() }
+        self.clone().into_observed_for(pod)
+    }
+
+    /// As [`observed_for`](Self::observed_for), without a copy of what may be large.
+    #[must_use]
+    pub fn into_observed_for(self, pod: Ordinal) -> Observed {
+        let marker = if pod == self.pod { self.observed.marker } else { MarkerView::Elsewhere };
+        Observed { marker, ..self.observed }
     }
 }
 

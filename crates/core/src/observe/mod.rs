@@ -6,6 +6,7 @@ mod left;
 mod model;
 pub mod parse;
 mod rows;
+mod view;
 
 pub use capture::Capture;
 pub use ledger::of as ledger_of;
@@ -14,5 +15,5 @@ pub use model::{
     BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Remembered, Replication,
     Sender, Server, Side, Table, TableName,
 };
-pub use parse::sender as sender_of;
+pub use parse::{gap as gap_of, sender as sender_of};
 pub use rows::{RowCount, grouped};

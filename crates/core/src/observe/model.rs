@@ -49,7 +49,7 @@ pub enum MarkerView {
 
 /// A pod as seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "view")]
+#[serde(rename_all = "kebab-case", tag = "view", try_from = "super::view::Written")]
 pub enum PodView {
     /// It answered everything.
     Seen(Box<Pod>),
@@ -407,7 +407,7 @@ impl Pod {
     }
 }
 
-mod privilege {
+pub(super) mod privilege {
     use serde::{Deserialize, Deserializer, Serializer};
 
     use crate::sql::Privilege;

@@ -60,6 +60,24 @@ fn target(row: Row<'_>, side: &str, unit_is_partition: bool) -> Option<Target> {
     })
 }
 
+/// What is left to send, V$REPGAP.REP_GAP. A sender that retries and never connected shows a number below zero as a size in
+/// MiB, which wraps (`measured.md` 9.8): that means "unknown", and so does every negative number.
+pub fn gap(row: Row<'_>) -> Option<i64> {
+    const WRAPPED: std::ops::RangeInclusive<i64> = (1 << 44) - (1 << 24)..=1 << 44;
+    row.int("REP_GAP").filter(|n| *n >= 0 && !WRAPPED.contains(n))
+}
+
+/// A row of the catalog that cannot be read, so that nobody can tell what the pod holds.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} of SYS_REPLICATIONS_ or its items cannot be read, so what this pod holds is not known")]
+pub struct Unreadable {
+    what: String,
+}
+
+fn unreadable(what: impl Into<String>) -> Unreadable {
+    Unreadable { what: what.into() }
+}
+
 fn shared(known: &mut HashSet<Target>, target: Target) -> Target {
     if let Some(same) = known.get(&target) {
         return same.clone();
@@ -68,9 +86,19 @@ fn shared(known: &mut HashSet<Target>, target: Target) -> Target {
     target
 }
 
-pub fn replications(c: &Catalog<'_>) -> BTreeMap<ReplicationName, Replication> {
-    let mut all: BTreeMap<_, _> =
-        c.replications.iter().filter_map(|row| Some((name(row, "REPLICATION_NAME")?, bare(row)))).collect();
+/// Every object. What is not there is told by an answer without rows, never by one that cannot be read.
+pub fn replications(c: &Catalog<'_>) -> Result<BTreeMap<ReplicationName, Replication>, Unreadable> {
+    for (rows, column) in [(c.replications, "REPLICATION_NAME"), (c.items, "REPLICATION_NAME")] {
+        if !rows.columns.iter().any(|c| c.eq_ignore_ascii_case(column)) {
+            return Err(unreadable("an answer without columns"));
+        }
+    }
+    let mut all = BTreeMap::new();
+    for row in c.replications.iter() {
+        let name = name(row, "REPLICATION_NAME").ok_or_else(|| unreadable("the name of an object"))?;
+        let read = bare(row).ok_or_else(|| unreadable(format!("XSN or IS_STARTED of {name}")))?;
+        all.entry(name).or_insert(read);
+    }
     for row in c.hosts.iter() {
         let Some(r) = name(row, "REPLICATION_NAME").and_then(|n| all.get_mut(&n)) else { continue };
         let port = row.int("PORT_NO").and_then(|p| u16::try_from(p).ok());
@@ -83,9 +111,10 @@ pub fn replications(c: &Catalog<'_>) -> BTreeMap<ReplicationName, Replication> {
     for row in c.items.iter() {
         let Some(r) = name(row, "REPLICATION_NAME").and_then(|n| all.get_mut(&n)) else { continue };
         let partition = row.text("REPLICATION_UNIT").as_deref() == Some("P");
-        if let (Some(local), Some(remote)) = (target(row, "LOCAL", partition), target(row, "REMOTE", partition)) {
-            r.items.insert(Item { local: shared(&mut known, local), remote: shared(&mut known, remote) });
-        }
+        let (Some(local), Some(remote)) = (target(row, "LOCAL", partition), target(row, "REMOTE", partition)) else {
+            return Err(unreadable("an item"));
+        };
+        r.items.insert(Item { local: shared(&mut known, local), remote: shared(&mut known, remote) });
     }
     for row in c.senders.iter() {
         if let Some(r) = name(row, "REP_NAME").and_then(|n| all.get_mut(&n)) {
@@ -106,17 +135,18 @@ pub fn replications(c: &Catalog<'_>) -> BTreeMap<ReplicationName, Replication> {
     }
     for row in c.gaps.iter() {
         if let Some(r) = name(row, "REP_NAME").and_then(|n| all.get_mut(&n)) {
-            r.gap = row.int("REP_GAP");
+            r.gap = gap(row);
         }
     }
-    all
+    Ok(all)
 }
 
-fn bare(row: Row<'_>) -> Replication {
+/// `None` where the two columns that every release has are no numbers.
+fn bare(row: Row<'_>) -> Option<Replication> {
     let number = |column| row.int(column).unwrap_or(0);
-    Replication {
-        is_started: number("IS_STARTED") != 0,
-        position: Position::from_catalog(row.int("XSN").unwrap_or(-1)),
+    Some(Replication {
+        is_started: row.int("IS_STARTED")? != 0,
+        position: Position::from_catalog(row.int("XSN")?),
         gave_up: row.text("GIVE_UP_TIME").map(|at| GiveUp { at, xsn: row.int("GIVE_UP_XSN") }),
         mode: Mode::from_catalog(number("REPL_MODE")),
         role: number("ROLE"),
@@ -129,7 +159,7 @@ fn bare(row: Row<'_>) -> Replication {
         receiver: None,
         gap: None,
         applied: None,
-    }
+    })
 }
 
 pub fn tables(tables: &Rows, constraints: &Rows, partitions: &Rows) -> BTreeMap<TableName, Table> {

@@ -5,11 +5,14 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::reason::Reason;
+use super::{
+    milestone::{After, Milestone},
+    reason::Reason,
+};
 use crate::{
     desired::ReplicationAddress,
     ledger::Ledger,
-    sql::{ChangeSql, setting::Setting},
+    sql::{ChangeSql, option::ObjectOption, setting::Setting},
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -23,37 +26,33 @@ impl fmt::Display for ActionId {
     }
 }
 
-/// A step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// A step. How it is written: `wire`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     /// Its number.
     pub id: ActionId,
     /// The pod it is sent to.
     pub pod: Ordinal,
     /// What is done.
-    #[serde(flatten)]
     pub op: Op,
     /// Why.
     pub because: Reason,
     /// What it waits for.
     pub after: Vec<After>,
     /// When it runs.
-    #[serde(default, skip_serializing_if = "RunWhen::is_normal")]
     pub run: RunWhen,
 }
 
-/// An edge of the DAG.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct After {
-    /// The action that must be over.
-    pub action: ActionId,
-    /// Why, in a few words ("sync needs empty tables").
-    pub because: String,
+impl Action {
+    /// Every action that it waits for, one by one. Those may be most of the plan: what looks at all actions uses
+    /// [`Graph`](super::Graph), or looks at each milestone once.
+    pub fn waits(&self) -> impl Iterator<Item = ActionId> {
+        self.after.iter().flat_map(|after| after.before.actions()).copied()
+    }
 }
 
 /// When an action runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", tag = "when")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RunWhen {
     /// When everything it waits for is done.
     #[default]
@@ -71,14 +70,8 @@ pub enum RunWhen {
         /// The action that it takes back.
         armed_by: ActionId,
         /// Actions that, once all are done, make it unnecessary.
-        until: Vec<ActionId>,
+        until: Milestone,
     },
-}
-
-impl RunWhen {
-    fn is_normal(&self) -> bool {
-        *self == Self::Normal
-    }
 }
 
 /// What a START must find, because START on XSN -1 silently begins "now".
@@ -166,6 +159,16 @@ pub enum Op {
         port: u16,
         /// Addresses that go.
         old: Vec<ReplicationAddress>,
+    },
+    /// SET of an option that aku.conf does not ask for, off. Done already when its bit is not set; needs both sides stopped
+    /// (ERR-6100A, ERR-6109F).
+    ClearOption {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+        /// Which.
+        option: ObjectOption,
     },
     /// START RETRY, and a look whether the sender connects; a plain START for an EAGER object, and where the sender does
     /// not connect (`measured.md` 9.1). Done already when a sender exists.
@@ -349,6 +352,41 @@ pub enum Effect {
 }
 
 impl Op {
+    /// Its word in the file of a plan.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::CreateReplication { .. } => "create-replication",
+            Self::DropReplication { .. } => "drop-replication",
+            Self::AddTable { .. } => "add-table",
+            Self::DropTable { .. } => "drop-table",
+            Self::ChangeHost { .. } => "change-host",
+            Self::ClearOption { .. } => "clear-option",
+            Self::Start { .. } => "start",
+            Self::Pin { .. } => "pin",
+            Self::Drain { .. } => "drain",
+            Self::Stop { .. } => "stop",
+            Self::Reset { .. } => "reset",
+            Self::Unpin { .. } => "unpin",
+            Self::Flush { .. } => "flush",
+            Self::SetProperty { .. } => "set-property",
+            Self::CheckQuiet { .. } => "check-quiet",
+            Self::Truncate { .. } => "truncate",
+            Self::CheckEmpty { .. } => "check-empty",
+            Self::Sync { .. } => "sync",
+            Self::SyncTables { .. } => "sync-tables",
+            Self::CheckContents { .. } => "check-contents",
+            Self::CheckHolds { .. } => "check-holds",
+            Self::Fence => "fence",
+            Self::CheckDelivered { .. } => "check-delivered",
+            Self::Delay { .. } => "delay",
+            Self::Open => "open",
+            Self::WriteMarker => "write-marker",
+            Self::RemoveMarker => "remove-marker",
+            Self::WriteLedger { .. } => "write-ledger",
+        }
+    }
+
     /// What it can do.
     #[must_use]
     pub fn effect(&self) -> Effect {
@@ -356,7 +394,8 @@ impl Op {
             Self::CreateReplication { .. }
             | Self::AddTable { .. }
             | Self::DropTable { .. }
-            | Self::ChangeHost { .. } => Effect::Define,
+            | Self::ChangeHost { .. }
+            | Self::ClearOption { .. } => Effect::Define,
             Self::DropReplication { .. } => Effect::RemovesDefinition,
             Self::Start { .. } | Self::Pin { .. } | Self::Stop { .. } | Self::Flush { .. } => Effect::Run,
             Self::Reset { .. } | Self::Unpin { .. } => Effect::ForgetsPosition,
@@ -389,6 +428,7 @@ impl Op {
             | Self::AddTable { name, .. }
             | Self::DropTable { name, .. }
             | Self::ChangeHost { name, .. }
+            | Self::ClearOption { name, .. }
             | Self::SyncTables { name, .. }
             | Self::Sync { name, .. } => Some(name),
             Self::Drain { .. }
@@ -434,6 +474,9 @@ impl Op {
                     port: a.port,
                 };
                 std::iter::once(add).chain(old.iter().map(drop)).collect()
+            }
+            Self::ClearOption { name, option, .. } => {
+                vec![ChangeSql::ClearOption { name: name.clone(), option: *option }]
             }
             Self::Start { name, .. } => vec![ChangeSql::StartRetry(name.clone())],
             Self::Pin { name, .. } => vec![ChangeSql::StartRetry(name.clone()), ChangeSql::Stop(name.clone())],

@@ -1,12 +1,17 @@
 //! The plan: a DAG of actions, each with a reason. Types and their order; making one is the planner's.
 
 pub mod action;
+mod direct;
 pub mod graph;
+mod milestone;
 pub mod reason;
+pub mod wire;
 pub mod words;
 
-pub use action::{Action, ActionId, After, Depth, Effect, Expect, Op, RunWhen};
-pub use graph::{GraphError, critical_path, direct, order};
+pub use action::{Action, ActionId, Depth, Effect, Expect, Op, RunWhen};
+pub use direct::Direct;
+pub use graph::{Graph, GraphError, Point, critical_path, order};
+pub use milestone::{After, Before, Milestone, MilestoneId, Numbers, Thinned};
 pub use reason::{Code, Reason};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,7 +23,9 @@ use crate::{
 };
 
 /// What is to be done, and why. Immutable once made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "wire::Plan<'_>")]
+#[schemars(with = "wire::Plan<'_>")]
 pub struct Plan {
     /// What it is for.
     pub goal: Goal,
@@ -153,6 +160,17 @@ pub struct Approval {
     pub scope: String,
     /// What would happen, in one sentence.
     pub because: String,
+}
+
+/// How the sentence of an approval begins that is asked because half of the members or more were not seen.
+pub const NO_QUORUM: &str = "no quorum: ";
+
+impl Approval {
+    /// Whether it is asked because half of the members or more were not seen: no policy may say yes to that.
+    #[must_use]
+    pub fn lacks_quorum(&self) -> bool {
+        self.because.starts_with(NO_QUORUM)
+    }
 }
 
 /// Classes of approval (`--approve CLASS[=SCOPE]`).

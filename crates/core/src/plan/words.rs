@@ -47,6 +47,9 @@ pub fn words(op: &Op) -> Words {
         Op::ChangeHost { name, peer, host, port, .. } => {
             Words { address: format!("{host}:{port}"), ..to("change host", name, *peer) }
         }
+        Op::ClearOption { name, peer, option } => {
+            Words { detail: option.to_string(), ..to("clear option", name, *peer) }
+        }
         Op::Start { name, peer, expect } => Words { detail: starts_at(*expect).to_owned(), ..to("start", name, *peer) },
         Op::Pin { name, peer } => Words { detail: "keeps log from now on".to_owned(), ..to("pin", name, *peer) },
         Op::Drain { wait_s } => {
@@ -137,6 +140,7 @@ pub fn kind(op: &Op) -> &'static str {
         Op::AddTable { .. } => "add table",
         Op::DropTable { .. } => "drop table",
         Op::ChangeHost { .. } => "change host",
+        Op::ClearOption { .. } => "clear option",
         Op::SyncTables { .. } => "sync table",
         Op::Start { .. } => "start",
         Op::Pin { .. } => "pin",

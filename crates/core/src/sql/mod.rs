@@ -5,6 +5,8 @@
 
 pub mod error;
 pub mod facts;
+mod ledger;
+pub mod option;
 pub mod page;
 pub mod rows;
 pub mod setting;
@@ -12,7 +14,7 @@ pub mod setting;
 use std::fmt;
 
 use crate::{
-    ledger::{self, Ledger},
+    ledger::Ledger,
     sql::{facts::Facts, page::Page},
     topology::{Identifier, ReplicationName, Target},
 };
@@ -143,6 +145,13 @@ pub enum ChangeSql {
         /// Its port.
         port: u16,
     },
+    /// SET of an option, off.
+    ClearOption {
+        /// Object name.
+        name: ReplicationName,
+        /// Which.
+        option: option::ObjectOption,
+    },
     /// START: resumes from XSN, or from now when it is -1.
     Start(ReplicationName),
     /// START RETRY: fixes XSN without needing the peer.
@@ -199,6 +208,13 @@ pub enum ChangeSql {
     InsertLedger(Box<Ledger>),
     /// UPDATE of its only row, every column.
     UpdateLedger(Box<Ledger>),
+    /// UPDATE of what its only row remembers of the others, where nobody wrote it since.
+    BeatLedger {
+        /// The row as it was read.
+        before: Box<Ledger>,
+        /// What it is to remember.
+        after: Box<Ledger>,
+    },
 }
 
 /// Properties that [`ReadSql::Properties`] asks for.
@@ -229,27 +245,6 @@ fn list(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
 
 pub(super) fn users(names: &[Identifier]) -> String {
     list(names.iter().map(Identifier::as_str))
-}
-
-fn ledger_table() -> String {
-    format!("{}.{}", ledger::OWNER, ledger::TABLE)
-}
-
-/// Columns of the ledger's row and their values as SQL, LAYOUT apart.
-fn ledger_cells(row: &Ledger) -> Vec<(&'static str, String)> {
-    let number = |n: Option<u64>| n.map_or_else(|| "NULL".to_owned(), |n| n.to_string());
-    vec![
-        ("CLUSTER_ID", literal(&row.cluster.to_string())),
-        ("POD_NO", row.pod.to_string()),
-        ("SIGNATURE", literal(&row.signature)),
-        ("INCARNATION", row.incarnation.to_string()),
-        ("RUN_NO", row.run.to_string()),
-        ("STANDING", literal(row.standing.word())),
-        ("COPIED_FROM", number(row.copied.map(|c| c.from.get().into()))),
-        ("COPIED_RUN", number(row.copied.map(|c| c.run))),
-        ("PEERS", literal(&row.peers_text())),
-        ("WRITTEN_AT", "SYSDATE".to_owned()),
-    ]
 }
 
 /// V$DATABASE spells the name as it was typed at creation, and the statement was measured with that spelling bare
@@ -378,16 +373,11 @@ impl fmt::Display for ReadSql {
                 let parts: Vec<_> = targets.iter().enumerate().map(|(i, t)| any(i, t)).collect();
                 f.write_str(&parts.join(" UNION ALL "))
             }
-            Self::Ledger => write!(
-                f,
-                "SELECT L.LAYOUT, L.CLUSTER_ID, L.POD_NO, L.SIGNATURE, L.INCARNATION, L.RUN_NO, L.STANDING, L.COPIED_FROM, \
-                 L.COPIED_RUN, L.PEERS, F.CUR_WRITE_LF_NO, F.CUR_WRITE_LF_OFFSET FROM {} L, V$LFG F",
-                ledger_table()
-            ),
+            Self::Ledger => ledger::read(f),
             Self::Property(name) => write!(f, "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = {}", literal(name)),
             Self::Replication(name) => write!(
                 f,
-                "SELECT IS_STARTED, XSN, GIVE_UP_TIME, REPL_MODE FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
+                "SELECT IS_STARTED, XSN, GIVE_UP_TIME, REPL_MODE, OPTIONS FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
                 literal(name.as_str())
             ),
         }
@@ -415,6 +405,9 @@ impl fmt::Display for ChangeSql {
             Self::DropHost { name, host, port } => {
                 write!(f, "ALTER REPLICATION {name} DROP HOST {}, {port}", literal(host))
             }
+            Self::ClearOption { name, option } => {
+                write!(f, "ALTER REPLICATION {name} SET {option} {}", option.off())
+            }
             Self::Start(name) => write!(f, "ALTER REPLICATION {name} START"),
             Self::StartRetry(name) => write!(f, "ALTER REPLICATION {name} START RETRY"),
             Self::Stop(name) => write!(f, "ALTER REPLICATION {name} STOP"),
@@ -434,29 +427,10 @@ impl fmt::Display for ChangeSql {
                 write!(f, "ALTER DATABASE {} SESSION CLOSE {session}", database_name(database))
             }
             Self::SessionQueryTimeout(s) => write!(f, "ALTER SESSION SET QUERY_TIMEOUT = {s}"),
-            Self::CreateLedger => write!(
-                f,
-                "CREATE TABLE {} (LAYOUT INTEGER PRIMARY KEY, CLUSTER_ID VARCHAR(36), POD_NO INTEGER, \
-                 SIGNATURE VARCHAR(64), INCARNATION BIGINT, RUN_NO BIGINT, STANDING VARCHAR(16), COPIED_FROM INTEGER, \
-                 COPIED_RUN BIGINT, PEERS VARCHAR({}), WRITTEN_AT DATE)",
-                ledger_table(),
-                ledger::PEERS_BYTES
-            ),
-            Self::InsertLedger(row) => {
-                let (columns, values): (Vec<_>, Vec<_>) = ledger_cells(row).into_iter().unzip();
-                write!(
-                    f,
-                    "INSERT INTO {} (LAYOUT, {}) VALUES ({}, {})",
-                    ledger_table(),
-                    columns.join(", "),
-                    ledger::LAYOUT,
-                    values.join(", ")
-                )
-            }
-            Self::UpdateLedger(row) => {
-                let sets: Vec<_> = ledger_cells(row).into_iter().map(|(c, v)| format!("{c} = {v}")).collect();
-                write!(f, "UPDATE {} SET {} WHERE LAYOUT = {}", ledger_table(), sets.join(", "), ledger::LAYOUT)
-            }
+            Self::CreateLedger => ledger::create(f),
+            Self::InsertLedger(row) => ledger::insert(f, row),
+            Self::UpdateLedger(row) => ledger::update(f, row),
+            Self::BeatLedger { before, after } => ledger::beat(f, before, after),
         }
     }
 }

@@ -7,7 +7,7 @@ pub mod plans;
 use std::collections::BTreeMap;
 
 use crate::{
-    conf::{Compare, GroupId, Switch},
+    conf::{Compare, GroupId, MemberDown, Switch},
     desired::{Desired, Goal, Group, Object, ReplicationAddress},
     ledger::{ClusterId, Ledger, Peer, Standing, View},
     observe::{
@@ -63,6 +63,7 @@ pub fn desired(goal: Goal, pods: u8, groups: u8) -> Desired {
         ledger: Switch::On,
         flush_at_end: Switch::On,
         reset_at_end: Switch::On,
+        member_down: MemberDown::Ask,
     }
 }
 

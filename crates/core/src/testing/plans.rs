@@ -5,12 +5,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::{
-    conf::{Compare, Config, GroupConf, Switch},
+    conf::{Compare, Config, GroupConf, MemberDown, Switch},
     desired::Goal,
     observe::{RowCount, Side},
     plan::{
-        Action, ActionId, After, Approval, ApprovalClass, Code, Decision, Depth, Expect, Op, Plan, PodLine, PodState, Reason,
-        RowsAtStake, RunWhen, Unsent,
+        Action, ActionId, After, Approval, ApprovalClass, Code, Decision, Depth, Expect, Milestone, Op, Plan, PodLine,
+        PodState, Reason, RowsAtStake, RunWhen, Unsent,
     },
     sql::setting::Setting,
     topology::{Identifier, Ordinal, ReplicationName, ServerCount, Target},
@@ -39,6 +39,7 @@ pub fn config() -> Config {
         ledger: Switch::On,
         flush_at_end: Switch::On,
         replication_reset_at_end: Switch::On,
+        member_down: MemberDown::Ask,
         groups: vec![GroupConf {
             prefix: "AKU_REP".to_owned(),
             sync_parallel: 1,
@@ -69,8 +70,7 @@ pub struct Steps(pub Vec<Action>);
 impl Steps {
     pub fn add(&mut self, on: u8, op: Op, why: Reason, after: &[u32]) -> u32 {
         let id = u32::try_from(self.0.len()).unwrap() + 1;
-        let after =
-            after.iter().map(|n| After { action: ActionId(*n), because: "it must be over".to_owned() }).collect();
+        let after = after.iter().map(|n| After::one(ActionId(*n), "it must be over")).collect();
         self.0.push(Action { id: ActionId(id), pod: pod(on), op, because: why, after, run: RunWhen::Normal });
         id
     }
@@ -163,7 +163,13 @@ pub fn full_join() -> Plan {
     );
     let check = s.add(
         2,
-        Op::CheckContents { source: pod(0), names: vec![name("AKU_REP_02")], targets: targets.clone(), wait_s: 300, depth: Depth::Counts },
+        Op::CheckContents {
+            source: pod(0),
+            names: vec![name("AKU_REP_02")],
+            targets: targets.clone(),
+            wait_s: 300,
+            depth: Depth::Counts,
+        },
         because(Code::ProveContents, "success of SYNC is not proof of contents"),
         &[sync],
     );
@@ -182,7 +188,7 @@ pub fn full_join() -> Plan {
         because(Code::UndoPin, "a pin whose copy did not finish would keep log for nothing"),
         &[sync],
     );
-    s.run(unpin, RunWhen::Undo { armed_by: ActionId(pin), until: vec![ActionId(sync)] });
+    s.run(unpin, RunWhen::Undo { armed_by: ActionId(pin), until: Milestone::of([ActionId(sync)]) });
     let rows = [(512, 1_204_332), (0, 98_114), (0, 5_020)];
     let rows = targets
         .into_iter()

@@ -11,13 +11,13 @@ use std::{
 };
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A user, table or partition name, spelt as the catalog spells it: upper case unless it was quoted.
 /// Shared when it is cloned: a large cluster holds the same names a million times. At most 128 bytes, never empty, without
 /// `'` and `"` (the server's lexer allows neither, `altibase-replication.md` 1).
-#[derive(Clone, Debug, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, Eq, JsonSchema)]
+#[schemars(with = "String")]
 pub struct Identifier(Arc<str>);
 
 // As derived, but two that share their text are equal without a look at it: a planner compares the same names again and again.
@@ -71,21 +71,60 @@ pub enum IdentError {
     },
 }
 
-fn checked(name: String, limit: usize) -> Result<String, IdentError> {
+fn checked(name: &str, limit: usize) -> Result<Arc<str>, IdentError> {
     if name.is_empty() {
         return Err(IdentError::Empty);
     }
     if name.len() > limit {
-        return Err(IdentError::TooLong { bytes: name.len(), limit, name });
+        return Err(IdentError::TooLong { bytes: name.len(), limit, name: name.to_owned() });
     }
     let what = if name.contains(['"', '\'']) {
         "a quote"
     } else if name.chars().any(char::is_control) {
         "a control character"
     } else {
-        return Ok(name);
+        return Ok(name.into());
     };
-    Err(IdentError::BadCharacter { name, what })
+    Err(IdentError::BadCharacter { name: name.to_owned(), what })
+}
+
+/// Reads a name as it stands in a file, without a copy of it in between: large files are mostly names.
+struct NameVisitor(usize);
+
+impl de::Visitor<'_> for NameVisitor {
+    type Value = Arc<str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Arc<str>, E> {
+        checked(name, self.0).map_err(E::custom)
+    }
+}
+
+impl Serialize for Identifier {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Identifier {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_str(NameVisitor(Self::MAX_BYTES)).map(Self)
+    }
+}
+
+impl Serialize for ReplicationName {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ReplicationName {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_str(NameVisitor(Self::MAX_BYTES)).map(Self)
+    }
 }
 
 fn is_plain(name: &str) -> bool {
@@ -143,8 +182,8 @@ impl Identifier {
     ///
     /// # Errors
     /// See [`IdentError`].
-    pub fn exact(name: impl Into<String>) -> Result<Self, IdentError> {
-        checked(name.into(), Self::MAX_BYTES).map(|name| Self(name.into()))
+    pub fn exact(name: impl AsRef<str>) -> Result<Self, IdentError> {
+        checked(name.as_ref(), Self::MAX_BYTES).map(Self)
     }
 
     /// A name that was written without quotes: folded to upper case as the server folds it (ASCII letters only).
@@ -183,8 +222,8 @@ impl fmt::Display for Identifier {
 }
 
 /// Name of a replication object, at most 40 bytes; both pods of a pair use the same one (`aku-behaviour.md` A.4).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
+#[schemars(with = "String")]
 pub struct ReplicationName(Arc<str>);
 
 impl ReplicationName {
@@ -195,8 +234,8 @@ impl ReplicationName {
     ///
     /// # Errors
     /// See [`IdentError`].
-    pub fn exact(name: impl Into<String>) -> Result<Self, IdentError> {
-        checked(name.into(), Self::MAX_BYTES).map(|name| Self(name.into()))
+    pub fn exact(name: impl AsRef<str>) -> Result<Self, IdentError> {
+        checked(name.as_ref(), Self::MAX_BYTES).map(Self)
     }
 
     /// The catalog's spelling.

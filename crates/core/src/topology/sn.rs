@@ -1,13 +1,29 @@
 //! Sequence numbers of the log in JSON: as text, because a `u64` exceeds the integers that JSON readers keep exactly.
 //! Numbers, as older files hold them, are still read. Use with `#[serde(with = "...")]`.
 
-use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+use std::fmt;
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Text(String),
-    Number(u64),
+use serde::{
+    Deserializer, Serializer,
+    de::{Error, Visitor},
+};
+
+struct Sn;
+
+impl Visitor<'_> for Sn {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an SN")
+    }
+
+    fn visit_u64<E: Error>(self, n: u64) -> Result<u64, E> {
+        Ok(n)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<u64, E> {
+        text.parse().map_err(|_| E::custom(format!("\"{text}\" is no SN")))
+    }
 }
 
 /// As decimal text.
@@ -23,10 +39,7 @@ pub fn serialize<S: Serializer>(sn: &u64, s: S) -> Result<S::Ok, S::Error> {
 /// # Errors
 /// It is neither.
 pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
-    match Written::deserialize(d)? {
-        Written::Number(n) => Ok(n),
-        Written::Text(text) => text.parse().map_err(|_| D::Error::custom(format!("\"{text}\" is no SN"))),
-    }
+    d.deserialize_any(Sn)
 }
 
 #[cfg(test)]

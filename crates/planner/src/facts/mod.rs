@@ -12,6 +12,7 @@ mod tests;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use aku_core::{
@@ -20,6 +21,7 @@ use aku_core::{
     plan::{Action, ActionId, Plan},
     topology::Ordinal,
 };
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -84,14 +86,50 @@ pub struct Post {
 }
 
 /// The facts of one action.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Uses {
     /// What must hold before it runs.
     pub pre: Vec<FactId>,
     /// What it was decided from.
-    pub because: Vec<FactId>,
+    pub because: FactList,
     /// What holds after it.
     pub post: Vec<Post>,
+}
+
+/// Facts that several actions were decided from, in order. A copy is the same list, not another one.
+#[derive(Clone, Debug, Eq)]
+pub struct FactList(Arc<[FactId]>);
+
+impl FactList {
+    /// Sorted, each once.
+    #[must_use]
+    pub fn facts(&self) -> &[FactId] {
+        &self.0
+    }
+
+    /// Equal for copies of one list: what is known of one is known of the other.
+    #[must_use]
+    pub fn identity(&self) -> usize {
+        self.0.as_ptr().addr()
+    }
+}
+
+impl Default for FactList {
+    fn default() -> Self {
+        Self(Arc::from([]))
+    }
+}
+
+impl FromIterator<FactId> for FactList {
+    fn from_iter<I: IntoIterator<Item = FactId>>(facts: I) -> Self {
+        Self(facts.into_iter().collect())
+    }
+}
+
+impl PartialEq for FactList {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
 }
 
 /// Every fact of a plan and what its actions have to do with them.
@@ -138,32 +176,44 @@ impl Facts {
     pub fn of(plan: &Plan, desired: &Desired, observed: &Observed) -> Self {
         let reader = Reader::new(desired, observed);
         let needs = Needs::new(plan, desired);
-        let mut keys: BTreeSet<(Ordinal, Key)> = needs.informative().collect();
-        let per_action: Vec<_> = plan.actions.iter().map(|a| (a, needs.pre(a), needs.because(a))).collect();
-        for (_, pre, because) in &per_action {
-            keys.extend(pre.iter().chain(because).cloned());
+        let mut keys: HashSet<(Ordinal, Key)> = needs.informative().collect();
+        // All that were decided were decided from the same.
+        let decision = if plan.actions.iter().any(Needs::is_decided) { needs.decision() } else { Vec::new() };
+        let per_action: Vec<_> = plan.actions.iter().map(|a| (a, needs.pre(a))).collect();
+        for key in per_action.iter().flat_map(|(_, pre)| pre).chain(&decision) {
+            if !keys.contains(key) {
+                keys.insert(key.clone());
+            }
         }
         let mut sorted: Vec<_> = keys.into_iter().map(|(pod, key)| (pod, key.to_string(), key)).collect();
-        sorted.sort();
-        let numbered: BTreeMap<(Ordinal, &Key), FactId> =
-            (1..).zip(&sorted).map(|(n, (pod, _, key))| ((*pod, key), FactId(n))).collect();
+        sorted.sort_unstable();
+        let numbered: HashMap<(Ordinal, &Key), FactId> =
+            sorted.iter().zip(1..).map(|((pod, _, key), n)| ((*pod, key), FactId(n))).collect();
         let ids = |list: &[(Ordinal, Key)]| {
             let mut ids: Vec<_> = list.iter().filter_map(|(p, k)| numbered.get(&(*p, k)).copied()).collect();
             ids.sort();
             ids.dedup();
             ids
         };
+        let (decided, undecided) = (ids(&decision).into_iter().collect::<FactList>(), FactList::default());
         let uses = per_action
             .iter()
-            .map(|(a, pre, because)| (a.id, Uses { pre: ids(pre), because: ids(because), post: Needs::post(a) }))
+            .map(|(a, pre)| {
+                let because = if Needs::is_decided(a) { &decided } else { &undecided };
+                (a.id, Uses { pre: ids(pre), because: because.clone(), post: Needs::post(a) })
+            })
             .collect();
+        let value = |(pod, _, key): &(Ordinal, String, Key)| reader.value(*pod, key);
+        let values: Vec<String> = sorted.iter().map(value).collect();
         let all = sorted
-            .iter()
-            .map(|(pod, text, key)| Fact {
-                id: numbered[&(*pod, key)],
-                pod: *pod,
-                key: text.clone(),
-                value: reader.value(*pod, key),
+            .into_iter()
+            .zip(values)
+            .zip(1..)
+            .map(|(((pod, text, key), value), n)| Fact {
+                id: FactId(n),
+                pod,
+                key: text,
+                value,
                 volatile: key.volatile(),
             })
             .collect();
@@ -195,17 +245,33 @@ impl Facts {
 
     /// Facts that an action needs or was decided from, and that do not move by themselves.
     pub fn footprint(&self) -> impl Iterator<Item = &Fact> {
-        let used: BTreeSet<FactId> = self.uses.values().flat_map(|u| u.pre.iter().chain(&u.because)).copied().collect();
+        let (mut used, mut lists) = (HashSet::<FactId>::new(), HashSet::<usize>::new());
+        for u in self.uses.values() {
+            used.extend(&u.pre);
+            if lists.insert(u.because.identity()) {
+                used.extend(u.because.facts());
+            }
+        }
         self.all.iter().filter(move |f| !f.volatile && used.contains(&f.id))
     }
 
     /// Whether both are about the same facts, used by the same actions, whatever their values.
     #[must_use]
     pub fn same_questions(&self, other: &Self) -> bool {
-        let keys = |f: &Self| -> Vec<(FactId, Ordinal, String, bool)> {
-            f.all.iter().map(|f| (f.id, f.pod, f.key.clone(), f.volatile)).collect()
+        let key = |f: &Fact| (f.id, f.pod, f.volatile);
+        let same = |(a, b): (&Fact, &Fact)| key(a) == key(b) && a.key == b.key;
+        let mut known: HashMap<(usize, usize), bool> = HashMap::new();
+        let mut used = |((id, a), (other, b)): ((&ActionId, &Uses), (&ActionId, &Uses))| {
+            let lists = (a.because.identity(), b.because.identity());
+            id == other
+                && a.pre == b.pre
+                && a.post == b.post
+                && *known.entry(lists).or_insert_with(|| a.because == b.because)
         };
-        self.uses == other.uses && keys(self) == keys(other)
+        self.uses.len() == other.uses.len()
+            && self.uses.iter().zip(&other.uses).all(&mut used)
+            && self.all.len() == other.all.len()
+            && self.all.iter().zip(&other.all).all(same)
     }
 
     /// How the world (`now`, the facts of the same plan) differs from what is expected once the actions in `done` are
@@ -220,12 +286,7 @@ impl Facts {
         for (_, uses) in self.uses.iter().filter(|(id, _)| done.contains(id)) {
             expected.extend(uses.post.iter().map(|p| ((p.pod, p.key.as_str()), p.value.as_str())));
         }
-        let mut users: BTreeMap<FactId, Vec<ActionId>> = BTreeMap::new();
-        for (action, uses) in self.uses.iter().filter(|(id, _)| !done.contains(id)) {
-            for fact in uses.pre.iter().chain(&uses.because).collect::<BTreeSet<_>>() {
-                users.entry(*fact).or_default().push(*action);
-            }
-        }
+        let users = Users::of(self.uses.iter().filter(|(id, _)| !done.contains(id)));
         let mut changes = Changes::default();
         for f in &self.all {
             let at = (f.pod, f.key.as_str());
@@ -233,16 +294,16 @@ impl Facts {
             if then == now || then == ANYTHING {
                 continue;
             }
-            match users.get(&f.id) {
-                Some(used_by) if !f.volatile => changes.matter.push(Changed {
+            match users.of_fact(f.id) {
+                used_by if !used_by.is_empty() && !f.volatile => changes.matter.push(Changed {
                     id: f.id,
                     pod: f.pod,
                     key: f.key.clone(),
                     then: then.to_owned(),
                     now: now.to_owned(),
-                    used_by: used_by.clone(),
+                    used_by,
                 }),
-                Some(_) | None => changes.idle += 1,
+                _ => changes.idle += 1,
             }
         }
         let is_done = |u: &Uses| {
@@ -253,6 +314,34 @@ impl Facts {
         };
         changes.done = self.uses.iter().filter(|(id, u)| !done.contains(id) && is_done(u)).map(|(id, _)| *id).collect();
         changes
+    }
+}
+
+/// Which actions need a fact.
+struct Users<'a> {
+    pre: HashMap<FactId, Vec<ActionId>>,
+    /// Lists of what was decided from, with the actions that were.
+    because: HashMap<usize, (&'a FactList, Vec<ActionId>)>,
+}
+
+impl<'a> Users<'a> {
+    fn of(uses: impl Iterator<Item = (&'a ActionId, &'a Uses)>) -> Self {
+        let mut users = Self { pre: HashMap::new(), because: HashMap::new() };
+        for (action, uses) in uses {
+            for fact in &uses.pre {
+                users.pre.entry(*fact).or_default().push(*action);
+            }
+            let list = users.because.entry(uses.because.identity()).or_insert_with(|| (&uses.because, Vec::new()));
+            list.1.push(*action);
+        }
+        users
+    }
+
+    fn of_fact(&self, fact: FactId) -> Vec<ActionId> {
+        let lists = self.because.values().filter(|(list, _)| list.facts().binary_search(&fact).is_ok());
+        let decided = lists.flat_map(|(_, actions)| actions);
+        let all: BTreeSet<ActionId> = self.pre.get(&fact).into_iter().flatten().chain(decided).copied().collect();
+        all.into_iter().collect()
     }
 }
 

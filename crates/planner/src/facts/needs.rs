@@ -11,11 +11,12 @@ use aku_core::{
     plan::{Action, Decision, Effect, Expect, Op, Plan, PodState},
     topology::{Ordinal, ReplicationName, Target},
 };
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{ANYTHING, AS_CONFIGURED, NO_OBJECT, Post};
 
 /// What a fact is about, on a pod.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// Whether the pod answers.
     View,
@@ -90,6 +91,8 @@ impl fmt::Display for Key {
 pub(super) struct Needs<'a> {
     plan: &'a Plan,
     desired: &'a Desired,
+    /// Groups that have a target.
+    groups: HashMap<&'a Target, Vec<GroupId>>,
 }
 
 type Facts = Vec<(Ordinal, Key)>;
@@ -100,12 +103,17 @@ fn admin_mode() -> Key {
 
 impl<'a> Needs<'a> {
     pub fn new(plan: &'a Plan, desired: &'a Desired) -> Self {
-        Self { plan, desired }
+        let mut groups: HashMap<&Target, Vec<GroupId>> = HashMap::new();
+        for (id, group) in &desired.groups {
+            for target in &group.targets {
+                groups.entry(target).or_default().push(*id);
+            }
+        }
+        Self { plan, desired, groups }
     }
 
-    fn groups_of(&self, targets: &[Target]) -> impl Iterator<Item = GroupId> {
-        let groups = self.desired.groups.iter();
-        groups.filter(|(_, g)| g.targets.iter().any(|t| targets.contains(t))).map(|(id, _)| *id)
+    fn groups_of(&self, targets: &[Target]) -> BTreeSet<GroupId> {
+        targets.iter().filter_map(|t| self.groups.get(t)).flatten().copied().collect()
     }
 
     /// What must hold before the action runs.
@@ -115,7 +123,7 @@ impl<'a> Needs<'a> {
         match &a.op {
             Op::CreateReplication { name, targets, .. } => {
                 need.push((pod, Key::Side(name.clone())));
-                need.extend(self.groups_of(targets).map(|g| (pod, Key::Tables(g))));
+                need.extend(self.groups_of(targets).into_iter().map(|g| (pod, Key::Tables(g))));
             }
             Op::DropReplication { name, .. } => {
                 need.extend([Key::Side(name.clone()), Key::Definition(name.clone())].map(|k| (pod, k)));
@@ -126,9 +134,9 @@ impl<'a> Needs<'a> {
             }
             Op::AddTable { name, target, .. } => {
                 need.extend([Key::Side(name.clone()), Key::Definition(name.clone())].map(|k| (pod, k)));
-                need.extend(self.groups_of(std::slice::from_ref(target)).map(|g| (pod, Key::Tables(g))));
+                need.extend(self.groups_of(std::slice::from_ref(target)).into_iter().map(|g| (pod, Key::Tables(g))));
             }
-            Op::DropTable { name, .. } | Op::ChangeHost { name, .. } => {
+            Op::DropTable { name, .. } | Op::ChangeHost { name, .. } | Op::ClearOption { name, .. } => {
                 need.extend([Key::Side(name.clone()), Key::Definition(name.clone())].map(|k| (pod, k)));
             }
             Op::SyncTables { name, peer, targets, .. } => {
@@ -149,7 +157,7 @@ impl<'a> Needs<'a> {
                     need.extend(
                         [Key::View, Key::Signature, admin_mode(), Key::Rows(target.clone())].map(|key| (k, key)),
                     );
-                    need.extend(self.groups_of(std::slice::from_ref(target)).map(|g| (k, Key::Tables(g))));
+                    need.extend(self.groups_of(std::slice::from_ref(target)).into_iter().map(|g| (k, Key::Tables(g))));
                 }
             }
             Op::CheckEmpty { .. } => need.push((pod, Key::Signature)),
@@ -178,14 +186,12 @@ impl<'a> Needs<'a> {
         need
     }
 
-    /// What the action was decided from.
-    pub fn because(&self, a: &Action) -> Facts {
+    /// Whether what the plan was decided from counts for the action.
+    pub fn is_decided(a: &Action) -> bool {
         match a.op.effect() {
-            Effect::DeletesRows | Effect::CopiesRows | Effect::RemovesDefinition | Effect::ForgetsPosition => {
-                self.decision()
-            }
-            Effect::Setting if a.op == Op::Open => self.decision(),
-            Effect::Setting | Effect::Observe | Effect::Define | Effect::Run | Effect::Marks => Vec::new(),
+            Effect::DeletesRows | Effect::CopiesRows | Effect::RemovesDefinition | Effect::ForgetsPosition => true,
+            Effect::Setting => a.op == Op::Open,
+            Effect::Observe | Effect::Define | Effect::Run | Effect::Marks => false,
         }
     }
 
@@ -198,7 +204,7 @@ impl<'a> Needs<'a> {
     }
 
     /// What chose the road: the goal pod's own sides, both sides towards whoever counts, and who counts.
-    fn decision(&self) -> Facts {
+    pub fn decision(&self) -> Facts {
         let me = match self.plan.goal {
             Goal::Start(pod) | Goal::End(pod) | Goal::Clean(pod) | Goal::Forget(pod) => pod,
             // They look at every pair.
@@ -274,7 +280,10 @@ impl<'a> Needs<'a> {
             Op::RemoveMarker => vec![to(Key::Marker, "missing")],
             Op::WriteLedger { ledger } => vec![to(Key::Ledger, &ledger.to_string())],
             // One of several steps towards the definition.
-            Op::AddTable { name, .. } | Op::DropTable { name, .. } | Op::ChangeHost { name, .. } => {
+            Op::AddTable { name, .. }
+            | Op::DropTable { name, .. }
+            | Op::ChangeHost { name, .. }
+            | Op::ClearOption { name, .. } => {
                 vec![to(Key::Definition(name.clone()), ANYTHING)]
             }
             Op::Start { expect: Expect::Live, .. }

@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
         if self.world.observed.replication(pod, name).is_none() {
             return NO_OBJECT.to_owned();
         }
-        let Some(object) = self.world.desired.objects.iter().find(|o| o.name == *name) else {
+        let Some(object) = self.world.object(name) else {
             return "not in aku.conf".to_owned();
         };
         let other = if object.pair.low() == pod { object.pair.high() } else { object.pair.low() };
@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
         let names: Vec<String> = seen
             .replications
             .iter()
-            .filter(|(name, _)| !desired.objects.iter().any(|o| o.name == **name))
+            .filter(|(name, _)| self.world.object(name).is_none())
             .filter(|(_, r)| {
                 r.items.iter().any(|i| desired.targets().any(|t| t.user == i.local.user && t.table == i.local.table))
             })

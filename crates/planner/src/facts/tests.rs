@@ -145,7 +145,8 @@ fn numbers_follow_plan_and_configuration_alone() {
     assert!(blind.all.iter().all(|f| f.value == "not seen" || f.value == "absent" || !f.value.is_empty()));
     let ids: Vec<u32> = facts.all.iter().map(|f| f.id.0).collect();
     assert_eq!(ids, (1..=u32::try_from(ids.len()).unwrap()).collect::<Vec<_>>());
-    let cited: BTreeSet<FactId> = facts.uses.values().flat_map(|u| u.pre.iter().chain(&u.because)).copied().collect();
+    let cited: BTreeSet<FactId> =
+        facts.uses.values().flat_map(|u| u.pre.iter().chain(u.because.facts())).copied().collect();
     assert!(cited.iter().all(|id| facts.all.iter().any(|f| f.id == *id)));
     assert_eq!(facts.uses.len(), plan.actions.len());
     assert!(facts.uses.values().all(|u| !u.pre.is_empty()), "an action that needs nothing");

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aku_core::{
-    plan::{ActionId, Decision, Effect, Op, Plan},
+    plan::{ActionId, Before, Decision, Effect, Op, Plan},
     topology::Ordinal,
 };
 
@@ -239,6 +239,7 @@ fn too_short(plan: &Plan, deadline: Option<Duration>) -> Found {
 #[must_use]
 pub fn estimate(plan: &Plan) -> Duration {
     let mut ends: BTreeMap<ActionId, Duration> = BTreeMap::new();
+    let mut reached: BTreeMap<usize, Duration> = BTreeMap::new();
     for a in &plan.actions {
         let own = match &a.op {
             Op::Delay { seconds } => Duration::from_secs(*seconds),
@@ -247,7 +248,12 @@ pub fn estimate(plan: &Plan) -> Duration {
             }
             _ => Duration::ZERO,
         };
-        let begins = a.after.iter().filter_map(|w| ends.get(&w.action)).max().copied().unwrap_or_default();
+        let last = |ids: &[ActionId]| ids.iter().filter_map(|id| ends.get(id)).max().copied().unwrap_or_default();
+        let over = |before: &Before| match before {
+            Before::Action(_) => last(before.actions()),
+            Before::Milestone(m) => *reached.entry(m.identity()).or_insert_with(|| last(m.actions())),
+        };
+        let begins = a.after.iter().map(|w| &w.before).map(over).max().unwrap_or_default();
         ends.insert(a.id, begins.saturating_add(own));
     }
     ends.into_values().max().unwrap_or_default()

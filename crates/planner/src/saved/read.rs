@@ -8,11 +8,16 @@ use aku_core::{
     plan::{ActionId, Plan},
     topology::Ordinal,
 };
+use foldhash::{HashMap, HashMapExt as _};
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{DOCUMENT, PLANNER_REV, Saved, plan_value};
+use super::{
+    DOCUMENT, PLANNER_REV, Risk, Saved, completeness,
+    shown::{self, Cited, List},
+    summary, to_value,
+};
 use crate::{
     facts::{Fact, FactId, Facts, Post, Uses},
     policy::Finding,
@@ -68,6 +73,8 @@ struct Head {
     conf_digest: String,
     facts: Vec<Fact>,
     #[serde(default)]
+    fact_lists: Vec<List>,
+    #[serde(default)]
     must_understand: Vec<String>,
     #[serde(default)]
     policy: Vec<Finding>,
@@ -104,7 +111,7 @@ struct Cites {
 #[derive(Deserialize)]
 struct Because {
     #[serde(default)]
-    facts: Vec<FactId>,
+    facts: Cited,
 }
 
 impl Reading {
@@ -134,8 +141,14 @@ impl Reading {
             Err(e) => return Err(shape(e)),
         };
         let cites: Vec<Cites> = Deserialize::deserialize(&document["plan"]["actions"]).map_err(shape)?;
-        let uses: BTreeMap<ActionId, Uses> =
-            cites.into_iter().map(|c| (c.id, Uses { pre: c.pre, because: c.because.facts, post: c.post })).collect();
+        let malformed = |said: String| Fault::Malformed { noun: DOCUMENT.noun, said };
+        let lists = shown::read(head.fact_lists).map_err(malformed)?;
+        let mut written = HashMap::new();
+        let mut uses: BTreeMap<ActionId, Uses> = BTreeMap::new();
+        for c in cites {
+            let because = c.because.facts.resolve(&lists, &mut written).map_err(malformed)?;
+            uses.insert(c.id, Uses { pre: c.pre, because, post: c.post });
+        }
         let saved = Saved {
             plan_id: head.plan_id,
             created_at: head.created_at,
@@ -174,7 +187,7 @@ fn unknown_ops(plan: &Value) -> Vec<Misfit> {
     let actions = plan["actions"].as_array().unwrap_or(&empty);
     let unknown = |a: &Value| {
         let op = a["op"].as_str()?;
-        (!crate::schema::operations().contains(&op.to_owned())).then(|| {
+        (!crate::schema::operations().iter().any(|known| known == op)).then(|| {
             let action = a["id"].as_u64().map_or_else(|| "?".to_owned(), |n| format!("A{n}"));
             Misfit::UnknownOp { action, op: op.to_owned() }
         })
@@ -186,15 +199,18 @@ fn unknown_ops(plan: &Value) -> Vec<Misfit> {
 fn not_derived(document: &Value, saved: &Saved) -> Option<Misfit> {
     let empty = Vec::new();
     let shown = document["plan"]["actions"].as_array().unwrap_or(&empty);
-    let own = plan_value(&saved.plan, &saved.facts);
-    let own = own["actions"].as_array().unwrap_or(&empty);
-    for (i, action) in saved.plan.actions.iter().enumerate() {
-        let field = |list: &[Value], name: &str| list.get(i).map(|a| a[name].clone());
-        if ["sql", "effect"].iter().any(|name| field(shown, name) != field(own, name)) {
+    for (action, shown) in saved.plan.actions.iter().zip(shown) {
+        let own = [("sql", to_value(shown::sql(action))), ("effect", to_value(action.op.effect()))];
+        if own.iter().any(|(name, own)| shown[name] != *own) {
             return Some(Misfit::OtherStatements(action.id.to_string()));
         }
     }
-    let again = saved.document();
+    let again = json!({
+        "risk": Risk::of(&saved.plan),
+        "summary": summary(&saved.plan),
+        "fingerprint": saved.fingerprint(),
+        "view": { "completeness": completeness(&saved.plan) },
+    });
     ["risk", "summary", "fingerprint", "view"]
         .into_iter()
         .find(|f| !includes(&document[f], &again[f]))

@@ -96,7 +96,7 @@ fn an_end_that_broke_off_after_closing_the_door_throws_out_who_is_still_inside()
 fn stops_before_its_start(plan: &Plan) -> bool {
     let id = |what: &str| plan.actions.iter().find(|a| step(a) == what).map(|a| a.id);
     let start = plan.actions.iter().find(|a| step(a) == "2:start AKU_REP_12");
-    start.is_some_and(|a| a.after.iter().any(|w| Some(w.action) == id("2:stop AKU_REP_12")))
+    start.is_some_and(|a| a.waits().any(|w| Some(w) == id("2:stop AKU_REP_12")))
 }
 
 #[test]

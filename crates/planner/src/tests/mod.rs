@@ -4,6 +4,7 @@ mod checker;
 mod goals;
 mod identity;
 mod leave;
+mod mend;
 mod pairs;
 #[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)] // It measures.
 mod scale;
@@ -62,6 +63,7 @@ fn step(a: &Action) -> String {
         Op::AddTable { target, name, .. } => return format!("{}:add {target} {name}", a.pod),
         Op::DropTable { target, name, .. } => return format!("{}:remove {target} {name}", a.pod),
         Op::ChangeHost { .. } => "host",
+        Op::ClearOption { option, .. } => return format!("{}:clear {option}", a.pod),
         Op::SyncTables { .. } => "sync-tables",
         Op::Start { expect: Expect::Live, .. } => "start",
         Op::Start { expect: Expect::Fresh, .. } => "start-fresh",
@@ -102,9 +104,9 @@ fn waits(plan: &Plan, later: &str, earlier: &str) -> bool {
     let mut at = 0;
     while at < reached.len() {
         let action = plan.action(reached[at]).unwrap();
-        for after in &action.after {
-            if !reached.contains(&after.action) {
-                reached.push(after.action);
+        for earlier in action.waits() {
+            if !reached.contains(&earlier) {
+                reached.push(earlier);
             }
         }
         at += 1;

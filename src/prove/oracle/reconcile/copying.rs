@@ -27,9 +27,9 @@ impl<'p> Order<'p> {
         let mut before: BTreeMap<ActionId, BTreeSet<ActionId>> = BTreeMap::new();
         for a in &plan.actions {
             let mut all = BTreeSet::new();
-            for after in &a.after {
-                all.insert(after.action);
-                all.extend(before[&after.action].iter().copied());
+            for earlier in a.waits() {
+                all.insert(earlier);
+                all.extend(before[&earlier].iter().copied());
             }
             before.insert(a.id, all);
         }

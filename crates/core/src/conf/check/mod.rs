@@ -47,6 +47,7 @@ fn read(s: &mut Scalars<'_, '_, '_>, file: &File, origins: &mut Origins) -> Opti
     let replication_reset_at_end = s.switch(Property::ReplicationResetAtEnd);
     let compare_at_start = s.compare(Property::CompareAtStart);
     let ledger = s.switch(Property::Ledger);
+    let member_down = s.member_down();
     let server_count = server_count.and_then(ServerCount::new);
     let groups = groups::read(file, server_count, origins, s.log());
     let seconds = |n: u32| Duration::from_secs(u64::from(n));
@@ -66,6 +67,7 @@ fn read(s: &mut Scalars<'_, '_, '_>, file: &File, origins: &mut Origins) -> Opti
         delay_start_complete: seconds(delay_start_complete?),
         compare_at_start: compare_at_start?,
         ledger: ledger?,
+        member_down: member_down?,
         flush_at_end: flush_at_end?,
         replication_reset_at_end: replication_reset_at_end?,
         groups: groups?,

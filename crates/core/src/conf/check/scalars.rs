@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::switch;
 use crate::conf::{
-    Compare, Origins, Switch,
+    Compare, MemberDown, Origins, Switch,
     problem::{Code, Log, Problem, missing},
     property::{self, Property},
     source::shown_char,
@@ -162,6 +162,20 @@ impl<'f, 's, 'l> Scalars<'f, 's, 'l> {
     /// A number that fits `T`, as the property's range makes sure.
     pub(super) fn small<T: TryFrom<u64>>(&mut self, property: Property) -> Option<T> {
         self.number(property).and_then(|n| T::try_from(n).ok())
+    }
+
+    /// AKU_MEMBER_DOWN; without a line a person is asked.
+    pub(super) fn member_down(&mut self) -> Option<MemberDown> {
+        let Some(assign) = self.given.get(&Property::MemberDown) else { return Some(MemberDown::default()) };
+        match assign.value.text.parse() {
+            Ok(policy) => Some(policy),
+            Err(expected) => {
+                let words = format!("{} is no policy", Property::MemberDown.name());
+                let problem = Problem::new(Code::OutOfRange, words).label(expected);
+                self.log.report(problem.hint("without this line it is ask"), &assign.value.span);
+                None
+            }
+        }
     }
 
     /// One of the words, in small letters or capitals; the first without a line.

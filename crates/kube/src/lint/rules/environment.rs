@@ -1,0 +1,64 @@
+//! K501 to K508: the variables by which the server gets its properties; K901 to K905: what changes the host name.
+
+use super::{Case, pod::Variable};
+use crate::{
+    lint::{Code, Finding},
+    yaml::Node,
+};
+
+pub(super) fn rules(c: &Case<'_>, findings: &mut Vec<Finding>) {
+    let mut unseen = None;
+    let mut expect = |name: &str, want: Option<&str>, code| match (c.pod.variable(name), want) {
+        (Variable::Is(value, at), Some(want)) if value != want => {
+            findings.push(c.about(code, at, format!("{name} is \"{value}\", it has to be \"{want}\"")));
+        }
+        (Variable::Is(value, at), None) if value.is_empty() => {
+            findings.push(c.about(code, at, format!("{name} is empty")));
+        }
+        (Variable::From(at), Some(want)) => {
+            findings.push(c.about(code, at, format!("{name} is taken from elsewhere, it has to be \"{want}\"")));
+        }
+        (Variable::Is(..) | Variable::From(_), _) => {}
+        (Variable::Unset, _) => findings.push(c.about(code, c.pod.env_place(), format!("{name} is not set"))),
+        (Variable::Unseen(at, object), _) => unseen = Some((at, object)),
+    };
+    expect("ALTIBASE_ADMIN_MODE", Some("1"), Code::AdminMode);
+    expect("ALTIBASE_REMOTE_SYSDBA_ENABLE", Some("1"), Code::RemoteSysdba);
+    expect("ALTIBASE_REPLICATION_PORT_NO", Some(&c.spec.replication_port.to_string()), Code::ReplicationPort);
+    expect("ALTIBASE_PORT_NO", Some(&c.spec.port.to_string()), Code::SqlPort);
+    expect("ALTIBASE_NLS_USE", None, Code::Charset);
+    if c.spec.groups > 1 {
+        expect("ALTIBASE_REPLICATION_ALLOW_DUPLICATE_HOSTS", Some("1"), Code::DuplicateHosts);
+    }
+    if let Some((at, object)) = unseen {
+        findings.push(c.about(
+            Code::EnvUnseen,
+            at,
+            format!("variables come from the {object}, which is not in these files"),
+        ));
+    }
+    match c.pod.variable("POD_NAME") {
+        Variable::From(_) | Variable::Unseen(..) => {}
+        Variable::Is(value, at) => {
+            findings.push(c.about(Code::PodName, at, format!("POD_NAME is \"{value}\" on every pod")));
+        }
+        Variable::Unset => findings.push(c.about(Code::PodName, c.pod.env_place(), "POD_NAME is not set")),
+    }
+    host(c, findings);
+}
+
+fn host(c: &Case<'_>, findings: &mut Vec<Finding>) {
+    let keys = [
+        ("setHostnameAsFQDN", Code::HostnameAsFqdn),
+        ("hostnameOverride", Code::HostnameOverride),
+        ("hostNetwork", Code::HostNetwork),
+        ("shareProcessNamespace", Code::SharedProcesses),
+        ("hostPID", Code::HostNamespaces),
+        ("hostIPC", Code::HostNamespaces),
+    ];
+    for (key, code) in keys {
+        if let Some(entry) = c.pod.spec.entry(key).filter(|_| c.pod.spec.get(key).and_then(Node::bool) != Some(false)) {
+            findings.push(c.about(code, entry.at, format!("{key} is set")));
+        }
+    }
+}

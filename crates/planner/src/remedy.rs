@@ -1,0 +1,156 @@
+//! What ends a refusal, and what a code of a reason asks for: one table over every code.
+
+use aku_core::{
+    desired::Goal,
+    plan::{Refusal, reason::Code},
+    remedy::Remedy,
+    topology::Ordinal,
+};
+
+/// What ends a refusal of that goal: the remedy of its first code. Where a person has to, the refusal's own words say what.
+#[must_use]
+pub fn of_refusal(refusal: &Refusal, goal: Goal) -> Remedy {
+    let Some(first) = refusal.because.first() else { return Remedy::Nothing };
+    match of(first.code, goal) {
+        Remedy::Person(what) => {
+            let next = refusal.next.first().cloned().unwrap_or(what);
+            Remedy::Person(format!("{next}: {}", short(&first.text)))
+        }
+        asked @ (Remedy::Goal(_) | Remedy::Wait(_) | Remedy::Nothing) => asked,
+    }
+}
+
+/// A headline without what a driver said, and without what follows from it.
+fn short(text: &str) -> &str {
+    let end = [": ", "; "].iter().filter_map(|mark| text.find(mark)).min();
+    end.map_or(text, |at| &text[..at])
+}
+
+/// The table. A reason why something is done asks for nothing; what a plan minds and what it refuses for asks for this.
+#[must_use]
+pub fn of(code: Code, goal: Goal) -> Remedy {
+    let reconcile = Remedy::Goal(Goal::Reconcile);
+    let recover = Remedy::Goal(Goal::Recover(None));
+    let source = Remedy::Goal(Goal::Start(Ordinal::MASTER));
+    match code {
+        Code::ObjectMissing
+        | Code::NeverJoined
+        | Code::SidesDisagree
+        | Code::GaveUp
+        | Code::JoinedMeanwhile
+        | Code::Restored
+        | Code::BothLive
+        | Code::Master
+        | Code::Salvage
+        | Code::StopFirst
+        | Code::ForgetOldPosition
+        | Code::Pin
+        | Code::Drain
+        | Code::FlushToSource
+        | Code::QuietBeforeTruncate
+        | Code::DdlSwitch
+        | Code::EmptyTarget
+        | Code::ProveEmpty
+        | Code::NoSyncLock
+        | Code::Copy
+        | Code::ProveContents
+        | Code::SendToPeer
+        | Code::ResumeFromPin
+        | Code::Delay
+        | Code::Open
+        | Code::Marker
+        | Code::PutBack
+        | Code::UndoPin
+        | Code::SenderDown
+        | Code::CatchUpFirst
+        | Code::Ledger
+        | Code::CompareFirst
+        | Code::Fence
+        | Code::FlushBeforeStop
+        | Code::ProveDelivered
+        | Code::Leaving
+        | Code::ResetAtEnd
+        | Code::CleanObject
+        | Code::CleanPeer
+        | Code::GoneForGood
+        | Code::Reconcile
+        | Code::CorrectDefinition
+        | Code::SendAgain
+        | Code::NewTable
+        | Code::TableGone
+        | Code::AddressChanged
+        | Code::SurplusObject
+        | Code::HalfCopyIsSeen
+        | Code::Recover
+        | Code::OneSource
+        | Code::MostAdvanced
+        | Code::ProveHolds => Remedy::Nothing,
+
+        Code::PodAbsent | Code::OpensWithGap | Code::NoFlushAtEnd | Code::LedgerOff | Code::ClosedForCopy => {
+            Remedy::Nothing
+        }
+        Code::MemberDown => Remedy::person("bring the pod back, or let it go with aku plan forget N"),
+        Code::PodBroken | Code::BrokenPod => {
+            Remedy::person("make the pod answer, or stop its server, then run the same command again")
+        }
+        Code::LogKept | Code::PeerEnded => Remedy::Wait("the start of that pod".to_owned()),
+        Code::Leftover => Remedy::Wait("the start of the pod that log is kept for, which clears it".to_owned()),
+        Code::NotConnected | Code::SlaveFailed | Code::TailMissing => {
+            Remedy::person("end that pod and start it again: it is copied anew")
+        }
+        Code::Differs | Code::SettingLeft | Code::Surplus | Code::Afterwards | Code::DefinitionDiffers => {
+            if goal == Goal::Reconcile { Remedy::person("the note says what has to come first") } else { reconcile }
+        }
+        Code::Foreign => Remedy::person("find out who made it: aku never touches what is not its own"),
+        Code::AnotherAdvanced | Code::CannotBeKnown => Remedy::person("weigh it before saying yes"),
+        Code::LedgerOdd => Remedy::person("find out whose volume it is"),
+
+        Code::SurplusPod => Remedy::person("raise AKU_SERVER_COUNT on every pod, or scale the StatefulSet down"),
+        Code::SelfUnseen => Remedy::person("see that the server of this pod runs and lets SYS in"),
+        Code::NotAdminMode => match goal {
+            // An end closes the pod in order; where that has nothing to do, a person closes it.
+            Goal::Start(pod) if !pod.is_master() => Remedy::Goal(Goal::End(pod)),
+            Goal::Start(_)
+            | Goal::End(_)
+            | Goal::Clean(_)
+            | Goal::CleanEverywhere
+            | Goal::Reconcile
+            | Goal::Recover(_)
+            | Goal::Forget(_) => Remedy::person("close the pod: ALTER SYSTEM SET ADMIN_MODE = 1"),
+        },
+        Code::CleanBrokeOff => Remedy::Goal(Goal::Clean(Ordinal::MASTER)),
+        Code::MasterFailed | Code::MasterRestored => match goal {
+            Goal::Recover(_) => Remedy::person("no slave can be the source yet"),
+            Goal::Start(_)
+            | Goal::End(_)
+            | Goal::Clean(_)
+            | Goal::CleanEverywhere
+            | Goal::Reconcile
+            | Goal::Forget(_) => recover,
+        },
+        Code::NoSource => match goal {
+            Goal::Start(pod) if !pod.is_master() => source,
+            Goal::Start(_)
+            | Goal::End(_)
+            | Goal::Clean(_)
+            | Goal::CleanEverywhere
+            | Goal::Reconcile
+            | Goal::Recover(_)
+            | Goal::Forget(_) => Remedy::person("bring pod 0 into service first"),
+        },
+        Code::TargetUnfit => Remedy::person("create or correct the tables that are named"),
+        Code::PropertyBars => Remedy::person("set the property that is named, and restart the server where it says so"),
+        Code::EagerJoin => Remedy::person("end the other slaves first, so that only pod 0 is in service"),
+        Code::AlreadyStarted => Remedy::Nothing,
+        Code::ConfDiffers => Remedy::person("compare aku.conf on all pods, and correct the one that is wrong"),
+        Code::StillHere => Remedy::person("stop the pod that is to be forgotten, or leave it in"),
+        Code::NotFailed => Remedy::person("pod 0 needs no recovery: start it"),
+        Code::NoRecoverySource => Remedy::person("bring a slave with the rows into service or at least up"),
+        Code::NewTableNotEmpty => {
+            Remedy::person("decide which rows of the new table count, and empty it on the slaves")
+        }
+        Code::NoPodSeen => Remedy::person("see that the servers run and can be reached from here"),
+        Code::Cloned => Remedy::person("give one of the two pods a database of its own"),
+        Code::PlannerBug => Remedy::person("please report this"),
+    }
+}
