@@ -152,8 +152,8 @@ codes! {
     /// person can tell.
     RowsDiffer = "E148", "the pod does not hold the rows of the pod that it was compared with; it was not opened, and nothing was deleted",
         ["aku verify    (shows which rows differ)",
-         "if pod {pod} is the one that is wrong: aku apply end --ordinal {pod}, then aku -p start there copies it anew (pod 0: aku plan recover --from N)",
-         "if it is right: end the other pod, and start it when this one is open; or AKU_COMPARE_AT_START = off for this start"];
+         "if pod {pod} is the one that is wrong: aku apply clean --ordinal {pod}, then aku apply start --ordinal {pod} copies it anew (pod 0: aku plan recover --from N)",
+         "if pod {pod} is right: the same with the other pod, and AKU_COMPARE_AT_START = off for this start"];
 
     /// The server does not know the property.
     NoProperty = "E150", "the server has no such property",

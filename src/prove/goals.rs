@@ -59,10 +59,14 @@ impl Life {
     /// Pod 0 gets the rows of a slave. What pod 0 had sent to another slave only, and what has to be said yes to by name,
     /// is given up.
     pub fn recover(&mut self, cut: Cut) -> Ended {
+        self.recover_from(None, cut)
+    }
+
+    fn recover_from(&mut self, from: Option<crate::topology::Ordinal>, cut: Cut) -> Ended {
         for p in 0..self.pods() {
             self.still(p);
         }
-        let given_up: BTreeSet<usize> = match self.plan(Goal::Recover(None)) {
+        let given_up: BTreeSet<usize> = match self.plan(Goal::Recover(from)) {
             Ok(plan) => plan.approvals.iter().filter(|a| a.class != ApprovalClass::DeletesRows).map(scope).collect(),
             Err(_) => BTreeSet::new(),
         };
@@ -70,12 +74,24 @@ impl Life {
         for p in given_up {
             self.forgotten(p);
         }
-        let ended = self.run(Goal::Recover(None), cut);
+        self.tables_given_up(from);
+        let ended = self.run(Goal::Recover(from), cut);
         if !matches!(ended, Ended::Nothing | Ended::Refused(_)) {
             // The others leave; each comes back by its own start.
             self.joined.clear();
         }
         ended
+    }
+
+    /// Tables that only pod 0 has rows of, which a recovery names and somebody says yes to.
+    fn tables_given_up(&mut self, from: Option<crate::topology::Ordinal>) {
+        let Ok(plan) = self.plan(Goal::Recover(from)) else { return };
+        let named = plan.approvals.iter().filter(|a| a.class == ApprovalClass::EmptySource && scope(a) == 0);
+        let words: Vec<String> = named.map(|a| a.because.clone()).collect();
+        let tables = self.shape.tables;
+        let given = |t: &usize| words.iter().any(|w| w.contains(&format!("of SYS.T{t}")));
+        let given: BTreeSet<usize> = (1..=tables).filter(given).collect();
+        self.stage.lock().heirlooms.retain(|(t, _), _| !given.contains(t));
     }
 
     /// Somebody edits aku.conf. A pod that it no longer has ends first, or is just taken away.
@@ -105,7 +121,15 @@ impl Life {
         match said {
             // It does not hold the rows of the others, and was not opened: it is copied anew, as the advice says.
             Ended::Incomplete(which) if which.contains(crate::apply::codes::Code::RowsDiffer.word()) => {
-                let left = if p == 0 { self.recover(Cut::Never) } else { self.end(p, Cut::Never) };
+                if p == 0 {
+                    let others = (1..self.pods()).filter(|k| which.contains(&format!("source: Ordinal({k})")));
+                    let from = others.map(pod).next();
+                    return matches!(self.recover_from(from, Cut::Never), Ended::Done);
+                }
+                let left = self.clean(p, Cut::Never);
+                // What only it has is said yes to.
+                self.forgotten(p);
+                self.strangers.insert(p);
                 matches!(left, Ended::Done)
             }
             Ended::Refused(refusal) => self.help_refused(refusal),

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     apply::{Context, Limits, Outcome, Report, Retry, single},
-    conf::Switch,
+    conf::{Compare, Switch},
     db::{Login, Privilege},
     desired::{Desired, Goal},
     lab::{
@@ -73,6 +73,8 @@ pub struct Life {
     pub touched: BTreeSet<usize>,
     /// What this life says yes to, beside what the goal itself is about.
     pub yes: BTreeSet<ApprovalClass>,
+    /// Pods with rows from somewhere else that somebody says yes to giving up.
+    pub strangers: BTreeSet<usize>,
     /// What the last run had a yes for.
     pub given: Vec<Approval>,
     /// Pod 0 lost its volume. It may come up empty while nobody who knows better is there, and a new cluster begins; what
@@ -100,6 +102,7 @@ impl Life {
             doubt: BTreeSet::new(),
             touched: BTreeSet::new(),
             yes: BTreeSet::new(),
+            strangers: BTreeSet::new(),
             given: Vec::new(),
             new_line: false,
             volumes: Volumes::default(),
@@ -133,7 +136,8 @@ impl Life {
     }
 
     /// Rows that nobody else has, on a pod that is not a member.
-    pub fn stale_rows(&self, p: usize) {
+    pub fn stale_rows(&mut self, p: usize) {
+        self.strangers.insert(p);
         let mut inner = self.stage.lock();
         for t in 1..=self.shape.tables {
             let key = 900_000_000 + p;
@@ -150,6 +154,7 @@ impl Life {
     pub fn desired(&self, goal: Goal) -> Desired {
         let mut desired = self.conf.desired(goal);
         desired.flush_timeout_at_start = 10;
+        desired.compare_at_start = Compare::Counts;
         desired.ledger = self.shape.ledger;
         desired.flush_at_start = self.shape.flush_at_start;
         desired.flush_at_end = self.shape.flush_at_end;
@@ -235,7 +240,7 @@ impl Life {
             Ok(plan) if plan.is_empty() => return Ended::Nothing,
             Ok(plan) => plan,
         };
-        let open: Vec<_> = plan.approvals.iter().filter(|a| !self.says_yes(goal, a.class)).cloned().collect();
+        let open: Vec<_> = plan.approvals.iter().filter(|a| !self.says_yes(goal, a)).cloned().collect();
         if !open.is_empty() {
             return Ended::Unapproved(open);
         }
@@ -261,12 +266,18 @@ impl Life {
     }
 
     /// Whoever plays a life notes what a yes gives up.
-    fn says_yes(&self, goal: Goal, class: ApprovalClass) -> bool {
+    fn says_yes(&self, goal: Goal, approval: &Approval) -> bool {
+        let class = approval.class;
         let usual = matches!(class, ApprovalClass::DeletesRows | ApprovalClass::RemovesDefinition);
         let of_goal = match goal {
             Goal::Recover(_) => true,
             Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) => class == ApprovalClass::LosesUnsent,
-            Goal::Start(_) | Goal::End(_) | Goal::Reconcile => false,
+            // Rows from somewhere else, on the pod itself.
+            Goal::Start(p) => {
+                let me = usize::from(p.get());
+                class == ApprovalClass::LosesUnsent && goals::scope(approval) == me && self.strangers.contains(&me)
+            }
+            Goal::End(_) | Goal::Reconcile => false,
         };
         usual || of_goal || self.yes.contains(&class)
     }
@@ -288,6 +299,7 @@ impl Life {
         let ended = self.run(Goal::Start(pod(p)), cut);
         if matches!(ended, Ended::Done | Ended::Nothing) && self.stage.lock().sim.is_up(p) {
             self.joined.insert(p);
+            self.strangers.remove(&p);
             self.copies.insert(p);
             self.touched.remove(&p);
         } else if matches!(ended, Ended::Incomplete(_)) && self.is_copied(p) {
@@ -405,8 +417,20 @@ impl Life {
         self.joined.remove(&p);
         self.copies.remove(&p);
         self.new_line |= p == 0;
+        self.only_on(p);
         self.stage.lock().wipe(p);
         self.stage.lock().pump(1_000);
+    }
+
+    /// Whoever wrote them: rows that are on no other volume go with this one.
+    fn only_on(&mut self, p: usize) {
+        let mut inner = self.stage.lock();
+        let all: Vec<_> = (0..inner.kept.len()).filter(|k| *k != p).map(|k| inner.contents(k)).collect();
+        let rows = inner.writers.iter().flat_map(|w| &w.rows);
+        let gone = rows.filter(|(place, value)| !all.iter().any(|held| held.get(place) == Some(value)));
+        let gone: Vec<Place> = gone.map(|(place, _)| *place).collect();
+        drop(inner);
+        self.doubt.extend(gone);
     }
 
     /// Somebody else's SYSDBA session, which keeps us out of a closed pod.

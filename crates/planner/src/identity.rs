@@ -165,7 +165,9 @@ pub(super) fn is_younger(world: &World<'_>, a: Ordinal, b: Ordinal) -> bool {
 /// has the rows of the cluster, although its database is young (a recovery filled it).
 pub(super) fn filled_beside(world: &World<'_>, me: Ordinal) -> Option<Ordinal> {
     let source = Ordinal::MASTER;
-    world.seen_others(me).find(|k| *k != source && world.is_member(*k) && is_younger(world, source, *k))
+    // Whose own rows were copied from pod 0 says nothing of what pod 0 had before.
+    let copied = |k: Ordinal| held(world, k).is_some_and(|l| l.copied.is_some_and(|c| c.from == source));
+    world.seen_others(me).find(|k| *k != source && world.is_member(*k) && is_younger(world, source, *k) && !copied(*k))
 }
 
 /// Other pods that were seen with the database of `pod`.

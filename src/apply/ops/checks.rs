@@ -9,6 +9,7 @@ use super::super::{
 use super::{fence, rows, waits};
 use crate::{
     observe::Sender,
+    plan,
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -175,9 +176,9 @@ pub(super) fn contents(
             }));
         }
         if attempt == TRIES {
-            // Where this run copied nothing, a new copy is for a person to decide.
-            let copied = began.iter().any(Option::is_some);
-            return Err(work.told(if copied { Code::ContentsDiffer } else { Code::RowsDiffer }, list(differences)));
+            // Nothing was copied: whether that is to be done is for a person to say.
+            let returns = work.action.because.code == plan::Code::CompareFirst;
+            return Err(work.told(if returns { Code::RowsDiffer } else { Code::ContentsDiffer }, list(differences)));
         }
         work.control.pause(work.shared.context.limits.poll)?;
     }

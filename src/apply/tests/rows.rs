@@ -173,6 +173,11 @@ fn a_shortfall_while_nothing_changes_is_a_failure() {
         let want = format!("SYS.T1 has 10 rows on pod 0 and {rows} on pod 1");
         assert!(run.meaning(1).ends_with(&want), "{}", run.meaning(1));
         assert_eq!(stage.changes().len(), 3);
+        // A pod that comes back was not copied, and a new copy is for a person to decide.
+        let stage = copied(rows);
+        let op = Op::CheckContents { source: pod(0), names: vec![name("R_01")], targets: targets(), wait_s: 10, depth: Depth::Counts };
+        let returns = Action { because: Reason::new(Code::CompareFirst, "a test"), ..act(1, 1, op, &[]) };
+        assert_eq!(stage.run(vec![returns]).word(1), "failed E148");
     }
 }
 
