@@ -26,7 +26,7 @@ use crate::status;
 pub(super) struct World<'a> {
     pub desired: &'a Desired,
     pub observed: &'a Observed,
-    names: BTreeMap<&'a ReplicationName, &'a Object>,
+    names: HashMap<&'a ReplicationName, &'a Object>,
     members: BTreeSet<Ordinal>,
     /// What a start connects: see [`World::targets_of`].
     agreed: BTreeMap<GroupId, Vec<Target>>,
