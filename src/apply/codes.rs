@@ -147,6 +147,14 @@ codes! {
     SourceLacks = "E147", "another slave holds rows that the source lacks; nothing was deleted",
         ["aku plan recover", "run again: now that the slave is closed, the plan asks for a yes to their loss, with the numbers"];
 
+    /// A pod that comes back does not hold the rows of a joined pod, although its streams have delivered everything: its volume
+    /// may be an older copy, or somebody wrote there while nothing was sent. It is not opened. Which of the two is right only a
+    /// person can tell.
+    RowsDiffer = "E148", "the pod does not hold the rows of the pod that it was compared with; it was not opened, and nothing was deleted",
+        ["aku verify    (shows which rows differ)",
+         "if pod {pod} is the one that is wrong: aku apply clean --ordinal {pod}, then aku apply start --ordinal {pod} copies it anew (pod 0: aku plan recover --from N)",
+         "if pod {pod} is right: the same with the other pod, and AKU_COMPARE_AT_START = off for this start"];
+
     /// The server does not know the property.
     NoProperty = "E150", "the server has no such property",
         ["aku plan"];

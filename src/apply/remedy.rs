@@ -49,6 +49,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         | Code::NotEmpty
         | Code::NoProperty
         | Code::SessionsLeft
+        | Code::RowsDiffer
         | Code::NoSessionFacts
         | Code::Marker => Remedy::person(code.next().join("; ")),
     }

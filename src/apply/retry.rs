@@ -375,9 +375,11 @@ pub fn decide_read(fault: Fault) -> Verdict {
 pub fn decide_connect(failure: ConnectFailure, error: &DbError) -> Verdict {
     match failure {
         // A restart, a full server, a colleague's SYSDBA session: all of them pass.
-        ConnectFailure::Absent | ConnectFailure::Timeout | ConnectFailure::SysdbaBusy | ConnectFailure::AdminMode => {
-            Verdict::Retry
-        }
+        ConnectFailure::Absent
+        | ConnectFailure::Unreachable
+        | ConnectFailure::Timeout
+        | ConnectFailure::SysdbaBusy
+        | ConnectFailure::AdminMode => Verdict::Retry,
         ConnectFailure::LoginRefused => Verdict::Fail,
         ConnectFailure::Other => match error.native {
             native::NOT_IN_SERVICE | native::TOO_MANY_SESSIONS => Verdict::Retry,
@@ -470,6 +472,7 @@ mod tests {
     fn a_connect_is_tried_again_when_it_may_pass() {
         let table = [
             (ConnectFailure::Absent, native::CONNECT_FAILED, Verdict::Retry),
+            (ConnectFailure::Unreachable, native::CONNECT_FAILED, Verdict::Retry),
             (ConnectFailure::LoginRefused, native::BAD_PASSWORD, Verdict::Fail),
             (ConnectFailure::AdminMode, native::ADMIN_MODE, Verdict::Retry),
             (ConnectFailure::SysdbaBusy, native::SYSDBA_BUSY, Verdict::Retry),

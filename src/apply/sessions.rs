@@ -43,6 +43,10 @@ struct PodSessions {
     /// After a fence: no more than this.
     sealed: Option<usize>,
     ever: bool,
+    /// The SYSDBA session, kept so that nobody else comes as SYSDBA while users are out.
+    slot: Option<Link>,
+    /// It was given to a lane of this run, so whoever has it now is this run, or somebody whom the fence sees.
+    given: bool,
     /// The server that the first session found, where it matters.
     instance: Option<Instance>,
     /// A later session found another one.
@@ -80,6 +84,17 @@ pub(super) struct Lease {
     link: Option<Link>,
     lost: bool,
     age: Age,
+}
+
+/// Who has the one SYSDBA session of a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// This run.
+    Kept,
+    /// Somebody else.
+    Taken,
+    /// Nobody who comes from where we come: the server lets no SYSDBA in from there.
+    Closed,
 }
 
 /// Whether a session was there before.
@@ -191,7 +206,63 @@ impl Sessions {
     /// A session of its own for a long statement, without time limits; closed when dropped, never shared.
     pub fn private(self: &Arc<Self>, pod: Ordinal) -> Result<Box<dyn Session>, ConnectError> {
         let login = Login { query_timeout: None, silence_timeout: None, ..self.login.clone() };
-        db::connect_sys(&*self.context.connector, pod, &login).map(|(session, _)| session)
+        match db::connect_sys(&*self.context.connector, pod, &login) {
+            Err(e) if e.failure == ConnectFailure::SysdbaBusy => self.give_slot(pod).map(|link| link.session).ok_or(e),
+            other => other.map(|(session, _)| session),
+        }
+    }
+
+    /// Takes the one SYSDBA session of a pod and keeps it until the run is over: writers that were shut out came back as
+    /// SYSDBA, and what they committed reached some pods and not others. Where this run's only session is that one there is nothing to take.
+    pub fn keep_slot(&self, pod: Ordinal) -> Result<Slot, ConnectError> {
+        if self.lock().get(&pod).is_some_and(|p| p.single || p.slot.is_some()) {
+            return Ok(Slot::Kept);
+        }
+        // A fence may wait long for FLUSH: nothing happens on this session meanwhile.
+        let login = Login { privilege: Privilege::Sysdba, silence_timeout: None, ..self.login.clone() };
+        let session = match self.context.connector.connect(pod, &login) {
+            Ok(session) => session,
+            Err(e) => {
+                return match e.failure {
+                    ConnectFailure::SysdbaBusy if self.lock().get(&pod).is_some_and(|p| p.given) => Ok(Slot::Kept),
+                    ConnectFailure::SysdbaBusy => Ok(Slot::Taken),
+                    ConnectFailure::LoginRefused => Ok(Slot::Closed),
+                    ConnectFailure::Absent
+                    | ConnectFailure::Unreachable
+                    | ConnectFailure::AdminMode
+                    | ConnectFailure::Timeout
+                    | ConnectFailure::Other => Err(e),
+                };
+            }
+        };
+        let link = Self::numbered(pod, session)?;
+        let mut pods = self.lock();
+        let state = pods.entry(pod).or_default();
+        state.own.extend(link.id);
+        state.slot = Some(link);
+        Ok(Slot::Kept)
+    }
+
+    /// The kept SYSDBA session, where the run needs it: nobody else gets one.
+    fn give_slot(&self, pod: Ordinal) -> Option<Link> {
+        let mut pods = self.lock();
+        let state = pods.get_mut(&pod)?;
+        let link = state.slot.take()?;
+        state.given = true;
+        Some(link)
+    }
+
+    fn numbered(pod: Ordinal, mut session: Box<dyn Session>) -> Result<Link, ConnectError> {
+        let failed = |error| ConnectError { pod, address: String::new(), failure: ConnectFailure::Other, error };
+        let id = session.query(&ReadSql::SessionId).map_err(failed)?.single_int();
+        let id = id.ok_or_else(|| {
+            failed(db::DbError {
+                sqlstate: "HY000".to_owned(),
+                native: native::NO_COLUMN,
+                message: "SESSION_ID() gave no number".to_owned(),
+            })
+        })?;
+        Ok(Link { session, id: Some(id) })
     }
 
     /// Opens sessions until `wanted` are open, then lets nobody open more. Fewer are fine: they take turns.
@@ -233,7 +304,8 @@ impl Sessions {
     /// Closes everything that nobody uses. The threads of the last actions may outlive the run by a moment, so this is
     /// not left to the last owner: a pod in ADMIN_MODE admits nobody before its session is closed.
     pub fn close(&self) {
-        let idle: Vec<Link> = self.lock().values_mut().flat_map(|p| std::mem::take(&mut p.idle)).collect();
+        let of = |p: &mut PodSessions| std::mem::take(&mut p.idle).into_iter().chain(p.slot.take()).collect::<Vec<_>>();
+        let idle: Vec<Link> = self.lock().values_mut().flat_map(of).collect();
         drop(idle);
     }
 
@@ -307,20 +379,16 @@ impl Sessions {
     }
 
     fn connect(&self, pod: Ordinal) -> Result<(Link, Privilege), ConnectError> {
-        let (mut session, privilege) = db::connect_sys(&*self.context.connector, pod, &self.login)?;
+        let (mut session, privilege) = match db::connect_sys(&*self.context.connector, pod, &self.login) {
+            Err(e) if e.failure == ConnectFailure::SysdbaBusy => {
+                return self.give_slot(pod).map(|link| (link, Privilege::Sysdba)).ok_or(e);
+            }
+            other => other?,
+        };
         self.recognise(pod, &mut *session)?;
         if !self.fenced.contains(&pod) {
             return Ok((Link { session, id: None }, privilege));
         }
-        let failed = |error| ConnectError { pod, address: String::new(), failure: ConnectFailure::Other, error };
-        let id = session.query(&ReadSql::SessionId).map_err(failed)?.single_int();
-        let id = id.ok_or_else(|| {
-            failed(db::DbError {
-                sqlstate: "HY000".to_owned(),
-                native: native::NO_COLUMN,
-                message: "SESSION_ID() gave no number".to_owned(),
-            })
-        })?;
-        Ok((Link { session, id: Some(id) }, privilege))
+        Ok((Self::numbered(pod, session)?, privilege))
     }
 }

@@ -110,7 +110,9 @@ pub(super) fn error(told: Told, action: &Action, attempts: u32) -> ActionError {
 
 fn code_of_connect(failure: ConnectFailure) -> Code {
     match failure {
-        ConnectFailure::Absent | ConnectFailure::AdminMode | ConnectFailure::Other => Code::NoSession,
+        ConnectFailure::Absent | ConnectFailure::Unreachable | ConnectFailure::AdminMode | ConnectFailure::Other => {
+            Code::NoSession
+        }
         ConnectFailure::LoginRefused => Code::LoginRefused,
         ConnectFailure::SysdbaBusy => Code::SysdbaBusy,
         ConnectFailure::Timeout => Code::Silent,

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     db::{
-        DbError, Rows,
+        DbError, Rows, Session,
         sql::{ChangeSql, ReadSql},
     },
     plan::{Action, ActionId},
@@ -153,6 +153,16 @@ impl<'a> Work<'a> {
     /// A finding about the action's own pod.
     pub fn told(&self, code: Code, detail: impl Into<String>) -> Trouble {
         Trouble::told(self.action.pod, code, detail)
+    }
+
+    /// Looks at a pod with questions of somebody else's making.
+    pub fn look<T>(
+        &mut self,
+        pod: Ordinal,
+        what: &str,
+        look: impl FnOnce(&mut dyn Session) -> Result<T, DbError>,
+    ) -> Result<T, Trouble> {
+        self.send(pod, Sent::Read, what, |lease| look(lease.session()))
     }
 
     /// Asks the action's own pod.

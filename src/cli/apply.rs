@@ -38,6 +38,8 @@ use crate::{
         saved::Saved,
     },
     render::{self, Again, Doc, GoOn, Head, Layout, Line, Sql, Trouble},
+    status,
+    topology::Ordinal,
 };
 
 /// Runs it.
@@ -231,7 +233,21 @@ fn nothing_to_do(
     patient: &mut Patient,
 ) -> Ended {
     patient.write(s, &plan_text(plan, scene, world, look, Sql::Hidden));
-    Ended::at_once(Exit::Ok)
+    Ended::at_once(seen_whole(plan, Exit::Ok, look, s))
+}
+
+/// What is about the whole cluster did not reach its goal where a pod could not be looked at.
+fn seen_whole(plan: &Plan, exit: Exit, look: &Look, s: &mut Streams<'_>) -> Exit {
+    if exit != Exit::Ok || plan.goal.single().is_some() {
+        return exit;
+    }
+    let unknown: Vec<Ordinal> = plan.unknown().map(|line| line.pod).collect();
+    if unknown.is_empty() {
+        return exit;
+    }
+    let again = format!("run `aku apply {}` again when they answer", plan.goal.word());
+    talk(look, s, &format!("{} could not be looked at and may differ from aku.conf: {again}", status::pods(&unknown)));
+    Exit::Unknown
 }
 
 fn plan_text(plan: &Plan, scene: &Scene, world: &dyn World, look: &Look, sql: Sql) -> String {
@@ -298,6 +314,7 @@ fn go(
     } else {
         tell(s, &told(&text, look));
     }
+    let exit = seen_whole(plan, exit, look, s);
     if let Some(text) = running.no_journal() {
         talk(look, s, &format!("warning: {text}"));
     }

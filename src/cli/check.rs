@@ -53,7 +53,7 @@ fn checked(
     let (conf, desired) = (&scene.conf, &scene.desired);
     let scope = Scope { conf, desired, observed: &observed, layouts: &layouts, charsets: &charsets };
     let findings = preflight::examine(scope);
-    let exit = exit(&findings, look::view(&observed));
+    let exit = exit(&findings, look::view(&scene.desired, &observed));
     let text = match args.format {
         Format::Human => shown(&render::check(&findings, &scene.desired.statefulset, look.width), look),
         Format::Json => {

@@ -49,7 +49,7 @@ impl Waits {
         let since = known(path, &down, now);
         let about = |pod: &Ordinal| {
             let scope = format!("{}/{pod}", plan.statefulset);
-            plan.approvals.iter().any(|a| a.class == ApprovalClass::MemberDown && a.scope == scope)
+            plan.approvals.iter().any(|a| a.class == ApprovalClass::MemberDown && a.scope == scope && !a.lacks_quorum())
         };
         let asked = down.into_iter().filter(about).collect();
         Self { policy, statefulset: plan.statefulset.clone(), since, now, asked }

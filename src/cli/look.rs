@@ -8,8 +8,10 @@ use super::{
     wiring::World,
 };
 use crate::{
+    desired::Desired,
     exit::Exit,
     observe::{BrokenBy, Observed, PodView},
+    plan,
     topology::Ordinal,
 };
 
@@ -46,8 +48,9 @@ pub(super) fn observe(scene: &Scene, world: &dyn World, look: &Look, s: &mut Str
     observed.expect("the loop runs at least once")
 }
 
-/// How complete the view is: 0; 7 when a pod cannot be looked at; 69 when none answers, 77 when none lets us in.
-pub(super) fn view(observed: &Observed) -> Exit {
+/// How complete the view is: 0; 7 when a pod cannot be looked at, or a member is down; 69 when none answers, 77 when none
+/// lets us in.
+pub(super) fn view(desired: &Desired, observed: &Observed) -> Exit {
     let broken: Vec<BrokenBy> = observed
         .pods
         .values()
@@ -57,10 +60,10 @@ pub(super) fn view(observed: &Observed) -> Exit {
         })
         .collect();
     let any_seen = observed.pods.values().any(|v| matches!(v, PodView::Seen(_)));
-    match (any_seen, broken.is_empty()) {
+    match (any_seen, broken.is_empty() && plan::down(desired, observed).is_empty()) {
         (true, true) => Exit::Ok,
         (true, false) => Exit::Unknown,
-        (false, false) if broken.contains(&BrokenBy::LoginRefused) => Exit::Auth,
+        (false, _) if broken.contains(&BrokenBy::LoginRefused) => Exit::Auth,
         (false, _) => Exit::Unavailable,
     }
 }

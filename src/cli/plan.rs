@@ -52,7 +52,12 @@ fn planned(
             Err(Nothing::Refused(both)) => return Err(no_plan(args, &both.0, &both.1, look, s)?),
         },
     };
-    let exit = if args.exit_code && !made.plan.is_empty() { Exit::Changes } else { Exit::Ok };
+    let exit = match (made.plan.unknown().next(), args.exit_code && !made.plan.is_empty()) {
+        // A pod that cannot be looked at may be what the plan should have known of.
+        (Some(_), _) => Exit::Unknown,
+        (None, true) => Exit::Changes,
+        (None, false) => Exit::Ok,
+    };
     let saved = Saved::new(made.plan, made.facts, made.origin);
     let judges = args.policy.or_env(world.env());
     let rules = policy::load(&judges).map_err(|t| fail(s, look, &t))?;

@@ -124,7 +124,7 @@ fn judged(failure: ConnectFailure, e: &ConnectError) -> Result<(), Trouble> {
         // Who is refused by name was looked up in the catalog: it is in SERVICE.
         ConnectFailure::AdminMode | ConnectFailure::SysdbaBusy | ConnectFailure::LoginRefused => Ok(()),
         // Not 69, which is for a port where nobody listens.
-        ConnectFailure::Absent | ConnectFailure::Timeout | ConnectFailure::Other => {
+        ConnectFailure::Absent | ConnectFailure::Unreachable | ConnectFailure::Timeout | ConnectFailure::Other => {
             Err(Trouble::new(Exit::Unknown, "not-in-service", format!("the server does not let anybody in: {e}")))
         }
     }

@@ -46,7 +46,7 @@ fn screens(
     let scene = look::open(common, world, look, s)?;
     loop {
         let observed = look::observe(&scene, world, look, s);
-        let exit = look::view(&observed);
+        let exit = look::view(&scene.desired, &observed);
         let status = Status::of(&scene.desired, &observed);
         let now = world.now();
         let text = match args.format {

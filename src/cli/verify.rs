@@ -30,6 +30,7 @@ use crate::{
         Observed, PodView, TableName,
         layout::{Layout, layouts},
     },
+    plan,
     render::{self, Trouble},
     status::{State, Status},
     topology::{Ordinal, Target},
@@ -82,7 +83,7 @@ fn verified(
     let targets = chosen(args, &scene).map_err(|trouble| fail(s, look, &trouble))?;
     let observed = look::observe(&scene, world, look, s);
     if observed.pods.values().all(|v| !matches!(v, PodView::Seen(_))) {
-        let exit = look::view(&observed);
+        let exit = look::view(&scene.desired, &observed);
         return Err(fail(s, look, &Trouble::new(exit, "verify", "no pod answers").next("aku status")));
     }
     let (members, left_out) = members(&scene, &observed);
@@ -148,6 +149,7 @@ fn names(wanted: &str, target: &Target) -> bool {
 /// Pods whose copy should be complete, and the others.
 fn members(scene: &Scene, observed: &Observed) -> (Vec<Ordinal>, Vec<LeftOut>) {
     let status = Status::of(&scene.desired, observed);
+    let down = plan::down(&scene.desired, observed);
     let (mut members, mut left_out) = (Vec::new(), Vec::new());
     for (pod, p) in status.pods {
         let because = match (p.state, observed.pod(pod)) {
@@ -157,6 +159,8 @@ fn members(scene: &Scene, observed: &Observed) -> (Vec<Ordinal>, Vec<LeftOut>) {
                 continue;
             }
             (State::Error, None) => Because::CannotBeSeen,
+            // A member: its copy may be the one that differs.
+            (_, None) if down.contains(&pod) => Because::CannotBeSeen,
             (State::Undefined | State::Joiner, _) | (State::Donor | State::Joined | State::Synced, None) => {
                 Because::NotJoined
             }

@@ -14,6 +14,7 @@ use crate::{
     conf::Config,
     desired::Desired,
     observe::{Observed, Pod, PodView, TableName, layout::Layout},
+    plan,
     remedy::Remedy,
     topology::Ordinal,
 };
@@ -148,10 +149,17 @@ fn configuration(scope: Scope<'_>) -> Vec<Finding> {
 }
 
 fn answering(scope: Scope<'_>) -> Vec<Finding> {
+    let down = plan::down(scope.desired, scope.observed);
     let mut answers = Answers::to("pods answer");
     for (pod, view) in &scope.observed.pods {
         match view {
             PodView::Seen(_) => {}
+            PodView::Absent { address, .. } if down.contains(pod) => {
+                let said = format!("nobody answers at {address}, and it is a member that is down: not checked");
+                let or = if pod.is_master() { "" } else { "; if it left for good: aku plan forget with its number" };
+                let fix = format!("bring its server up{or}");
+                answers.ask(Level::Unknown, vec![*pod], said, fix);
+            }
             PodView::Absent { address, .. } => {
                 answers.mind(Level::Warn, vec![*pod], format!("nobody answers at {address}: not checked"));
             }

@@ -34,15 +34,12 @@ impl Life {
 
     /// Nobody is to be kept in sync any more.
     pub fn clean_everywhere(&mut self, cut: Cut) -> Ended {
-        for p in 0..self.pods() {
-            self.still(p);
-        }
         let ended = self.run(Goal::CleanEverywhere, cut);
-        for p in 0..self.pods() {
-            self.forgotten(p);
-            self.touched.insert(p);
+        self.named_is_forgotten();
+        if !matches!(ended, Ended::Nothing | Ended::Refused(_) | Ended::Unapproved(_)) {
+            self.touched.extend(0..self.pods());
+            self.joined.clear();
         }
-        self.joined.clear();
         self.settled(Goal::CleanEverywhere, cut, &ended);
         ended
     }
@@ -62,10 +59,14 @@ impl Life {
     /// Pod 0 gets the rows of a slave. What pod 0 had sent to another slave only, and what has to be said yes to by name,
     /// is given up.
     pub fn recover(&mut self, cut: Cut) -> Ended {
+        self.recover_from(None, cut)
+    }
+
+    fn recover_from(&mut self, from: Option<crate::topology::Ordinal>, cut: Cut) -> Ended {
         for p in 0..self.pods() {
             self.still(p);
         }
-        let given_up: BTreeSet<usize> = match self.plan(Goal::Recover(None)) {
+        let given_up: BTreeSet<usize> = match self.plan(Goal::Recover(from)) {
             Ok(plan) => plan.approvals.iter().filter(|a| a.class != ApprovalClass::DeletesRows).map(scope).collect(),
             Err(_) => BTreeSet::new(),
         };
@@ -73,12 +74,24 @@ impl Life {
         for p in given_up {
             self.forgotten(p);
         }
-        let ended = self.run(Goal::Recover(None), cut);
+        self.tables_given_up(from);
+        let ended = self.run(Goal::Recover(from), cut);
         if !matches!(ended, Ended::Nothing | Ended::Refused(_)) {
             // The others leave; each comes back by its own start.
             self.joined.clear();
         }
         ended
+    }
+
+    /// Tables that only pod 0 has rows of, which a recovery names and somebody says yes to.
+    fn tables_given_up(&mut self, from: Option<crate::topology::Ordinal>) {
+        let Ok(plan) = self.plan(Goal::Recover(from)) else { return };
+        let named = plan.approvals.iter().filter(|a| a.class == ApprovalClass::EmptySource && scope(a) == 0);
+        let words: Vec<String> = named.map(|a| a.because.clone()).collect();
+        let tables = self.shape.tables;
+        let given = |t: &usize| words.iter().any(|w| w.contains(&format!("of SYS.T{t}")));
+        let given: BTreeSet<usize> = (1..=tables).filter(given).collect();
+        self.stage.lock().heirlooms.retain(|(t, _), _| !given.contains(t));
     }
 
     /// Somebody edits aku.conf. A pod that it no longer has ends first, or is just taken away.
@@ -104,8 +117,21 @@ impl Life {
     }
 
     /// What a start said that only another goal can help with; then that is done.
-    pub fn help(&mut self, said: &Ended) -> bool {
+    pub fn help(&mut self, p: usize, said: &Ended) -> bool {
         match said {
+            // It does not hold the rows of the others, and was not opened: it is copied anew, as the advice says.
+            Ended::Incomplete(which) if which.contains(crate::apply::codes::Code::RowsDiffer.word()) => {
+                if p == 0 {
+                    let others = (1..self.pods()).filter(|k| which.contains(&format!("source: Ordinal({k})")));
+                    let from = others.map(pod).next();
+                    return matches!(self.recover_from(from, Cut::Never), Ended::Done);
+                }
+                let left = self.clean(p, Cut::Never);
+                // What only it has is said yes to.
+                self.forgotten(p);
+                self.strangers.insert(p);
+                matches!(left, Ended::Done)
+            }
             Ended::Refused(refusal) => self.help_refused(refusal),
             // It would delete rows that others cannot take because their objects are not as aku.conf says.
             Ended::Unapproved(open) if open.iter().any(|a| a.class == ApprovalClass::LosesUnsent) => {
@@ -123,6 +149,11 @@ impl Life {
         let said = |code: Code| refusal.because.iter().any(|r| r.code == code);
         if said(Code::Cloned) {
             return self.remove_copies();
+        }
+        if said(Code::CleanBrokeOff) {
+            // Either of the two that it advises.
+            let again = self.rng.percent(50) && matches!(self.clean(0, Cut::Never), Ended::Done);
+            return again || matches!(self.recover(Cut::Never), Ended::Done);
         }
         if said(Code::MasterFailed) || said(Code::MasterRestored) {
             return matches!(self.recover(Cut::Never), Ended::Done);
@@ -143,6 +174,6 @@ impl Life {
 }
 
 /// The pod that an approval is about.
-fn scope(approval: &Approval) -> usize {
+pub fn scope(approval: &Approval) -> usize {
     approval.scope.rsplit_once('/').and_then(|(_, pod)| pod.parse().ok()).expect("a scope names a pod")
 }

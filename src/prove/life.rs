@@ -13,13 +13,14 @@ use std::{
 
 use super::{
     conf::Conf,
+    goals,
     stage::{Cut, Stage},
     volumes::Volumes,
     writer::{Place, Style, Writer},
 };
 use crate::{
     apply::{Context, Limits, Outcome, Report, Retry, single},
-    conf::Switch,
+    conf::{Compare, Switch},
     db::{Login, Privilege},
     desired::{Desired, Goal},
     lab::{
@@ -72,6 +73,10 @@ pub struct Life {
     pub touched: BTreeSet<usize>,
     /// What this life says yes to, beside what the goal itself is about.
     pub yes: BTreeSet<ApprovalClass>,
+    /// Pods with rows from somewhere else that somebody says yes to giving up.
+    pub strangers: BTreeSet<usize>,
+    /// What the last run had a yes for.
+    pub given: Vec<Approval>,
     /// Pod 0 lost its volume. It may come up empty while nobody who knows better is there, and a new cluster begins; what
     /// the old one promised is then on the pods that refuse to join it, and no longer expected of members.
     pub new_line: bool,
@@ -97,6 +102,8 @@ impl Life {
             doubt: BTreeSet::new(),
             touched: BTreeSet::new(),
             yes: BTreeSet::new(),
+            strangers: BTreeSet::new(),
+            given: Vec::new(),
             new_line: false,
             volumes: Volumes::default(),
             slots: Vec::new(),
@@ -129,7 +136,8 @@ impl Life {
     }
 
     /// Rows that nobody else has, on a pod that is not a member.
-    pub fn stale_rows(&self, p: usize) {
+    pub fn stale_rows(&mut self, p: usize) {
+        self.strangers.insert(p);
         let mut inner = self.stage.lock();
         for t in 1..=self.shape.tables {
             let key = 900_000_000 + p;
@@ -146,6 +154,7 @@ impl Life {
     pub fn desired(&self, goal: Goal) -> Desired {
         let mut desired = self.conf.desired(goal);
         desired.flush_timeout_at_start = 10;
+        desired.compare_at_start = Compare::Counts;
         desired.ledger = self.shape.ledger;
         desired.flush_at_start = self.shape.flush_at_start;
         desired.flush_at_end = self.shape.flush_at_end;
@@ -225,15 +234,17 @@ impl Life {
     }
 
     fn try_run(&mut self, goal: Goal, cut: Cut) -> Ended {
+        self.given.clear();
         let plan = match self.plan(goal) {
             Err(refusal) => return Ended::Refused(refusal),
             Ok(plan) if plan.is_empty() => return Ended::Nothing,
             Ok(plan) => plan,
         };
-        let open: Vec<_> = plan.approvals.iter().filter(|a| !self.says_yes(goal, a.class)).cloned().collect();
+        let open: Vec<_> = plan.approvals.iter().filter(|a| !self.says_yes(goal, a)).cloned().collect();
         if !open.is_empty() {
             return Ended::Unapproved(open);
         }
+        self.given.clone_from(&plan.approvals);
         let context = Context {
             connector: self.stage.connector(),
             login: Self::login(),
@@ -255,12 +266,18 @@ impl Life {
     }
 
     /// Whoever plays a life notes what a yes gives up.
-    fn says_yes(&self, goal: Goal, class: ApprovalClass) -> bool {
+    fn says_yes(&self, goal: Goal, approval: &Approval) -> bool {
+        let class = approval.class;
         let usual = matches!(class, ApprovalClass::DeletesRows | ApprovalClass::RemovesDefinition);
         let of_goal = match goal {
             Goal::Recover(_) => true,
             Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) => class == ApprovalClass::LosesUnsent,
-            Goal::Start(_) | Goal::End(_) | Goal::Reconcile => false,
+            // Rows from somewhere else, on the pod itself.
+            Goal::Start(p) => {
+                let me = usize::from(p.get());
+                class == ApprovalClass::LosesUnsent && goals::scope(approval) == me && self.strangers.contains(&me)
+            }
+            Goal::End(_) | Goal::Reconcile => false,
         };
         usual || of_goal || self.yes.contains(&class)
     }
@@ -282,6 +299,7 @@ impl Life {
         let ended = self.run(Goal::Start(pod(p)), cut);
         if matches!(ended, Ended::Done | Ended::Nothing) && self.stage.lock().sim.is_up(p) {
             self.joined.insert(p);
+            self.strangers.remove(&p);
             self.copies.insert(p);
             self.touched.remove(&p);
         } else if matches!(ended, Ended::Incomplete(_)) && self.is_copied(p) {
@@ -336,20 +354,32 @@ impl Life {
         ended
     }
 
+    /// A clean, whoever writes on the pod: what was acknowledged there is delivered, or named by a yes.
     pub fn clean(&mut self, p: usize, cut: Cut) -> Ended {
         // Without pod 0 nobody is joined with anybody: the others' positions towards it go too, and what they write from
         // then on is theirs alone until a new cluster is made.
-        let concerned: Vec<_> = if p == 0 { (0..self.pods()).collect() } else { vec![p] };
-        for k in &concerned {
+        let others: Vec<_> = if p == 0 { (1..self.pods()).collect() } else { Vec::new() };
+        for k in &others {
             self.still(*k);
         }
         let ended = self.run(Goal::Clean(pod(p)), cut);
-        for k in concerned {
-            self.forgotten(k);
-            self.touched.insert(k);
+        if matches!(ended, Ended::Nothing | Ended::Refused(_) | Ended::Unapproved(_)) {
+            return ended;
         }
+        self.named_is_forgotten();
+        self.touched.insert(p);
+        self.touched.extend(others);
         self.joined.remove(&p);
         ended
+    }
+
+    /// What the last run had a yes for may be on no other pod.
+    pub fn named_is_forgotten(&mut self) {
+        let named: BTreeSet<usize> =
+            self.given.iter().filter(|a| a.class == ApprovalClass::LosesUnsent).map(goals::scope).collect();
+        for k in named {
+            self.forgotten(k);
+        }
     }
 
     /// What only `p` has will not reach the others any more: rows that were written there and are not the same on every
@@ -387,8 +417,20 @@ impl Life {
         self.joined.remove(&p);
         self.copies.remove(&p);
         self.new_line |= p == 0;
+        self.only_on(p);
         self.stage.lock().wipe(p);
         self.stage.lock().pump(1_000);
+    }
+
+    /// Whoever wrote them: rows that are on no other volume go with this one.
+    fn only_on(&mut self, p: usize) {
+        let mut inner = self.stage.lock();
+        let all: Vec<_> = (0..inner.kept.len()).filter(|k| *k != p).map(|k| inner.contents(k)).collect();
+        let rows = inner.writers.iter().flat_map(|w| &w.rows);
+        let gone = rows.filter(|(place, value)| !all.iter().any(|held| held.get(place) == Some(value)));
+        let gone: Vec<Place> = gone.map(|(place, _)| *place).collect();
+        drop(inner);
+        self.doubt.extend(gone);
     }
 
     /// Somebody else's SYSDBA session, which keeps us out of a closed pod.

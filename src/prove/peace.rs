@@ -38,7 +38,7 @@ impl Life {
             for p in (0..pods).filter(|p| !absent.contains(p)) {
                 let ended = self.start(p, Cut::Never);
                 if helped < 2 {
-                    helped += usize::from(self.help(&ended));
+                    helped += usize::from(self.help(p, &ended));
                 }
                 let in_service = |e: &Ended| matches!(e, Ended::Refused(r) if r.because.iter().any(|b| b.code == plan::Code::NotAdminMode));
                 if in_service(&ended) {

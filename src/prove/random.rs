@@ -207,17 +207,9 @@ fn runs_reach_their_goal_or_refuse_and_lose_nothing() {
     assert!(tried < 100 || reached * 2 > tried, "most lives end in a refusal: this test proves little");
 }
 
-/// Worlds in which a row is still lost: no run had noted anything since the copy that was put back was made, so no ledger
-/// shows it, and a returning pod does not yet compare contents with a peer before it opens.
-const STILL_LOSE: [u64; 5] = [87, 277, 331, 473, 499];
-
 #[test]
 fn volumes_that_are_put_back_copied_or_refilled_lose_nothing() {
-    play("volumes", 500, |seed| {
-        if !STILL_LOSE.contains(&seed) || std::env::var_os("AKU_SEED").is_some() {
-            live(seed, Storage::Moves);
-        }
-    });
+    play("volumes", 500, |seed| live(seed, Storage::Moves));
     let (noticed, not) = (NOTICED.load(Atomic::Acquire), UNNOTICED.load(Atomic::Acquire));
     eprintln!("{noticed} volumes that were put back were noticed, {not} were not: no run had noted anything since");
 }

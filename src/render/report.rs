@@ -208,10 +208,17 @@ pub fn state_now(plan: &Plan, report: &Report) -> Vec<String> {
             let all = plan.actions.iter().filter(|a| matches!(a.op, Op::DropReplication { .. }));
             let (gone, all): (Vec<_>, Vec<_>) =
                 (all.clone().filter(|a| is_done(report, a.id)).collect(), all.collect());
+            let shut: Vec<String> = plan
+                .actions
+                .iter()
+                .filter(|a| matches!(a.op, Op::Fence) && maybe_done(report, a.id))
+                .map(|a| format!(" Pod {} is CLOSED to users (ADMIN_MODE 1).", a.pod))
+                .collect();
             vec![format!(
-                "No row was deleted. {} of {} of {whose} removed.",
+                "No row was deleted. {} of {} of {whose} removed.{}",
                 number(gone.len() as u64),
-                counted(all.len(), "definition")
+                counted(all.len(), "definition"),
+                shut.concat()
             )]
         }
     }
@@ -228,7 +235,8 @@ fn after_start(plan: &Plan, report: &Report, pod: Ordinal) -> String {
         Decision::Full { source, .. } => format!("The surviving copy is on pod {source}."),
         Decision::None { .. } | Decision::CatchUp { .. } => String::new(),
     };
-    let proved = checks().next().is_some() && checks().all(|a| is_done(report, a.id));
+    let copies = matches!(plan.decision, Decision::Full { .. });
+    let proved = copies && checks().next().is_some() && checks().all(|a| is_done(report, a.id));
     let rows = if proved {
         format!("Pod {pod} holds {}, compared with its source.", copied_rows(plan))
     } else if truncates().any(|a| matches!(report.outcomes.get(&a.id), Some(Outcome::Done { .. }))) {

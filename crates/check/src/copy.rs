@@ -1,7 +1,7 @@
 //! Rules about deleting and copying rows: the last complete copy outlives every action, and a copy misses nothing.
 
 use aku_core::{
-    desired::{Desired, Goal},
+    desired::{Desired, Goal, Object},
     observe::{Observed, PodView, RowCount, TableName},
     plan::{Action, Approval, ApprovalClass},
     topology::{Ordinal, ReplicationName, Target},
@@ -115,7 +115,8 @@ impl<'a> Checker<'a> {
             .copied()
             .filter(absent)
             .filter(|p| {
-                self.desired.objects_of(*p).any(|(k, o)| keeps(k) && self.live(k, &o.name) && !self.gave_up(k, &o.name))
+                let kept = |(k, o): (Ordinal, &Object)| keeps(k) && self.live(k, &o.name) && !self.gave_up(k, &o.name);
+                *p != joiner && (self.desired.objects_of(*p).any(kept) || self.called_running(*p))
             })
             .collect();
         for pod in needed {

@@ -4,7 +4,7 @@
 use aku_core::{
     conf::Switch,
     desired::Goal,
-    ledger::{Ledger, View},
+    ledger::{Ledger, Standing, View},
     topology::Ordinal,
 };
 
@@ -15,6 +15,19 @@ impl Checker<'_> {
         let seen = self.observed.pod(pod)?;
         let here = |l: &&Ledger| l.pod == pod && seen.server.signature.as_deref().map(str::trim) == Some(&l.signature);
         seen.ledger.held().filter(here)
+    }
+
+    /// Whether the newest ledger that knows of a pod which was not seen calls it running; of the cluster of pod 0, or, where
+    /// pod 0 has no ledger, of the newest.
+    pub(super) fn called_running(&self, pod: Ordinal) -> bool {
+        if self.desired.ledger == Switch::Off {
+            return false;
+        }
+        let rows = || self.desired.pods.keys().filter_map(|k| self.row(*k));
+        let Some(of) = self.row(Ordinal::MASTER).or_else(|| rows().max_by_key(|l| l.run)) else { return false };
+        let knows =
+            rows().filter(|l| l.cluster == of.cluster).filter_map(|l| Some((l.run, l.peers.get(&pod)?.standing)));
+        knows.max_by_key(|(run, _)| *run).is_some_and(|(_, standing)| standing == Standing::Running)
     }
 
     pub(super) fn write_ledger(&mut self, a: &Action, row: &Ledger) {

@@ -74,26 +74,63 @@ impl<'a> Checker<'a> {
                 Some(peer) == source && peer_has && !gave_up && !self.may_lose(pod)
             }
             // Without pod 0 nobody takes what a slave commits, and somebody has to say yes to that.
-            Goal::Clean(me) if me.is_master() && pod != me => {
-                if !self.may_lose(pod) {
+            Goal::Clean(me) if pod != me => {
+                self.goes_first(a, me, name);
+                if me.is_master() && !self.may_lose(pod) {
                     self.broken("unsent", format!("{} cuts pod {pod} off its source, and nobody is asked", a.id));
                 }
-                self.observed.replication(pod, name).is_some_and(|r| r.sender == Sender::Running)
+                me.is_master()
+                    && self.observed.replication(pod, name).is_some_and(|r| r.sender == Sender::Running)
                     && self.observed.pod(me).is_some()
             }
-            Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) => false,
+            Goal::Clean(_) | Goal::CleanEverywhere => {
+                self.leaves_in_order(a, name, peer);
+                return;
+            }
+            Goal::Forget(_) => false,
         };
         if must && !flushed {
             self.broken("unsent", format!("{} forgets what pod {pod} has not sent to pod {peer} through {name}", a.id));
         }
     }
 
-    /// A FLUSH covers what was committed when it was sent, so it counts only behind the fence. A clean has no fence: what
-    /// its pods commit from then on is not kept in sync anyway.
-    fn flushed_for_good(&self, a: &'a Action, pod: Ordinal, name: &'a ReplicationName) -> bool {
+    /// A pod that is cleaned leaves as by an end: users are out, and what it can still send to a pod that is there is
+    /// delivered behind the fence and proved; what it cannot send is named by a yes about this pod.
+    fn leaves_in_order(&mut self, a: &Action, name: &'a ReplicationName, peer: Ordinal) {
+        let pod = a.pod;
+        // Nothing is sent through it any more.
+        if self.gave_up(pod, name) && self.may_lose(pod) {
+            return;
+        }
+        if !self.fenced(a, pod) {
+            self.broken("fenced", format!("{} forgets {name} on pod {pod}, where users may be writing", a.id));
+        }
+        let delivered = self.flushed_for_good(a, pod, name) && self.proved_delivered(a, pod, name);
+        let found = self.observed.replication(pod, name);
+        let hopeless = self.observed.pod(peer).is_none() || found.is_some_and(|r| r.sender != Sender::Running);
+        if !delivered && !(hopeless && self.may_lose(pod)) {
+            self.broken("unsent", format!("{} forgets what pod {pod} has not sent to pod {peer} through {name}", a.id));
+        }
+    }
+
+    /// The others forget a pod that is cleaned only when its own object is gone: a DROP that fails leaves them as they are.
+    fn goes_first(&mut self, a: &Action, me: Ordinal, name: &'a ReplicationName) {
+        let there = self.observed.replication(me, name).is_some();
+        if there && !self.did(a, me, name, |op| matches!(op, Op::DropReplication { .. })) {
+            self.broken(
+                "clean-order",
+                format!("{} forgets {name} on pod {} before pod {me} has dropped it", a.id, a.pod),
+            );
+        }
+    }
+
+    /// A FLUSH covers what was committed when it was sent, so it counts only behind the fence. The slaves of a pod 0 that is
+    /// cleaned stay in service: what they commit from then on needs a yes of its own.
+    fn flushed_for_good(&self, a: &Action, pod: Ordinal, name: &'a ReplicationName) -> bool {
         let fences = match self.desired.goal {
-            Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) => true,
-            Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) => false,
+            Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::CleanEverywhere => true,
+            Goal::Clean(me) => me == pod,
+            Goal::Forget(_) => false,
         };
         let good = |b: &Action| self.is_before(b, a) && (!fences || self.fenced(b, pod));
         self.index.about(pod, name).any(|b| matches!(b.op, Op::Flush { .. }) && good(b))
@@ -127,13 +164,18 @@ impl<'a> Checker<'a> {
             self.broken("drop", format!("{} drops {name} on pod {} while pod {peer} sends to it", a.id, a.pod));
         }
         let delivered = self.did(a, a.pod, name, |op| matches!(op, Op::Flush { .. } | Op::Reset { .. }));
-        let wanted_gone = match self.desired.goal {
-            Goal::Clean(_) | Goal::CleanEverywhere => {
-                self.observed.pod(peer).is_some() || self.gave_up(a.pod, name) || self.may_lose(a.pod)
-            }
+        let named = match self.desired.goal {
+            // A RESET before it is judged as one.
+            Goal::Clean(_) | Goal::CleanEverywhere => self.gave_up(a.pod, name) && self.may_lose(a.pod),
             Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) => false,
         };
-        if found.position.is_live() && !delivered && !wanted_gone {
+        let forgotten = match self.desired.goal {
+            Goal::Clean(_) | Goal::CleanEverywhere => self.did(a, a.pod, name, |op| matches!(op, Op::Reset { .. })),
+            Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) => delivered,
+        };
+        let cleaned = matches!(self.desired.goal, Goal::Clean(_) | Goal::CleanEverywhere);
+        let matters = found.position.is_live() || (cleaned && self.gave_up(a.pod, name));
+        if matters && !forgotten && !named {
             self.broken(
                 "drop",
                 format!("{} drops {name} on pod {} with a position that has something to send", a.id, a.pod),

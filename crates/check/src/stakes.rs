@@ -1,6 +1,7 @@
 //! Rules about rows that nobody else may have: each goes only with a yes that is about it.
 
 use aku_core::{
+    conf::Switch,
     desired::Goal,
     ledger::{ClusterId, Peer, Standing},
     observe::RowCount,
@@ -55,6 +56,11 @@ impl Checker<'_> {
             self.broken("younger-source", text);
         }
         let more = theirs.exact().is_some_and(|n| mine.at_least() > n);
+<<<<<<< HEAD
+        let told = self.cluster(source).filter(|_| self.desired.ledger == Switch::On);
+        let kin = told.is_none_or(|c| self.cluster(joiner) == Some(c));
+        if unknown && (more || !kin) && !(asks_source || self.asks(ApprovalClass::LosesUnsent, joiner)) {
+=======
         let unknown = match self.strangers.get(&(joiner, source)) {
             Some(known) => *known,
             None => {
@@ -64,6 +70,7 @@ impl Checker<'_> {
             }
         };
         if unknown && more && !(asks_source || self.asks(ApprovalClass::LosesUnsent, joiner)) {
+>>>>>>> main
             let text = format!("{} empties {target} on pod {joiner}, which sent to nobody, and nobody is asked", a.id);
             self.broken("sent-to-nobody", text);
         }
@@ -79,9 +86,10 @@ impl Checker<'_> {
         let Some(source_born) = second(source) else { return false };
         let older = |pod: Ordinal| second(pod).is_some_and(|born| born < source_born);
         let beside = |k: &Ordinal| *k != joiner && *k != source;
+        let copied = |k: Ordinal| self.row(k).is_some_and(|l| l.copied.is_some_and(|c| c.from == source));
         older(joiner)
             && self.cluster(joiner).is_none_or(|c| self.cluster(source) != Some(c))
-            && !self.desired.pods.keys().copied().filter(beside).any(|k| older(k) && self.is_member(k, source))
+            && !self.desired.pods.keys().copied().filter(beside).any(|k| older(k) && self.is_member(k, source) && !copied(k))
     }
 
     fn cluster(&self, pod: Ordinal) -> Option<ClusterId> {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    conf::{Config, GroupId, MemberDown, Switch},
+    conf::{Compare, Config, GroupId, MemberDown, Switch},
     topology::{Ordinal, Pair, ReplicationName, Target},
 };
 
@@ -148,6 +148,8 @@ pub struct Desired {
     pub delay_start_complete_s: u64,
     /// AKU_MEMBER_DOWN: what a start hook does beside a member that is down.
     pub member_down: MemberDown,
+    /// AKU_COMPARE_AT_START: what a pod that comes back compares before it opens.
+    pub compare_at_start: Compare,
     /// AKU_LEDGER: whether runs note who the data of each pod is.
     pub ledger: Switch,
     /// AKU_FLUSH_AT_END
@@ -203,6 +205,7 @@ impl Desired {
             flush_timeout_at_start: conf.flush_timeout_at_start,
             delay_start_complete_s: conf.delay_start_complete.as_secs(),
             member_down: conf.member_down,
+            compare_at_start: conf.compare_at_start,
             ledger: conf.ledger,
             flush_at_end: conf.flush_at_end,
             reset_at_end: conf.replication_reset_at_end,

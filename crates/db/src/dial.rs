@@ -4,19 +4,21 @@
 //! for one failure. Decides codes and waits; sends nothing.
 
 use std::{
-    io,
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    net::{IpAddr, SocketAddr, TcpStream},
     thread,
     time::{Duration, Instant},
 };
 
 use aku_core::sql::{DbError, error::native};
 
-use crate::bounded;
+use crate::resolve::{self, Name};
 
 /// No such domain exists (RFC 6761). `no-route.lab.invalid` fails with errno 113, `no-network` with 101, `black-hole`
-/// with 110 when the time is over, `no-descriptors` with 24; every other name is unknown.
+/// with 110 when the time is over, `no-descriptors` with 24, `no-name-server` as a name does when nobody can be asked about
+/// it, `errno-N` with that number; every other name is unknown.
 pub const DOMAIN: &str = ".lab.invalid";
+/// Before [`DOMAIN`]: nobody can be asked about the name.
+pub const NO_NAME_SERVER: &str = "no-name-server";
 
 /// Linux's numbers.
 mod errno {
@@ -60,26 +62,18 @@ fn on_demand(host: &str, deadline: Instant) -> Option<DbError> {
         "no-network" => (errno::ENETUNREACH, Duration::ZERO),
         "no-descriptors" => (errno::EMFILE, Duration::ZERO),
         "black-hole" => (errno::ETIMEDOUT, left),
-        _ => return None,
+        other => (other.strip_prefix("errno-")?.parse().ok()?, Duration::ZERO),
     };
     thread::sleep(takes.min(left));
     Some(failed(if takes > left { errno::ETIMEDOUT } else { errno }))
 }
 
-/// Asks for a name on a thread of its own: the system's resolver has bounds of its own, and they are long.
-fn resolve(host: &str, port: u16, left: Duration) -> Result<Vec<SocketAddr>, DbError> {
-    let unknown = |e: io::Error| fail("HY024", native::UNKNOWN_HOST, format!("getaddrinfo failure ({host}: {e})"));
-    if let Ok(ip) = host.parse() {
-        return Ok(vec![SocketAddr::new(ip, port)]);
-    }
-    let name = host.to_owned();
-    match bounded::within(left, move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter)) {
-        Ok(answer) => answer.map_err(unknown),
-        Err(e) if e.kind() == io::ErrorKind::TimedOut => {
-            Err(fail("HYT01", native::SILENT, "Connection timeout.".to_owned()))
+fn addresses(host: &str, left: Duration) -> Result<Vec<IpAddr>, DbError> {
+    match resolve::ask(host, left) {
+        Name::Found(all) => Ok(all),
+        Name::Nobody(said) | Name::CannotTell(said) => {
+            Err(fail("HY024", native::UNKNOWN_HOST, format!("getaddrinfo failure ({host}: {said})")))
         }
-        // Without a thread: as the system does it.
-        Err(_) => (host, port).to_socket_addrs().map(Vec::from_iter).map_err(unknown),
     }
 }
 
@@ -92,14 +86,14 @@ pub(super) fn dial(host: &str, port: u16, deadline: Instant) -> Result<TcpStream
     if let Some(failure) = on_demand(host, deadline) {
         return Err(failure);
     }
-    let addresses = resolve(host, port, deadline.saturating_duration_since(Instant::now()))?;
+    let addresses = addresses(host, deadline.saturating_duration_since(Instant::now()))?;
     let mut failure = failed(errno::ETIMEDOUT);
     for address in addresses {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
         }
-        match TcpStream::connect_timeout(&address, left) {
+        match TcpStream::connect_timeout(&SocketAddr::new(address, port), left) {
             Ok(stream) => return Ok(stream),
             Err(e) => failure = failed(e.raw_os_error().unwrap_or(errno::ETIMEDOUT)),
         }
@@ -118,17 +112,35 @@ mod tests {
             let deadline = Instant::now() + Duration::from_millis(limit_ms);
             let e = dial(&format!("{name}{DOMAIN}"), 20_300, deadline).expect_err("no connection");
             let errno = e.message.rsplit_once("errno=").map(|(_, n)| n.trim_end_matches(')').to_owned());
-            (e.sqlstate.clone(), e.native, errno, ConnectFailure::classify(&e))
+            let failure = resolve::failure(&e, &format!("{name}{DOMAIN}"), Duration::from_secs(1));
+            (e.sqlstate.clone(), e.native, errno, failure)
         };
         let want =
             |state: &str, native, errno: &str, failure| (state.to_owned(), native, Some(errno.to_owned()), failure);
         assert_eq!(met("no-route", 20), want("08001", 327_730, "110", ConnectFailure::Timeout));
-        assert_eq!(met("no-route", 4000), want("08001", 327_730, "113", ConnectFailure::Absent));
-        assert_eq!(met("no-network", 20), want("08001", 327_730, "101", ConnectFailure::Absent));
+        assert_eq!(met("no-route", 4000), want("08001", 327_730, "113", ConnectFailure::Unreachable));
+        assert_eq!(met("no-network", 20), want("08001", 327_730, "101", ConnectFailure::Unreachable));
         assert_eq!(met("black-hole", 20), want("08001", 327_730, "110", ConnectFailure::Timeout));
-        let (state, native, errno, _) = met("no-descriptors", 20);
-        assert_eq!((state.as_str(), native, errno.as_deref()), ("08S01", 331_855, Some("24")));
-        let (state, native, errno, _) = met("no-name", 2000);
-        assert_eq!((state.as_str(), native, errno), ("HY024", 332_178, None));
+        assert_eq!(met("no-descriptors", 20), want("08S01", 331_855, "24", ConnectFailure::Unreachable));
+        let same = |failure| ("HY024".to_owned(), 332_178, None, failure);
+        assert_eq!(met("no-name", 2000), same(ConnectFailure::Absent));
+        assert_eq!(met(NO_NAME_SERVER, 2000), same(ConnectFailure::Unreachable));
+    }
+
+    /// The table of all numbers: one of them means that nobody is there.
+    #[test]
+    fn one_number_means_absent() {
+        for errno in 1..134 {
+            let deadline = Instant::now() + Duration::from_secs(1);
+            let e = dial(&format!("errno-{errno}{DOMAIN}"), 20_300, deadline).expect_err("no connection");
+            // Whatever the name says: there was an address to try.
+            let failure = resolve::failure(&e, "nobody.lab.invalid", Duration::from_secs(1));
+            let want = match errno {
+                111 => ConnectFailure::Absent,
+                110 => ConnectFailure::Timeout,
+                _ => ConnectFailure::Unreachable,
+            };
+            assert_eq!(failure, want, "{e}");
+        }
     }
 }

@@ -177,7 +177,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use aku_core::conf::{MemberDown, Switch};
+    use aku_core::conf::{Compare, MemberDown, Switch};
 
     fn config() -> Config {
         Config {
@@ -194,6 +194,7 @@ mod tests {
             flush_at_start: Switch::On,
             flush_timeout_at_start: 300,
             delay_start_complete: Duration::ZERO,
+            compare_at_start: Compare::Counts,
             ledger: Switch::On,
             flush_at_end: Switch::On,
             replication_reset_at_end: Switch::On,

@@ -15,6 +15,7 @@ use super::{
     Cancel, Connector, Login, Session,
     client::{CancelHandle, Client, Options},
     endpoints::{Endpoint, Transport},
+    resolve,
     wire::{Cell, Response},
 };
 
@@ -59,7 +60,7 @@ impl Connector for LabConnector {
             .map_err(|error| ConnectError {
                 pod,
                 address: format!("{host}:{port}"),
-                failure: ConnectFailure::classify(&error),
+                failure: resolve::failure(&error, host, login.connect_timeout),
                 error,
             })
     }

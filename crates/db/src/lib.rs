@@ -12,6 +12,7 @@ pub mod endpoints;
 pub mod lab;
 pub mod lending;
 pub mod odbc;
+mod resolve;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod timed;
@@ -73,7 +74,7 @@ pub trait Connector: Send + Sync {
     /// Opens a session on `pod`.
     ///
     /// # Errors
-    /// See [`ConnectError`]; `failure` tells absent from broken (DESIGN D3).
+    /// See [`ConnectError`]; `failure` tells absent from broken (DESIGN D3, D19).
     fn connect(&self, pod: Ordinal, login: &Login) -> Result<Box<dyn Session>, ConnectError>;
 }
 

@@ -220,7 +220,10 @@ impl Lab {
             Ok(_) => true,
             Err(e) => match ConnectFailure::classify(&e) {
                 ConnectFailure::AdminMode | ConnectFailure::LoginRefused | ConnectFailure::SysdbaBusy => true,
-                ConnectFailure::Absent | ConnectFailure::Timeout | ConnectFailure::Other => false,
+                ConnectFailure::Absent
+                | ConnectFailure::Unreachable
+                | ConnectFailure::Timeout
+                | ConnectFailure::Other => false,
             },
         }
     }

@@ -106,7 +106,9 @@ fn hint(error: &DbError) -> &'static str {
         ConnectFailure::LoginRefused => {
             "; give another user or password with: aku lab sql POD --user USER --password-stdin"
         }
-        ConnectFailure::Timeout | ConnectFailure::Absent => "; look with: aku lab status and aku lab fault list",
+        ConnectFailure::Timeout | ConnectFailure::Absent | ConnectFailure::Unreachable => {
+            "; look with: aku lab status and aku lab fault list"
+        }
         ConnectFailure::SysdbaBusy => "; only one SYSDBA session gets in, try again when it has ended",
         ConnectFailure::AdminMode | ConnectFailure::Other => "",
     }

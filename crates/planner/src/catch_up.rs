@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use aku_core::{
-    conf::Switch,
+    conf::{Compare, Switch},
     desired::Object,
     observe::{PodView, Sender, Side},
     plan::{
         Decision, Plan,
-        action::{ActionId, Expect, Op},
+        action::{ActionId, Depth, Expect, Op},
         reason::{Code, Reason},
     },
     topology::Ordinal,
@@ -28,13 +28,16 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal, mut draft: Draft, creating: &
     leftovers(world, &mut draft);
     let caught_up =
         streams(world, &mut draft, &Waits::on(created.iter().copied(), "an object must exist before it starts"));
+    let compared = compare(world, &mut draft, Waits::on(caught_up.iter().copied(), "it looks at what they brought"));
     let delayed = delay(
         world,
         &mut draft,
-        Waits::on(caught_up.iter().copied(), "the delay counts from the moment the rows are right"),
+        Waits::on(caught_up.iter().copied(), "the delay counts from the moment the rows are right")
+            .and(compared, "and are seen to be"),
     );
     let waits = Waits::on(caught_up, "users come in when the streams are caught up")
         .and(created, "objects first")
+        .and(compared, "the rows are those of the others")
         .and(delayed, "after the delay");
     let opened = open(world, &mut draft, waits);
     marker(world, &mut draft, opened);
@@ -228,6 +231,34 @@ fn leftovers(world: &World<'_>, draft: &mut Draft) {
             draft.build.add(me, op, why(Code::Leftover, text), Waits::on(stop, "RESET needs a stopped sender"));
         }
     }
+}
+
+/// AKU_COMPARE_AT_START: a pod that comes back compares its rows with a joined pod before users come in. An older copy of its
+/// volume looks whole to the server (`measured.md` 9.2), and to the ledger as well where nobody noted anything since.
+pub(super) fn compare(world: &World<'_>, draft: &mut Draft, waits: Waits) -> Option<ActionId> {
+    let me = draft.me;
+    let (depth, cost) = match world.desired.compare_at_start {
+        Compare::Off => return None,
+        Compare::Counts => (Depth::Counts, "rows are counted, about 0.7 s for half a million"),
+        Compare::Contents => (Depth::Contents, "every row is read on both, about 1 s for 35,000"),
+    };
+    let closed = world.pod(me).is_some_and(aku_core::observe::Pod::admin_mode);
+    if !closed || world.desired.flush_at_start == Switch::Off {
+        return None;
+    }
+    let carries = |k: Ordinal| {
+        let alike = move |o: &&Object| world.sides(me, k, o).both_live() && world.unmatched(o).is_empty();
+        world.objects_between(me, k).filter(alike).collect::<Vec<_>>()
+    };
+    let joined = world.seen_others(me).filter(|k| world.is_joined(*k));
+    let (with, objects) = joined.map(|k| (k, carries(k))).find(|(_, objects)| !objects.is_empty())?;
+    let targets = objects.iter().flat_map(|o| world.targets_of(o.group)).cloned().collect();
+    let names = objects.iter().map(|o| o.name.clone()).collect();
+    let op = Op::CheckContents { source: with, names, targets, wait_s: world.desired.flush_wait_s(), depth };
+    let text = format!(
+        "pod {me} compares its rows with pod {with} before users come in, because an older copy of its volume would look whole to the server; {cost} (AKU_COMPARE_AT_START)"
+    );
+    Some(draft.build.add(me, op, why(Code::CompareFirst, text), waits))
 }
 
 /// AKU_DELAY_START_COMPLETE_TIME, when the pod is about to open.

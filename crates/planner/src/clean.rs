@@ -1,52 +1,75 @@
-//! Synchronisation is no longer wanted on a pod: its objects go, and nobody keeps log for it. No rows are touched.
+//! Synchronisation is no longer wanted on a pod: an end that also drops (`end`). Users are shut out and stay out, what was
+//! committed is delivered to every peer, then positions and objects go here, and only then do the peers forget. No rows are
+//! touched, and what cannot be delivered goes with a yes that names it.
+//!
+//! A clean that broke off is finished by the next one; the ledger says from the first RESET on that it is one.
 //!
 //! Without pod 0 there is no source. What its slaves commit from then on is on no pod that a copy is taken from: pod 0
 //! either refuses to start beside them, or, once they are closed, is copied over them. So that clean needs a yes for every
 //! slave, and what both sides committed so far is delivered first.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use aku_core::{
     desired::Object,
-    observe::{MarkerView, Sender, Side},
+    observe::{PodView, Sender, Side},
     plan::{
         Approval, ApprovalClass, Decision, Plan,
-        action::Op,
+        action::{ActionId, Op},
         reason::{Code, Reason},
     },
     topology::Ordinal,
 };
 
 use super::{
-    build::{Builder, Waits, pods, why},
+    build::{Waits, pods, why},
+    deliver::{self, Passable, Way},
+    end::{How, Leave},
+    ledger,
     world::World,
 };
 
 pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
-    let mut build = Builder::default();
-    let mut notes = world.notes(Some(me));
+    let mut leave = Leave::new(world, me, How::Cleans);
+    let (fenced, pairs) = leave.begin();
+    leave.make(&pairs);
+    let mut flushed: BTreeMap<Ordinal, Vec<ActionId>> = BTreeMap::new();
+    for k in pairs {
+        flushed.entry(k).or_default().extend(leave.flush(k, fenced));
+    }
+    let live = |(_, o): (Ordinal, &Object)| matches!(world.observed.side(me, &o.name), Side::Live(_) | Side::GaveUp);
+    if world.desired.objects_of(me).any(live) {
+        let delivered = flushed.values().flatten().copied();
+        let waits = Waits::on(delivered, "nothing is forgotten before everything is delivered")
+            .and(fenced, "users are out first");
+        leave.noted = ledger::before_forgetting(world, &mut leave.build, me, waits);
+    }
+    if me.is_master() {
+        // What others still have for a slave that leaves is of no use to it; pod 0 is the source of the copies to come.
+        for (k, object) in world.desired.objects_of(me) {
+            flushed.entry(k).or_default().extend(to_source(world, &mut leave, k, object));
+        }
+    }
+    let others: Vec<_> = world.desired.pods.keys().copied().filter(|k| *k != me).collect();
+    for k in others {
+        leave.leave(k, fenced, flushed.get(&k).map_or(&[], Vec::as_slice));
+    }
+    let mut notes = std::mem::take(&mut leave.notes);
     let mut dropped = 0;
-    for (k, object) in world.desired.objects_of(me) {
-        dropped += usize::from(world.replication(me, object).is_some());
-        clean_object(world, &mut build, me, k, object);
-        if world.pod(k).is_none() && world.replication(me, object).is_some() {
+    for (k, object) in world.desired.objects_of(me).filter(|(_, o)| world.replication(me, o).is_some()) {
+        dropped += 1;
+        if world.pod(k).is_none() {
             notes.push(Reason::new(
                 Code::LogKept,
                 format!("pod {k} is not reachable; if it holds {}, it keeps log for pod {me} until somebody stops and resets it there", object.name),
             ));
         }
     }
-    match world.observed.marker {
-        MarkerView::Present | MarkerView::Stale => {
-            let last = build.last();
-            build.add(
-                me,
-                Op::RemoveMarker,
-                why(Code::Marker, "the pod is no longer kept in sync"),
-                Waits::on(last, "at the end"),
-            );
-        }
-        MarkerView::Missing | MarkerView::Elsewhere => {}
+    if fenced.is_some() {
+        notes.push(Reason::new(
+            Code::Afterwards,
+            format!("pod {me} stays closed to users (ADMIN_MODE 1): what is written there from now on is sent to nobody, and is deleted when pod {me} joins again"),
+        ));
     }
     let scope = format!("{}/{me}", world.desired.statefulset);
     let objects = if dropped == 1 { "replication object is" } else { "replication objects are" };
@@ -71,23 +94,48 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
         pods: world.lines(Some(me)),
         notes,
         approvals,
-        actions: build.finish(),
+        actions: leave.build.finish(),
         already_right: 0,
     }
 }
 
-/// A yes for what a pod has not sent to a pod that is not there: it is never sent once the objects are gone. A stopped
-/// sender to a pod that is there asks for nothing, because a clean that broke off leaves just that.
+/// What a slave committed goes to pod 0 while it still can.
+fn to_source(world: &World<'_>, leave: &mut Leave<'_>, k: Ordinal, object: &Object) -> Option<ActionId> {
+    let running = world.replication(k, object).is_some_and(|r| r.sender == Sender::Running);
+    running.then(|| {
+        let op = Op::Flush { name: object.name.clone(), peer: Ordinal::MASTER, wait_s: world.desired.flush_wait_s() };
+        let text = format!("what pod {k} committed so far reaches pod 0");
+        leave.build.add(k, op, why(Code::FlushBeforeStop, text), Waits::none())
+    })
+}
+
+/// A yes for what a pod has not sent and cannot deliver: it is never sent once its objects are gone. Each stream is named,
+/// with what is known of its length.
 pub(super) fn undelivered(world: &World<'_>, me: Ordinal) -> Option<Approval> {
-    let live = |o: &Object| matches!(world.observed.side(me, &o.name), Side::Live(_));
-    let stuck = |k: Ordinal, o: &Object| live(o) && world.pod(k).is_none();
-    let peers: BTreeSet<_> = world.desired.objects_of(me).filter(|(k, o)| stuck(*k, o)).map(|(k, _)| k).collect();
-    (!peers.is_empty()).then(|| Approval {
+    let lost = |(k, o): (Ordinal, &Object)| {
+        let gap = world.replication(me, o).and_then(|r| r.gap).map(|g| format!(", gap {g}")).unwrap_or_default();
+        let why = match (world.observed.side(me, &o.name), world.observed.pods.get(&k)) {
+            (Side::Missing | Side::Reset | Side::Unknown, _) => return None,
+            (Side::GaveUp, _) => format!("pod {me} gave up log for it"),
+            (Side::Live(sn), Some(PodView::Broken { .. })) => {
+                format!("from SN {sn}{gap}: pod {k} cannot be looked at")
+            }
+            (Side::Live(sn), Some(PodView::Absent { .. }) | None) => format!("from SN {sn}{gap}: pod {k} is not there"),
+            (Side::Live(sn), Some(PodView::Seen(_))) => {
+                let way = Way { from: me, to: k, object: o };
+                let Passable::No(because) = deliver::passable(world, way) else { return None };
+                format!("from SN {sn}{gap}: {because}")
+            }
+        };
+        Some(format!("{} to pod {k} ({why})", o.name))
+    };
+    let lost: Vec<String> = world.desired.objects_of(me).filter_map(lost).collect();
+    (!lost.is_empty()).then(|| Approval {
         class: ApprovalClass::LosesUnsent,
         scope: format!("{}/{me}", world.desired.statefulset),
         because: format!(
-            "what pod {me} has not sent to {} cannot be delivered now, and is never sent once its objects are gone",
-            pods(&peers)
+            "what pod {me} has not sent cannot be delivered now and is never sent once its objects are gone: {}; those rows stay on pod {me} and may be on no other pod",
+            lost.join("; ")
         ),
     })
 }
@@ -131,45 +179,4 @@ fn left_behind(world: &World<'_>, notes: &mut Vec<Reason>) -> Vec<Approval> {
         }
     };
     slaves.into_iter().map(approval).collect()
-}
-
-fn clean_object(world: &World<'_>, build: &mut Builder, me: Ordinal, k: Ordinal, object: &Object) {
-    let name = &object.name;
-    let both_seen = world.pod(k).is_some();
-    let mut flush = |pod: Ordinal, peer: Ordinal| {
-        let running = world.replication(pod, object).is_some_and(|r| r.sender == Sender::Running);
-        (running && both_seen).then(|| {
-            let op = Op::Flush { name: name.clone(), peer, wait_s: world.desired.flush_wait_s() };
-            let text = format!("what pod {pod} committed so far reaches pod {peer}");
-            build.add(pod, op, why(Code::FlushBeforeStop, text), Waits::none())
-        })
-    };
-    let mut flushed: Vec<_> = flush(me, k).into_iter().collect();
-    if me.is_master() {
-        // What others still have for a slave that leaves is of no use to it; pod 0 is the source of the copies to come.
-        flushed.extend(flush(k, me));
-    }
-    let waits = Waits::on(flushed, "everything is delivered before the streams stop");
-    let mut stop = |pod: Ordinal, peer: Ordinal| {
-        world.is_started(pod, object).then(|| {
-            let op = Op::Stop { name: name.clone(), peer };
-            build.add(pod, op, why(Code::CleanObject, format!("pod {me} is no longer kept in sync")), waits.clone())
-        })
-    };
-    // The server has had crashes when DROP met a receiver or an incoming START (BUG-50058, BUG-50862): peers stop first.
-    let theirs = stop(k, me);
-    let mine = stop(me, k);
-    if world.replication(me, object).is_some() {
-        let waits = waits.and(theirs, "the peer must not be sending").and(mine, "DROP needs a stopped sender");
-        let op = Op::DropReplication { name: name.clone(), peer: k };
-        build.add(me, op, why(Code::CleanObject, format!("pod {me} is no longer kept in sync")), waits);
-    }
-    match world.observed.side(k, name) {
-        Side::Live(_) | Side::GaveUp => {
-            let op = Op::Reset { name: name.clone(), peer: me };
-            let text = format!("otherwise pod {k} would keep log for pod {me} for ever");
-            build.add(k, op, why(Code::CleanPeer, text), Waits::on(theirs, "RESET needs a stopped sender"));
-        }
-        Side::Missing | Side::Reset | Side::Unknown => {}
-    }
 }

@@ -28,7 +28,7 @@ use aku_core::{
     observe::{Item, Pod, RowCount, Sender},
     plan::{
         Milestone,
-        action::{ActionId, Expect, Op, RunWhen},
+        action::{ActionId, Depth, Expect, Op, RunWhen},
         reason::{Code, Reason},
     },
     sql::setting::Setting,
@@ -410,7 +410,13 @@ impl Copying<'_, '_, '_> {
                 .map(|o| o.name.clone())
                 .collect();
             let wait_s = world.desired.flush_wait_s();
-            let op = Op::CheckContents { source: Ordinal::MASTER, names, targets: self.targets(k), wait_s };
+            let op = Op::CheckContents {
+                source: Ordinal::MASTER,
+                names,
+                targets: self.targets(k),
+                wait_s,
+                depth: Depth::Counts,
+            };
             let text = format!("SYNC can leave rows out and still say success, so pods 0 and {k} are counted");
             let waits = Waits::on(self.slaves[&k].synced.iter().copied(), "it looks at what they copied");
             let id = self.build.add(k, op, why(Code::ProveContents, text), waits);

@@ -1,4 +1,5 @@
-//! A pod leaves in an orderly way: fenced, flushed, stopped, reset (DESIGN D15; `measured.md` 2).
+//! A pod leaves in an orderly way: fenced, flushed, stopped, reset (DESIGN D15; `measured.md` 2). A clean takes the same
+//! steps and drops as well; what is its own is in `clean`.
 //!
 //! A kill at any point fails towards "copy anew": the leaving pod forgets before its peers do.
 
@@ -23,18 +24,12 @@ use super::{
 };
 
 pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
-    let mut end = End {
-        world,
-        me,
-        build: Builder::default(),
-        notes: world.notes(Some(me)),
-        source_forgotten: Vec::new(),
-        made: Vec::new(),
-    };
+    let mut end = Leave::new(world, me, How::Ends);
     let (fenced, pairs) = end.begin();
     end.make(&pairs);
     for k in pairs {
-        end.leave(k, fenced);
+        let flushed: Vec<_> = end.flush(k, fenced).into_iter().collect();
+        end.leave(k, fenced, &flushed);
     }
     end.remarks();
     let text = match world.desired.flush_at_end {
@@ -106,18 +101,61 @@ pub fn before_the_lock(plan: &Plan) -> Plan {
     Plan { actions: kept, approvals: Vec::new(), ..plan.clone() }
 }
 
-struct End<'a> {
-    world: &'a World<'a>,
+/// What becomes of a pod that leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// It comes back.
+    Ends,
+    /// It is no longer kept in sync: its objects go, whatever aku.conf says of ends, and what cannot be delivered goes with
+    /// a yes that names it.
+    Cleans,
+}
+
+/// The steps of a pod that leaves.
+pub(super) struct Leave<'a> {
+    pub world: &'a World<'a>,
     me: Ordinal,
-    build: Builder,
-    notes: Vec<Reason>,
+    how: How,
+    pub build: Builder,
+    pub notes: Vec<Reason>,
     /// RESETs towards pod 0, which all others wait for.
     source_forgotten: Vec<ActionId>,
     /// Objects that were made anew on a peer.
     made: Vec<(Ordinal, ReplicationName, ActionId)>,
+    /// The row of the ledger that says so, where it stands before anything is forgotten.
+    pub noted: Option<ActionId>,
 }
 
-impl End<'_> {
+impl<'a> Leave<'a> {
+    pub fn new(world: &'a World<'a>, me: Ordinal, how: How) -> Self {
+        Self {
+            world,
+            me,
+            how,
+            build: Builder::default(),
+            notes: world.notes(Some(me)),
+            source_forgotten: Vec::new(),
+            made: Vec::new(),
+            noted: None,
+        }
+    }
+
+    /// Whether what the pod committed is delivered first.
+    fn delivers(&self) -> bool {
+        match self.how {
+            How::Ends => self.world.desired.flush_at_end == Switch::On,
+            How::Cleans => true,
+        }
+    }
+
+    /// Whether a pair forgets.
+    fn forgets(&self, k: Ordinal, object: &Object) -> bool {
+        match self.how {
+            How::Ends => self.resets() && !self.is_stuck(k, object),
+            How::Cleans => true,
+        }
+    }
+
     fn resets(&self) -> bool {
         // Pod 0 keeps its positions: that is how it catches up when it comes back (BUG-50259). Without a flush a RESET
         // would forget rows that were never sent (DESIGN D15).
@@ -143,15 +181,23 @@ impl End<'_> {
 
     /// Whether anything is left to do for a pair.
     fn busy(&self, k: Ordinal) -> bool {
-        let forget =
-            |pod: Ordinal, o: &Object| matches!(self.world.observed.side(pod, &o.name), Side::Live(_)) && self.resets();
+        let forget = |pod: Ordinal, o: &Object| match self.how {
+            How::Ends => matches!(self.world.observed.side(pod, &o.name), Side::Live(_)) && self.resets(),
+            How::Cleans => matches!(self.world.observed.side(pod, &o.name), Side::Live(_) | Side::GaveUp),
+        };
         self.objects(k)
             .iter()
             .any(|o| [self.me, k].into_iter().any(|pod| self.world.is_started(pod, o) || forget(pod, o)))
     }
 
+    /// Whether the pod itself has a place or a sender towards `k`.
+    fn takes_part(&self, k: Ordinal) -> bool {
+        let live = |o: &Object| matches!(self.world.observed.side(self.me, &o.name), Side::Live(_));
+        self.objects(k).iter().any(|o| live(o) || self.world.is_started(self.me, o))
+    }
+
     /// The fence and the marker, when there is anything to fence for.
-    fn begin(&mut self) -> (Option<ActionId>, Vec<Ordinal>) {
+    pub fn begin(&mut self) -> (Option<ActionId>, Vec<Ordinal>) {
         let pairs: Vec<_> = self.world.seen_others(self.me).filter(|k| self.busy(*k)).collect();
         let sends = self
             .world
@@ -161,13 +207,22 @@ impl End<'_> {
         let open = self.world.pod(self.me).is_some_and(|p| !p.admin_mode());
         // ADMIN_MODE 1 shuts out who comes, not who is there: an end that was killed right after setting it left
         // clients inside.
-        let fenced = ((open && sends) || !pairs.is_empty()).then(|| {
+        let concerned = match self.how {
+            How::Ends => !pairs.is_empty(),
+            // Where a clean broke off the pod may have been opened since, and is in nobody's sync.
+            How::Cleans => self.world.desired.pods.keys().any(|k| *k != self.me && self.takes_part(*k)),
+        };
+        let fenced = ((open && sends) || concerned).then(|| {
             let text = "what clients commit after the last flush would be lost, so they are shut out first";
             self.build.add(self.me, Op::Fence, why(Code::Fence, text), Waits::none())
         });
         match self.world.observed.marker {
             MarkerView::Present | MarkerView::Stale => {
-                let because = why(Code::Marker, "the pod is no longer started");
+                let text = match self.how {
+                    How::Ends => "the pod is no longer started",
+                    How::Cleans => "the pod is no longer kept in sync",
+                };
+                let because = why(Code::Marker, text);
                 self.build.add(self.me, Op::RemoveMarker, because, Waits::on(fenced, "right after the fence"));
             }
             MarkerView::Missing | MarkerView::Elsewhere => {}
@@ -175,12 +230,14 @@ impl End<'_> {
         (fenced, pairs)
     }
 
-    fn leave(&mut self, k: Ordinal, fenced: Option<ActionId>) {
+    /// STOP on both sides of every pair with `k`, then RESET here, DROP here where the objects go, and RESET there.
+    /// `flushed` is what delivers before.
+    pub fn leave(&mut self, k: Ordinal, fenced: Option<ActionId>, flushed: &[ActionId]) {
         let me = self.me;
-        let flushed = self.flush(k, fenced);
+        let flushed = || flushed.iter().copied();
         let stop_waits =
-            Waits::on(flushed, "everything is delivered before the streams stop").and(fenced, "users are out first");
-        let mut stopped_there = Vec::new();
+            Waits::on(flushed(), "everything is delivered before the streams stop").and(fenced, "users are out first");
+        let (mut stopped_there, mut dropped) = (Vec::new(), Vec::new());
         let forgotten = Waits::on(
             self.source_forgotten.iter().copied(),
             "pod 0 is forgotten first: who is live with it counts as complete",
@@ -188,17 +245,20 @@ impl End<'_> {
         for object in self.objects(k) {
             let mine = self.stop(me, k, &object, &stop_waits);
             let theirs = self.stop(k, me, &object, &stop_waits);
-            if !self.resets() || self.is_stuck(k, &object) {
+            if !self.forgets(k, &object) {
                 continue;
             }
-            let stopped =
-                Waits::on(mine, "RESET needs a stopped sender").and(flushed, "unsent rows are never forgotten");
+            let stopped = Waits::on(mine, "RESET needs a stopped sender")
+                .and(flushed(), "unsent rows are never forgotten")
+                .and(fenced, "users are out first")
+                .and(self.noted, "a kill from here on is seen as what it is");
             let stopped = if k.is_master() { stopped } else { stopped.and_all(forgotten.clone()) };
-            let mine = self.reset(me, k, &object, stopped);
+            let forgot = self.reset(me, k, &object, stopped);
             if k.is_master() {
-                self.source_forgotten.extend(mine);
+                self.source_forgotten.extend(forgot);
             }
-            stopped_there.push((object, theirs, mine));
+            dropped.extend(self.remove(k, &object, [mine, theirs, forgot]));
+            stopped_there.push((object, theirs, forgot));
         }
         let forgotten = Waits::on(
             self.source_forgotten.iter().copied(),
@@ -207,16 +267,44 @@ impl End<'_> {
         for (object, theirs, mine) in stopped_there {
             let stopped = Waits::on(theirs, "RESET needs a stopped sender")
                 .and(mine, "the leaving pod forgets first: a kill in between means a new copy, never a gap")
-                .and(flushed, "only a pair whose flush returned is reset");
+                .and(flushed(), "only a pair whose flush returned is reset")
+                .and(dropped.iter().copied(), "a DROP that fails leaves the peer as it is");
             let stopped = if k.is_master() { stopped.and_all(forgotten.clone()) } else { stopped };
             self.reset(k, me, &object, stopped);
         }
     }
 
+    /// DROP, where the objects of the pod go.
+    fn remove(
+        &mut self,
+        k: Ordinal,
+        object: &Object,
+        [mine, theirs, forgot]: [Option<ActionId>; 3],
+    ) -> Option<ActionId> {
+        let goes = self.how == How::Cleans && self.world.replication(self.me, object).is_some();
+        goes.then(|| {
+            // The server has had crashes when DROP met a receiver or an incoming START (BUG-50058, BUG-50862): peers stop first.
+            let waits = Waits::on(theirs, "the peer must not be sending")
+                .and(mine, "DROP needs a stopped sender")
+                .and(forgot, "the place goes first: what is left of a clean that breaks off looks joined to nobody")
+                .and(self.noted, "a kill from here on is seen as what it is");
+            let op = Op::DropReplication { name: object.name.clone(), peer: k };
+            self.build.add(self.me, op, self.reason(), waits)
+        })
+    }
+
+    /// Why streams stop.
+    fn reason(&self) -> Reason {
+        match self.how {
+            How::Ends => why(Code::Leaving, format!("pod {} leaves", self.me)),
+            How::Cleans => why(Code::CleanObject, format!("pod {} is no longer kept in sync", self.me)),
+        }
+    }
+
     /// Flushes every live side towards `k`, and proves that `k` has everything. A side that cannot be delivered is left to
     /// [`is_stuck`](Self::is_stuck).
-    fn flush(&mut self, k: Ordinal, fenced: Option<ActionId>) -> Option<ActionId> {
-        if self.world.desired.flush_at_end == Switch::Off {
+    pub fn flush(&mut self, k: Ordinal, fenced: Option<ActionId>) -> Option<ActionId> {
+        if !self.delivers() {
             return None;
         }
         let me = self.me;
@@ -254,15 +342,15 @@ impl End<'_> {
     }
 
     /// Whether what `me` holds back for `k` cannot be delivered now, although `k` is there: its position is kept.
-    fn is_stuck(&self, k: Ordinal, object: &Object) -> bool {
+    pub fn is_stuck(&self, k: Ordinal, object: &Object) -> bool {
         let way = Way { from: self.me, to: k, object };
         let live = matches!(self.world.observed.side(self.me, &object.name), Side::Live(_));
         live && matches!(deliver::passable(self.world, way), Passable::No(_))
     }
 
     /// Objects that peers lost are made anew there, as a start does: without them nothing can be delivered.
-    fn make(&mut self, pairs: &[Ordinal]) {
-        if self.world.desired.flush_at_end == Switch::Off {
+    pub fn make(&mut self, pairs: &[Ordinal]) {
+        if !self.delivers() {
             return;
         }
         let (world, me) = (self.world, self.me);
@@ -282,12 +370,13 @@ impl End<'_> {
     fn stop(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: &Waits) -> Option<ActionId> {
         // The flush may have started a sender that was down.
         let revived = pod == self.me
-            && self.world.desired.flush_at_end == Switch::On
+            && self.delivers()
+            && self.world.pod(peer).is_some()
             && !self.is_stuck(peer, object)
             && matches!(self.world.observed.side(pod, &object.name), Side::Live(_));
         (self.world.is_started(pod, object) || revived).then(|| {
             let op = Op::Stop { name: object.name.clone(), peer };
-            self.build.add(pod, op, why(Code::Leaving, format!("pod {} leaves", self.me)), waits.clone())
+            self.build.add(pod, op, self.reason(), waits.clone())
         })
     }
 
@@ -297,9 +386,20 @@ impl End<'_> {
             Side::GaveUp if pod == self.me => None,
             Side::Live(_) | Side::GaveUp => {
                 let op = Op::Reset { name: object.name.clone(), peer };
-                let text =
-                    format!("pod {pod} keeps no log for pod {peer}; pod {} is copied anew when it comes back", self.me);
-                Some(self.build.add(pod, op, why(Code::ResetAtEnd, text), waits))
+                let because = match self.how {
+                    How::Ends => {
+                        let me = self.me;
+                        let text = format!(
+                            "pod {pod} keeps no log for pod {peer}; pod {me} is copied anew when it comes back"
+                        );
+                        why(Code::ResetAtEnd, text)
+                    }
+                    How::Cleans if pod == self.me => self.reason(),
+                    How::Cleans => {
+                        why(Code::CleanPeer, format!("otherwise pod {pod} would keep log for pod {peer} for ever"))
+                    }
+                };
+                Some(self.build.add(pod, op, because, waits))
             }
             Side::Missing | Side::Reset | Side::Unknown => None,
         }

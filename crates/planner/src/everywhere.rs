@@ -1,20 +1,28 @@
-//! Synchronisation is no longer wanted on any pod: every object of aku.conf goes, on every pod that is seen. No row is
-//! touched, and each pod keeps the tables as they are.
+//! Synchronisation is no longer wanted on any pod: every pod that is seen is closed to users, everything that was committed
+//! goes to every peer, and then every object of aku.conf goes. No row is touched, and each pod keeps the tables as they are.
+//!
+//! Of a pair the slave's places go first, in every group: a kill in between leaves a slave that has to be copied anew from a
+//! pod 0 that has everything, never a pod 0 that looks lost, or a group that looks as if aku.conf had gained it. For the same
+//! reason no object goes while another has a place.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
     desired::Object,
-    observe::{MarkerView, PodView, Sender},
+    observe::{MarkerView, PodView, Side},
     plan::{
         Approval, ApprovalClass, Decision, Plan,
         action::{ActionId, Op},
         reason::{Code, Reason},
     },
-    topology::Ordinal,
+    topology::{Ordinal, ReplicationName},
 };
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::{
     build::{Builder, Waits, why},
-    clean,
+    catch_up, clean,
+    deliver::{self, Gate, Passable, Peer, Way},
     world::World,
 };
 
@@ -25,8 +33,19 @@ pub(super) fn plan(world: &World<'_>) -> Plan {
     let mut notes = world.notes(None);
     // Nobody is to be connected.
     notes.retain(|n| n.code != Code::NotConnected);
-    for object in &world.desired.objects {
-        clean_pair(world, &mut build, object);
+    let ways = Ways::new(world);
+    let fenced = fence(world, &mut build);
+    let delivered = ways.deliver(world, &mut build, &fenced);
+    let mut places = Places { world, ways: &ways, first: [&fenced, &delivered], forgotten: Vec::new() };
+    let stopped = places.stop(&mut build);
+    places.forget(&mut build, &stopped);
+    let quiet = places.quiet(&mut build);
+    places.drop_objects(&mut build, &stopped, quiet);
+    if !fenced.is_empty() {
+        notes.push(Reason::new(
+            Code::Afterwards,
+            "the pods stay closed to users (ADMIN_MODE 1): what is written on one of them from now on is sent to nobody, and is deleted when that pod joins again",
+        ));
     }
     for (pod, view) in &world.observed.pods {
         if !matches!(view, PodView::Seen(_)) {
@@ -69,31 +88,188 @@ pub(super) fn plan(world: &World<'_>) -> Plan {
     }
 }
 
-/// FLUSH both ways where both are there, STOP both, and only then DROP: a server has crashed when DROP met a receiver or
-/// an incoming START (BUG-50058, BUG-50862).
-fn clean_pair(world: &World<'_>, build: &mut Builder, object: &Object) {
-    let (low, high) = (object.pair.low(), object.pair.high());
-    let sides = [(low, high), (high, low)];
-    let name = &object.name;
-    let mut flushed: Vec<ActionId> = Vec::new();
-    for (pod, peer) in sides {
-        let running = world.replication(pod, object).is_some_and(|r| r.sender == Sender::Running);
-        if running && world.pod(peer).is_some() {
-            let wait_s = world.desired.flush_wait_s();
-            let op = Op::Flush { name: name.clone(), peer, wait_s };
-            let text = format!("what pod {pod} committed so far reaches pod {peer}");
-            flushed.push(build.add(pod, op, why(Code::FlushBeforeStop, text), Waits::none()));
+/// Directions in which something is delivered, with what a peer needs first.
+struct Ways<'w> {
+    all: Vec<(Way<'w>, Passable)>,
+    /// Sides that deliver.
+    from: HashSet<(Ordinal, &'w ReplicationName)>,
+    /// Objects that are made anew for that, and where.
+    made: HashSet<(Ordinal, &'w ReplicationName)>,
+}
+
+impl<'w> Ways<'w> {
+    fn new(world: &'w World<'_>) -> Self {
+        let sides = |o: &'w Object| [(o.pair.low(), o.pair.high()), (o.pair.high(), o.pair.low())].map(|e| (e, o));
+        let live = |from: Ordinal, o: &Object| matches!(world.observed.side(from, &o.name), Side::Live(_));
+        let ways = world.desired.objects.iter().flat_map(sides);
+        let ways = ways.filter(|((from, to), o)| live(*from, o) && world.pod(*to).is_some());
+        let judged = ways.map(|((from, to), object)| {
+            let way = Way { from, to, object };
+            (way, deliver::passable(world, way))
+        });
+        let all: Vec<_> = judged.filter(|(_, how)| !matches!(how, Passable::No(_))).collect();
+        let from = all.iter().map(|(way, _)| (way.from, &way.object.name)).collect();
+        let makes =
+            |(way, how): &(Way<'w>, Passable)| (*how == Passable::OnceMade).then_some((way.to, &way.object.name));
+        let made = all.iter().filter_map(makes).collect();
+        Self { all, from, made }
+    }
+
+    /// Everything goes out, and each pod sees that nobody is left to commit more.
+    fn deliver(
+        &self,
+        world: &World<'_>,
+        build: &mut Builder,
+        fenced: &BTreeMap<Ordinal, ActionId>,
+    ) -> BTreeMap<Ordinal, ActionId> {
+        let lost: Vec<_> = self
+            .all
+            .iter()
+            .filter(|(_, how)| *how == Passable::OnceMade)
+            .map(|(way, _)| (way.to, way.object))
+            .collect();
+        let made = catch_up::create(world, build, &lost);
+        let made: Vec<(Ordinal, &ReplicationName, ActionId)> =
+            lost.iter().zip(made).map(|((pod, o), id)| (*pod, &o.name, id)).collect();
+        let mut flushed: BTreeMap<Ordinal, (Vec<ActionId>, Vec<ReplicationName>)> = BTreeMap::new();
+        for (way, _) in &self.all {
+            let made = made.iter().find(|(pod, name, _)| *pod == way.to && **name == way.object.name).map(|m| m.2);
+            let (from, to) = (way.from, way.to);
+            let start =
+                format!("pod {from} has no sender to pod {to}, and it keeps a position: what is unsent goes out first");
+            let flush = format!("everything pod {from} committed must be on pod {to}");
+            let gate = Gate {
+                first: Waits::on(fenced.get(&from).copied(), "users are out first"),
+                start: Waits::on(made, "both sides must be there"),
+                peer: if made.is_some() { Peer::Gets } else { Peer::Has },
+            };
+            let because = (why(Code::SenderDown, start), why(Code::FlushBeforeStop, flush));
+            let (ids, names) = flushed.entry(from).or_default();
+            ids.push(deliver::deliver(world, build, *way, because, gate));
+            names.push(way.object.name.clone());
+        }
+        let proved = flushed.into_iter().map(|(pod, (ids, names))| {
+            let waits = Waits::on(ids, "it looks at what they did");
+            (pod, build.add(pod, Op::CheckDelivered { names }, deliver::proof("every peer"), waits))
+        });
+        proved.collect()
+    }
+}
+
+/// Users are shut out wherever something is sent.
+fn fence(world: &World<'_>, build: &mut Builder) -> BTreeMap<Ordinal, ActionId> {
+    let sends = |pod: &Ordinal| {
+        let live = |o: &Object| matches!(world.observed.side(*pod, &o.name), Side::Live(_));
+        world.desired.objects_of(*pod).any(|(_, o)| live(o) || world.is_started(*pod, o))
+    };
+    let text = "what clients commit after the last flush would be lost, so they are shut out first";
+    let pods: Vec<_> = world.seen().filter(sends).collect();
+    pods.into_iter().map(|pod| (pod, build.add(pod, Op::Fence, why(Code::Fence, text), Waits::none()))).collect()
+}
+
+/// What goes, in this order: senders, places, objects.
+struct Places<'w, 'a> {
+    world: &'w World<'a>,
+    ways: &'w Ways<'w>,
+    /// What a pod does first: users are out, everything is delivered.
+    first: [&'w BTreeMap<Ordinal, ActionId>; 2],
+    /// RESETs, by the pod.
+    forgotten: Vec<(Ordinal, ActionId)>,
+}
+
+/// STOPs of an object.
+type Stopped<'w> = HashMap<&'w ReplicationName, Vec<ActionId>>;
+
+impl<'w> Places<'w, '_> {
+    fn waits(&self, object: &Object) -> Waits {
+        let pods = [object.pair.low(), object.pair.high()];
+        let both = pods.iter().flat_map(|pod| self.first.iter().filter_map(|done| done.get(pod).copied()));
+        Waits::on(both, "users are out and everything is delivered before the streams stop")
+    }
+
+    fn stop(&self, build: &mut Builder) -> Stopped<'w> {
+        let mut stopped: Stopped<'w> = HashMap::new();
+        for object in &self.world.desired.objects {
+            let name = &object.name;
+            for (pod, peer) in sides(object) {
+                // The delivery may have started a sender that was down.
+                if self.world.is_started(pod, object) || self.ways.from.contains(&(pod, name)) {
+                    let op = Op::Stop { name: name.clone(), peer };
+                    let id = build.add(pod, op, why(Code::CleanObject, GONE), self.waits(object));
+                    stopped.entry(name).or_default().push(id);
+                }
+            }
+        }
+        stopped
+    }
+
+    fn forget(&mut self, build: &mut Builder, stopped: &Stopped<'w>) {
+        let pods: Vec<Ordinal> = self.world.desired.pods.keys().copied().collect();
+        for (i, low) in pods.iter().enumerate() {
+            for high in &pods[i + 1..] {
+                let mut before: Vec<ActionId> = Vec::new();
+                for (pod, peer) in [(*high, *low), (*low, *high)] {
+                    let slave = before.clone();
+                    for object in self.world.desired.objects_between(*low, *high) {
+                        let name = &object.name;
+                        if !matches!(self.world.observed.side(pod, name), Side::Live(_) | Side::GaveUp) {
+                            continue;
+                        }
+                        let op = Op::Reset { name: name.clone(), peer };
+                        let waits = self
+                            .waits(object)
+                            .and(stopped.get(name).into_iter().flatten().copied(), "neither side may be sending")
+                            .and(slave.iter().copied(), "the slave forgets first, in every group");
+                        let id = build.add(pod, op, why(Code::CleanObject, GONE), waits);
+                        before.push(id);
+                        self.forgotten.push((pod, id));
+                    }
+                }
+            }
         }
     }
-    let waits = Waits::on(flushed, "everything is delivered before the streams stop");
-    let mut stopped: Vec<ActionId> = Vec::new();
-    for (pod, peer) in sides.into_iter().filter(|(pod, _)| world.is_started(*pod, object)) {
-        let op = Op::Stop { name: name.clone(), peer };
-        stopped.push(build.add(pod, op, why(Code::CleanObject, GONE), waits.clone()));
+
+    /// No place is left anywhere. Of several pods the last one to look waits for the others, so that one action says so.
+    fn quiet(&self, build: &mut Builder) -> Option<ActionId> {
+        let mut last: Vec<ActionId> = Vec::new();
+        let pods: BTreeSet<Ordinal> = self.forgotten.iter().map(|(pod, _)| *pod).collect();
+        let first = pods.first().copied();
+        for pod in pods.iter().rev().copied() {
+            let there = |(peer, o): &(Ordinal, &Object)| self.world.pod(*peer).is_some() && self.is_there(pod, o);
+            let names = self.world.desired.objects_of(pod).filter(there).map(|(_, o)| o.name.clone()).collect();
+            let own = self.forgotten.iter().filter(|(p, _)| *p == pod).map(|(_, id)| *id);
+            let waits = Waits::on(own, "it looks at what they did");
+            let waits = if Some(pod) == first { waits.and(last.iter().copied(), "on every pod") } else { waits };
+            let text = "an object goes only when no pod has a place any more: what is left of a clean that breaks off is then a cluster that was cleaned, never a group that aku.conf seems to have gained";
+            last.push(build.add(pod, Op::CheckQuiet { names }, why(Code::CleanObject, text), waits));
+        }
+        last.last().copied()
     }
-    let waits = Waits::on(stopped, "neither side may be sending");
-    for (pod, peer) in sides.into_iter().filter(|(pod, _)| world.replication(*pod, object).is_some()) {
-        let op = Op::DropReplication { name: name.clone(), peer };
-        build.add(pod, op, why(Code::CleanObject, GONE), waits.clone());
+
+    fn is_there(&self, pod: Ordinal, object: &Object) -> bool {
+        self.world.replication(pod, object).is_some() || self.ways.made.contains(&(pod, &object.name))
     }
+
+    /// A server has crashed when DROP met a receiver or an incoming START (BUG-50058, BUG-50862): both sides stop first.
+    fn drop_objects(&self, build: &mut Builder, stopped: &Stopped<'w>, quiet: Option<ActionId>) {
+        for object in &self.world.desired.objects {
+            for (pod, peer) in sides(object) {
+                if !self.is_there(pod, object) {
+                    continue;
+                }
+                let op = Op::DropReplication { name: object.name.clone(), peer };
+                let waits = self
+                    .waits(object)
+                    .and(stopped.get(&object.name).into_iter().flatten().copied(), "neither side may be sending")
+                    .and(quiet, "no place is left anywhere");
+                build.add(pod, op, why(Code::CleanObject, GONE), waits);
+            }
+        }
+    }
+}
+
+/// The higher pod's side first.
+fn sides(object: &Object) -> [(Ordinal, Ordinal); 2] {
+    let (low, high) = (object.pair.low(), object.pair.high());
+    [(high, low), (low, high)]
 }

@@ -40,7 +40,8 @@ pub(super) fn plan(world: &World<'_>, gone: Ordinal) -> Result<Plan, Refusal> {
             ));
         }
     }
-    let approvals = if kept.is_empty() {
+    let member = world.is_down(gone, Some(gone));
+    let approvals = if kept.is_empty() && !member {
         Vec::new()
     } else {
         let scope = format!("{}/{gone}", world.desired.statefulset);
@@ -49,7 +50,9 @@ pub(super) fn plan(world: &World<'_>, gone: Ordinal) -> Result<Plan, Refusal> {
         );
         vec![Approval { class: ApprovalClass::LosesUnsent, scope, because }]
     };
-    let text = if kept.is_empty() {
+    let text = if kept.is_empty() && member {
+        format!("no pod that was seen keeps log for pod {gone}, and the ledgers call it a running member until this")
+    } else if kept.is_empty() {
         format!("no pod that was seen keeps log for pod {gone}")
     } else {
         format!("log is kept for pod {gone} and is freed at the next checkpoint after this: {}", kept.join("; "))

@@ -8,7 +8,7 @@ use aku_core::{
     desired::Object,
     observe::{Mode, RowCount, Side, grouped},
     plan::{
-        Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
+        Approval, ApprovalClass, Decision, NO_QUORUM, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
         reason::{Code, Reason},
     },
     topology::{Ordinal, Target},
@@ -317,23 +317,22 @@ fn goes_on(policy: MemberDown, me: Ordinal) -> String {
 fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
     let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
     let mut all = stakes::of_a_copy(world, me, rows);
-    let down = world.pods_down(Some(me));
-    for down in &down {
+    let minority = identity::no_quorum(world);
+    let away: BTreeSet<_> = world.pods_down(Some(me)).into_iter().chain(minority.iter().copied()).collect();
+    for pod in away {
+        let what = if minority.contains(&pod) {
+            format!(
+                "{NO_QUORUM}the ledgers call pod {pod} a running member, and half of the members or more were not seen; it"
+            )
+        } else {
+            format!("pod {pod} is down and")
+        };
         all.push(Approval {
             class: ApprovalClass::MemberDown,
-            scope: scope(*down),
+            scope: scope(pod),
             because: format!(
-                "pod {down} is down and may hold rows that pod {me} will not get from anybody{}",
-                goes_on(world.desired.member_down, me)
-            ),
-        });
-    }
-    for away in identity::no_quorum(world).into_iter().filter(|k| !down.contains(k)) {
-        all.push(Approval {
-            class: ApprovalClass::MemberDown,
-            scope: scope(away),
-            because: format!(
-                "no quorum: the ledgers call pod {away} a running member, and half of the members or more were not seen; it may hold rows that pod {me} will not get from anybody"
+                "{what} may hold rows that pod {me} will not get from anybody{}",
+                if minority.contains(&pod) { String::new() } else { goes_on(world.desired.member_down, me) }
             ),
         });
     }

@@ -116,17 +116,35 @@ pub fn put_back(desired: &Desired, observed: &Observed) -> BTreeMap<Ordinal, Str
     world.seen().filter_map(|k| Some((k, behind(&world, k)?))).collect()
 }
 
-/// Pods that the ledgers of this cluster call running and that were not seen, where those that were seen are no majority.
-pub(super) fn no_quorum(world: &World<'_>) -> BTreeSet<Ordinal> {
-    let Some(cluster) = held(world, Ordinal::MASTER).map(|l| l.cluster) else { return BTreeSet::new() };
+/// Members that are not there, for commands that make no plan.
+#[must_use]
+pub fn down(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> {
+    World::new(desired, observed).pods_down(None).into_iter().collect()
+}
+
+/// Pods that the ledgers call members, there or not, for commands that make no plan.
+#[must_use]
+pub fn called_members(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> {
+    running(&World::new(desired, observed))
+}
+
+/// Pods that the ledgers of this cluster call running: each by its own row, one that was not seen by what the newest row
+/// remembers of it. The cluster is that of pod 0; while pod 0 is not there or has no ledger, that of the newest row.
+pub(super) fn running(world: &World<'_>) -> BTreeSet<Ordinal> {
+    let newest = || world.seen().filter_map(|k| held(world, k)).max_by_key(|l| l.run);
+    let Some(cluster) = held(world, Ordinal::MASTER).or_else(newest).map(|l| l.cluster) else { return BTreeSet::new() };
     let ledgers = || world.seen().filter_map(|k| held(world, k)).filter(|l| l.cluster == cluster);
     let newest = |pod: Ordinal| {
         let own = ledgers().find(|l| l.pod == pod).map(|l| (l.run, l.standing));
         let noted = ledgers().filter_map(|l| l.peers.get(&pod).map(|p| (l.run, p.standing)));
         own.or_else(|| noted.max_by_key(|(run, _)| *run)).map(|(_, standing)| standing)
     };
-    let members: BTreeSet<Ordinal> =
-        world.desired.pods.keys().copied().filter(|k| newest(*k) == Some(Standing::Running)).collect();
+    world.desired.pods.keys().copied().filter(|k| newest(*k) == Some(Standing::Running)).collect()
+}
+
+/// Pods that the ledgers of this cluster call running and that were not seen, where those that were seen are no majority.
+pub(super) fn no_quorum(world: &World<'_>) -> BTreeSet<Ordinal> {
+    let members = running(world);
     let away: BTreeSet<Ordinal> = members.iter().copied().filter(|k| world.pod(*k).is_none()).collect();
     if away.len() * 2 >= members.len() { away } else { BTreeSet::new() }
 }
@@ -147,7 +165,9 @@ pub(super) fn is_younger(world: &World<'_>, a: Ordinal, b: Ordinal) -> bool {
 /// has the rows of the cluster, although its database is young (a recovery filled it).
 pub(super) fn filled_beside(world: &World<'_>, me: Ordinal) -> Option<Ordinal> {
     let source = Ordinal::MASTER;
-    world.seen_others(me).find(|k| *k != source && world.is_member(*k) && is_younger(world, source, *k))
+    // Whose own rows were copied from pod 0 says nothing of what pod 0 had before.
+    let copied = |k: Ordinal| held(world, k).is_some_and(|l| l.copied.is_some_and(|c| c.from == source));
+    world.seen_others(me).find(|k| *k != source && world.is_member(*k) && is_younger(world, source, *k) && !copied(*k))
 }
 
 /// Other pods that were seen with the database of `pod`.

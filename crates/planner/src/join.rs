@@ -7,7 +7,7 @@ use aku_core::{
     observe::{RowCount, Side},
     plan::{
         Milestone, RowsAtStake,
-        action::{ActionId, Expect, Op, RunWhen},
+        action::{ActionId, Depth, Expect, Op, RunWhen},
         reason::Code,
     },
     sql::setting::Setting,
@@ -370,6 +370,7 @@ impl Join<'_, '_> {
             names: self.objects(source).into_iter().map(|o| o.name).collect(),
             targets: self.world.targets().cloned().collect(),
             wait_s: self.world.desired.flush_wait_s(),
+            depth: Depth::Counts,
         };
         let text = format!("SYNC can leave rows out and still say success, so pods {source} and {me} are counted");
         self.draft.build.add(

@@ -24,7 +24,7 @@ use aku_core::{
 use foldhash::{HashSet, HashSetExt as _};
 
 use super::{
-    build::{Waits, why},
+    build::{Builder, Waits, why},
     identity::{self, signature},
     start::Draft,
     world::World,
@@ -176,6 +176,15 @@ pub(super) fn before_opening(world: &World<'_>, draft: &mut Draft, waits: &Waits
     Some(own)
 }
 
+/// The row of a pod that is cleaned, before it forgets anything: a clean that breaks off is then never mistaken for a pod
+/// that lost its rows.
+pub(super) fn before_forgetting(world: &World<'_>, build: &mut Builder, me: Ordinal, waits: Waits) -> Option<ActionId> {
+    let change = Change { standing: Standing::Cleaned, opens: false, copied: None };
+    let op = Account::new(world, cluster(world, me)?, [(me, change)].into()).op(me)?;
+    let text = format!("pod {me} is no longer kept in sync, and whoever finds a clean that broke off knows it");
+    Some(build.add(me, op, why(Code::Ledger, text), waits))
+}
+
 fn nth(op: &Op) -> String {
     let Op::WriteLedger { ledger } = op else { return String::new() };
     let n = ledger.incarnation;
@@ -233,10 +242,18 @@ pub(super) fn afterwards(world: &World<'_>, mut plan: Plan) -> Plan {
     let Some(cluster) = found else { return plan };
     let adopts = plan.goal == Goal::Reconcile;
     let account = Account::new(world, cluster, changed);
-    let writes: Vec<(Ordinal, Op)> =
-        account.reached.iter().copied().filter_map(|k| Some((k, account.op(k)?))).collect();
+    // A clean has written its own row before it forgot anything.
+    let written: Vec<(Ordinal, ActionId)> =
+        plan.actions.iter().filter(|a| matches!(a.op, Op::WriteLedger { .. })).map(|a| (a.pod, a.id)).collect();
+    let open = account.reached.iter().copied().filter(|k| written.iter().all(|(pod, _)| pod != k));
+    let writes: Vec<(Ordinal, Op)> = open.filter_map(|k| Some((k, account.op(k)?))).collect();
     let unknown = |k: &Ordinal| identity::held(world, *k).is_none_or(|l| l.cluster != cluster);
-    let nothing = if adopts { !writes.iter().any(|(k, _)| unknown(k)) } else { true };
+    let nothing = match plan.goal {
+        Goal::Reconcile => !writes.iter().any(|(k, _)| unknown(k)),
+        // It is a member for the ledgers, although nobody keeps log for it.
+        Goal::Forget(pod) => !world.is_down(pod, Some(pod)),
+        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Recover(_) => true,
+    };
     if plan.actions.is_empty() && nothing {
         return plan;
     }
@@ -250,7 +267,8 @@ pub(super) fn afterwards(world: &World<'_>, mut plan: Plan) -> Plan {
     };
     // Those that change first.
     let (first, then): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(k, _)| account.changed.contains_key(k));
-    let own: Vec<ActionId> = (next..).take(first.len()).map(ActionId).collect();
+    let own: Vec<ActionId> =
+        (next..).take(first.len()).map(ActionId).chain(written.into_iter().map(|(_, id)| id)).collect();
     for (id, (pod, op)) in (next..).zip(first.into_iter().chain(then)) {
         let done = last
             .iter()

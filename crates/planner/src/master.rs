@@ -76,6 +76,9 @@ pub(super) fn judge(world: &World<'_>, notes: &mut Vec<Reason>) -> Result<(), Re
         restored(world)?;
         return unseen_slaves(world);
     }
+    if identity::was_cleaned(world, Ordinal::MASTER) && is_kept_for(world) {
+        return Err(clean_broke_off(failed));
+    }
     let mut because = vec![Reason::new(
         Code::MasterFailed,
         "pod 0 lost its place in the log, and a slave has one or is in service; opening it would copy stale or empty tables over the slaves",
@@ -91,6 +94,28 @@ pub(super) fn judge(world: &World<'_>, notes: &mut Vec<Reason>) -> Result<(), Re
             "after `aku apply recover`: aku -p start on pod 0 again, then on the other slaves".to_owned(),
         ],
     })
+}
+
+/// Whether a slave keeps log for pod 0: a clean of pod 0 that went to its end leaves no such place.
+fn is_kept_for(world: &World<'_>) -> bool {
+    let me = Ordinal::MASTER;
+    let live = |k: Ordinal, o: &Object| matches!(world.observed.side(k, &o.name), Side::Live(_));
+    world.seen_others(me).any(|k| world.desired.objects_between(me, k).any(|o| live(k, o)))
+}
+
+fn clean_broke_off(failed: Vec<Reason>) -> Refusal {
+    let text = "a clean of pod 0 broke off: its ledger says that it is no longer kept in sync, and slaves still keep log for it; pod 0 did not lose its rows, and opening it would leave it beside them; nothing was changed";
+    let mut because = vec![Reason::new(Code::CleanBrokeOff, text)];
+    because.extend(failed);
+    Refusal {
+        kind: RefusalKind::Refused,
+        because,
+        next: vec![
+            "aku apply clean --ordinal 0  (goes on with the clean)".to_owned(),
+            "aku plan recover            (takes pod 0 in again, with the rows of a slave; shows of which, and what that costs)"
+                .to_owned(),
+        ],
+    }
 }
 
 /// Refuses when the volume of pod 0 is an older copy of itself: what it had acknowledged since is on the slaves only.
@@ -148,10 +173,14 @@ pub(super) fn plan(world: &World<'_>, mut draft: Draft, creating: &[(Ordinal, &O
         &mut draft,
         &Waits::on(created.iter().copied(), "an object must exist before it starts"),
     );
+    let compared =
+        catch_up::compare(world, &mut draft, Waits::on(caught_up.iter().copied(), "it looks at what they brought"));
     let opened = catch_up::open(
         world,
         &mut draft,
-        Waits::on(created, "objects first").and(caught_up, "users come in when the streams are caught up"),
+        Waits::on(created, "objects first")
+            .and(caught_up, "users come in when the streams are caught up")
+            .and(compared, "the rows are those of the others"),
     );
     catch_up::marker(world, &mut draft, opened);
     let because = vec![why(Code::Master, "pod 0 is the source of all copies; no rows are copied to it")];

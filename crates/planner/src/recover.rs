@@ -41,7 +41,7 @@ pub(super) fn row_questions(world: &World<'_>) -> Vec<(Ordinal, Vec<Target>)> {
 
 pub(super) fn plan(world: &World<'_>, from: Option<Ordinal>) -> Result<Plan, Refusal> {
     let me = Ordinal::MASTER;
-    let lost = bars(world)?;
+    let lost = bars(world, from)?;
     let slaves: Vec<Slave> = world.seen_others(me).map(|pod| Slave::of(world, pod)).collect();
     let source = chosen(world, &slaves, from)?;
     let creating = creating(world, &slaves, source.pod);
@@ -141,7 +141,7 @@ fn refuse<T>(kind: RefusalKind, because: Vec<Reason>, next: Vec<String>) -> Resu
 }
 
 /// What bars a recovery; otherwise what shows that pod 0 needs one.
-fn bars(world: &World<'_>) -> Result<Vec<Reason>, Refusal> {
+fn bars(world: &World<'_>, from: Option<Ordinal>) -> Result<Vec<Reason>, Refusal> {
     let me = Ordinal::MASTER;
     if !world.pod(me).is_some_and(Pod::admin_mode) {
         let text = "pod 0 admits users (ADMIN_MODE 0), and what they write would be deleted by a recovery; nothing was changed";
@@ -173,12 +173,30 @@ fn bars(world: &World<'_>) -> Result<Vec<Reason>, Refusal> {
     if let Some(text) = emptied(world) {
         return Ok(vec![Reason::new(Code::Recover, text)]);
     }
+    if let Some(k) = from.filter(|k| is_unlike(world, *k)) {
+        let text = format!(
+            "pod 0 shows no sign of a failure by its positions, and it does not hold as many rows as pod {k}, which somebody named as the one that is right"
+        );
+        return Ok(vec![Reason::new(Code::Recover, text)]);
+    }
     let text = "pod 0 shows no sign of a failure: no slave has a position that pod 0 lost, and its tables are not empty while a slave's are full; nothing was changed";
     let next = vec![
         "aku plan start --ordinal 0   (the ordinary way back into service)".to_owned(),
         "aku verify                   (shows whether the rows of the pods differ)".to_owned(),
     ];
     refuse(RefusalKind::Refused, vec![Reason::new(Code::NotFailed, text)], next)
+}
+
+/// Whether anything shows that pod 0 failed.
+fn is_failed(world: &World<'_>) -> bool {
+    let lost = || !master::lost_pairs(world, &mut Vec::new()).is_empty();
+    lost() || identity::behind(world, Ordinal::MASTER).is_some() || emptied(world).is_some()
+}
+
+/// Whether two pods were counted with different numbers of rows: a volume that was put back shows nothing else.
+fn is_unlike(world: &World<'_>, k: Ordinal) -> bool {
+    let differ = |t: &Target| matches!((world.rows(Ordinal::MASTER, t).exact(), world.rows(k, t).exact()), (Some(a), Some(b)) if a != b);
+    world.pod(k).is_some() && world.desired.targets().any(differ)
 }
 
 /// Tables that are empty on pod 0 and not on another pod: all of them, or some while pod 0 is connected with nobody.
@@ -342,6 +360,15 @@ fn approvals(
             ),
         });
     }
+    if is_unlike(world, from) && !is_failed(world) {
+        all.push(Approval {
+            class: ApprovalClass::LosesUnsent,
+            scope: scope(Ordinal::MASTER),
+            because: format!(
+                "nothing but the word of whoever named pod {from} shows that pod 0 is the one that is wrong: rows that only pod 0 has are deleted"
+            ),
+        });
+    }
     if !source.completed {
         all.push(Approval {
             class: ApprovalClass::UnprovedSource,
@@ -389,8 +416,16 @@ fn approvals(
         };
         all.push(Approval { class: ApprovalClass::LosesUnsent, scope: scope(other.pod), because });
     }
+    let minority = identity::no_quorum(world);
     for down in world.pods_down(Some(Ordinal::MASTER)) {
-        let because = format!("pod {down} is down and may hold rows that pod {from} does not have");
+        let what = if minority.contains(&down) {
+            format!(
+                "no quorum: the ledgers call pod {down} a running member, and half of the members or more were not seen; it"
+            )
+        } else {
+            format!("pod {down} is down and")
+        };
+        let because = format!("{what} may hold rows that pod {from} does not have");
         all.push(Approval { class: ApprovalClass::MemberDown, scope: scope(down), because });
     }
     all.sort();

@@ -64,6 +64,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         | Code::SenderDown
         | Code::CatchUpFirst
         | Code::Ledger
+        | Code::CompareFirst
         | Code::Fence
         | Code::FlushBeforeStop
         | Code::ProveDelivered
@@ -117,6 +118,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
             | Goal::Recover(_)
             | Goal::Forget(_) => Remedy::person("close the pod: ALTER SYSTEM SET ADMIN_MODE = 1"),
         },
+        Code::CleanBrokeOff => Remedy::Goal(Goal::Clean(Ordinal::MASTER)),
         Code::MasterFailed | Code::MasterRestored => match goal {
             Goal::Recover(_) => Remedy::person("no slave can be the source yet"),
             Goal::Start(_)

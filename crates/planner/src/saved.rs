@@ -10,7 +10,7 @@ mod shown;
 use std::collections::BTreeMap;
 
 use aku_core::{
-    conf::{Config, MemberDown, Switch},
+    conf::{Compare, Config, MemberDown, Switch},
     document::{self, Fault},
     plan::{Decision, Op, Plan, PodState},
     topology::Ordinal,
@@ -253,6 +253,7 @@ pub fn conf_digest(conf: &Config) -> String {
         delay_start_complete,
         flush_at_end,
         replication_reset_at_end,
+        compare_at_start,
         ledger,
         member_down,
         groups: _,
@@ -280,6 +281,9 @@ pub fn conf_digest(conf: &Config) -> String {
     }
     if *member_down != MemberDown::Ask {
         meaning["member_down"] = json!(member_down.to_string());
+    }
+    if *compare_at_start != Compare::Counts {
+        meaning["compare_at_start"] = json!(compare_at_start.word());
     }
     document::digest(&meaning)
 }

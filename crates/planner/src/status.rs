@@ -253,6 +253,11 @@ impl Status {
     pub fn of(desired: &Desired, observed: &Observed) -> Self {
         let mut pods: BTreeMap<_, _> =
             observed.pods.iter().map(|(pod, v)| (*pod, of_pod(desired, observed, *pod, v))).collect();
+        for pod in crate::down(desired, observed) {
+            if let Some(p) = pods.get_mut(&pod) {
+                p.why = format!("{}; it is a member that is down", p.why);
+            }
+        }
         let pairs: Vec<_> = desired.objects.iter().map(|o| of_pair(observed, o)).collect();
         let joined = |pod: &Ordinal| {
             let state = pods.get(pod).map(|p| p.state);

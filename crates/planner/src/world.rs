@@ -20,7 +20,7 @@ use aku_core::{
 };
 use foldhash::{HashMap, HashSet, HashSetExt as _};
 
-use crate::status;
+use crate::{identity, status};
 
 /// Desired and observed side by side, with the questions the planner asks.
 pub(super) struct World<'a> {
@@ -28,6 +28,8 @@ pub(super) struct World<'a> {
     pub observed: &'a Observed,
     names: HashMap<&'a ReplicationName, &'a Object>,
     members: BTreeSet<Ordinal>,
+    /// Members by the ledgers, whether they are there or not.
+    running: BTreeSet<Ordinal>,
     /// What a start connects: see [`World::targets_of`].
     agreed: BTreeMap<GroupId, Vec<Target>>,
     /// Targets of each group, sorted as the items of an object are.
@@ -74,12 +76,14 @@ impl<'a> World<'a> {
             observed,
             names,
             members: BTreeSet::new(),
+            running: BTreeSet::new(),
             agreed,
             sorted: sorted.collect(),
             rows: rows.collect(),
             against: RefCell::default(),
         };
         world.members = desired.pods.keys().copied().filter(|k| world.connected(*k)).collect();
+        world.running = identity::running(&world);
         if let Goal::Start(me) = desired.goal {
             world.agreed = world.agreed_with(me);
         }
@@ -356,13 +360,16 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Not there, while a member keeps log for it. `but` is the pod a start or end is about; what it keeps does not
-    /// count.
+    /// Not there, while a member keeps log for it or the ledgers call it a member (DESIGN D19). `but` is the pod a start or
+    /// end is about; what it keeps does not count.
     pub fn is_down(&self, pod: Ordinal, but: Option<Ordinal>) -> bool {
-        matches!(self.observed.pods.get(&pod), Some(PodView::Absent { .. }) | None)
-            && self.desired.objects_of(pod).any(|(other, o)| {
+        let kept = || {
+            self.desired.objects_of(pod).any(|(other, o)| {
                 Some(other) != but && self.counts(other) && matches!(self.observed.side(other, &o.name), Side::Live(_))
             })
+        };
+        matches!(self.observed.pods.get(&pod), Some(PodView::Absent { .. }) | None)
+            && (self.running.contains(&pod) || kept())
     }
 
     /// Whether somebody kept log for it and gave it up: it was one of us.
@@ -434,12 +441,14 @@ impl<'a> World<'a> {
                 })
                 .collect();
             let keepers: Vec<_> = keepers.iter().map(|(k, sn)| format!("pod {k} (from SN {sn})")).collect();
+            let member = if keepers.is_empty() {
+                "the ledgers call it a running member".to_owned()
+            } else {
+                format!("log is kept for it on {}", keepers.join(", "))
+            };
             notes.push(Reason::new(
                 Code::MemberDown,
-                format!(
-                    "pod {pod} is down, and log is kept for it on {}; it may hold rows that no other pod has",
-                    keepers.join(", ")
-                ),
+                format!("pod {pod} is down, and {member}; it may hold rows that no other pod has"),
             ));
         }
         for pod in self.pods_broken() {

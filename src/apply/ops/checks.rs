@@ -9,6 +9,7 @@ use super::super::{
 use super::{fence, rows, waits};
 use crate::{
     observe::Sender,
+    plan,
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -175,7 +176,9 @@ pub(super) fn contents(
             }));
         }
         if attempt == TRIES {
-            return Err(work.told(Code::ContentsDiffer, list(differences)));
+            // Nothing was copied: whether that is to be done is for a person to say.
+            let returns = work.action.because.code == plan::Code::CompareFirst;
+            return Err(work.told(if returns { Code::RowsDiffer } else { Code::ContentsDiffer }, list(differences)));
         }
         work.control.pause(work.shared.context.limits.poll)?;
     }

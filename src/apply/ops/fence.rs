@@ -1,5 +1,7 @@
 //! The fence: users are shut out, and every session but those of runs, this one and others, is closed (DESIGN D15).
 //!
+//! The one SYSDBA session is taken as well and kept until the run is over: users who are shut out may come back as SYSDBA.
+//!
 //! Never closes anything before this run's own sessions are known by number, and never says "done" while somebody
 //! else's session is left.
 
@@ -8,6 +10,7 @@ use std::collections::BTreeSet;
 use super::super::{
     codes::Code,
     look,
+    sessions::Slot,
     trouble::{Told, Trouble},
     work::{Ended, Work},
 };
@@ -29,6 +32,7 @@ pub(super) fn fence(work: &mut Work<'_>) -> Result<Ended, Trouble> {
     let lanes = work.shared.context.limits.lanes.max(1);
     let wanted = work.shared.wanted.get(&pod).copied().unwrap_or(1).clamp(1, lanes);
     work.shared.sessions.seal(pod, wanted, &work.control)?;
+    slot(work)?;
     match admin {
         None => return Err(work.told(Code::NoProperty, "ADMIN_MODE")),
         Some(0) => work.change(&ChangeSql::SetSystem { property: "ADMIN_MODE", value: 1 })?,
@@ -47,6 +51,11 @@ pub(super) fn fence(work: &mut Work<'_>) -> Result<Ended, Trouble> {
         (_, 0) => Ok(Ended::Already),
         (_, n) => Ok(Ended::said(format!("ADMIN_MODE was 1 already, {n} closed"))),
     }
+}
+
+fn slot(work: &Work<'_>) -> Result<Slot, Trouble> {
+    let kept = work.shared.sessions.keep_slot(work.action.pod);
+    kept.map_err(|e| Trouble::NoSession(Box::new(e)))
 }
 
 fn database(work: &mut Work<'_>) -> Result<Identifier, Trouble> {
@@ -72,7 +81,14 @@ impl Closing {
         self.left.extend(others.iter().map(|(_, words)| words.clone()));
         work.slot.say(format!("{} sessions of users are left", others.len()));
         if others.is_empty() {
-            self.looks += 1;
+            match slot(work)? {
+                Slot::Kept | Slot::Closed => self.looks += 1,
+                // It is being closed, or another run looks at the pod.
+                Slot::Taken => {
+                    self.looks = 0;
+                    self.left.push("a SYSDBA session that is not this run's".to_owned());
+                }
+            }
             return Ok((self.looks >= LOOKS).then_some(()));
         }
         self.looks = 0;

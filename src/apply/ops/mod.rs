@@ -2,6 +2,7 @@
 //! refuses what it cannot decide. None decides whether to try again.
 
 mod checks;
+mod contents;
 mod define;
 mod fence;
 mod items;
@@ -17,7 +18,7 @@ use super::{
     trouble::Trouble,
     work::{Ended, Work},
 };
-use crate::plan::Op;
+use crate::plan::{Depth, Op};
 
 /// Carries out one operation, once.
 pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, Trouble> {
@@ -43,8 +44,12 @@ pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, Trouble> {
         Op::CheckDelivered { names } => checks::delivered(work, names),
         Op::CheckQuiet { names } => checks::quiet(work, names),
         Op::CheckEmpty { targets } => checks::empty(work, targets),
-        Op::CheckContents { source, names, targets, wait_s } => {
-            checks::contents(work, *source, names, targets, *wait_s)
+        Op::CheckContents { source, names, targets, wait_s, depth } => {
+            let counted = checks::contents(work, *source, names, targets, *wait_s)?;
+            match depth {
+                Depth::Counts => Ok(counted),
+                Depth::Contents => contents::every_row(work, *source, names, targets, *wait_s),
+            }
         }
         Op::CheckHolds { of, targets } => checks::holds(work, *of, targets),
         Op::Truncate { target, source } => rows::truncate(work, target, *source),

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     db::{Login, Privilege},
     desired::Goal,
-    plan::{Action, ActionId, After, Code, Decision, Milestone, Op, Plan, Reason, RunWhen, cost},
+    plan::{Action, ActionId, After, Code, Decision, Depth, Milestone, Op, Plan, Reason, RunWhen, cost},
     topology::{Identifier, Ordinal, ReplicationName, Target},
 };
 

@@ -66,7 +66,7 @@ fn exit_of(e: &LabError) -> Exit {
         }
         LabError::Db { error, .. } => match ConnectFailure::classify(error) {
             ConnectFailure::LoginRefused => Exit::Auth,
-            ConnectFailure::Absent | ConnectFailure::Timeout => Exit::Unavailable,
+            ConnectFailure::Absent | ConnectFailure::Unreachable | ConnectFailure::Timeout => Exit::Unavailable,
             ConnectFailure::AdminMode | ConnectFailure::SysdbaBusy | ConnectFailure::Other => Exit::Partial,
         },
         LabError::Io { .. } => Exit::Internal,
@@ -234,6 +234,7 @@ fn login_words(lab: &Lab, pod: Ordinal) -> String {
         Err(e) => match ConnectFailure::classify(&e) {
             ConnectFailure::AdminMode => "SYSDBA only".to_owned(),
             ConnectFailure::Absent => "refused".to_owned(),
+            ConnectFailure::Unreachable => "cannot be reached".to_owned(),
             ConnectFailure::Timeout => "no answer".to_owned(),
             ConnectFailure::LoginRefused => "password changed".to_owned(),
             ConnectFailure::SysdbaBusy | ConnectFailure::Other => format!("ERR-{:05X}", e.native),

@@ -28,7 +28,7 @@ mod syntax;
 
 pub use grace::{DEFAULT_FLUSH, EndBudget, LEAST_FLUSH, end_budget, flush_bound};
 pub use member_down::MemberDown;
-pub use model::{Config, GroupConf, GroupId, Switch};
+pub use model::{Compare, Config, GroupConf, GroupId, Switch};
 pub use origin::{GroupOrigin, Origin, Origins};
 pub use problem::{Code, Place, Problem, Severity, has_errors};
 pub use property::Property;

@@ -17,6 +17,32 @@ pub enum Switch {
     On,
 }
 
+/// AKU_COMPARE_AT_START: what a pod that comes back compares with a joined pod before it opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compare {
+    /// Nothing.
+    Off,
+    /// How many rows each target holds.
+    Counts,
+    /// Every row of every target.
+    Contents,
+}
+
+impl Compare {
+    /// Every value, the default first.
+    pub const ALL: [Self; 3] = [Self::Counts, Self::Contents, Self::Off];
+
+    /// The word in the file.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Counts => "counts",
+            Self::Contents => "contents",
+        }
+    }
+}
+
 /// Index of a REPLICATIONS group in the order of the file, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct GroupId(pub u8);
@@ -67,6 +93,8 @@ pub struct Config {
     pub flush_timeout_at_start: u32,
     /// AKU_DELAY_START_COMPLETE_TIME
     pub delay_start_complete: Duration,
+    /// AKU_COMPARE_AT_START
+    pub compare_at_start: Compare,
     /// AKU_LEDGER
     pub ledger: Switch,
     /// AKU_MEMBER_DOWN

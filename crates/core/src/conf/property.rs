@@ -23,6 +23,7 @@ pub enum Property {
     DelayStartCompleteTime,
     FlushAtEnd,
     ReplicationResetAtEnd,
+    CompareAtStart,
     Ledger,
     MemberDown,
 }
@@ -59,7 +60,7 @@ pub(super) struct Number {
 
 impl Property {
     /// Every property, in the order of the published sample.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::StsName,
         Self::SvcName,
         Self::ServerCount,
@@ -75,6 +76,7 @@ impl Property {
         Self::DelayStartCompleteTime,
         Self::FlushAtEnd,
         Self::ReplicationResetAtEnd,
+        Self::CompareAtStart,
         Self::Ledger,
         Self::MemberDown,
     ];
@@ -98,6 +100,7 @@ impl Property {
             Self::DelayStartCompleteTime => "AKU_DELAY_START_COMPLETE_TIME",
             Self::FlushAtEnd => "AKU_FLUSH_AT_END",
             Self::ReplicationResetAtEnd => "AKU_REPLICATION_RESET_AT_END",
+            Self::CompareAtStart => "AKU_COMPARE_AT_START",
             Self::Ledger => "AKU_LEDGER",
             Self::MemberDown => "AKU_MEMBER_DOWN",
         }
@@ -117,7 +120,7 @@ impl Property {
         let of = |range, default| Some(Number { range, default });
         let any = 0..=u64::from(u32::MAX);
         match self {
-            Self::StsName | Self::SvcName | Self::SysPassword | Self::MemberDown => None,
+            Self::StsName | Self::SvcName | Self::SysPassword | Self::CompareAtStart | Self::MemberDown => None,
             // 6 is documented (7.3); up to 33 is accepted with a warning.
             Self::ServerCount => of(1..=u64::from(crate::topology::ServerCount::MAX), 4),
             Self::PortNo => of(1024..=65535, 20300),
@@ -156,6 +159,7 @@ impl Property {
             Self::DelayStartCompleteTime => c.delay_start_complete.as_secs().to_string(),
             Self::FlushAtEnd => switch(c.flush_at_end),
             Self::ReplicationResetAtEnd => switch(c.replication_reset_at_end),
+            Self::CompareAtStart => c.compare_at_start.word().to_owned(),
             Self::Ledger => switch(c.ledger),
             Self::MemberDown => c.member_down.to_string(),
         }

@@ -81,6 +81,8 @@ pub enum BrokenBy {
     SysdbaBusy,
     /// No answer in time.
     Timeout,
+    /// The way there does not work, or nobody can be asked for its name: it may well be in service.
+    Unreachable,
     /// Logged in, but a query failed, or any other failure.
     Other,
 }
@@ -94,6 +96,7 @@ impl BrokenBy {
             ConnectFailure::LoginRefused => Some(Self::LoginRefused),
             ConnectFailure::SysdbaBusy => Some(Self::SysdbaBusy),
             ConnectFailure::Timeout => Some(Self::Timeout),
+            ConnectFailure::Unreachable => Some(Self::Unreachable),
             ConnectFailure::AdminMode | ConnectFailure::Other => Some(Self::Other),
         }
     }

@@ -85,6 +85,24 @@ pub enum Expect {
     Fresh,
 }
 
+/// How closely rows are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Depth {
+    /// Rows are counted.
+    #[default]
+    Counts,
+    /// They are counted, and then every row is read on both pods.
+    Contents,
+}
+
+impl Depth {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+    fn is_counts(&self) -> bool {
+        *self == Self::Counts
+    }
+}
+
 /// What is done. One statement each where possible; a few are small procedures that belong together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "op")]
@@ -266,6 +284,9 @@ pub enum Op {
         targets: Vec<Target>,
         /// Bound of each FLUSH, seconds.
         wait_s: u32,
+        /// How closely.
+        #[serde(default, skip_serializing_if = "Depth::is_counts")]
+        depth: Depth,
     },
     /// For each target the pod holds at least as many rows as `of`, which is fenced and has delivered what it committed: what
     /// only `of` has, from a pod that is lost, would be deleted with it.

@@ -8,7 +8,7 @@ pub mod reason;
 pub mod wire;
 pub mod words;
 
-pub use action::{Action, ActionId, Effect, Expect, Op, RunWhen};
+pub use action::{Action, ActionId, Depth, Effect, Expect, Op, RunWhen};
 pub use direct::Direct;
 pub use graph::{Graph, GraphError, Point, critical_path, order};
 pub use milestone::{After, Before, Milestone, MilestoneId, Numbers, Thinned};
@@ -50,6 +50,17 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.actions.is_empty()
+    }
+
+    /// Pods that the plan does not know enough of: those that cannot be looked at, and, where it is about the whole cluster,
+    /// members that are down (DESIGN D19).
+    pub fn unknown(&self) -> impl Iterator<Item = &PodLine> {
+        let whole = self.goal.single().is_none();
+        self.pods.iter().filter(move |line| match line.state {
+            PodState::Broken => true,
+            PodState::MemberDown => whole,
+            PodState::Joined | PodState::JoinedClosed | PodState::NotJoined | PodState::Absent => false,
+        })
     }
 
     /// The action with that id.
@@ -149,6 +160,17 @@ pub struct Approval {
     pub scope: String,
     /// What would happen, in one sentence.
     pub because: String,
+}
+
+/// How the sentence of an approval begins that is asked because half of the members or more were not seen.
+pub const NO_QUORUM: &str = "no quorum: ";
+
+impl Approval {
+    /// Whether it is asked because half of the members or more were not seen: no policy may say yes to that.
+    #[must_use]
+    pub fn lacks_quorum(&self) -> bool {
+        self.because.starts_with(NO_QUORUM)
+    }
 }
 
 /// Classes of approval (`--approve CLASS[=SCOPE]`).

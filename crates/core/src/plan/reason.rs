@@ -95,6 +95,9 @@ coded! {
     /// notes there what it does, so that a volume that was lost, put back or cloned is noticed later. It is not replicated,
     /// and never the only reason why something is deleted. AKU_LEDGER = 0 leaves it off.
     Ledger = "R053-ledger";
+    /// A pod that comes back compares its rows with a joined pod before users come in (AKU_COMPARE_AT_START): an older copy of
+    /// its volume looks whole to the server.
+    CompareFirst = "R054-compare-first";
     /// What clients commit after the last flush would be lost, so users are shut out first.
     Fence = "R060-fence";
     /// Everything that was committed is delivered before the streams stop.
@@ -236,6 +239,9 @@ coded! {
     /// like this it would lack what it had acknowledged, be the source of all copies, and have its new changes skipped by its
     /// peers.
     MasterRestored = "X219-master-restored";
+    /// Pod 0 was being cleaned and that broke off: slaves still keep log for it, and it has no place towards them any more.
+    /// It had delivered everything before it forgot anything, so it did not lose its rows.
+    CleanBrokeOff = "X220-clean-broke-off";
     /// The independent checker found that the plan breaks a rule that protects rows. This is a bug of the program.
     PlannerBug = "X299-planner-bug";
 }

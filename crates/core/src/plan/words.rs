@@ -1,6 +1,6 @@
 //! How one action is called: verb, object and details, for people and for events.
 
-use super::{Expect, Op};
+use super::{Expect, Op, action::Depth};
 use crate::{
     topology::{Ordinal, ReplicationName},
     words::{count, counted},
@@ -80,9 +80,13 @@ pub fn words(op: &Op) -> Words {
             let detail = format!("{rows}{}, parallel {parallel}", counted(targets.len(), "target"));
             Words { detail, ..to("sync table", name, *peer) }
         }
-        Op::CheckContents { source, targets, .. } => {
+        Op::CheckContents { source, targets, depth, .. } => {
             let detail = format!("pod {source}, {}", counted(targets.len(), "target"));
-            Words { detail, ..on("check", "rows equal".to_owned()) }
+            let what = match depth {
+                Depth::Counts => "rows equal",
+                Depth::Contents => "every row equal",
+            };
+            Words { detail, ..on("check", what.to_owned()) }
         }
         Op::CheckHolds { of, targets } => {
             let detail = format!("pod {of}, {}", counted(targets.len(), "target"));

@@ -4,9 +4,9 @@ use crate::topology::Ordinal;
 
 /// Native codes we act upon (`altibase-replication.md` 0 and appendix A, `measured.md` 6).
 pub mod native {
-    /// Refused, no route, unknown host (08001).
+    /// Refused, no route, or any other errno (08001).
     pub const CONNECT_FAILED: i32 = 327_730;
-    /// Host name cannot be resolved, as some drivers say it (HY024).
+    /// Host name cannot be resolved: there is none, or nobody could be asked (HY024).
     pub const UNKNOWN_HOST: i32 = 332_178;
     /// Server accepts and stays silent, or CONNECTION_TIMEOUT fired (HYT01).
     pub const SILENT: i32 = 331_853;
@@ -84,6 +84,15 @@ pub struct DbError {
 }
 
 impl DbError {
+    /// The system's number in a failed connect; the driver gives it no native code of its own
+    /// (`altibase-replication.md` 6.4).
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        let (_, rest) = self.message.split_once("errno=")?;
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    }
+
     /// Whether the session cannot be used any more and the outcome of the statement is unknown.
     #[must_use]
     pub fn lost_session(&self) -> bool {
@@ -92,11 +101,14 @@ impl DbError {
     }
 }
 
-/// Why no session could be opened (DESIGN D3).
+/// Why no session could be opened (DESIGN D3, D19).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectFailure {
-    /// Nobody there: refused, unknown host, no route. Normal for pods that were not created yet.
+    /// Nobody there: a host that answers refused, or whoever knows says that there is no such name. Normal for pods that
+    /// were not created yet.
     Absent,
+    /// The way there does not work, or nobody can be asked for the name: that says nothing of the pod.
+    Unreachable,
     /// Wrong user or password, or SYSDBA not allowed for us.
     LoginRefused,
     /// ADMIN_MODE is on: only SYSDBA gets in.
@@ -109,21 +121,24 @@ pub enum ConnectFailure {
     Other,
 }
 
-/// EPERM, EAGAIN, ENOMEM, EACCES, ENFILE, EMFILE, EADDRNOTAVAIL, ENOBUFS on Linux.
-const OWN_ERRNOS: [i32; 8] = [1, 11, 12, 13, 23, 24, 99, 105];
+/// ECONNREFUSED and ETIMEDOUT on Linux.
+const REFUSED: i32 = 111;
+const TIMED_OUT: i32 = 110;
 
 impl ConnectFailure {
-    /// Classifies a failed connect. `errno=110` (ETIMEDOUT) inside 08001 is a black hole, not an absence; the driver
-    /// gives it no native code of its own (`altibase-replication.md` 6.4).
+    /// Classifies a failed connect by what the driver said alone. A name that could not be resolved is not known to be
+    /// absent by that: whoever connects asks the resolver.
     #[must_use]
     pub fn classify(e: &DbError) -> Self {
         match e.native {
-            native::CONNECT_FAILED if e.message.contains("errno=110") => Self::Timeout,
-            // This process has no file, memory, port or permission left for a connection: that says nothing of the pod.
-            native::CONNECT_FAILED if OWN_ERRNOS.iter().any(|n| e.message.contains(&format!("errno={n})"))) => {
-                Self::Other
-            }
-            native::CONNECT_FAILED | native::UNKNOWN_HOST => Self::Absent,
+            native::CONNECT_FAILED => match e.errno() {
+                Some(REFUSED) => Self::Absent,
+                Some(TIMED_OUT) => Self::Timeout,
+                // No route, no network, no port or permission of this process, or a number that nobody knows.
+                Some(_) | None => Self::Unreachable,
+            },
+            // Out of descriptors, among others.
+            native::UNKNOWN_HOST | native::LINK_ERROR => Self::Unreachable,
             native::BAD_PASSWORD
             | native::BAD_USER
             | native::NO_USER

@@ -7,7 +7,7 @@ pub mod plans;
 use std::collections::BTreeMap;
 
 use crate::{
-    conf::{GroupId, MemberDown, Switch},
+    conf::{Compare, GroupId, MemberDown, Switch},
     desired::{Desired, Goal, Group, Object, ReplicationAddress},
     ledger::{ClusterId, Ledger, Peer, Standing, View},
     observe::{
@@ -58,6 +58,8 @@ pub fn desired(goal: Goal, pods: u8, groups: u8) -> Desired {
         flush_at_start: Switch::On,
         flush_timeout_at_start: 300,
         delay_start_complete_s: 0,
+        // Tests of the comparison ask for it.
+        compare_at_start: Compare::Off,
         ledger: Switch::On,
         flush_at_end: Switch::On,
         reset_at_end: Switch::On,

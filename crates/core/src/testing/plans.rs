@@ -5,11 +5,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::{
-    conf::{Config, GroupConf, MemberDown, Switch},
+    conf::{Compare, Config, GroupConf, MemberDown, Switch},
     desired::Goal,
     observe::{RowCount, Side},
     plan::{
-        Action, ActionId, After, Approval, ApprovalClass, Code, Decision, Expect, Milestone, Op, Plan, PodLine,
+        Action, ActionId, After, Approval, ApprovalClass, Code, Decision, Depth, Expect, Milestone, Op, Plan, PodLine,
         PodState, Reason, RowsAtStake, RunWhen, Unsent,
     },
     sql::setting::Setting,
@@ -35,6 +35,7 @@ pub fn config() -> Config {
         flush_at_start: Switch::On,
         flush_timeout_at_start: 300,
         delay_start_complete: Duration::ZERO,
+        compare_at_start: Compare::Counts,
         ledger: Switch::On,
         flush_at_end: Switch::On,
         replication_reset_at_end: Switch::On,
@@ -162,7 +163,13 @@ pub fn full_join() -> Plan {
     );
     let check = s.add(
         2,
-        Op::CheckContents { source: pod(0), names: vec![name("AKU_REP_02")], targets: targets.clone(), wait_s: 300 },
+        Op::CheckContents {
+            source: pod(0),
+            names: vec![name("AKU_REP_02")],
+            targets: targets.clone(),
+            wait_s: 300,
+            depth: Depth::Counts,
+        },
         because(Code::ProveContents, "success of SYNC is not proof of contents"),
         &[sync],
     );

@@ -22,13 +22,13 @@ pub mod setup;
 use std::{collections::BTreeMap, sync::Arc};
 
 use aku_core::{
-    sql::{ConnectError, ConnectFailure, DbError},
+    sql::{ConnectError, DbError},
     topology::Ordinal,
 };
 use secrecy::SecretString;
 
 use self::{diagnostics::Scrub, setup::OdbcSetup};
-use crate::{Connector, Login, Session};
+use crate::{Connector, Login, Session, resolve};
 
 /// Where a pod's server listens for clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,8 @@ impl Connector for OdbcConnector {
     /// Resolving the host name is not covered by `connect_timeout`: the driver leaves it to the system's resolver.
     fn connect(&self, pod: Ordinal, login: &Login) -> Result<Box<dyn Session>, ConnectError> {
         let failed = |address: String, error: DbError| {
-            let failure = ConnectFailure::classify(&error);
+            let host = self.pods.get(&pod).map_or("", |a| a.host.as_str());
+            let failure = resolve::failure(&error, host, login.connect_timeout);
             ConnectError { pod, address, failure, error }
         };
         let Some(address) = self.pods.get(&pod) else {

@@ -253,7 +253,7 @@ fn inputs(desired: &Desired, observed: &Observed, pod: Ordinal, view: &PodView) 
         PodView::Broken { failure, .. } => {
             let look = match failure {
                 BrokenBy::SysdbaBusy => Look::Busy,
-                BrokenBy::LoginRefused | BrokenBy::Timeout | BrokenBy::Other => Look::Hidden,
+                BrokenBy::LoginRefused | BrokenBy::Timeout | BrokenBy::Unreachable | BrokenBy::Other => Look::Hidden,
             };
             (look, under(worked_on(desired, observed, pod)), Place::None)
         }

@@ -182,3 +182,87 @@ fn a_recovery_makes_what_the_source_lost_or_asks() {
     assert!(asked(&plan), "{:?}", plan.approvals);
     assert!(!steps(&plan).contains(&"2:flush AKU_REP_12".to_owned()), "{:?}", steps(&plan));
 }
+
+/// Each step that makes a clean an end is missed when it is not there.
+#[test]
+fn the_checker_sees_a_clean_that_loses_rows() {
+    let one = Worlds::new(desired(Goal::Clean(ord(1)), 2, 1)).up(0, 0).up(1, 0).pair(0, 1, "LL");
+    let all = Worlds::new(desired(Goal::CleanEverywhere, 2, 1)).up(0, 0).up(1, 0).pair(0, 1, "LL");
+    for w in [&one, &all] {
+        let good = made(w);
+        let rules = |plan: &Plan| -> Vec<&'static str> {
+            check::check(plan, &w.desired, &w.observed).into_iter().map(|v| v.rule).collect()
+        };
+        assert_eq!(rules(&good), [""; 0]);
+        let without = |is: fn(&Op) -> bool| {
+            let mut plan = good.clone();
+            let gone: Vec<ActionId> = plan.actions.iter().filter(|a| is(&a.op)).map(|a| a.id).collect();
+            plan.actions.retain(|a| !gone.contains(&a.id));
+            plan.actions.iter_mut().for_each(|a| a.after.retain(|b| !gone.contains(&b.action)));
+            assert!(!gone.is_empty());
+            plan
+        };
+        assert!(rules(&without(|op| matches!(op, Op::Fence))).contains(&"fenced"));
+        assert!(rules(&without(|op| matches!(op, Op::Flush { .. }))).contains(&"unsent"));
+        assert!(rules(&without(|op| matches!(op, Op::CheckDelivered { .. }))).contains(&"unsent"));
+        assert!(rules(&without(|op| matches!(op, Op::Stop { .. }))).contains(&"drop"));
+    }
+    // The other pod forgets before the object is gone here.
+    let mut early = made(&one);
+    let drops: Vec<ActionId> =
+        early.actions.iter().filter(|a| matches!(a.op, Op::DropReplication { .. })).map(|a| a.id).collect();
+    early.actions.iter_mut().for_each(|a| a.after.retain(|b| !drops.contains(&b.action)));
+    let found: Vec<_> = check::check(&early, &one.desired, &one.observed).into_iter().map(|v| v.rule).collect();
+    assert_eq!(found, ["clean-order"]);
+    // What cannot be delivered goes with a yes.
+    let away = Worlds::new(desired(Goal::Clean(ord(1)), 3, 1)).up(0, 0).up(1, 0).pair(0, 1, "LL").side(1, 2, 'T');
+    let mut silent = made(&away);
+    assert!(silent.approvals.iter().any(|a| a.class == ApprovalClass::LosesUnsent && a.because.contains("AKU_REP_12")));
+    silent.approvals.retain(|a| a.class != ApprovalClass::LosesUnsent);
+    assert!(check::check(&silent, &away.desired, &away.observed).iter().any(|v| v.rule == "unsent"));
+}
+
+#[test]
+fn a_clean_of_pod_0_that_broke_off_is_no_lost_pod_0() {
+    let w = start(0, 2).up(0, 1).up(1, 0).pair(0, 1, "-L").ledgers();
+    let lost = |w: &Worlds| make(&w.desired, &w.observed).expect_err("it does not open").because[0].code;
+    assert_eq!(lost(&w), Code::MasterFailed);
+    let cleaned = w.edit_ledger(0, |l| l.standing = aku_core::ledger::Standing::Cleaned);
+    assert_eq!(lost(&cleaned), Code::CleanBrokeOff);
+}
+
+#[test]
+fn who_the_ledger_calls_running_is_down_and_not_absent() {
+    let w = || start(2, 3).up(0, 0).up(2, 1).ledgers().rows(0, 5).rows(2, 0);
+    let asked = |w: &Worlds| {
+        let plan = made(w);
+        plan.approvals.iter().any(|a| a.class == ApprovalClass::MemberDown && a.scope.ends_with("/1"))
+    };
+    assert!(!asked(&w()), "nobody knows of pod 1");
+    assert!(asked(&w().remembers(0, 1, 1)), "nobody keeps log for it, and the ledger of pod 0 knows it");
+    // Once it is forgotten it is not asked about any more.
+    let gone = w().remembers(0, 1, 1).edit_ledger(0, |l| {
+        l.peers.values_mut().for_each(|p| p.standing = aku_core::ledger::Standing::Forgotten);
+    });
+    assert!(!asked(&gone));
+    let forget = Worlds { desired: desired(Goal::Forget(ord(1)), 3, 1), ..w().remembers(0, 1, 1) };
+    let plan = made(&forget);
+    assert!(steps(&plan).iter().any(|s| s.starts_with("0:")), "the ledgers are told: {:?}", steps(&plan));
+}
+
+/// A pod that pod 0's cluster does not know: as many rows may be other rows.
+#[test]
+fn rows_of_a_stranger_are_named_however_many() {
+    let w = || start(1, 2).up(0, 0).up(1, 1).ledgers().rows(0, 9).rows(1, 2);
+    let named = |w: &Worlds| {
+        let plan = made(w);
+        plan.approvals.iter().any(|a| a.class == ApprovalClass::LosesUnsent && a.because.contains("2 rows of SYS.T1"))
+    };
+    assert!(!named(&w()), "it is one of us");
+    let stranger = |mut w: Worlds| {
+        w.pod_mut(1).ledger = aku_core::ledger::View::Missing;
+        w
+    };
+    assert!(named(&stranger(w())));
+    assert!(!named(&stranger(w()).rows(1, 0)), "nothing is deleted");
+}

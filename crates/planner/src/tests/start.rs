@@ -1,7 +1,7 @@
 //! A pod starts.
 
 use aku_core::{
-    conf::Switch,
+    conf::{Compare, Switch},
     desired::Goal,
     observe::{MarkerView, Mode},
 };
@@ -395,4 +395,29 @@ fn row_questions_are_asked_only_for_a_full_transfer() {
     assert_eq!(row_questions(&live.desired, &live.observed), []);
     let barred = start(1, 2).up(0, 0).up(1, 0);
     assert_eq!(row_questions(&barred.desired, &barred.observed), []);
+}
+
+/// A pod that comes back compares with a joined pod, pod 0 first, behind the streams and before users; who is in service already,
+/// or opens with a gap, does not.
+#[test]
+fn a_return_compares_before_it_opens() {
+    let at = |me: u8, closed: i64, how: Compare| {
+        let mut w = start(me, 3).up(0, i64::from(me == 0) * closed).up(1, i64::from(me == 1) * closed).up(2, 0);
+        w = w.pair(0, 1, "LL").pair(0, 2, "LL").pair(1, 2, "LL");
+        w.desired.compare_at_start = how;
+        w
+    };
+    for (me, with) in [(1, 0), (0, 1)] {
+        let plan = made(&at(me, 1, Compare::Contents));
+        let check = plan.actions.iter().find(|a| matches!(a.op, Op::CheckContents { .. })).expect("it compares");
+        assert!(matches!(&check.op, Op::CheckContents { source, depth: Depth::Contents, .. } if source.get() == with));
+        assert!(check.because.text.contains("1 s for 35,000"), "the cost is shown: {}", check.because.text);
+        let (contents, open) = (format!("{me}:contents"), format!("{me}:open"));
+        assert!(waits(&plan, &open, &contents) && waits(&plan, &contents, &format!("{with}:flush AKU_REP_01")));
+    }
+    let none = |w: &Worlds| !steps(&made(w)).iter().any(|s| s.contains("contents"));
+    assert!(none(&at(1, 0, Compare::Counts)) && none(&at(1, 1, Compare::Off)));
+    let mut gap = at(1, 1, Compare::Counts);
+    gap.desired.flush_at_start = Switch::Off;
+    assert!(none(&gap));
 }

@@ -45,6 +45,7 @@ fn read(s: &mut Scalars<'_, '_, '_>, file: &File, origins: &mut Origins) -> Opti
     let delay_start_complete = s.small::<u32>(Property::DelayStartCompleteTime);
     let flush_at_end = s.switch(Property::FlushAtEnd);
     let replication_reset_at_end = s.switch(Property::ReplicationResetAtEnd);
+    let compare_at_start = s.compare(Property::CompareAtStart);
     let ledger = s.switch(Property::Ledger);
     let member_down = s.member_down();
     let server_count = server_count.and_then(ServerCount::new);
@@ -64,6 +65,7 @@ fn read(s: &mut Scalars<'_, '_, '_>, file: &File, origins: &mut Origins) -> Opti
         flush_at_start: flush_at_start?,
         flush_timeout_at_start: flush_timeout_at_start?,
         delay_start_complete: seconds(delay_start_complete?),
+        compare_at_start: compare_at_start?,
         ledger: ledger?,
         member_down: member_down?,
         flush_at_end: flush_at_end?,

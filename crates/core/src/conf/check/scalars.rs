@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::switch;
 use crate::conf::{
-    MemberDown, Origins, Switch,
+    Compare, MemberDown, Origins, Switch,
     problem::{Code, Log, Problem, missing},
     property::{self, Property},
     source::shown_char,
@@ -176,6 +176,20 @@ impl<'f, 's, 'l> Scalars<'f, 's, 'l> {
                 None
             }
         }
+    }
+
+    /// One of the words, in small letters or capitals; the first without a line.
+    pub(super) fn compare(&mut self, property: Property) -> Option<Compare> {
+        let Some(assign) = self.given.get(&property) else { return Some(Compare::ALL[0]) };
+        let found = Compare::ALL.into_iter().find(|c| c.word().eq_ignore_ascii_case(&assign.value.text));
+        if found.is_none() {
+            let words: Vec<_> = Compare::ALL.iter().map(|c| c.word()).collect();
+            let problem = Problem::new(Code::OutOfRange, format!("{} is none of its words", property.name()))
+                .label(format!("expected one of {}", words.join(", ")))
+                .hint(format!("without this line it is {}", words[0]));
+            self.log.report(problem, &assign.value.span);
+        }
+        found
     }
 
     /// 0 or 1.
