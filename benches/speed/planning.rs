@@ -313,10 +313,8 @@ const ENOUGH: Duration = Duration::from_millis(20);
 const SERIES: usize = 5;
 /// Clusters that grow by objects, to some 4500 actions, and by tables, from some 2000 actions to 50,000: more objects than there may
 /// be groups are no configuration. (What takes so little that what does not grow would hide what does is left out.)
-const GROWING: [(&str, [Extent; 3]); 2] = [
-    ("objects", [(6, 16, 3), (6, 64, 3), (6, 128, 3)]),
-    ("tables", [(3, 128, 4), (3, 128, 33), (3, 128, 379)]),
-];
+const GROWING: [(&str, [Extent; 3]); 2] =
+    [("objects", [(6, 16, 3), (6, 64, 3), (6, 128, 3)]), ("tables", [(3, 128, 4), (3, 128, 33), (3, 128, 379)])];
 
 /// The gates of the whole process: CPU in milliseconds, memory in MiB.
 const SIZES: [(Extent, f64, f64); 3] =
