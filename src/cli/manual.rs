@@ -83,8 +83,8 @@ fn page(command: &clap::Command, name: &str, pages: &mut Vec<(String, Vec<u8>)>)
     let mut text = Vec::new();
     clap_mangen::Man::new(command.clone().display_name(name.to_owned())).render(&mut text)?;
     pages.push((format!("{name}.1"), text));
-    let commands = command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help");
-    commands.map(|c| page(c, &format!("{name}-{}", c.get_name()), pages)).collect()
+    let mut commands = command.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help");
+    commands.try_for_each(|c| page(c, &format!("{name}-{}", c.get_name()), pages))
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ fn own_marker(common: &Common, world: &dyn World) -> Result<PathBuf, String> {
     marker::of_container(world.env(), pod).map_err(|t| t.headline)
 }
 
-fn seen(path: &PathBuf) -> Seen {
+fn seen(path: &std::path::Path) -> Seen {
     let status = match note::read(&marker::beside(path, marker::STATUS)) {
         Ok(text) => text.map(|t| Status::parse(&t)).transpose(),
         Err(e) => Err(e.to_string()),

@@ -207,16 +207,14 @@ impl<'a> Index<'a> {
                     }
                     // What many wait for is worked out once. All of it is before the first that waits for it, or none of
                     // those may.
-                    plan::Before::Milestone(m) => behind.push(match milestones.get(&m.identity()) {
-                        Some(known) => Rc::clone(known),
-                        None => {
-                            let find =
-                                |id: &ActionId| self.place.get(id).copied().ok_or(BadEdges::NotBefore(a.id, *id));
-                            let members = m.actions().iter().map(find).collect::<Result<Vec<_>, _>>()?;
-                            let all = Rc::new(self.union(&members, &[]));
-                            milestones.insert(m.identity(), Rc::clone(&all));
-                            all
-                        }
+                    plan::Before::Milestone(m) => behind.push(if let Some(known) = milestones.get(&m.identity()) {
+                        Rc::clone(known)
+                    } else {
+                        let find = |id: &ActionId| self.place.get(id).copied().ok_or(BadEdges::NotBefore(a.id, *id));
+                        let members = m.actions().iter().map(find).collect::<Result<Vec<_>, _>>()?;
+                        let all = Rc::new(self.union(&members, &[]));
+                        milestones.insert(m.identity(), Rc::clone(&all));
+                        all
                     }),
                 }
             }

@@ -105,10 +105,12 @@ impl<'a> Checker<'a> {
         if !self.fenced(a, pod) {
             self.broken("fenced", format!("{} forgets {name} on pod {pod}, where users may be writing", a.id));
         }
-        let delivered = self.flushed_for_good(a, pod, name) && self.proved_delivered(a, pod, name);
+        if self.flushed_for_good(a, pod, name) && self.proved_delivered(a, pod, name) {
+            return;
+        }
         let found = self.observed.replication(pod, name);
         let hopeless = self.observed.pod(peer).is_none() || found.is_some_and(|r| r.sender != Sender::Running);
-        if !delivered && !(hopeless && self.may_lose(pod)) {
+        if !(hopeless && self.may_lose(pod)) {
             self.broken("unsent", format!("{} forgets what pod {pod} has not sent to pod {peer} through {name}", a.id));
         }
     }

@@ -58,13 +58,12 @@ impl Checker<'_> {
         let more = theirs.exact().is_some_and(|n| mine.at_least() > n);
         let told = self.cluster(source).filter(|_| self.desired.ledger == Switch::On);
         let kin = told.is_none_or(|c| self.cluster(joiner) == Some(c));
-        let unknown = match self.strangers.get(&(joiner, source)) {
-            Some(known) => *known,
-            None => {
-                let none = self.between(joiner, source).all(|o| self.observed.replication(joiner, &o.name).is_none());
-                self.strangers.insert((joiner, source), none);
-                none
-            }
+        let unknown = if let Some(known) = self.strangers.get(&(joiner, source)) {
+            *known
+        } else {
+            let none = self.between(joiner, source).all(|o| self.observed.replication(joiner, &o.name).is_none());
+            self.strangers.insert((joiner, source), none);
+            none
         };
         if unknown && (more || !kin) && !(asks_source || self.asks(ApprovalClass::LosesUnsent, joiner)) {
             let text = format!("{} empties {target} on pod {joiner}, which sent to nobody, and nobody is asked", a.id);

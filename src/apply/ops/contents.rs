@@ -41,7 +41,7 @@ impl<'d, 'w> Desk<'d, 'w> {
     }
 
     fn ask<T>(&self, ask: impl FnOnce(&mut Work<'w>) -> Result<T, Trouble>) -> Result<T, DbError> {
-        ask(&mut **self.work()).map_err(|trouble| {
+        ask(&mut self.work()).map_err(|trouble| {
             let error = match &trouble {
                 Trouble::Statement(s) => s.error.clone(),
                 _ => DbError { sqlstate: "HY000".to_owned(), native: 0, message: "the run was held up".to_owned() },

@@ -119,7 +119,7 @@ fn budget(wanted: &Wanted, own: Option<&OwnPod>, log: &mut Log<'_, '_, '_>) -> B
              ({} s) may take: an end may be cut short, which loses nothing, and the others keep log for this pod",
             budget.grace.as_secs(),
             needed.as_secs(),
-            (needed - wanted.server_stop).as_secs(),
+            needed.saturating_sub(wanted.server_stop).as_secs(),
             wanted.server_stop.as_secs(),
         );
         log.write(Level::Warn, About::default(), &text);

@@ -186,15 +186,12 @@ pub fn indented(compact: &[u8]) -> String {
             }
             b'{' | b'[' => {
                 out.push(*byte);
-                match rest.split_first() {
-                    Some((close @ (b'}' | b']'), behind)) => {
-                        out.push(*close);
-                        rest = behind;
-                    }
-                    Some(_) | None => {
-                        depth += 1;
-                        line(&mut out, depth);
-                    }
+                if let Some((close @ (b'}' | b']'), behind)) = rest.split_first() {
+                    out.push(*close);
+                    rest = behind;
+                } else {
+                    depth += 1;
+                    line(&mut out, depth);
                 }
             }
             b'}' | b']' => {

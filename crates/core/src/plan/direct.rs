@@ -307,15 +307,14 @@ impl Reader<'_, '_> {
         for k in kept {
             let Some(behind) = all(k) else { continue };
             let key = (Arc::as_ptr(list).addr(), k);
-            *list = match self.less.get(&key) {
-                Some(known) => Arc::clone(known),
-                None => {
-                    let seen: Vec<_> = list.ids.iter().copied().filter(|id| !behind.contains(self.place[id])).collect();
-                    // The same list where nothing is left out, so that what follows from it is known as well.
-                    let seen = if seen.len() == list.ids.len() { Arc::clone(list) } else { Shared::of(seen) };
-                    self.less.insert(key, Arc::clone(&seen));
-                    seen
-                }
+            *list = if let Some(known) = self.less.get(&key) {
+                Arc::clone(known)
+            } else {
+                let seen: Vec<_> = list.ids.iter().copied().filter(|id| !behind.contains(self.place[id])).collect();
+                // The same list where nothing is left out, so that what follows from it is known as well.
+                let seen = if seen.len() == list.ids.len() { Arc::clone(list) } else { Shared::of(seen) };
+                self.less.insert(key, Arc::clone(&seen));
+                seen
             };
         }
         let near = walked.into_iter().filter(|n| self.is_action(*n)).map(|n| self.id(n));

@@ -67,9 +67,10 @@ impl<'a> Graph<'a> {
             for after in &a.after {
                 let from = match &after.before {
                     Before::Action(id) => find(id)?,
-                    Before::Milestone(milestone) => match milestones.get(&milestone.identity()) {
-                        Some(known) => *known,
-                        None => {
+                    Before::Milestone(milestone) => {
+                        if let Some(known) = milestones.get(&milestone.identity()) {
+                            *known
+                        } else {
                             let node = graph.add_node(Point::Milestone(milestone));
                             for id in milestone.actions() {
                                 graph.add_edge(find(id)?, node, ());
@@ -77,7 +78,7 @@ impl<'a> Graph<'a> {
                             milestones.insert(milestone.identity(), node);
                             node
                         }
-                    },
+                    }
                 };
                 graph.add_edge(from, NodeIndex::new(to), ());
             }

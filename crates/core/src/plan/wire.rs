@@ -192,8 +192,7 @@ impl TryFrom<Plan<'_>> for super::Plan {
                 return Err(format!("milestone {} occurs twice", m.id));
             }
         }
-        let find =
-            |id: MilestoneId| milestones.get(&id).cloned().ok_or_else(|| format!("there is no milestone {}", id));
+        let find = |id: MilestoneId| milestones.get(&id).cloned().ok_or_else(|| format!("there is no milestone {id}"));
         let after = |a: After<'_>| {
             let before = match (a.action, a.milestone) {
                 (Some(id), None) => Before::Action(id),

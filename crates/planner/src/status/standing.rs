@@ -363,6 +363,7 @@ pub fn placeless(desired: &Desired, observed: &Observed, pod: Ordinal) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)] // The table is a file of the repository.
 mod tests {
     use super::*;
 
