@@ -49,10 +49,13 @@ fn ordinal(n: u8) -> Ordinal {
     Ordinal::new(n).expect("at most 33 pods")
 }
 
-/// A configuration with that many pods and groups of three tables.
-fn text(pods: u8, groups: u16) -> String {
+/// Pods, groups (a configuration has 128 at most), and tables of each group.
+type Extent = (u8, u16, u16);
+
+/// A configuration of that extent.
+fn text((pods, groups, tables): Extent) -> String {
     let group = |g: u16| {
-        let targets: Vec<_> = (1..=3).map(|t| format!("SYS.G{g}_T{t}")).collect();
+        let targets: Vec<_> = (1..=tables).map(|t| format!("SYS.G{g}_T{t}")).collect();
         format!("(REPLICATION_NAME_PREFIX = AKU_REP{g} SYNC_PARALLEL_COUNT = 1 ({}))", targets.join(", "))
     };
     let groups: Vec<_> = (1..=groups).map(group).collect();
@@ -65,11 +68,12 @@ fn text(pods: u8, groups: u16) -> String {
 }
 
 impl World {
-    /// That many pods and groups of three tables.
-    pub fn new(pods: u8, groups: u16) -> Self {
-        let text = text(pods, groups);
+    /// A cluster of that extent.
+    pub fn new(extent: Extent) -> Self {
+        let text = text(extent);
         let parsed = conf::parse("aku.conf", text.as_bytes());
         let conf = parsed.config.expect("the configuration is valid");
+        let pods = extent.0;
         let joiner = ordinal(pods - 1);
         let address = |pod: Ordinal| ReplicationAddress { host: format!("10.0.0.{}", pod.get() + 1), port: 20301 };
         let desired = Desired::new(&conf, Goal::Start(joiner), address);
@@ -208,8 +212,8 @@ struct Case {
 }
 
 impl Case {
-    fn new(pods: u8, groups: u16) -> Self {
-        let world = World::new(pods, groups);
+    fn new(extent: Extent) -> Self {
+        let world = World::new(extent);
         let plan = world.plan();
         let facts = Facts::of(&plan, &world.desired, &world.observed);
         let saved = Saved::new(plan.clone(), facts, origin());
@@ -307,19 +311,20 @@ fn exponent(points: &[(f64, f64)]) -> f64 {
 const ENOUGH: Duration = Duration::from_millis(20);
 /// How often.
 const SERIES: usize = 5;
-/// Pods and groups whose full join has about 1000, 5600 and 50,000 actions. (294, the smallest of the gates, takes so little
-/// that what does not grow would hide what does.)
-const GROWING: [(u8, u16); 3] = [(6, 28), (6, 159), (6, 1408)];
+/// Clusters that grow by objects, to some 4500 actions, and by tables, from some 2000 actions to 50,000: more objects than there may
+/// be groups are no configuration. (What takes so little that what does not grow would hide what does is left out.)
+const GROWING: [(&str, [Extent; 3]); 2] =
+    [("objects", [(6, 16, 3), (6, 64, 3), (6, 128, 3)]), ("tables", [(3, 128, 4), (3, 128, 33), (3, 128, 379)])];
 
-/// Pods and groups, with the gates of the whole process: CPU in milliseconds, memory in MiB.
-type Size = (u8, u16, f64, f64);
-const SIZES: [Size; 3] = [(6, 8, 15.0, 30.0), (33, 25, 60.0, 80.0), (6, 1408, 500.0, 190.0)];
+/// The gates of the whole process: CPU in milliseconds, memory in MiB.
+const SIZES: [(Extent, f64, f64); 3] =
+    [((6, 8, 3), 15.0, 30.0), ((33, 25, 3), 60.0, 80.0), ((3, 128, 379), 500.0, 190.0)];
 
 /// Measures.
 pub fn run(table: &mut Table) -> Done {
     let dir = tempfile::tempdir()?;
-    for (pods, groups, cpu_gate, memory_gate) in SIZES {
-        let world = World::new(pods, groups);
+    for (extent, cpu_gate, memory_gate) in SIZES {
+        let world = World::new(extent);
         let n = world.actions();
         let files = world.store(dir.path())?;
         drop(world);
@@ -330,18 +335,20 @@ pub fn run(table: &mut Table) -> Done {
         table.line(&what("wall"), Unit::Ms, &series(|c| ms(c.wall)), Gate::None);
         table.line(&what("peak memory"), Unit::MiB, &series(|c| c.peak_mib), Gate::AtMost(memory_gate));
     }
-    let cases: Vec<Case> = GROWING.iter().map(|(pods, groups)| Case::new(*pods, *groups)).collect();
-    let parts = PARTS.into_iter().chain([("schedule of apply", scheduled as fn(&Case) -> usize)]);
-    for (name, part) in parts {
-        let mut points = Vec::new();
-        for case in &cases {
-            let n = case.size();
-            let cost = timed(case, part);
-            table.line(&format!("{name}, {n} actions, CPU"), Unit::Ms, &cost, Gate::None);
-            points.push((f64::from(u32::try_from(n)?), cost.median()));
+    for (by, extents) in GROWING {
+        let cases: Vec<Case> = extents.into_iter().map(Case::new).collect();
+        let parts = PARTS.into_iter().chain([("schedule of apply", scheduled as fn(&Case) -> usize)]);
+        for (name, part) in parts {
+            let mut points = Vec::new();
+            for case in &cases {
+                let n = case.size();
+                let cost = timed(case, part);
+                table.line(&format!("{name}, {n} actions, CPU"), Unit::Ms, &cost, Gate::None);
+                points.push((f64::from(u32::try_from(n)?), cost.median()));
+            }
+            let grows = Series::new(vec![exponent(&points)]);
+            table.line(&format!("{name}, exponent by {by}"), Unit::Power, &grows, Gate::AtMost(1.1));
         }
-        let grows = Series::new(vec![exponent(&points)]);
-        table.line(&format!("{name}, growth exponent"), Unit::Power, &grows, Gate::AtMost(1.1));
     }
     for shape in [Shape::Flat, Shape::FanIn, Shape::Layers, Shape::Chain] {
         let plan = shapes::plan(shape, 1000, 6);

@@ -100,7 +100,7 @@ fn items(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) 
 /// Two or more objects of one group on one pod, all with the same other tables.
 fn another_conf(pod: Ordinal, found: &[(&Object, &Replication)], want: &BTreeSet<Item>) -> Option<Difference> {
     let (first, r) = found.first()?;
-    let same = found.len() > 1 && r.items != *want && found.iter().all(|(_, other)| other.items == r.items);
+    let same = found.len() > 1 && *r.items != *want && found.iter().all(|(_, other)| other.items == r.items);
     same.then(|| {
         let text = format!(
             "all {} objects of the group on pod {pod} replicate {}; aku.conf names {}: was the pod set up from another \

@@ -146,7 +146,7 @@ struct Checker<'a> {
     plan: &'a Plan,
     desired: &'a Desired,
     observed: &'a Observed,
-    objects: BTreeMap<&'a ReplicationName, &'a Object>,
+    objects: HashMap<&'a ReplicationName, &'a Object>,
     /// Groups that have the target.
     groups: BTreeMap<&'a Target, Vec<GroupId>>,
     /// Rows as they were counted.

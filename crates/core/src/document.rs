@@ -97,8 +97,14 @@ pub trait Document: Serialize + DeserializeOwned {
     }
 
     /// The document as text, indented, keys sorted.
+    /// A large one is written without line breaks: nobody reads it, and white space would be half of it.
     fn text(&self) -> String {
-        text_of(&self.document())
+        let kind = Self::KIND;
+        let bare = Kinded { format_version: kind.version, kind: kind.word, value: self };
+        let compact = canonical::of(&bare).expect("documents have text keys and no floating point");
+        let sealed = canonical::with(&compact, &[("digest", format!("\"{}\"", sha256(&compact)))]);
+        let text = if sealed.len() < LARGE { canonical::indented(&sealed) } else { canonical::text(sealed) };
+        text + "\n"
     }
 
     /// Reads a document.
@@ -113,6 +119,18 @@ pub trait Document: Serialize + DeserializeOwned {
         serde_json::from_value(parse(text, Self::KIND)?).map_err(malformed)
     }
 }
+
+/// A value with its kind.
+#[derive(Serialize)]
+struct Kinded<'v, T> {
+    format_version: &'static str,
+    kind: &'static str,
+    #[serde(flatten)]
+    value: &'v T,
+}
+
+/// From this size on, in bytes, a document is written without line breaks.
+const LARGE: usize = 1 << 20;
 
 /// Reads a document that stands as we write them, without a tree of values; `None` when it does not, or anything is wrong
 /// with it, which [`parse`] then tells.
@@ -186,25 +204,16 @@ pub fn digest_of(bare: &impl Serialize) -> String {
     sha256(&canonical::of(bare).expect("documents have text keys and no floating point"))
 }
 
-/// A value with its digest, as the text of a file: indented, keys sorted.
-///
-/// # Panics
-/// As [`digest_of`].
-#[must_use]
-pub fn text_of(value: &impl Serialize) -> String {
-    let compact = canonical::of(value).expect("documents have text keys and no floating point");
-    canonical::indented(&compact) + "\n"
-}
-
-/// As [`text_of`], of a value with neither digest nor signatures, with its digest and no signature.
+/// A value without digest and signatures as the text of a file, with its digest and an empty list of signatures: indented, keys
+/// sorted.
 ///
 /// # Panics
 /// As [`digest_of`].
 #[must_use]
 pub fn sealed_text_of(bare: &impl Serialize) -> String {
     let compact = canonical::of(bare).expect("documents have text keys and no floating point");
-    let sealed = canonical::sealed(&compact, &sha256(&compact));
-    canonical::indented(&sealed) + "\n"
+    let members = [("digest", format!("\"{}\"", sha256(&compact))), ("signatures", "[]".to_owned())];
+    canonical::indented(&canonical::with(&compact, &members)) + "\n"
 }
 
 fn sha256(text: &[u8]) -> String {

@@ -26,7 +26,7 @@ use crate::{identity, status};
 pub(super) struct World<'a> {
     pub desired: &'a Desired,
     pub observed: &'a Observed,
-    names: BTreeMap<&'a ReplicationName, &'a Object>,
+    names: HashMap<&'a ReplicationName, &'a Object>,
     members: BTreeSet<Ordinal>,
     /// Members by the ledgers, whether they are there or not.
     running: BTreeSet<Ordinal>,

@@ -103,7 +103,7 @@ fn what_is_normal_is_no_difference() {
     ];
     let mut unrelated = sound();
     let mut r = unrelated.observed.replication(ord(0), &unrelated.desired.objects[0].name).unwrap().clone();
-    r.items = BTreeSet::from([TableItem { local: target("OTHER"), remote: target("OTHER") }]);
+    r.items = BTreeSet::from([TableItem { local: target("OTHER"), remote: target("OTHER") }]).into();
     unrelated.pod_mut(0).replications.insert(ReplicationName::exact("BILLING").unwrap(), r);
     worlds.push(("a replication of other tables", unrelated));
     for (what, w) in worlds {

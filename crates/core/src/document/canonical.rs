@@ -116,11 +116,11 @@ fn key(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Borrowed(text.get(1..end.saturating_sub(1)).unwrap_or_default())
 }
 
-/// The canonical form of an object with two more members, `digest` and `signatures`, which it does not have yet.
+/// The canonical form of an object with more members, which it does not have yet: names in order, each with its JSON.
 #[must_use]
-pub fn sealed(compact: &[u8], digest: &str) -> Vec<u8> {
-    let mut more: Vec<(&[u8], String)> =
-        vec![(b"signatures", "\"signatures\":[]".to_owned()), (b"digest", format!("\"digest\":\"{digest}\""))];
+pub fn with(compact: &[u8], members: &[(&str, String)]) -> Vec<u8> {
+    let member = |(name, json): &(&'_ str, String)| format!("\"{name}\":{json}");
+    let mut more: Vec<(&[u8], String)> = members.iter().rev().map(|m| (m.0.as_bytes(), member(m))).collect();
     let mut out: Vec<u8> = Vec::with_capacity(compact.len() + 128);
     let mut put = |out: &mut Vec<u8>, before: Option<&[u8]>| {
         while more.last().is_some_and(|(name, _)| before.is_none_or(|key| *name < key)) {
@@ -207,7 +207,13 @@ pub fn indented(compact: &[u8]) -> String {
             other => out.push(*other),
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    text(out)
+}
+
+/// As text.
+#[must_use]
+pub fn text(json: Vec<u8>) -> String {
+    String::from_utf8(json).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }
 
 /// Text of a file without white space between its values, without a member `digest` and a member `signatures` of the outermost
@@ -340,7 +346,8 @@ mod tests {
                 let mut want = bare.clone();
                 want["digest"] = "sha256:0".into();
                 want["signatures"] = json!([]);
-                let text = sealed(bare.to_string().as_bytes(), "sha256:0");
+                let members = [("digest", "\"sha256:0\"".to_owned()), ("signatures", "[]".to_owned())];
+                let text = with(bare.to_string().as_bytes(), &members);
                 prop_assert_eq!(String::from_utf8(text).unwrap(), want.to_string());
             }
         }
@@ -349,7 +356,7 @@ mod tests {
         fn no_text_makes_it_panic(text in "[\"\\\\{}\\[\\],: a]{0,20}") {
             let _ = stripped(&text);
             let _ = indented(text.as_bytes());
-            let _ = sealed(text.as_bytes(), "");
+            let _ = with(text.as_bytes(), &[("a", "1".to_owned())]);
         }
     }
 }

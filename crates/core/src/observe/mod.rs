@@ -1,6 +1,7 @@
 //! What was seen of the pods: answers parsed into [`Observed`]. Asks nobody and decides nothing about what to do.
 
 mod capture;
+mod items;
 pub mod ledger;
 mod left;
 mod model;
@@ -9,6 +10,7 @@ mod rows;
 mod view;
 
 pub use capture::Capture;
+pub use items::Items;
 pub use ledger::of as ledger_of;
 pub use left::{Known, LeftBehind};
 pub use model::{

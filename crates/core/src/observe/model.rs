@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::RowCount;
+use super::{Items, RowCount};
 use crate::{
     app_info::AtWork,
     desired::ReplicationAddress,
     ledger::View,
     sql::{ConnectFailure, Privilege, setting::Setting},
-    topology::{Identifier, Ordinal, Position, ReplicationName, Target, optional_sn, sn},
+    topology::{Identifier, Ordinal, Position, ReplicationName, Target, sn},
 };
 
 /// Everything that was seen, at about one moment.
@@ -103,10 +103,9 @@ impl BrokenBy {
 }
 
 /// A pod that answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pod {
     /// How the session was opened.
-    #[serde(with = "privilege")]
     pub privilege: Privilege,
     /// The server.
     pub server: Server,
@@ -117,16 +116,12 @@ pub struct Pod {
     /// Tables of the owners that the configuration names.
     pub tables: BTreeMap<TableName, Table>,
     /// Row counts, where they were asked for.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<(Target, RowCount)>,
     /// Who else is connected, sessions of one kind together.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clients: Vec<Client>,
     /// Who the data is.
-    #[serde(default, skip_serializing_if = "View::is_not_read")]
     pub ledger: View,
     /// Where the log ends, as an SN (V$LFG, `measured.md` 9.8); `None` when nobody looked.
-    #[serde(default, with = "optional_sn", skip_serializing_if = "Option::is_none")]
     pub log_end: Option<u64>,
 }
 
@@ -270,7 +265,7 @@ pub struct Item {
 }
 
 /// One replication object as one pod holds it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replication {
     /// IS_STARTED: a wish or record, not liveness.
     pub is_started: bool,
@@ -291,7 +286,7 @@ pub struct Replication {
     /// Peer addresses.
     pub hosts: Vec<ReplicationAddress>,
     /// What it replicates.
-    pub items: BTreeSet<Item>,
+    pub items: Items,
     /// The sender thread.
     pub sender: Sender,
     /// Present while the peer's sender is connected here.
@@ -299,7 +294,6 @@ pub struct Replication {
     /// V$REPGAP.REP_GAP while a sender exists; the unit differs between releases, only zero is meaningful.
     pub gap: Option<i64>,
     /// V$REPRECEIVER.APPLY_XSN: how far the peer's log was applied here, while the peer's sender is connected.
-    #[serde(default, with = "optional_sn", skip_serializing_if = "Option::is_none")]
     pub applied: Option<u64>,
 }
 

@@ -1,10 +1,13 @@
 //! Catalog rows to values. Columns by name; what an older server lacks is absent, not an error (DESIGN D9).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use foldhash::HashSet;
 
-use super::model::{Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table, TableName};
+use super::{
+    Items,
+    model::{Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table, TableName},
+};
 use crate::{
     desired::ReplicationAddress,
     ledger,
@@ -154,7 +157,7 @@ fn bare(row: Row<'_>) -> Option<Replication> {
         conflict_resolution: number("CONFLICT_RESOLUTION"),
         parallel_applier: number("PARALLEL_APPLIER_COUNT"),
         hosts: Vec::new(),
-        items: BTreeSet::new(),
+        items: Items::default(),
         sender: Sender::None,
         receiver: None,
         gap: None,
