@@ -56,11 +56,6 @@ impl Checker<'_> {
             self.broken("younger-source", text);
         }
         let more = theirs.exact().is_some_and(|n| mine.at_least() > n);
-<<<<<<< HEAD
-        let told = self.cluster(source).filter(|_| self.desired.ledger == Switch::On);
-        let kin = told.is_none_or(|c| self.cluster(joiner) == Some(c));
-        if unknown && (more || !kin) && !(asks_source || self.asks(ApprovalClass::LosesUnsent, joiner)) {
-=======
         let unknown = match self.strangers.get(&(joiner, source)) {
             Some(known) => *known,
             None => {
@@ -69,8 +64,9 @@ impl Checker<'_> {
                 none
             }
         };
-        if unknown && more && !(asks_source || self.asks(ApprovalClass::LosesUnsent, joiner)) {
->>>>>>> main
+        let told = self.cluster(source).filter(|_| self.desired.ledger == Switch::On);
+        let kin = told.is_none_or(|c| self.cluster(joiner) == Some(c));
+        if unknown && (more || !kin) && !(asks_source || self.asks(ApprovalClass::LosesUnsent, joiner)) {
             let text = format!("{} empties {target} on pod {joiner}, which sent to nobody, and nobody is asked", a.id);
             self.broken("sent-to-nobody", text);
         }
