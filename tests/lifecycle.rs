@@ -129,7 +129,9 @@ fn a_busy_sysdba_slot_is_named_and_never_skipped() {
     assert_eq!(run.code, Some(7), "{}", run.out);
     assert!(run.out.contains("ERR-41041") && run.out.contains("attempt 5 of 5"), "{}", run.out);
     assert!(run.out.contains("nothing: only SELECTs were sent"), "{}", run.out);
-    let run = stage.ok(1, "plan");
+    // Shown, and not called clean: a pod was not seen.
+    let run = stage.aku(1, "plan");
+    assert_eq!(run.code, Some(7), "{}", run.out);
     assert!(run.out.contains("pod 2") && run.out.contains("41041"), "{}", run.out);
     drop(dba);
     stage.ok(2, "-p start");

@@ -336,7 +336,8 @@ fn spoilt() -> Vec<Spoilt> {
         (Kind::ObjectMissing, End::Clean, |l| {
             by_hand(l, 1, &[STOP, "ALTER REPLICATION AKU_REP_12 RESET", "DROP REPLICATION AKU_REP_12"]);
         }),
-        (Kind::ItemMissing, End::Clean, |l| {
+        // What was not sent through the object cannot be delivered while its sides differ: that needs a yes by name.
+        (Kind::ItemMissing, End::Person, |l| {
             let gone = "ALTER REPLICATION AKU_REP_12 DROP TABLE FROM SYS.T2 TO SYS.T2";
             on_pair(l, (1, 2), STOP, &[gone]);
         }),

@@ -56,6 +56,8 @@ impl Checker<'_> {
             self.broken("younger-source", text);
         }
         let more = theirs.exact().is_some_and(|n| mine.at_least() > n);
+        let told = self.cluster(source).filter(|_| self.desired.ledger == Switch::On);
+        let kin = told.is_none_or(|c| self.cluster(joiner) == Some(c));
         let unknown = match self.strangers.get(&(joiner, source)) {
             Some(known) => *known,
             None => {
@@ -64,8 +66,6 @@ impl Checker<'_> {
                 none
             }
         };
-        let told = self.cluster(source).filter(|_| self.desired.ledger == Switch::On);
-        let kin = told.is_none_or(|c| self.cluster(joiner) == Some(c));
         if unknown && (more || !kin) && !(asks_source || self.asks(ApprovalClass::LosesUnsent, joiner)) {
             let text = format!("{} empties {target} on pod {joiner}, which sent to nobody, and nobody is asked", a.id);
             self.broken("sent-to-nobody", text);
@@ -85,7 +85,13 @@ impl Checker<'_> {
         let copied = |k: Ordinal| self.row(k).is_some_and(|l| l.copied.is_some_and(|c| c.from == source));
         older(joiner)
             && self.cluster(joiner).is_none_or(|c| self.cluster(source) != Some(c))
-            && !self.desired.pods.keys().copied().filter(beside).any(|k| older(k) && self.is_member(k, source) && !copied(k))
+            && !self
+                .desired
+                .pods
+                .keys()
+                .copied()
+                .filter(beside)
+                .any(|k| older(k) && self.is_member(k, source) && !copied(k))
     }
 
     fn cluster(&self, pod: Ordinal) -> Option<ClusterId> {

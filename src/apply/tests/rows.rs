@@ -113,6 +113,11 @@ fn empty_means_every_target() {
 }
 
 fn contents(stage: &Stage) -> Run {
+    compared(stage, Code::ProveContents)
+}
+
+/// Why rows are compared tells a copy from a return.
+fn compared(stage: &Stage, because: Code) -> Run {
     {
         let mut world = stage.cluster.world();
         let object = world.object(0, "R_01");
@@ -125,7 +130,8 @@ fn contents(stage: &Stage) -> Run {
         wait_s: 10,
         depth: Depth::Counts,
     };
-    stage.run(vec![act(1, 1, op, &[])])
+    let why = Reason::new(because, "a test");
+    stage.run(vec![Action { because: why, ..act(1, 1, op, &[]) }])
 }
 
 /// Sets the rows of T1 on a pod at its nth count.
@@ -169,15 +175,12 @@ fn a_shortfall_while_nothing_changes_is_a_failure() {
     for rows in [9, 11] {
         let stage = copied(rows);
         let run = contents(&stage);
-        assert_eq!(run.word(1), "failed E148");
+        assert_eq!(run.word(1), "failed E144");
         let want = format!("SYS.T1 has 10 rows on pod 0 and {rows} on pod 1");
         assert!(run.meaning(1).ends_with(&want), "{}", run.meaning(1));
         assert_eq!(stage.changes().len(), 3);
         // A pod that comes back was not copied, and a new copy is for a person to decide.
-        let stage = copied(rows);
-        let op = Op::CheckContents { source: pod(0), names: vec![name("R_01")], targets: targets(), wait_s: 10, depth: Depth::Counts };
-        let returns = Action { because: Reason::new(Code::CompareFirst, "a test"), ..act(1, 1, op, &[]) };
-        assert_eq!(stage.run(vec![returns]).word(1), "failed E148");
+        assert_eq!(compared(&copied(rows), Code::CompareFirst).word(1), "failed E148");
     }
 }
 

@@ -193,7 +193,7 @@ fn loses_definition(objects: &[Object]) -> BTreeSet<usize> {
     let goes = |o: &Object, i: usize| match o.fate {
         Fate::Removed => o.sides[i].there,
         Fate::Connected => o.sides[i].eager,
-        Fate::Settled(mine) => i == mine && o.sides[i].eager,
+        Fate::Settled(mine) => mine[i] && o.sides[i].eager,
         Fate::Left | Fate::Runs | Fate::Corrected { .. } | Fate::Copied => false,
     };
     let ends = |o: &Object| (0..2).filter(|i| goes(o, *i)).map(|i| o.ends[i]).collect::<Vec<_>>();

@@ -140,11 +140,10 @@ impl<'c> Model<'c> {
                 let (side, other) = (sides[i], sides[1 - i]);
                 side.there && side.place == Place::None && other.place == Place::None && !other.sends
             };
-            return match (here && alone(0), there && alone(1)) {
-                (true, _) => Fate::Settled(0),
-                (_, true) => Fate::Settled(1),
-                _ => Fate::Left,
-            };
+            // A pod that is closed and has no place is corrected as well: it has ended.
+            let ended = |i: usize| self.c.pods[[low, high][i]] == Pod::Closed;
+            let mine = [(here || ended(0)) && alone(0), (there || ended(1)) && alone(1)];
+            return if mine == [false; 2] { Fate::Left } else { Fate::Settled(mine) };
         }
         let new = self.lacks(low, high, group);
         let half = (sides[0].place == Place::None) != (sides[1].place == Place::None);

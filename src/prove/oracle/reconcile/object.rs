@@ -56,8 +56,8 @@ pub enum Fate {
     Corrected { new: u8 },
     /// Never connected, and empty: both sides are right and send.
     Connected,
-    /// The definition of that side is right; the other side does not take part.
-    Settled(usize),
+    /// The definitions of these sides are right; the other side does not take part, or neither does.
+    Settled([bool; 2]),
     /// It goes.
     Removed,
     /// Rows of pod 0 go into one of its pods.
@@ -125,7 +125,7 @@ impl Object {
                 }
             }
             Fate::Settled(mine) => {
-                if i == mine {
+                if mine[i] {
                     next.extend(side.redefined(true, true));
                 }
             }
@@ -163,7 +163,7 @@ impl Object {
             Fate::Runs => (0..2).all(|i| self.steps(s, i, true).is_empty()),
             Fate::Corrected { new } => s.iter().all(|s| s.is_right() && s.sends && (new == 0 || s.proved)),
             Fate::Connected => s.iter().all(|s| s.is_right() && s.is_live() && s.sends && s.proved),
-            Fate::Settled(i) => s[i].there && s[i].is_right(),
+            Fate::Settled(mine) => (0..2).all(|i| !mine[i] || (s[i].there && s[i].is_right())),
             Fate::Removed => s.iter().all(|s| !s.there),
         }
     }
