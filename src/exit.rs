@@ -1,4 +1,4 @@
-//! Exit codes: public API (`plan-apply-anchors.md` 2.3). Never renumber.
+//! Exit codes: public API (`contract.md` 2.3). Never renumber.
 
 use std::process::ExitCode;
 

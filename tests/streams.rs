@@ -1,5 +1,5 @@
 //! Readers that die or read nothing, streams that are closed, disks that are full, programs, files and servers that never
-//! come to an end. What only looks ends quietly; what changes pods goes on to its end first (`plan-apply-anchors.md` 2.5),
+//! come to an end. What only looks ends quietly; what changes pods goes on to its end first (`contract.md` 2.5),
 //! and nobody holds it up (DESIGN D20).
 #![allow(clippy::unwrap_used)] // Helpers of tests panic where a test would.
 

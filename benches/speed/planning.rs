@@ -241,7 +241,7 @@ impl Case {
         Reading::parse(&self.text).expect("it was written a moment ago")
     }
 
-    fn judged(&self, reading: &Reading) -> Vec<policy::Finding> {
+    fn judged(reading: &Reading) -> Vec<policy::Finding> {
         let Some(saved) = &reading.saved else { return Vec::new() };
         let subject = Subject { facts: &saved.facts, plan: Some(&saved.plan) };
         policy::judge(&Policy::default(), subject, Use::default())
@@ -272,7 +272,7 @@ const PARTS: [Part; 14] = [
     ("diff", |c| diff::diff(&c.plan, &c.saved.plan).len()),
     ("review", |c| {
         let reading = c.read();
-        let rules = c.judged(&reading);
+        let rules = Case::judged(&reading);
         review::judged(reading, &rules, Timestamp::UNIX_EPOCH).findings.len()
     }),
 ];

@@ -59,7 +59,7 @@ pub enum Fault {
     Other,
 }
 
-/// Codes that `db::error::native` does not name (`altibase-replication.md` A).
+/// Codes that `db::error::native` does not name (`altibase.md` A).
 mod codes {
     /// ERR-11041: deadlock.
     pub const DEADLOCK: i32 = 69_697;

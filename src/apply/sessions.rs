@@ -31,6 +31,32 @@ struct Instance {
     signature: Option<String>,
 }
 
+/// The one SYSDBA session of a pod whose users are out, kept so that nobody else comes as SYSDBA.
+#[derive(Default)]
+enum Sysdba {
+    /// Not taken.
+    #[default]
+    Free,
+    /// Taken, and nobody works on it.
+    Kept(Link),
+    /// A lane of this run took it over: whoever has it now is this run, or somebody whom the fence sees.
+    Lent,
+}
+
+impl Sysdba {
+    /// The session, where it is kept; it is lent from then on.
+    fn lend(&mut self) -> Option<Link> {
+        match std::mem::replace(self, Self::Lent) {
+            Self::Kept(link) => Some(link),
+            Self::Lent => None,
+            Self::Free => {
+                *self = Self::Free;
+                None
+            }
+        }
+    }
+}
+
 #[derive(Default)]
 struct PodSessions {
     idle: Vec<Link>,
@@ -43,10 +69,7 @@ struct PodSessions {
     /// After a fence: no more than this.
     sealed: Option<usize>,
     ever: bool,
-    /// The SYSDBA session, kept so that nobody else comes as SYSDBA while users are out.
-    slot: Option<Link>,
-    /// It was given to a lane of this run, so whoever has it now is this run, or somebody whom the fence sees.
-    given: bool,
+    sysdba: Sysdba,
     /// The server that the first session found, where it matters.
     instance: Option<Instance>,
     /// A later session found another one.
@@ -215,7 +238,7 @@ impl Sessions {
     /// Takes the one SYSDBA session of a pod and keeps it until the run is over: writers that were shut out came back as
     /// SYSDBA, and what they committed reached some pods and not others. Where this run's only session is that one there is nothing to take.
     pub fn keep_slot(&self, pod: Ordinal) -> Result<Slot, ConnectError> {
-        if self.lock().get(&pod).is_some_and(|p| p.single || p.slot.is_some()) {
+        if self.lock().get(&pod).is_some_and(|p| p.single || matches!(p.sysdba, Sysdba::Kept(_))) {
             return Ok(Slot::Kept);
         }
         // A fence may wait long for FLUSH: nothing happens on this session meanwhile.
@@ -224,7 +247,11 @@ impl Sessions {
             Ok(session) => session,
             Err(e) => {
                 return match e.failure {
-                    ConnectFailure::SysdbaBusy if self.lock().get(&pod).is_some_and(|p| p.given) => Ok(Slot::Kept),
+                    ConnectFailure::SysdbaBusy
+                        if self.lock().get(&pod).is_some_and(|p| matches!(p.sysdba, Sysdba::Lent)) =>
+                    {
+                        Ok(Slot::Kept)
+                    }
                     ConnectFailure::SysdbaBusy => Ok(Slot::Taken),
                     ConnectFailure::LoginRefused => Ok(Slot::Closed),
                     ConnectFailure::Absent
@@ -239,17 +266,13 @@ impl Sessions {
         let mut pods = self.lock();
         let state = pods.entry(pod).or_default();
         state.own.extend(link.id);
-        state.slot = Some(link);
+        state.sysdba = Sysdba::Kept(link);
         Ok(Slot::Kept)
     }
 
     /// The kept SYSDBA session, where the run needs it: nobody else gets one.
     fn give_slot(&self, pod: Ordinal) -> Option<Link> {
-        let mut pods = self.lock();
-        let state = pods.get_mut(&pod)?;
-        let link = state.slot.take()?;
-        state.given = true;
-        Some(link)
+        self.lock().get_mut(&pod)?.sysdba.lend()
     }
 
     fn numbered(pod: Ordinal, mut session: Box<dyn Session>) -> Result<Link, ConnectError> {
@@ -304,7 +327,8 @@ impl Sessions {
     /// Closes everything that nobody uses. The threads of the last actions may outlive the run by a moment, so this is
     /// not left to the last owner: a pod in ADMIN_MODE admits nobody before its session is closed.
     pub fn close(&self) {
-        let of = |p: &mut PodSessions| std::mem::take(&mut p.idle).into_iter().chain(p.slot.take()).collect::<Vec<_>>();
+        let of =
+            |p: &mut PodSessions| std::mem::take(&mut p.idle).into_iter().chain(p.sysdba.lend()).collect::<Vec<_>>();
         let idle: Vec<Link> = self.lock().values_mut().flat_map(of).collect();
         drop(idle);
     }

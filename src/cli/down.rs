@@ -14,7 +14,8 @@ use crate::{
     bounded,
     conf::MemberDown,
     files,
-    plan::{ApprovalClass, Plan, PodState},
+    observe::Observed,
+    plan::{self, ApprovalClass, Plan, PodState},
     topology::Ordinal,
 };
 
@@ -36,7 +37,7 @@ pub struct Waits {
 
 impl Waits {
     /// From a plan; what was known is read and written.
-    pub fn of(plan: &Plan, scene: &Scene, world: &dyn World) -> Self {
+    pub fn of(plan: &Plan, scene: &Scene, observed: &Observed, world: &dyn World) -> Self {
         let policy = scene.desired.member_down;
         let down: Vec<Ordinal> =
             plan.pods.iter().filter(|line| line.state == PodState::MemberDown).map(|line| line.pod).collect();
@@ -49,9 +50,10 @@ impl Waits {
         let since = known(path, &down, now);
         let about = |pod: &Ordinal| {
             let scope = format!("{}/{pod}", plan.statefulset);
-            plan.approvals.iter().any(|a| a.class == ApprovalClass::MemberDown && a.scope == scope && !a.lacks_quorum())
+            plan.approvals.iter().any(|a| a.class == ApprovalClass::MemberDown && a.scope == scope)
         };
-        let asked = down.into_iter().filter(about).collect();
+        let unproved = plan::without_quorum(&scene.desired, observed);
+        let asked = down.into_iter().filter(|pod| about(pod) && !unproved.contains(pod)).collect();
         Self { policy, statefulset: plan.statefulset.clone(), since, now, asked }
     }
 

@@ -1,4 +1,4 @@
-//! What must be approved before a plan is applied, and by whom (`plan-apply-anchors.md` 2.11). `--yes` covers what
+//! What must be approved before a plan is applied, and by whom (`contract.md` 2.11). `--yes` covers what
 //! harms nothing; each class of loss needs its own yes, by name. Nothing here can be turned off.
 
 use super::{

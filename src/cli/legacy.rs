@@ -185,7 +185,7 @@ fn goes(
         log.info("Nothing to do: everything is as it should be.");
         return Ok(Ended::at_once(Exit::Ok));
     }
-    approved(&plan, what, &scene, world, log)?;
+    approved(&plan, what, (&scene, &observed), world, log)?;
     judged(&plan, &scene, &observed, world, log, running)?;
     scene.probe_marker(world, &plan)?;
     let job = scene.job(world, &observed, running, held);
@@ -277,13 +277,13 @@ fn hook_approves(what: What, scope: &str) -> Vec<Approve> {
 fn approved(
     plan: &Plan,
     what: What,
-    scene: &Scene,
+    (scene, observed): (&Scene, &Observed),
     world: &dyn World,
     log: &mut Log<'_, '_, '_>,
 ) -> Result<(), Trouble> {
     let scope = format!("{}/{}", plan.statefulset, scene.who.pod);
     let said = hook_approves(what, &scope);
-    let waits = down::Waits::of(plan, scene, world);
+    let waits = down::Waits::of(plan, scene, observed, world);
     let by_policy = if what == What::Start { waits.approves() } else { Vec::new() };
     let open = gate::open(plan, &[said, by_policy].concat());
     let Some(first) = open.first() else {

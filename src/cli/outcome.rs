@@ -1,4 +1,4 @@
-//! The exit code of a run that changed pods (`plan-apply-anchors.md` 2.3). Pure.
+//! The exit code of a run that changed pods (`contract.md` 2.3). Pure.
 
 use crate::{
     apply::{Outcome, Report, codes::Code},

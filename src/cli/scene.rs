@@ -426,7 +426,7 @@ fn refuse_surplus(desired: &Desired) -> Result<(), Trouble> {
     }
 }
 
-/// The trouble behind a refusal. Where nothing could be seen at all, the exit code says why (`plan-apply-anchors.md`
+/// The trouble behind a refusal. Where nothing could be seen at all, the exit code says why (`contract.md`
 /// 2.3: 69 and 77).
 #[must_use]
 pub fn refused(refusal: &plan::Refusal, observed: &Observed, pod: Ordinal) -> Trouble {

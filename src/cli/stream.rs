@@ -1,7 +1,7 @@
 //! Standard streams of a command: the answer goes to `out`, progress, questions and errors go to `err`.
 //!
 //! A reader who went away is no error of a plan. It stops nothing of a run that changes pods, but the run's result is lost
-//! then: exit 74, as with a full disk (`plan-apply-anchors.md` 2.5). To a pod hook it is nothing at all.
+//! then: exit 74, as with a full disk (`contract.md` 2.5). To a pod hook it is nothing at all.
 
 use std::{
     io::{self, BufRead, IsTerminal, Write},

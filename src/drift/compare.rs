@@ -229,7 +229,7 @@ fn notes(accepts: &Accepts, used: &BTreeSet<usize>, view: Completeness, now: Tim
     accepts.numbered().filter_map(note).collect()
 }
 
-/// Denied, cannot tell, drift, clean: in this order (`plan-apply-anchors.md` 2.3). What was not seen is never clean.
+/// Denied, cannot tell, drift, clean: in this order (`contract.md` 2.3). What was not seen is never clean.
 #[must_use]
 pub fn exit(report: &Report) -> Exit {
     if report.is_denied() {

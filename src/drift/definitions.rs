@@ -154,7 +154,7 @@ fn address(
     }
 }
 
-/// What we create has none of these (`altibase-replication.md` 2.1: 0 is the default of each).
+/// What we create has none of these (`altibase.md` 2.1: 0 is the default of each).
 fn options(pod: Ordinal, object: &Object, found: &Replication, all: &mut Vec<Difference>) {
     let mode = match found.mode {
         Mode::Lazy => None,

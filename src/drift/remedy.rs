@@ -9,7 +9,7 @@ use super::{Difference, Kind, Scope};
 use crate::{
     desired::{Goal, Object},
     observe::{Pod, RowCount},
-    plan::{self, Code, Plan, Reason, Refusal},
+    plan::{self, Action, Code, Op, Plan, Reason, Refusal},
     remedy::Remedy,
     topology::{Ordinal, Pair, Target},
 };
@@ -53,23 +53,25 @@ pub(super) fn of(kind: Kind, pod: Ordinal, peer: Option<Ordinal>, fact: &str, wa
             "look at the log of the start of pod {pod} and end what it waits for, or end that start: only it can open the pod"
         )),
         Kind::MasterLost => Remedy::Goal(Goal::Recover(None)),
-        Kind::ObjectMissing | Kind::ItemMissing | Kind::ItemExtra | Kind::Host | Kind::Port => {
-            Remedy::Goal(Goal::Reconcile)
-        }
-        Kind::Mode | Kind::OptionSet => way.or(Remedy::Goal(Goal::Reconcile)),
-        Kind::ConfDiffers => Remedy::Goal(Goal::Reconcile),
-        Kind::ObjectSurplus => way.or(Remedy::Goal(Goal::Reconcile)),
+        Kind::ObjectMissing
+        | Kind::ItemMissing
+        | Kind::ItemExtra
+        | Kind::Host
+        | Kind::Port
+        | Kind::ConfDiffers
+        | Kind::SenderStopped
+        | Kind::DdlEnabled
+        | Kind::SyncLockOff => Remedy::Goal(Goal::Reconcile),
+        Kind::Mode | Kind::OptionSet | Kind::ObjectSurplus => way.or(Remedy::Goal(Goal::Reconcile)),
         Kind::ForeignObject => Remedy::person(
             "find out who made it: aku never touches what is not its own; put it on the accept list if it is meant, else its maker has to take it away",
         ),
-        Kind::SenderStopped => Remedy::Goal(Goal::Reconcile),
         Kind::SenderTrying => Remedy::person(format!(
             "see why pod {pod} does not reach the replication port of {}: network, firewall, or that server; it goes on by itself",
             other(peer)
         )),
         Kind::HalfReset | Kind::NotConnected | Kind::GaveUp => way.or(Remedy::Goal(Goal::Start(pod))),
         Kind::Leftover => way.or(Remedy::Goal(Goal::Start(peer.unwrap_or(pod)))),
-        Kind::DdlEnabled | Kind::SyncLockOff => Remedy::Goal(Goal::Reconcile),
         Kind::PortClosed => Remedy::person(format!(
             "correct AKU_REPLICATION_PORT_NO, or the property of pod {pod}, and restart its server: no statement changes it"
         )),
@@ -207,12 +209,8 @@ fn touches(plan: &Plan, goal: Goal, d: &Difference) -> bool {
             let here = a.pod == d.pod || Some(a.pod) == d.peer;
             let named = |o: &String| a.op.object().is_some_and(|n| n.as_str() == o || is_of(n.as_str(), o));
             let object = d.object.as_ref().is_none_or(named);
-            let setting = match d.kind {
-                Kind::DdlEnabled | Kind::SyncLockOff => {
-                    matches!(&a.op, plan::Op::SetProperty { property, .. } if property.name() == d.fact)
-                }
-                _ => true,
-            };
+            let sets = |a: &Action| matches!(&a.op, Op::SetProperty { property, .. } if property.name() == d.fact);
+            let setting = !matches!(d.kind, Kind::DdlEnabled | Kind::SyncLockOff) || sets(a);
             here && object && setting
         }),
         Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Recover(_) | Goal::Forget(_) => {

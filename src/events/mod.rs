@@ -1,5 +1,5 @@
 //! What a run tells programs: one JSON document per line, in the file of `--events` and in the journal
-//! (`plan-apply-anchors.md` 2.8, 2.9). Decides the shapes; writes nothing. Never holds a secret: statements have none.
+//! (`contract.md` 2.8, 2.9). Decides the shapes; writes nothing. Never holds a secret: statements have none.
 //!
 //! The first line is [`What::RunStart`], the last always [`What::RunEnd`]; `seq` counts from 1 without gaps. Readers
 //! ignore fields and events that they do not know.

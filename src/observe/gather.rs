@@ -197,7 +197,7 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, wanted: &[Ta
         privilege,
         server,
         properties,
-        replications: parse::replications(&catalog).map_err(cannot_tell)?,
+        replications: parse::replications(&catalog).map_err(|e| cannot_tell(&e))?,
         tables,
         rows: Vec::new(),
         clients,
@@ -206,7 +206,7 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, wanted: &[Ta
     })
 }
 
-fn cannot_tell(why: parse::Unreadable) -> DbError {
+fn cannot_tell(why: &parse::Unreadable) -> DbError {
     DbError { sqlstate: "HY000".to_owned(), native: 0, message: why.to_string() }
 }
 

@@ -17,6 +17,7 @@ use super::{
     stage::Cut,
 };
 use crate::{
+    apply::{codes, remedy},
     conf::Switch,
     desired::Goal,
     drift::{
@@ -148,8 +149,12 @@ impl Follower<'_> {
                 return End::Person;
             };
             let ended = self.run(goal);
-            self.done.push(format!("{}: {}", goal.command(), word(&ended)));
+            let told = format!("{}: {}", goal.command(), word(&ended));
+            let again = self.done.last() == Some(&told);
+            self.done.push(told);
             match ended {
+                // It fails as it did before, and what it printed asks for a person.
+                Ended::Incomplete(what) if again && asks_a_person(&what, goal) => return End::Person,
                 Ended::Done | Ended::Incomplete(_) => {}
                 Ended::Nothing => self.failed("a goal that is printed has nothing to do", &report),
                 // It asks, by name, what a person has to weigh.
@@ -173,6 +178,13 @@ impl Follower<'_> {
         }
         self.failed("it does not end", &report)
     }
+}
+
+/// Whether every action that failed says in words what a person has to do.
+fn asks_a_person(failed: &str, goal: Goal) -> bool {
+    let codes = codes::Code::ALL.iter().filter(|code| failed.contains(&format!(": {} ", code.word())));
+    let mut remedies = codes.map(|code| remedy::of(*code, goal)).peekable();
+    remedies.peek().is_some() && remedies.all(|remedy| matches!(&remedy, Remedy::Person(what) if what.len() > SENTENCE))
 }
 
 fn word(ended: &Ended) -> String {
@@ -370,7 +382,8 @@ fn spoilt() -> Vec<Spoilt> {
         (Kind::OptionSet, End::Clean, |l| {
             on_pair(l, (1, 2), STOP, &["ALTER REPLICATION AKU_REP_12 SET PARALLEL 2"]);
         }),
-        (Kind::ConfDiffers, End::Clean, |l| {
+        // The tables hold rows that were not exchanged: whose count only a person knows (X215).
+        (Kind::ConfDiffers, End::Person, |l| {
             for (a, b, name) in [(1, 2, "AKU_REP_12"), (1, 0, "AKU_REP_01")] {
                 let stop = format!("ALTER REPLICATION {name} STOP");
                 let gone = format!("ALTER REPLICATION {name} DROP TABLE FROM SYS.T2 TO SYS.T2");
@@ -397,7 +410,6 @@ fn spoilt() -> Vec<Spoilt> {
 }
 
 #[test]
-#[ignore = "since returns compare and strangers ask, some kinds end with a person: not followed up yet"]
 fn the_remedy_of_a_kind_removes_it() {
     for (seed, (kind, want, spoil)) in (1..).zip(spoilt()) {
         let mut life = sound(seed);
@@ -417,7 +429,6 @@ fn the_remedy_of_a_kind_removes_it() {
 }
 
 #[test]
-#[ignore = "since returns compare and strangers ask, some worlds do not end: not followed up yet"]
 fn what_is_printed_leads_to_an_end() {
     play("advice", 200, case);
     let (clean, person) = (CLEAN.load(Atomic::Acquire), PERSON.load(Atomic::Acquire));

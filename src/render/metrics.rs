@@ -1,4 +1,4 @@
-//! `aku drift --metrics` as a Prometheus textfile (`plan-apply-anchors.md` 2.13). Every series is there on every run,
+//! `aku drift --metrics` as a Prometheus textfile (`contract.md` 2.13). Every series is there on every run,
 //! 0 rather than missing, so that an alert never hangs on a series that came or went. No SQL, no rows, no password.
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};

@@ -5,7 +5,7 @@ pub use aku_core::plan::words::{Words, kind, short, words};
 use super::style::Role;
 use crate::plan::{Effect, Op};
 
-/// Symbol and role of what an action can do (`plan-apply-anchors.md` 3).
+/// Symbol and role of what an action can do (`contract.md` 3).
 #[must_use]
 pub fn symbol(op: &Op) -> (&'static str, Role) {
     match op.effect() {

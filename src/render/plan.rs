@@ -1,4 +1,4 @@
-//! A plan for people (`plan-apply-anchors.md` 3.1). What deletes comes first and loud, with what is lost and where the
+//! A plan for people (`contract.md` 3.1). What deletes comes first and loud, with what is lost and where the
 //! surviving copy is; then why, then every action by pod; at the end what to type.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

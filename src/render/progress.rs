@@ -1,4 +1,4 @@
-//! What is told while a plan is applied, one line per event, for logs (`plan-apply-anchors.md` 3.4).
+//! What is told while a plan is applied, one line per event, for logs (`contract.md` 3.4).
 
 mod board;
 

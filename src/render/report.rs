@@ -194,7 +194,7 @@ fn needs(report: &Report, not_run: &[ActionId]) -> String {
     if causes.is_empty() { String::new() } else { format!(", waiting for {}", ids(&causes)) }
 }
 
-/// Where rows and users stand now, in sentences (`plan-apply-anchors.md` 3.5).
+/// Where rows and users stand now, in sentences (`contract.md` 3.5).
 #[must_use]
 pub fn state_now(plan: &Plan, report: &Report) -> Vec<String> {
     match plan.goal {

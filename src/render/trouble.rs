@@ -1,5 +1,5 @@
 //! Errors for people: one headline with a stable code, the facts, what to type next, the exit code
-//! (`plan-apply-anchors.md` 3.5).
+//! (`contract.md` 3.5).
 
 use unicode_width::UnicodeWidthStr as _;
 

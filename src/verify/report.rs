@@ -147,7 +147,7 @@ impl TargetReport {
 }
 
 impl Report {
-    /// 7 when something could not be compared, else 2 when something differs, else 0 (`plan-apply-anchors.md` 2.3).
+    /// 7 when something could not be compared, else 2 when something differs, else 0 (`contract.md` 2.3).
     #[must_use]
     pub fn exit(&self) -> Exit {
         let verdicts = || {

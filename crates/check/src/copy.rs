@@ -8,7 +8,7 @@ use aku_core::{
 };
 use foldhash::{HashSet, HashSetExt as _};
 
-use super::{Checker, Kind, Op, RunWhen};
+use super::{Checker, Kind, Op, RunWhen, index::Index};
 
 impl<'a> Checker<'a> {
     pub(super) fn truncate(&mut self, a: &'a Action, target: &'a Target, source: Ordinal) {
@@ -42,7 +42,7 @@ impl<'a> Checker<'a> {
         }
         self.rows_named(a, target, source);
         // What holds for one TRUNCATE holds for all that wait for the same actions.
-        if !self.seen.insert((joiner, source, self.index.waits(a))) {
+        if !self.seen.insert((joiner, source, Index::waits(a))) {
             return;
         }
         let holds = |p: &aku_core::observe::Pod| p.rows.iter().any(|(_, n)| n.at_least() > 0);

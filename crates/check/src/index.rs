@@ -246,7 +246,9 @@ impl<'a> Index<'a> {
                 all.add(set);
             }
         };
-        known.iter().for_each(|set| add(&mut all, set));
+        for set in known {
+            add(&mut all, set);
+        }
         let mut open = actions.to_vec();
         let mut walked: HashSet<usize> = HashSet::new();
         while let Some(i) = open.pop() {
@@ -294,7 +296,7 @@ impl<'a> Index<'a> {
 
     /// What an action waits for, equal for actions that wait for the same: what must have succeeded before one of them must
     /// have before the others.
-    pub fn waits(&self, a: &Action) -> Waits {
+    pub fn waits(a: &Action) -> Waits {
         let milestone = |before: &plan::Before| match before {
             plan::Before::Action(_) => None,
             plan::Before::Milestone(m) => Some(m.identity()),

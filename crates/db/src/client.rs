@@ -1,7 +1,7 @@
 //! The plainest client of a lab pod: one TCP connection, any SQL text, one answer each.
 //!
 //! Speaks [`wire`](super::wire) and turns every failure of the link into the words and codes of the real driver
-//! (`altibase-replication.md` 6.4). The `lab` transport, `aku lab sql` and tests stand on it. It never decides what to
+//! (`altibase.md` 6.4). The `lab` transport, `aku lab sql` and tests stand on it. It never decides what to
 //! send and never shows the password.
 
 use std::{

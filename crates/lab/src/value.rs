@@ -12,7 +12,7 @@ use super::sql::SqlError;
 /// One value. Cheap to clone: text is shared.
 #[derive(Clone, Debug)]
 pub enum Datum {
-    /// NULL; also what an empty text becomes (`altibase-replication.md` 1).
+    /// NULL; also what an empty text becomes (`altibase.md` 1).
     Null,
     /// SMALLINT to BIGINT, and NUMERIC without a fraction.
     Int(i64),

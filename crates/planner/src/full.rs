@@ -8,7 +8,7 @@ use aku_core::{
     desired::Object,
     observe::{Mode, RowCount, Side, grouped},
     plan::{
-        Approval, ApprovalClass, Decision, NO_QUORUM, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
+        Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
         reason::{Code, Reason},
     },
     topology::{Ordinal, Target},
@@ -322,7 +322,7 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
     for pod in away {
         let what = if minority.contains(&pod) {
             format!(
-                "{NO_QUORUM}the ledgers call pod {pod} a running member, and half of the members or more were not seen; it"
+                "no quorum: the ledgers call pod {pod} a running member, and half of the members or more were not seen; it"
             )
         } else {
             format!("pod {pod} is down and")

@@ -142,6 +142,12 @@ pub(super) fn running(world: &World<'_>) -> BTreeSet<Ordinal> {
     world.desired.pods.keys().copied().filter(|k| newest(*k) == Some(Standing::Running)).collect()
 }
 
+/// As the planner asks it, for whoever says yes by a rule: nobody says yes to these by a rule.
+#[must_use]
+pub fn without_quorum(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> {
+    no_quorum(&World::new(desired, observed))
+}
+
 /// Pods that the ledgers of this cluster call running and that were not seen, where those that were seen are no majority.
 pub(super) fn no_quorum(world: &World<'_>) -> BTreeSet<Ordinal> {
     let members = running(world);

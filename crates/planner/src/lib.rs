@@ -45,7 +45,7 @@ pub mod testing;
 mod tests;
 
 pub use end::before_the_lock;
-pub use identity::{called_members, down, put_back};
+pub use identity::{called_members, down, put_back, without_quorum};
 pub use make::{make, row_questions};
 pub use preflight::unfit;
 pub use rehearse::{Times, rehearse};

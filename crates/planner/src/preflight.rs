@@ -170,7 +170,7 @@ fn canonical(
     mut items: Vec<String>,
 ) -> String {
     items.sort();
-    let options: String = options.iter().map(|o| format!("{o}\n")).collect();
+    let options = options.iter().fold(String::new(), |text, o| text + o + "\n");
     format!("CREATE {mode} REPLICATION {name}\n{options}WITH {}\n{}\n", hosts.join(" "), items.join("\n"))
 }
 

@@ -318,7 +318,6 @@ impl Reconcile<'_, '_> {
             let fed = world.is_started(peer, object)
                 || matches!(world.observed.side(peer, &object.name), Side::Live(_) | Side::GaveUp);
             match world.observed.side(pod, &object.name) {
-                Side::Missing | Side::Unknown => {}
                 Side::Reset if wrong.is_nothing() => self.right += 1,
                 Side::Reset if !fed && !world.is_started(pod, object) => {
                     self.settle_reset(pod, peer, object);
@@ -326,7 +325,7 @@ impl Reconcile<'_, '_> {
                 Side::Reset | Side::Live(_) | Side::GaveUp if !wrong.is_nothing() => {
                     self.differs(pod, peer, object, &format!("it is corrected when pod {pod} starts"));
                 }
-                Side::Reset | Side::Live(_) | Side::GaveUp => {}
+                Side::Missing | Side::Unknown | Side::Reset | Side::Live(_) | Side::GaveUp => {}
             }
         }
     }

@@ -235,7 +235,7 @@ pub enum Sender {
     Syncing,
 }
 
-/// The server abandoned unsent log (`altibase-replication.md` 8.5).
+/// The server abandoned unsent log (`altibase.md` 8.5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GiveUp {
     /// GIVE_UP_TIME as text.

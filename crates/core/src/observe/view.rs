@@ -145,7 +145,6 @@ fn lazy() -> Mode {
     Mode::Lazy
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
 fn is_lazy(mode: &Mode) -> bool {
     *mode == Mode::Lazy
 }

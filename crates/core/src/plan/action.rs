@@ -327,7 +327,7 @@ pub enum Op {
     },
 }
 
-/// What an action can do to people's rows and definitions (`plan-apply-anchors.md` 2.11).
+/// What an action can do to people's rows and definitions (`contract.md` 2.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {

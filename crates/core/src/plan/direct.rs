@@ -246,7 +246,9 @@ impl Reader<'_, '_> {
         let mut covers = self.behind(&members);
         let mut list: Vec<_> = members.iter().filter(|m| !covers.contains(**m)).map(|m| self.id(*m)).collect();
         list.sort_unstable();
-        members.iter().for_each(|m| covers.insert(*m));
+        for m in &members {
+            covers.insert(*m);
+        }
         let group = Group { list: Shared::of(list), covers: Rc::new(covers) };
         self.groups.insert(milestones.to_vec(), group.clone());
         group
@@ -290,7 +292,9 @@ impl Reader<'_, '_> {
             Past::Near(before) => open.extend(before),
             Past::All(_) => kept.push(n),
         };
-        own.iter().for_each(|n| enter(*n, &mut open, &mut kept));
+        for n in own.iter() {
+            enter(*n, &mut open, &mut kept);
+        }
         while let Some(n) = open.pop() {
             if walked.insert(n) {
                 enter(n, &mut open, &mut kept);

@@ -40,7 +40,7 @@ pub enum Point<'a> {
 
 /// Who waits for whom.
 pub struct Graph<'a> {
-    graph: DiGraph<Point<'a>, ()>,
+    dag: DiGraph<Point<'a>, ()>,
     /// The first nodes are the actions, in the order of the plan.
     actions: &'a [Action],
     /// Every node after all it waits for; of actions that could come next the one with the smallest id.
@@ -84,7 +84,7 @@ impl<'a> Graph<'a> {
             }
         }
         let sorted = sorted(&graph)?;
-        Ok(Self { graph, actions, sorted })
+        Ok(Self { dag: graph, actions, sorted })
     }
 
     /// The actions, in the order of the plan.
@@ -96,7 +96,7 @@ impl<'a> Graph<'a> {
     /// Every action after all it waits for; among equals, the smaller id first.
     #[must_use]
     pub fn order(&self) -> Vec<ActionId> {
-        let action = |n: &NodeIndex| match self.graph[*n] {
+        let action = |n: &NodeIndex| match self.dag[*n] {
             Point::Action(a) => Some(a.id),
             Point::Milestone(_) => None,
         };
@@ -106,7 +106,7 @@ impl<'a> Graph<'a> {
     /// How many nodes there are; the actions are the first of them.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.graph.node_count()
+        self.dag.node_count()
     }
 
     /// Whether there is no action.
@@ -117,17 +117,17 @@ impl<'a> Graph<'a> {
 
     /// Every node by number, after all it waits for.
     pub fn points(&self) -> impl DoubleEndedIterator<Item = (usize, Point<'a>)> {
-        self.sorted.iter().map(|n| (n.index(), self.graph[*n]))
+        self.sorted.iter().map(|n| (n.index(), self.dag[*n]))
     }
 
     /// Nodes that a node waits for.
     pub fn before(&self, node: usize) -> impl Iterator<Item = usize> {
-        self.graph.neighbors_directed(NodeIndex::new(node), Incoming).map(NodeIndex::index)
+        self.dag.neighbors_directed(NodeIndex::new(node), Incoming).map(NodeIndex::index)
     }
 
     /// Nodes that wait for a node.
     pub fn behind(&self, node: usize) -> impl Iterator<Item = usize> {
-        self.graph.neighbors(NodeIndex::new(node)).map(NodeIndex::index)
+        self.dag.neighbors(NodeIndex::new(node)).map(NodeIndex::index)
     }
 
     /// The longest chain of actions: how many steps deep the plan is.

@@ -162,17 +162,6 @@ pub struct Approval {
     pub because: String,
 }
 
-/// How the sentence of an approval begins that is asked because half of the members or more were not seen.
-pub const NO_QUORUM: &str = "no quorum: ";
-
-impl Approval {
-    /// Whether it is asked because half of the members or more were not seen: no policy may say yes to that.
-    #[must_use]
-    pub fn lacks_quorum(&self) -> bool {
-        self.because.starts_with(NO_QUORUM)
-    }
-}
-
 /// Classes of approval (`--approve CLASS[=SCOPE]`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

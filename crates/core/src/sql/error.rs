@@ -2,7 +2,7 @@
 
 use crate::topology::Ordinal;
 
-/// Native codes we act upon (`altibase-replication.md` 0 and appendix A, `measured.md` 6).
+/// Native codes we act upon (`altibase.md` 0 and appendix A, `measured.md` 6).
 pub mod native {
     /// Refused, no route, or any other errno (08001).
     pub const CONNECT_FAILED: i32 = 327_730;
@@ -85,7 +85,7 @@ pub struct DbError {
 
 impl DbError {
     /// The system's number in a failed connect; the driver gives it no native code of its own
-    /// (`altibase-replication.md` 6.4).
+    /// (`altibase.md` 6.4).
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
         let (_, rest) = self.message.split_once("errno=")?;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A user, table or partition name, spelt as the catalog spells it: upper case unless it was quoted.
 /// Shared when it is cloned: a large cluster holds the same names a million times. At most 128 bytes, never empty, without
-/// `'` and `"` (the server's lexer allows neither, `altibase-replication.md` 1).
+/// `'` and `"` (the server's lexer allows neither, `altibase.md` 1).
 #[derive(Clone, Debug, Eq, JsonSchema)]
 #[schemars(with = "String")]
 pub struct Identifier(Arc<str>);
@@ -175,7 +175,7 @@ fn write_sql(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 impl Identifier {
-    /// Longest name in bytes (`altibase-replication.md` 1).
+    /// Longest name in bytes (`altibase.md` 1).
     pub const MAX_BYTES: usize = 128;
 
     /// A name exactly as the catalog holds it (it was quoted, or it comes from the catalog).

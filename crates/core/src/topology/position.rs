@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// XSN of one side of a pair, as `SYSTEM_.SYS_REPLICATIONS_.XSN` holds it (`altibase-replication.md` 8.1).
+/// XSN of one side of a pair, as `SYSTEM_.SYS_REPLICATIONS_.XSN` holds it (`altibase.md` 8.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Position {

@@ -14,7 +14,7 @@ const MAX_APP_INFO: usize = 128;
 const MAX_PART: usize = 512;
 
 /// The driver's default for QUERY_TIMEOUT: it means "do not send", and the server's 600 s would apply
-/// (`altibase-replication.md` 6.3).
+/// (`altibase.md` 6.3).
 const NEVER_SENT: u32 = 60;
 
 /// Keywords that unixODBC itself acts upon. It does not know the driver's double quotes and would find them in a

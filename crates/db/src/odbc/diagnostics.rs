@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{call::Text, own_error};
 
-/// "Connection string pair ... ignored": never the cause of anything (`rust-feasibility.md` 2.6).
+/// "Connection string pair ... ignored": never the cause of anything (`odbc-client.md` 2.6).
 const IGNORED_KEYWORD: &str = "01S00";
 
 /// What stands in place of the password.

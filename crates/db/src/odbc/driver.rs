@@ -18,7 +18,7 @@ use object::{
     },
 };
 
-/// Where the driver lies below `$ALTIBASE_HOME`. The ul32 twin has a 32-bit SQLLEN (`rust-feasibility.md` 2.6).
+/// Where the driver lies below `$ALTIBASE_HOME`. The ul32 twin has a 32-bit SQLLEN (`odbc-client.md` 2.6).
 const BELOW_HOME: &str = "lib/libaltibase_odbc-64bit-ul64.so";
 
 /// Why there is no driver to load.

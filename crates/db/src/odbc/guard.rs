@@ -1,6 +1,6 @@
 //! The driver kept at arm's length: the one ODBC environment of the process, and panics turned into errors without a
 //! word or a backtrace on stderr. What we read of a driver is read without odbc-api (`call`), whose calls panic on
-//! return codes that the standard does not allow (`rust-feasibility.md` 2.2); this is the net below.
+//! return codes that the standard does not allow (`odbc-client.md` 2.2); this is the net below.
 #![allow(unsafe_code)] // Sharing the environment handle between threads, which ODBC allows and odbc-api's type does not say.
 
 use std::{

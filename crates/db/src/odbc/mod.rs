@@ -2,7 +2,7 @@
 //!
 //! Decides how a login becomes a connection string and connection attributes, and what class a failed connect has.
 //! Must never let the driver's faults end the process (panics, failing disconnects), and never let the password reach
-//! an error or a log. Facts: `rust-feasibility.md` 2, `measured.md` 6, `altibase-replication.md` 6.
+//! an error or a log. Facts: `odbc-client.md` 2, `measured.md` 6, `altibase.md` 6.
 //!
 //! * [`driver`] finds the driver. * [`setup`] gives unixODBC a private odbc.ini; call it before any thread exists.
 //! * The rest is one subject per file: one call, connection string, diagnostics, guarding the driver, cancelling, sessions.

@@ -1,5 +1,5 @@
 //! How unixODBC finds the driver: a private odbc.ini, because `Driver=` in the connection string hides the real
-//! connect error and a bare `Server=` is refused (`rust-feasibility.md` 2.6). Sets process-wide environment variables,
+//! connect error and a bare `Server=` is refused (`odbc-client.md` 2.6). Sets process-wide environment variables,
 //! so it must run before any thread exists, and never in commands that need no database.
 #![allow(unsafe_code)] // std::env::set_var: unixODBC takes the place of odbc.ini from the environment only.
 

@@ -1,4 +1,4 @@
-//! ALTER REPLICATION: tables, hosts and options (`altibase-replication.md` 3.5 to 3.7, recordings `alter-items`,
+//! ALTER REPLICATION: tables, hosts and options (`altibase.md` 3.5 to 3.7, recordings `alter-items`,
 //! `alter-hosts`, `options`, `unknown-names`).
 //!
 //! It decides which changes of an object are refused, and in which order. START, STOP and their kind are in `control`.

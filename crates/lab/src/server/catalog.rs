@@ -1,4 +1,4 @@
-//! The tables of schema SYSTEM_ as queries see them (`altibase-replication.md` 1, transcripts `*_00_desc`).
+//! The tables of schema SYSTEM_ as queries see them (`altibase.md` 1, transcripts `*_00_desc`).
 //!
 //! It decides columns and their order for both generations; it must never change anything.
 

@@ -1,4 +1,4 @@
-//! Checkpoints: a lagging replication is given up (`altibase-replication.md` 8.5).
+//! Checkpoints: a lagging replication is given up (`altibase.md` 8.5).
 //!
 //! It decides only about log that nobody fetched in time; rows are made durable elsewhere, all the time.
 

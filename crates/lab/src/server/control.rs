@@ -1,4 +1,4 @@
-//! START, QUICKSTART, STOP, RESET and the automatic start (`altibase-replication.md` 3.8, 3.11, 3.12, 8; recordings
+//! START, QUICKSTART, STOP, RESET and the automatic start (`altibase.md` 3.8, 3.11, 3.12, 8; recordings
 //! `lifecycle`, `peer-down`, `restart`, `eager`).
 //!
 //! It decides when a sender may begin or must end, and what the catalog says afterwards.
@@ -279,7 +279,7 @@ impl Server {
         Ok(Flow::done())
     }
 
-    /// At the start of the server: what was started starts again, in RETRY fashion (`altibase-replication.md` 8.3).
+    /// At the start of the server: what was started starts again, in RETRY fashion (`altibase.md` 8.3).
     pub(super) fn auto_start(&mut self) {
         let started: Vec<_> =
             self.core.objects.iter().filter(|o| o.is_started).map(|o| (o.name.clone(), o.xsn)).collect();

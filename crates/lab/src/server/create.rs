@@ -1,4 +1,4 @@
-//! CREATE REPLICATION and DROP REPLICATION (`altibase-replication.md` 3.3 and 3.4, recordings `create-errors`, `options`).
+//! CREATE REPLICATION and DROP REPLICATION (`altibase.md` 3.3 and 3.4, recordings `create-errors`, `options`).
 //!
 //! It decides in which order a definition is refused. It never contacts the peer.
 

@@ -1,4 +1,4 @@
-//! DDL on tables, and what replication forbids of it (`altibase-replication.md` 4, recordings `truncate`, `partitions`).
+//! DDL on tables, and what replication forbids of it (`altibase.md` 4, recordings `truncate`, `partitions`).
 //!
 //! A table counts as replicated when it is an item of any replication, started or not. It decides whether DDL may be
 //! done; doing it is the database's.

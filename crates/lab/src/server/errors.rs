@@ -1,5 +1,5 @@
 //! Errors of sessions, properties and replication, in the server's words and codes
-//! (`altibase-replication.md` appendix A, recordings).
+//! (`altibase.md` appendix A, recordings).
 //!
 //! Every code that the server around the database can raise is named here and nowhere else.
 

@@ -38,7 +38,7 @@ impl Flow {
     }
 }
 
-/// Views that are built under the sender latch (`altibase-replication.md` 2).
+/// Views that are built under the sender latch (`altibase.md` 2).
 const LATCHED_VIEWS: [&str; 9] = [
     "V$REPSENDER",
     "V$REPSENDER_PARALLEL",

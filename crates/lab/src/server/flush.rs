@@ -1,4 +1,4 @@
-//! FLUSH (`altibase-replication.md` 3.13, `measured.md` 5, recordings `lifecycle`, `peer-down`).
+//! FLUSH (`altibase.md` 3.13, `measured.md` 5, recordings `lifecycle`, `peer-down`).
 //!
 //! It decides when a FLUSH is over: the peer confirmed everything, or the time or the sender is gone. How the peer comes
 //! to confirm is in `confirm`.

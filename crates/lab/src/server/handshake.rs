@@ -1,4 +1,4 @@
-//! Links between servers: dialling, the handshake on both ends, loss and revival (`altibase-replication.md` 3.8, 3.9,
+//! Links between servers: dialling, the handshake on both ends, loss and revival (`altibase.md` 3.8, 3.9,
 //! 8.3, appendix B.2).
 //!
 //! It decides what a failed attempt means for a sender and in which words a statement hears of it.

@@ -1,5 +1,5 @@
 //! Tables named as items of a replication: what makes one acceptable, and the rows of SYS_REPL_ITEMS_ it becomes
-//! (`altibase-replication.md` 3.3 step 6).
+//! (`altibase.md` 3.3 step 6).
 
 use super::{
     Server, errors,

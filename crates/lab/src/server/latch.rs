@@ -1,4 +1,4 @@
-//! The process-wide sender latch (`altibase-replication.md` 9): one verb at a time, monitoring waits behind it.
+//! The process-wide sender latch (`altibase.md` 9): one verb at a time, monitoring waits behind it.
 //!
 //! It decides only whose turn it is. Waiting is first come, first served and cannot be interrupted.
 

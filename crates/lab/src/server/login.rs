@@ -1,4 +1,4 @@
-//! Logins: who gets in, in the server's order of checks (`altibase-replication.md` 5.1, recording `admin-mode`).
+//! Logins: who gets in, in the server's order of checks (`altibase.md` 5.1, recording `admin-mode`).
 //!
 //! It decides only about logins; it must never show a password.
 

@@ -1,5 +1,5 @@
 //! What the handshake compares: a replication and the layout of its tables, as each side sees them
-//! (`altibase-replication.md` 3.14, recordings `schema-mismatch`, `roles`, `options`, `eager`).
+//! (`altibase.md` 3.14, recordings `schema-mismatch`, `roles`, `options`, `eager`).
 //!
 //! It decides whether two servers' definitions go together and in which words they do not. It must never look at the
 //! peer's own address, nor at rows.

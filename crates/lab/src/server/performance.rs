@@ -1,4 +1,4 @@
-//! The V$ views (`altibase-replication.md` 2, transcripts `*_00_desc`).
+//! The V$ views (`altibase.md` 2, transcripts `*_00_desc`).
 //!
 //! It decides columns and what they show; it must never change anything. Views whose building needs the sender latch
 //! are guarded where statements run.

@@ -1,4 +1,4 @@
-//! Server properties: defaults, ranges, what may be changed at run time (`altibase-replication.md` 7, transcripts
+//! Server properties: defaults, ranges, what may be changed at run time (`altibase.md` 7, transcripts
 //! `*_00_desc`).
 //!
 //! It decides which values are accepted and with which error others are refused; it must never act on a value. Values

@@ -1,4 +1,4 @@
-//! The V$REP* views (`altibase-replication.md` 2.1 to 2.5, transcripts `*_00_desc`).
+//! The V$REP* views (`altibase.md` 2.1 to 2.5, transcripts `*_00_desc`).
 //!
 //! It decides what senders and receivers show of themselves. Views of senders are built under the sender latch, which
 //! is guarded where statements run.

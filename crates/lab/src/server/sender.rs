@@ -285,7 +285,7 @@ impl Sender {
     }
 
     /// The oldest SN that the peer may still need: the start of the oldest transaction that is open or whose end is not
-    /// acknowledged (`altibase-replication.md` 8.2).
+    /// acknowledged (`altibase.md` 8.2).
     pub(crate) fn needed_from(&self) -> u64 {
         let read = if self.in_flight.is_empty() { self.cursor } else { self.acked + 1 };
         let open = self.open.values().copied();

@@ -23,7 +23,7 @@ const REAL_WINDOW: usize = 4 * super::confirm::CONFIRM_EVERY;
 const BATCH_OPS: usize = 2_000;
 /// Log records read for one batch at most.
 const BATCH_RECORDS: usize = 20_000;
-/// How often a moving position is written to the catalog (`altibase-replication.md` 1.1: it lags behind).
+/// How often a moving position is written to the catalog (`altibase.md` 1.1: it lags behind).
 const SAVE_EVERY: Micros = 1_000_000;
 
 /// A key of a row; item tables have primary keys, so `None` only when one was dropped meanwhile.

@@ -1,4 +1,4 @@
-//! SYNC at its source: table locks, a frozen copy, the stream of rows (`altibase-replication.md` 3.10, `measured.md` 1
+//! SYNC at its source: table locks, a frozen copy, the stream of rows (`altibase.md` 3.10, `measured.md` 1
 //! and 3, recording `sync`).
 //!
 //! It decides from which SN the changes after the copy are sent. The catalog says nothing new before the copy is

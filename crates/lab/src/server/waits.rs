@@ -1,7 +1,7 @@
 //! Statements that wait: trying again, time limits, cancellation, the end of a session.
 //!
 //! It decides when a wait is over without success and what is undone then. Waiting at the sender latch is the one wait
-//! that nothing interrupts but the end of the session (`altibase-replication.md` 9).
+//! that nothing interrupts but the end of the session (`altibase.md` 9).
 
 use aku_db::wire::Response;
 
@@ -32,7 +32,7 @@ pub(super) fn next_deadline(session: &Session) -> Option<Micros> {
     own.into_iter().chain(running.deadline).min()
 }
 
-/// Which time limit a statement is under (`altibase-replication.md` 3).
+/// Which time limit a statement is under (`altibase.md` 3).
 enum Class {
     Query,
     Ddl,

@@ -43,9 +43,9 @@ impl Dialect for Altibase {
     }
 }
 
-/// Longest name of a table, user, column, partition or index, bytes (`altibase-replication.md` 1).
+/// Longest name of a table, user, column, partition or index, bytes (`altibase.md` 1).
 const NAME_BYTES: usize = 128;
-/// Longest name of a replication, bytes (`altibase-replication.md` 3.1).
+/// Longest name of a replication, bytes (`altibase.md` 3.1).
 const REPLICATION_NAME_BYTES: usize = 40;
 
 /// A place in a statement.

@@ -1,4 +1,4 @@
-//! The grammar of CREATE and ALTER REPLICATION, words of both generations (`altibase-replication.md` 3.1).
+//! The grammar of CREATE and ALTER REPLICATION, words of both generations (`altibase.md` 3.1).
 //!
 //! Decides only what is a sentence. Counts, addresses, names and combinations are checked where the statement runs.
 

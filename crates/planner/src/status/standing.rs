@@ -82,11 +82,9 @@ impl Standing {
             Self::Apart => &[State::Error, State::Synced, State::Joiner],
             Self::Closed => &[State::Joined, State::Donor],
             Self::Unfinished => &[State::Joiner, State::Error, State::Donor],
-            Self::Lost => &[State::Error],
+            Self::Lost | Self::Unseen => &[State::Error],
             Self::Joining => &[State::Joiner],
-            Self::Left | Self::NotThere => &[State::Undefined],
-            Self::Down => &[State::Undefined],
-            Self::Unseen => &[State::Error],
+            Self::Left | Self::NotThere | Self::Down => &[State::Undefined],
         }
     }
 
@@ -217,15 +215,14 @@ pub fn decide(i: Inputs) -> Standing {
             Memory::Member => Standing::Down,
             Memory::None | Memory::Left => Standing::NotThere,
         },
-        (Look::Busy, Work::Under) => Standing::Joining,
+        (Look::Busy | Look::Closed, Work::Under) => Standing::Joining,
         // Whose session it is that holds the only slot may not be known: a DBA's is no start.
         (Look::Busy, Work::None) | (Look::Hidden, Work::None | Work::Under) => Standing::Unseen,
-        (Look::Closed, Work::Under) => Standing::Joining,
         (Look::Closed, Work::None) => match (i.place, i.memory, i.who) {
             (Place::All, Memory::None | Memory::Left | Memory::Member, Who::Master | Who::Slave) => Standing::Closed,
-            (Place::None, Memory::None | Memory::Left | Memory::Member, Who::Master | Who::Slave) => Standing::Left,
             // An end keeps the places of pairs whose peer was not there to take what is unsent.
-            (Place::Some, Memory::Left, Who::Slave) => Standing::Left,
+            (Place::None, Memory::None | Memory::Left | Memory::Member, Who::Master | Who::Slave)
+            | (Place::Some, Memory::Left, Who::Slave) => Standing::Left,
             (Place::Some, Memory::None | Memory::Member, Who::Slave)
             | (Place::Some, Memory::None | Memory::Left | Memory::Member, Who::Master)
             | (Place::Theirs, Memory::None | Memory::Left | Memory::Member, Who::Slave) => Standing::Unfinished,
@@ -478,7 +475,7 @@ mod tests {
         }
         let mut text = String::from("|");
         for c in &COLUMNS {
-            text.push_str(&format!(" {} |", c.title));
+            text.extend([" ", c.title, " |"]);
         }
         text.push_str(" standing | state |\n|");
         text.push_str(&"---|".repeat(COLUMNS.len() + 2));
@@ -486,10 +483,10 @@ mod tests {
         for (cells, standing) in rows {
             text.push('|');
             for cell in cells {
-                text.push_str(&format!(" {} |", cell.unwrap_or("any")));
+                text.extend([" ", cell.unwrap_or("any"), " |"]);
             }
             let states: Vec<_> = standing.states().iter().map(|s| s.word()).collect();
-            text.push_str(&format!(" {} | {} |\n", standing.word(), states.join(", ")));
+            text.extend([" ", standing.word(), " | ", &states.join(", "), " |\n"]);
         }
         text
     }

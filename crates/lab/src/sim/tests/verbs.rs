@@ -1,4 +1,4 @@
-//! What recordings cannot show: waits, time limits, faults (`measured.md` 3 to 7, `altibase-replication.md` 8 and 9).
+//! What recordings cannot show: waits, time limits, faults (`measured.md` 3 to 7, `altibase.md` 8 and 9).
 
 use aku_db::wire::{Cell, Response};
 
