@@ -284,12 +284,12 @@ fn summary(doc: &mut Doc, report: &Report, width: usize) {
 /// `6 of 12 objects right, 6 wait for pods that are not in service`: what need not be there yet is not called right.
 fn right(report: &Report) -> String {
     let c = report.checked;
-    let mut text = format!("{} of {} objects right", c.right, c.objects);
-    if c.waiting > 0 {
-        let verb = if c.waiting == 1 { "waits" } else { "wait" };
-        text.push_str(&format!(", {} {verb} for pods that have not joined", c.waiting));
-    }
-    text
+    let waiting = match c.waiting {
+        0 => String::new(),
+        1 => ", 1 waits for a pod that has not joined".to_owned(),
+        n => format!(", {n} wait for pods that have not joined"),
+    };
+    format!("{} of {} objects right{waiting}", c.right, c.objects)
 }
 
 fn whom(report: &Report) -> String {

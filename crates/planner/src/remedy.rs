@@ -84,11 +84,15 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         | Code::Recover
         | Code::OneSource
         | Code::MostAdvanced
-        | Code::ProveHolds => Remedy::Nothing,
+        | Code::ProveHolds
+        // What is noted, and the word of a goal that has nothing to do.
+        | Code::PodAbsent
+        | Code::OpensWithGap
+        | Code::NoFlushAtEnd
+        | Code::LedgerOff
+        | Code::ClosedForCopy
+        | Code::AlreadyStarted => Remedy::Nothing,
 
-        Code::PodAbsent | Code::OpensWithGap | Code::NoFlushAtEnd | Code::LedgerOff | Code::ClosedForCopy => {
-            Remedy::Nothing
-        }
         Code::MemberDown => Remedy::person("bring the pod back, or let it go with aku plan forget N"),
         Code::PodBroken | Code::BrokenPod => {
             Remedy::person("make the pod answer, or stop its server, then run the same command again")
@@ -141,7 +145,6 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         Code::TargetUnfit => Remedy::person("create or correct the tables that are named"),
         Code::PropertyBars => Remedy::person("set the property that is named, and restart the server where it says so"),
         Code::EagerJoin => Remedy::person("end the other slaves first, so that only pod 0 is in service"),
-        Code::AlreadyStarted => Remedy::Nothing,
         Code::ConfDiffers => Remedy::person("compare aku.conf on all pods, and correct the one that is wrong"),
         Code::StillHere => Remedy::person("stop the pod that is to be forgotten, or leave it in"),
         Code::NotFailed => Remedy::person("pod 0 needs no recovery: start it"),
