@@ -52,6 +52,7 @@ mod scene;
 mod schema;
 mod serve;
 mod show;
+mod signing;
 mod stale;
 pub mod status;
 mod stream;

@@ -12,6 +12,7 @@ use super::{
     offline::{self, Nothing},
     policy,
     scene::{Scene, refused},
+    signing,
     stream::{Look, Streams, Talk, answer, fail, shown, tell},
     typed,
     wiring::World,
@@ -63,7 +64,12 @@ fn planned(
     let rules = policy::load(&judges).map_err(|t| fail(s, look, &t))?;
     let found = policy::judge(&judges, &rules, &saved, Use::default()).map_err(|t| fail(s, look, &t))?;
     let denied = policy::refusal(&found);
-    let saved = saved.judged(found);
+    let mut saved = saved.judged(rules, found);
+    if let Some(key) = &args.sign
+        && denied.is_none()
+    {
+        saved = signing::signed(saved, key, args.output.as_deref()).map_err(|t| fail(s, look, &t))?;
+    }
     if let Some(path) = &args.output {
         store(&saved, path, look, s)?;
     }

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use super::{RUNS, SUFFIX, path};
+use super::{RUNS, SUFFIX, own_folder, path};
 use crate::{
     bounded,
     db::setting::Setting,
@@ -51,7 +51,8 @@ pub struct OpenIntent {
 /// # Errors
 /// The directory cannot be read.
 pub fn list(state: &Path) -> io::Result<Vec<RunId>> {
-    let entries = match fs::read_dir(state.join(RUNS)) {
+    let folder = state.join(RUNS);
+    let entries = match own_folder(&folder).and_then(|()| fs::read_dir(&folder)) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(e),
@@ -513,6 +514,10 @@ mod tests {
         }
         fs::write(dir.path().join(RUNS).join("notes.txt"), "").unwrap();
         assert_eq!(gc(dir.path(), 2).unwrap(), 3);
+        let other = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(dir.path().join(RUNS), other.path().join(RUNS)).unwrap();
+        assert!(list(other.path()).unwrap_err().to_string().contains("is a symbolic link"));
+        assert!(super::super::Journal::create(other.path(), &list(dir.path()).unwrap()[0]).is_err());
         let left: Vec<_> = list(dir.path()).unwrap().iter().map(|id| id.as_str()[..8].to_owned()).collect();
         assert_eq!(left, ["20261125", "20261124"]);
         assert!(dir.path().join(RUNS).join("notes.txt").exists());

@@ -9,7 +9,7 @@ use super::{
     op,
     plan::{destroys, is_undo, rows_at_stake, waits},
     plan_end::approval_flags,
-    style::visible,
+    safe::html as escape,
     svg::svg,
     words::{counted, ids, ids_within, rows_in_all, rows_now, sentence},
 };
@@ -47,21 +47,6 @@ stroke-width:2.5}svg marker path{fill:var(--dim)}\
 @media print{body{max-width:none;padding:0}.bad,tr,h2,svg{break-inside:avoid}h2,h2+p{break-after:avoid}\
 details::details-content{content-visibility:visible;height:auto}\
 svg{min-width:0}}";
-
-/// Text between tags or in a quoted attribute.
-pub(super) fn escape(text: &str) -> String {
-    visible(text).chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-        out
-    })
-}
 
 /// The page. `file` is what the reader applies.
 #[must_use]
@@ -234,8 +219,7 @@ fn row(out: &mut String, a: &Action, waits: Option<&Direct>) {
     let w = op::words(&a.op);
     let join = |parts: [String; 3], by: &str| parts.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(by);
     let what = join([w.verb.to_owned(), w.object, w.peer], " ");
-    // An arrow in one piece, so that no line ends inside it.
-    let words = join([what, w.address, w.detail], ", ").replace("->", "\u{2192}");
+    let words = join([what, w.address, w.detail], ", ");
     let undo = if is_undo(a) { " <span class=\"dim\">only if the run stops in between</span>" } else { "" };
     // A range in one piece as well.
     let waits = waits.map(|w| ids_within(w.rows(), w.len(), WAITS_WIDTH)).unwrap_or_default().replace('-', "\u{2011}");

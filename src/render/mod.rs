@@ -19,6 +19,7 @@ mod report;
 mod review;
 mod row;
 mod runs;
+mod safe;
 mod status;
 mod style;
 mod svg;
