@@ -17,25 +17,26 @@ use aku_core::{
 };
 
 use super::{
-    build::{Builder, Waits, why},
+    build::{Builder, Dependencies, why},
+    cluster_view::ClusterView,
     ledger,
     start::{Draft, marker_wanted},
-    world::World,
 };
 
-pub(super) fn plan(world: &World<'_>, me: Ordinal, mut draft: Draft, creating: &[(Ordinal, &Object)]) -> Plan {
+pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal, mut draft: Draft, creating: &[(Ordinal, &Object)]) -> Plan {
     let created = create(world, &mut draft.build, creating);
     leftovers(world, &mut draft);
     let caught_up =
-        streams(world, &mut draft, &Waits::on(created.iter().copied(), "an object must exist before it starts"));
-    let compared = compare(world, &mut draft, Waits::on(caught_up.iter().copied(), "it looks at what they brought"));
+        streams(world, &mut draft, &Dependencies::on(created.iter().copied(), "an object must exist before it starts"));
+    let compared =
+        compare(world, &mut draft, Dependencies::on(caught_up.iter().copied(), "it looks at what they brought"));
     let delayed = delay(
         world,
         &mut draft,
-        Waits::on(caught_up.iter().copied(), "the delay counts from the moment the rows are right")
+        Dependencies::on(caught_up.iter().copied(), "the delay counts from the moment the rows are right")
             .and(compared, "and are seen to be"),
     );
-    let waits = Waits::on(caught_up, "users come in when the streams are caught up")
+    let waits = Dependencies::on(caught_up, "users come in when the streams are caught up")
         .and(created, "objects first")
         .and(compared, "the rows are those of the others")
         .and(delayed, "after the delay");
@@ -51,7 +52,7 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal, mut draft: Draft, creating: &
 }
 
 /// CREATE REPLICATION of an object as `pod` should hold it.
-pub(super) fn create_op(world: &World<'_>, pod: Ordinal, object: &Object) -> Op {
+pub(super) fn create_op(world: &ClusterView<'_>, pod: Ordinal, object: &Object) -> Op {
     let peer = if object.pair.low() == pod { object.pair.high() } else { object.pair.low() };
     let address = &world.desired.pods[&peer];
     Op::CreateReplication {
@@ -68,7 +69,7 @@ pub(super) fn create_op(world: &World<'_>, pod: Ordinal, object: &Object) -> Op 
 
 /// CREATE REPLICATION where it is missing. On one pod they follow each other: they lock the same tables,
 /// and nothing more is sent after the first that fails (BUG-50950).
-pub(super) fn create(world: &World<'_>, build: &mut Builder, creating: &[(Ordinal, &Object)]) -> Vec<ActionId> {
+pub(super) fn create(world: &ClusterView<'_>, build: &mut Builder, creating: &[(Ordinal, &Object)]) -> Vec<ActionId> {
     let mut created: Vec<ActionId> = Vec::new();
     let mut last: BTreeMap<Ordinal, ActionId> = BTreeMap::new();
     for (pod, object) in creating {
@@ -81,7 +82,7 @@ pub(super) fn create(world: &World<'_>, build: &mut Builder, creating: &[(Ordina
         };
         let because = why(Code::ObjectMissing, format!("aku.conf asks for it and pod {pod} does not have it{seen}"));
         let before = last.get(pod).copied();
-        let waits = Waits::on(before, "they lock the same tables, and the first failure ends it");
+        let waits = Dependencies::on(before, "they lock the same tables, and the first failure ends it");
         let id = build.add(*pod, op, because, waits);
         last.insert(*pod, id);
         created.push(id);
@@ -91,7 +92,7 @@ pub(super) fn create(world: &World<'_>, build: &mut Builder, creating: &[(Ordina
 
 /// Starts what should run and does not, and flushes in both directions when the pod is not open yet. Returns what the
 /// opening waits for.
-pub(super) fn streams(world: &World<'_>, draft: &mut Draft, waits: &Waits) -> Vec<ActionId> {
+pub(super) fn streams(world: &ClusterView<'_>, draft: &mut Draft, waits: &Dependencies) -> Vec<ActionId> {
     let me = draft.me;
     let closed = world.pod(me).is_some_and(aku_core::observe::Pod::admin_mode);
     let flush = closed && world.desired.flush_at_start == Switch::On;
@@ -149,7 +150,7 @@ pub(super) fn streams(world: &World<'_>, draft: &mut Draft, waits: &Waits) -> Ve
 }
 
 /// How the two sides of an object differ, where they do.
-pub(super) fn unlike_sides(world: &World<'_>, object: &Object) -> String {
+pub(super) fn unlike_sides(world: &ClusterView<'_>, object: &Object) -> String {
     let only: Vec<_> =
         world.unmatched(object).iter().map(|(pod, i)| format!("{} only on pod {pod}", i.local)).collect();
     format!(
@@ -162,18 +163,18 @@ pub(super) fn unlike_sides(world: &World<'_>, object: &Object) -> String {
 }
 
 /// Closed, and nothing of the pair runs on either side.
-fn ended(world: &World<'_>, me: Ordinal, k: Ordinal, live: &[&Object]) -> bool {
+fn ended(world: &ClusterView<'_>, me: Ordinal, k: Ordinal, live: &[&Object]) -> bool {
     let closed = world.pod(k).is_some_and(aku_core::observe::Pod::admin_mode);
     closed && !live.is_empty() && !live.iter().any(|o| world.is_started(me, o) || world.is_started(k, o))
 }
 
 fn start_if_down(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     draft: &mut Draft,
     from: Ordinal,
     to: Ordinal,
     object: &Object,
-    waits: &Waits,
+    waits: &Dependencies,
 ) -> Option<ActionId> {
     let sender = world.replication(from, object).map(|r| r.sender);
     match sender {
@@ -189,7 +190,7 @@ fn start_if_down(
 }
 
 fn flush_stream(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     draft: &mut Draft,
     from: Ordinal,
     to: Ordinal,
@@ -201,12 +202,12 @@ fn flush_stream(
     let op = Op::Flush { name: object.name.clone(), peer: to, wait_s: world.desired.flush_wait_s() };
     let because =
         why(Code::CatchUpFirst, format!("pod {me} opens only when pod {to} has everything pod {from} committed"));
-    draft.build.add(from, op, because, Waits::on(started, "only a running sender can be flushed"))
+    draft.build.add(from, op, because, Dependencies::on(started, "only a running sender can be flushed"))
 }
 
 /// Live positions towards seen pods that hold none: leftovers of a join that broke. A pod in service only reports
 /// them, because the join may be under way right now.
-fn leftovers(world: &World<'_>, draft: &mut Draft) {
+fn leftovers(world: &ClusterView<'_>, draft: &mut Draft) {
     let me = draft.me;
     let open = world.pod(me).is_some_and(|p| !p.admin_mode());
     for k in world.seen_others(me).filter(|k| !world.is_joined(*k)).collect::<Vec<_>>() {
@@ -225,17 +226,17 @@ fn leftovers(world: &World<'_>, draft: &mut Draft) {
             }
             let stop = world.is_started(me, object).then(|| {
                 let op = Op::Stop { name: object.name.clone(), peer: k };
-                draft.build.add(me, op, why(Code::Leftover, text.clone()), Waits::none())
+                draft.build.add(me, op, why(Code::Leftover, text.clone()), Dependencies::none())
             });
             let op = Op::Reset { name: object.name.clone(), peer: k };
-            draft.build.add(me, op, why(Code::Leftover, text), Waits::on(stop, "RESET needs a stopped sender"));
+            draft.build.add(me, op, why(Code::Leftover, text), Dependencies::on(stop, "RESET needs a stopped sender"));
         }
     }
 }
 
 /// AKU_COMPARE_AT_START: a pod that comes back compares its rows with a joined pod before users come in. An older copy of its
 /// volume looks whole to the server (`measured.md` 9.2), and to the ledger as well where nobody noted anything since.
-pub(super) fn compare(world: &World<'_>, draft: &mut Draft, waits: Waits) -> Option<ActionId> {
+pub(super) fn compare(world: &ClusterView<'_>, draft: &mut Draft, waits: Dependencies) -> Option<ActionId> {
     let me = draft.me;
     let (depth, cost) = match world.desired.compare_at_start {
         Compare::Off => return None,
@@ -262,7 +263,7 @@ pub(super) fn compare(world: &World<'_>, draft: &mut Draft, waits: Waits) -> Opt
 }
 
 /// AKU_DELAY_START_COMPLETE_TIME, when the pod is about to open.
-pub(super) fn delay(world: &World<'_>, draft: &mut Draft, waits: Waits) -> Option<ActionId> {
+pub(super) fn delay(world: &ClusterView<'_>, draft: &mut Draft, waits: Dependencies) -> Option<ActionId> {
     let closed = world.pod(draft.me).is_some_and(aku_core::observe::Pod::admin_mode);
     let seconds = world.desired.delay_start_complete_s;
     (closed && seconds > 0).then(|| {
@@ -272,7 +273,7 @@ pub(super) fn delay(world: &World<'_>, draft: &mut Draft, waits: Waits) -> Optio
 }
 
 /// ADMIN_MODE 0, when it is 1.
-pub(super) fn open(world: &World<'_>, draft: &mut Draft, waits: Waits) -> Option<ActionId> {
+pub(super) fn open(world: &ClusterView<'_>, draft: &mut Draft, waits: Dependencies) -> Option<ActionId> {
     let closed = world.pod(draft.me).is_some_and(aku_core::observe::Pod::admin_mode);
     closed.then(|| {
         let noted = ledger::before_opening(world, draft, &waits);
@@ -282,11 +283,11 @@ pub(super) fn open(world: &World<'_>, draft: &mut Draft, waits: Waits) -> Option
 }
 
 /// The marker that the startup probe looks for.
-pub(super) fn marker(world: &World<'_>, draft: &mut Draft, opened: Option<ActionId>) {
+pub(super) fn marker(world: &ClusterView<'_>, draft: &mut Draft, opened: Option<ActionId>) {
     if marker_wanted(world) {
         let because = why(Code::Marker, "the startup probe takes the pod as ready when it finds the marker");
         let last = draft.build.last();
-        let waits = Waits::on(opened.or(last), "the marker says that everything before it is done");
+        let waits = Dependencies::on(opened.or(last), "the marker says that everything before it is done");
         draft.build.add(draft.me, Op::WriteMarker, because, waits);
     }
 }

@@ -12,10 +12,10 @@ use aku_core::{
 };
 
 use super::{
-    build::{Builder, Waits},
+    build::{Builder, Dependencies},
+    cluster_view::ClusterView,
     full::{self, Delivery},
     preflight,
-    world::World,
 };
 
 /// One direction of an object.
@@ -37,7 +37,7 @@ pub(super) enum Passable {
 }
 
 /// Whether what `from` holds back can be delivered.
-pub(super) fn passable(world: &World<'_>, way: Way<'_>) -> Passable {
+pub(super) fn passable(world: &ClusterView<'_>, way: Way<'_>) -> Passable {
     let Way { from, to, object } = way;
     if world.replication(from, object).is_some_and(|r| r.sender == Sender::Running) {
         // It gets through, whatever the catalogs say.
@@ -75,9 +75,9 @@ pub(super) fn proof(to: &str) -> Reason {
 /// What the steps of a delivery wait for.
 pub(super) struct Gate {
     /// All of them.
-    pub first: Waits,
+    pub first: Dependencies,
     /// The START.
-    pub start: Waits,
+    pub start: Dependencies,
     /// Whether the peer's object is made in this plan.
     pub peer: Peer,
 }
@@ -95,7 +95,7 @@ pub(super) enum Peer {
 /// FLUSH, and a START where there is no sender. One that the peer turned away because it had no object sleeps for up to a
 /// minute (REPLICATION_SENDER_SLEEP_TIMEOUT), so where the peer gets it in this plan the sender is started anew.
 pub(super) fn deliver(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     build: &mut Builder,
     way: Way<'_>,
     (start, flush): (Reason, Reason),

@@ -15,22 +15,23 @@ use aku_core::{
 };
 
 use super::{
-    build::{Waits, pods},
-    catch_up, identity,
+    build::{Dependencies, pods},
+    catch_up,
+    cluster_view::ClusterView,
+    identity,
     join::{self, Join},
     preflight, stakes,
     start::{Draft, no_source},
-    strays::{self, Kind},
-    world::World,
+    unmanaged::{self, Kind},
 };
 
 /// Members other than source and joiner: the pods that must be pinned.
-pub(super) fn members(world: &World<'_>, me: Ordinal) -> Vec<Ordinal> {
+pub(super) fn members(world: &ClusterView<'_>, me: Ordinal) -> Vec<Ordinal> {
     world.seen_others(me).filter(|k| !k.is_master() && world.is_member(*k)).collect()
 }
 
 /// Everything that bars a full join before rows are even counted.
-pub(super) fn bars(world: &World<'_>, me: Ordinal, because: &[Reason]) -> Result<(), Refusal> {
+pub(super) fn bars(world: &ClusterView<'_>, me: Ordinal, because: &[Reason]) -> Result<(), Refusal> {
     let source = Ordinal::MASTER;
     let refuse = |kind, code, text: String, next: Vec<String>| {
         let mut all = vec![Reason::new(code, text)];
@@ -112,7 +113,7 @@ fn other_conf(what: String, differs: Vec<Reason>) -> Refusal {
 
 /// Bars a pod that is not connected while the running pods replicate nothing that this configuration has: it would be
 /// opened beside them.
-pub(super) fn nothing_in_common(world: &World<'_>, me: Ordinal) -> Result<(), Refusal> {
+pub(super) fn nothing_in_common(world: &ClusterView<'_>, me: Ordinal) -> Result<(), Refusal> {
     if world.is_member(me) || world.targets().next().is_some() || world.desired.groups.is_empty() {
         return Ok(());
     }
@@ -124,11 +125,11 @@ pub(super) fn nothing_in_common(world: &World<'_>, me: Ordinal) -> Result<(), Re
 
 /// What the running pods show of another configuration: a pod beyond AKU_SERVER_COUNT that log is kept for, our tables
 /// under another prefix, tables that they replicate and this configuration does not have.
-fn conf_differs(world: &World<'_>, me: Ordinal) -> Vec<Reason> {
+fn conf_differs(world: &ClusterView<'_>, me: Ordinal) -> Vec<Reason> {
     let reason = |text| Reason::new(Code::ConfDiffers, text);
-    let mut found: Vec<Reason> = strays::all(world)
+    let mut found: Vec<Reason> = unmanaged::all(world)
         .into_iter()
-        .filter(|s| matches!(strays::side(world, s), Side::Live(_)))
+        .filter(|s| matches!(unmanaged::side(world, s), Side::Live(_)))
         .filter_map(|s| match s.kind {
             Kind::Surplus(peer) => Some(reason(format!(
                 "pod {} keeps log for pod {peer} ({}), and AKU_SERVER_COUNT is {} here; if pod {peer} left for good: aku apply forget {peer}",
@@ -173,7 +174,7 @@ fn conf_differs(world: &World<'_>, me: Ordinal) -> Vec<Reason> {
 }
 
 pub(super) fn plan(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     me: Ordinal,
     mut draft: Draft,
     creating: &[(Ordinal, &Object)],
@@ -189,9 +190,9 @@ pub(super) fn plan(
 
     let fenced = join.fence();
     let created = catch_up::create(world, &mut join.draft.build, creating);
-    let mended = join.mend(fenced);
-    let salvaged = join.salvage(&created, &mended, fenced);
-    let forgotten = join.forget(&salvaged);
+    let mended = join.recreate_receivers(fenced);
+    let salvaged = join.deliver_unsent(&created, &mended, fenced);
+    let forgotten = join.reset_positions(&salvaged);
     let stopped: Vec<_> = forgotten.iter().map(|g| g.id).collect();
     let defined = join.redefine(&stopped, &mended);
     let mut ready: Vec<_> = [fenced].iter().chain(&created).chain(&defined).copied().collect();
@@ -206,12 +207,12 @@ pub(super) fn plan(
     let delayed = catch_up::delay(
         world,
         &mut draft,
-        Waits::on(running.iter().copied(), "the delay counts from the moment the rows are right"),
+        Dependencies::on(running.iter().copied(), "the delay counts from the moment the rows are right"),
     );
     let opened = catch_up::open(
         world,
         &mut draft,
-        Waits::on(running, "users come in when every stream runs").and(delayed, "after the delay"),
+        Dependencies::on(running, "users come in when every stream runs").and(delayed, "after the delay"),
     );
     catch_up::marker(world, &mut draft, opened);
     draft.notes.retain(|n| n.code != Code::Differs);
@@ -228,7 +229,7 @@ pub(super) fn plan(
     draft.into_plan(world, Decision::Full { source, because, rows, unsent }, approvals)
 }
 
-fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
+fn rows_at_stake(world: &ClusterView<'_>, me: Ordinal) -> Vec<RowsAtStake> {
     let counted = |target: &Target| RowsAtStake {
         target: target.clone(),
         joiner: world.rows(me, target),
@@ -238,7 +239,7 @@ fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
 }
 
 /// Sides of the joiner that cannot deliver what they hold.
-fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
+fn unsent(world: &ClusterView<'_>, me: Ordinal) -> Vec<Unsent> {
     // With a position towards the source the pod was a member in that group, and may hold something that others do not have
     // yet. An end forgets the source first, and so does the copy of a new table, so one that broke off leaves none.
     let live = |o: &&Object| matches!(world.observed.side(me, &o.name), Side::Live(_));
@@ -275,7 +276,7 @@ pub(super) enum Delivery {
 }
 
 /// What becomes of what `me` has not sent to member `k`. Where `k` has no object, it is created first.
-pub(super) fn delivery(world: &World<'_>, me: Ordinal, k: Ordinal, object: &Object) -> Delivery {
+pub(super) fn delivery(world: &ClusterView<'_>, me: Ordinal, k: Ordinal, object: &Object) -> Delivery {
     let Some(mine) = world.replication(me, object) else { return Delivery::Impossible };
     let possible = |yes| if yes { Delivery::Possible } else { Delivery::Impossible };
     let right = preflight::is_let_in(world, me, k, object, world.targets_of(object.group));
@@ -291,7 +292,7 @@ pub(super) fn delivery(world: &World<'_>, me: Ordinal, k: Ordinal, object: &Obje
 
 /// Whether a slave that is there may hold rows that the source does not get: it was a member once and is none now. A join that
 /// broke off looks like that in single groups; nobody was admitted to it.
-fn is_cut_off(world: &World<'_>, k: Ordinal) -> bool {
+fn is_cut_off(world: &ClusterView<'_>, k: Ordinal) -> bool {
     let source = Ordinal::MASTER;
     let (mut was_member, mut broke_off) = (false, false);
     for object in world.objects_between(k, source) {
@@ -314,7 +315,7 @@ fn goes_on(policy: MemberDown, me: Ordinal) -> String {
     }
 }
 
-fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
+fn approvals(world: &ClusterView<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
     let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
     let mut all = stakes::of_a_copy(world, me, rows);
     let minority = identity::no_quorum(world);
@@ -385,7 +386,7 @@ fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Uns
 }
 
 /// A slave with which the pod is live in a group that neither has a place in towards the source: a clean of pod 0 broke off.
-fn beside_the_source(world: &World<'_>, me: Ordinal) -> Option<Ordinal> {
+fn beside_the_source(world: &ClusterView<'_>, me: Ordinal) -> Option<Ordinal> {
     let source = Ordinal::MASTER;
     let none = |k: Ordinal, group: GroupId| {
         let object = world.desired.object_between(k, source, group).filter(|o| !world.is_new(o.group));

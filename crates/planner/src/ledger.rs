@@ -24,15 +24,15 @@ use aku_core::{
 use foldhash::{HashSet, HashSetExt as _};
 
 use super::{
-    build::{Builder, Waits, why},
+    build::{Builder, Dependencies, why},
+    cluster_view::ClusterView,
     identity::{self, signature},
     start::Draft,
-    world::World,
 };
 
 /// What a run does to the rows.
 struct Account<'w, 'a> {
-    world: &'w World<'a>,
+    world: &'w ClusterView<'a>,
     cluster: ClusterId,
     run: u64,
     /// Pods that change how they stand, or get a copy.
@@ -51,7 +51,7 @@ struct Change {
 }
 
 impl<'w, 'a> Account<'w, 'a> {
-    fn new(world: &'w World<'a>, cluster: ClusterId, changed: BTreeMap<Ordinal, Change>) -> Self {
+    fn new(world: &'w ClusterView<'a>, cluster: ClusterId, changed: BTreeMap<Ordinal, Change>) -> Self {
         let of = |k| identity::held(world, k).filter(|l| l.cluster == cluster);
         let kept = |k: &Ordinal| {
             let open = world.pod(*k).is_some_and(|p| !p.admin_mode());
@@ -139,7 +139,7 @@ impl<'w, 'a> Account<'w, 'a> {
 /// The cluster that `pod` is taken into: that of pod 0; while pod 0 is not there, the one that the pod knows itself, or
 /// another member does. A ledger begins with the database of pod 0 and nowhere else; a pod 0 without one takes the cluster of
 /// whoever is connected with it.
-fn cluster(world: &World<'_>, pod: Ordinal) -> Option<ClusterId> {
+fn cluster(world: &ClusterView<'_>, pod: Ordinal) -> Option<ClusterId> {
     if world.desired.ledger == Switch::Off {
         return None;
     }
@@ -159,7 +159,7 @@ fn cluster(world: &World<'_>, pod: Ordinal) -> Option<ClusterId> {
 
 /// The rows that a start writes: the pod's own before it opens, those of the other members after that. Returns what the
 /// opening waits for.
-pub(super) fn before_opening(world: &World<'_>, draft: &mut Draft, waits: &Waits) -> Option<ActionId> {
+pub(super) fn before_opening(world: &ClusterView<'_>, draft: &mut Draft, waits: &Dependencies) -> Option<ActionId> {
     let me = draft.me;
     let cluster = cluster(world, me)?;
     let change = Change { standing: Standing::Running, opens: true, copied: draft.copied_from };
@@ -170,7 +170,7 @@ pub(super) fn before_opening(world: &World<'_>, draft: &mut Draft, waits: &Waits
     for k in account.reached.iter().copied().filter(|k| *k != me) {
         let Some(op) = account.op(k) else { continue };
         let text = format!("pod {k} remembers that pod {me} opens, so that an older copy of its volume is noticed");
-        let waits = Waits::on([own], "nobody remembers what the pod itself does not know");
+        let waits = Dependencies::on([own], "nobody remembers what the pod itself does not know");
         draft.build.add(k, op, why(Code::Ledger, text), waits);
     }
     Some(own)
@@ -178,7 +178,12 @@ pub(super) fn before_opening(world: &World<'_>, draft: &mut Draft, waits: &Waits
 
 /// The row of a pod that is cleaned, before it forgets anything: a clean that breaks off is then never mistaken for a pod
 /// that lost its rows.
-pub(super) fn before_forgetting(world: &World<'_>, build: &mut Builder, me: Ordinal, waits: Waits) -> Option<ActionId> {
+pub(super) fn before_forgetting(
+    world: &ClusterView<'_>,
+    build: &mut Builder,
+    me: Ordinal,
+    waits: Dependencies,
+) -> Option<ActionId> {
     let change = Change { standing: Standing::Cleaned, opens: false, copied: None };
     let op = Account::new(world, cluster(world, me)?, [(me, change)].into()).op(me)?;
     let text = format!("pod {me} is no longer kept in sync, and whoever finds a clean that broke off knows it");
@@ -198,7 +203,7 @@ fn nth(op: &Op) -> String {
 }
 
 /// The plan with the rows that its goal writes when all else is done; a start has written its own.
-pub(super) fn afterwards(world: &World<'_>, mut plan: Plan) -> Plan {
+pub(super) fn afterwards(world: &ClusterView<'_>, mut plan: Plan) -> Plan {
     let change = |standing| Change { standing, opens: false, copied: None };
     let (changed, text): (BTreeMap<Ordinal, Change>, String) = match plan.goal {
         Goal::Start(_) => return plan,
@@ -305,7 +310,7 @@ fn sinks(plan: &Plan) -> Vec<(Ordinal, ActionId)> {
 }
 
 /// What is to be said of ledgers that cannot be used.
-pub(super) fn notes(world: &World<'_>) -> Vec<Reason> {
+pub(super) fn notes(world: &ClusterView<'_>) -> Vec<Reason> {
     let mut notes = Vec::new();
     for k in world.seen() {
         let said = match world.ledger(k) {
@@ -327,7 +332,7 @@ pub(super) fn notes(world: &World<'_>) -> Vec<Reason> {
 }
 
 /// What is not noticed without ledgers, for plans that go on without them.
-pub(super) fn without(world: &World<'_>) -> Option<Reason> {
+pub(super) fn without(world: &ClusterView<'_>) -> Option<Reason> {
     let closed = world.desired.goal.single().and_then(|me| world.pod(me)).is_some_and(Pod::admin_mode);
     let starts = matches!(world.desired.goal, Goal::Start(_));
     (world.desired.ledger == Switch::Off && starts && closed).then(|| {

@@ -3,11 +3,12 @@
 //! [`make`] is a pure function of [`Desired`](aku_core::desired::Desired) and [`Observed`](aku_core::observe::Observed): no
 //! clock, no I/O, no environment. There is no dry run anywhere: a dry run is a plan that nobody applies.
 
+mod added_targets;
+mod alter;
 mod build;
 mod catch_up;
 mod clean;
-mod copy_in;
-mod correct;
+mod cluster_view;
 pub mod cost;
 mod definition;
 mod deliver;
@@ -19,11 +20,11 @@ mod for_a_while;
 mod forget;
 mod full;
 mod identity;
+mod initial_copy;
 mod join;
 mod ledger;
 mod make;
 mod master;
-mod newcomers;
 pub mod policy;
 mod preflight;
 mod reconcile;
@@ -36,8 +37,7 @@ pub mod schema;
 mod stakes;
 mod start;
 pub mod status;
-mod strays;
-mod world;
+mod unmanaged;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -21,13 +21,14 @@ use aku_core::{
 };
 
 use super::{
-    build::{Builder, Waits, pods, why},
-    catch_up, copy_in, correct,
+    added_targets::{self, Newcomers},
+    alter,
+    build::{Builder, Dependencies, pods, why},
+    catch_up,
+    cluster_view::{ClusterView, runs},
     definition::{self, ModeIs},
-    newcomers::{self, Newcomers},
-    preflight,
-    strays::{self, Kind, Stray},
-    world::{World, runs},
+    initial_copy, preflight,
+    unmanaged::{self, Kind, Stray},
 };
 
 /// What the two sides of an object are to each other.
@@ -41,7 +42,7 @@ pub(super) enum Link {
     Half,
 }
 
-pub(super) fn link(world: &World<'_>, object: &Object) -> Link {
+pub(super) fn link(world: &ClusterView<'_>, object: &Object) -> Link {
     let sides = world.sides(object.pair.low(), object.pair.high(), object);
     match (sides.mine, sides.theirs) {
         (Side::Live(_), Side::Live(_)) => Link::Live,
@@ -54,7 +55,7 @@ pub(super) fn link(world: &World<'_>, object: &Object) -> Link {
 
 /// Pods that take part: members that admit users, and those that a reconcile closed and did not get to open again: the two
 /// sides of a pair differ, or it still replicates what aku.conf does not have, which bars every copy of another pod.
-pub(super) fn active(world: &World<'_>) -> BTreeSet<Ordinal> {
+pub(super) fn active(world: &ClusterView<'_>) -> BTreeSet<Ordinal> {
     let open = |k: Ordinal| world.pod(k).is_some_and(|p| !p.admin_mode());
     let members: BTreeSet<_> = world.seen().filter(|k| world.is_member(*k)).collect();
     let broken_off = |k: Ordinal| {
@@ -68,11 +69,11 @@ pub(super) fn active(world: &World<'_>) -> BTreeSet<Ordinal> {
     members.iter().copied().filter(|k| open(*k) || (!k.is_master() && broken_off(*k))).collect()
 }
 
-pub(super) fn row_questions(world: &World<'_>) -> Vec<(Ordinal, Vec<Target>)> {
+pub(super) fn row_questions(world: &ClusterView<'_>) -> Vec<(Ordinal, Vec<Target>)> {
     let active = active(world);
     let mut wanted: BTreeSet<&Target> = BTreeSet::new();
     for object in pairs(world, &active) {
-        wanted.extend(newcomers::lacks(world, object));
+        wanted.extend(added_targets::lacks(world, object));
     }
     if wanted.is_empty() {
         return Vec::new();
@@ -83,16 +84,16 @@ pub(super) fn row_questions(world: &World<'_>) -> Vec<(Ordinal, Vec<Target>)> {
 }
 
 /// Objects whose two pods both take part.
-pub(super) fn pairs<'a>(world: &World<'a>, active: &'a BTreeSet<Ordinal>) -> impl Iterator<Item = &'a Object> {
+pub(super) fn pairs<'a>(world: &ClusterView<'a>, active: &'a BTreeSet<Ordinal>) -> impl Iterator<Item = &'a Object> {
     world.desired.objects.iter().filter(|o| active.contains(&o.pair.low()) && active.contains(&o.pair.high()))
 }
 
-pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
+pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
     let active = active(world);
     let creating = missing(world, &active);
     let taking_part: Vec<_> = active.iter().copied().collect();
     preflight::check(world, &taking_part, &creating)?;
-    let newcomers = newcomers::judge(world, &active)?;
+    let newcomers = added_targets::judge(world, &active)?;
     let mut r = Reconcile {
         world,
         active: &active,
@@ -105,7 +106,7 @@ pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
     let copies = [(Ordinal::MASTER, Setting::SyncLockTimeout)];
     r.build.put_back_left(world, if newcomers.copies.is_empty() { &[] } else { &copies }, &mut r.notes);
     let created = catch_up::create(world, &mut r.build, &creating);
-    let objects_first = Waits::on(created.iter().copied(), "objects first");
+    let objects_first = Dependencies::on(created.iter().copied(), "objects first");
     for object in pairs(world, &active) {
         r.pair(object, &newcomers, &objects_first);
     }
@@ -118,13 +119,13 @@ pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
         r.ended(pod);
     }
     r.strays();
-    copy_in::plan(world, &mut r.build, &mut r.notes, &active, &newcomers, &created);
+    initial_copy::plan(world, &mut r.build, &mut r.notes, &active, &newcomers, &created);
     Ok(r.finish())
 }
 
 /// Objects that pods which take part do not hold. Creating one is safe where nobody would send to it at once: it has no
 /// position and keeps no log.
-fn missing<'a>(world: &World<'a>, active: &BTreeSet<Ordinal>) -> Vec<(Ordinal, &'a Object)> {
+fn missing<'a>(world: &ClusterView<'a>, active: &BTreeSet<Ordinal>) -> Vec<(Ordinal, &'a Object)> {
     active
         .iter()
         .flat_map(|pod| world.desired.objects_of(*pod).map(move |(_, o)| (*pod, o)))
@@ -138,7 +139,7 @@ fn missing<'a>(world: &World<'a>, active: &BTreeSet<Ordinal>) -> Vec<(Ordinal, &
 }
 
 struct Reconcile<'w, 'a> {
-    world: &'w World<'a>,
+    world: &'w ClusterView<'a>,
     active: &'w BTreeSet<Ordinal>,
     build: Builder,
     notes: Vec<Reason>,
@@ -152,7 +153,7 @@ impl Reconcile<'_, '_> {
         self.notes.push(Reason::new(code, text));
     }
 
-    fn pair(&mut self, object: &Object, newcomers: &Newcomers, created: &Waits) {
+    fn pair(&mut self, object: &Object, newcomers: &Newcomers, created: &Dependencies) {
         let (low, high) = (object.pair.low(), object.pair.high());
         if newcomers.is_copied(object) {
             return;
@@ -182,7 +183,7 @@ impl Reconcile<'_, '_> {
                     }
                     self.run_again(object);
                 } else {
-                    correct::pair(self.world, &mut self.build, object);
+                    alter::pair(self.world, &mut self.build, object);
                 }
             }
             Link::None if newcomers.is_put_off(object) => {}
@@ -208,13 +209,13 @@ impl Reconcile<'_, '_> {
             if self.world.replication(pod, object).as_ref().is_some_and(down) {
                 let op = Op::Start { name: object.name.clone(), peer, expect: Expect::Live };
                 let text = format!("pod {pod} has no sender to pod {peer}; it resumes where it stopped");
-                self.build.add(pod, op, why(Code::SenderDown, text), Waits::none());
+                self.build.add(pod, op, why(Code::SenderDown, text), Dependencies::none());
             }
         }
     }
 
     /// A pair that was never connected, between two pods whose tables of the group are empty.
-    fn connect(&mut self, object: &Object, created: Waits) {
+    fn connect(&mut self, object: &Object, created: Dependencies) {
         let world = self.world;
         let targets = world.desired.groups[&object.group].targets.clone();
         let mut ready = created;
@@ -234,20 +235,21 @@ impl Reconcile<'_, '_> {
         for (pod, _, pin) in &pins {
             let op = Op::CheckEmpty { targets: targets.clone() };
             let text = format!("what pod {pod} committed before its pin reaches nobody, so its tables must be empty");
-            let waits = Waits::on([*pin], "it looks at what was there before the pin");
+            let waits = Dependencies::on([*pin], "it looks at what was there before the pin");
             checks.push(self.build.add(*pod, op, why(Code::NewTable, text), waits));
         }
         for (pod, peer, pin) in &pins {
             let op = Op::Unpin { name: object.name.clone(), peer: *peer };
             let text = "the tables are not empty, or the run stopped before that was proved";
             let run = RunWhen::Undo { armed_by: *pin, until: Milestone::of(checks.iter().copied()) };
-            let waits = Waits::on(checks.iter().copied(), "only if they are not proved empty");
+            let waits = Dependencies::on(checks.iter().copied(), "only if they are not proved empty");
             self.build.add_when(*pod, op, why(Code::UndoPin, text), waits, run);
         }
         for (pod, peer, _) in pins {
             let op = Op::Start { name: object.name.clone(), peer, expect: Expect::Live };
             let text = format!("pod {pod} sends from its pin on");
-            let waits = Waits::on(checks.iter().copied(), "only tables proved empty are connected without a copy");
+            let waits =
+                Dependencies::on(checks.iter().copied(), "only tables proved empty are connected without a copy");
             self.build.add(pod, op, why(Code::ResumeFromPin, text), waits);
         }
     }
@@ -263,9 +265,9 @@ impl Reconcile<'_, '_> {
         }
         if wrong.mode == ModeIs::Wrong {
             self.dropped.push((pod, object.name.clone()));
-            return vec![definition::remake(self.world, &mut self.build, (pod, peer), object, Waits::none())];
+            return vec![definition::remake(self.world, &mut self.build, (pod, peer), object, Dependencies::none())];
         }
-        definition::correct(self.world, &mut self.build, (pod, peer), object, &Waits::none())
+        definition::correct(self.world, &mut self.build, (pod, peer), object, &Dependencies::none())
     }
 
     /// The side of a pod whose peer does not take part.
@@ -331,7 +333,7 @@ impl Reconcile<'_, '_> {
     }
 
     fn strays(&mut self) {
-        let all = strays::all(self.world);
+        let all = unmanaged::all(self.world);
         for stray in &all {
             match stray.kind {
                 Kind::Foreign => self.note(
@@ -357,10 +359,10 @@ impl Reconcile<'_, '_> {
 
     fn surplus(&mut self, stray: &Stray<'_>, peer: Ordinal) {
         let count = self.world.desired.pods.len();
-        match strays::side(self.world, stray) {
+        match unmanaged::side(self.world, stray) {
             Side::Reset if !runs(stray.found) => {
                 let text = format!("AKU_SERVER_COUNT is {count}, so there is no pod {peer}; no log is kept for it");
-                self.drop_stray(stray, peer, &text, Waits::none());
+                self.drop_stray(stray, peer, &text, Dependencies::none());
             }
             side @ (Side::Live(_) | Side::GaveUp | Side::Reset | Side::Missing | Side::Unknown) => self.note(
                 Code::Surplus,
@@ -374,7 +376,7 @@ impl Reconcile<'_, '_> {
         }
     }
 
-    fn drop_stray(&mut self, stray: &Stray<'_>, peer: Ordinal, text: &str, waits: Waits) {
+    fn drop_stray(&mut self, stray: &Stray<'_>, peer: Ordinal, text: &str, waits: Dependencies) {
         self.dropped.push((stray.pod, stray.name.clone()));
         let op = Op::DropReplication { name: stray.name.clone(), peer };
         self.build.add(stray.pod, op, why(Code::SurplusObject, text), waits);
@@ -394,13 +396,13 @@ impl Reconcile<'_, '_> {
         let world = self.world;
         let both: Vec<(&Stray<'_>, Ordinal)> =
             std::iter::once((stray, peer)).chain(other.map(|o| (o, stray.pod))).collect();
-        let states: Vec<Side> = both.iter().map(|(s, _)| strays::side(world, s)).collect();
+        let states: Vec<Side> = both.iter().map(|(s, _)| unmanaged::side(world, s)).collect();
         let peer_known = world.pod(peer).is_some();
         let safe = peer_known
             && (states.iter().all(|s| *s == Side::Reset)
                 || (states.len() == 2
                     && both.iter().all(|(s, _)| {
-                        matches!(strays::side(world, s), Side::Live(_)) && s.found.sender == Sender::Running
+                        matches!(unmanaged::side(world, s), Side::Live(_)) && s.found.sender == Sender::Running
                     })));
         if !safe {
             let said: Vec<_> = both
@@ -425,14 +427,14 @@ impl Reconcile<'_, '_> {
             let wait_s = world.desired.flush_wait_s();
             let op = Op::Flush { name: s.name.clone(), peer: *to, wait_s };
             let because = why(Code::FlushBeforeStop, format!("what pod {} committed so far reaches pod {to}", s.pod));
-            flushed.push(self.build.add(s.pod, op, because, Waits::none()));
+            flushed.push(self.build.add(s.pod, op, because, Dependencies::none()));
         }
-        let delivered = Waits::on(flushed, "everything is delivered before the streams stop");
+        let delivered = Dependencies::on(flushed, "everything is delivered before the streams stop");
         for (s, to) in both.iter().filter(|(s, _)| runs(s.found)) {
             let op = Op::Stop { name: s.name.clone(), peer: *to };
             stopped.push(self.build.add(s.pod, op, why(Code::SurplusObject, text), delivered.clone()));
         }
-        let waits = Waits::on(stopped, "neither side may be sending");
+        let waits = Dependencies::on(stopped, "neither side may be sending");
         for (s, to) in both {
             self.drop_stray(s, to, text, waits.clone());
         }

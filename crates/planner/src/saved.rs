@@ -169,7 +169,7 @@ fn completeness(plan: &Plan) -> &'static str {
 pub fn summary(plan: &Plan) -> BTreeMap<String, usize> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for a in &plan.actions {
-        *counts.entry(a.op.word()).or_insert(0) += 1;
+        *counts.entry(a.op.as_str()).or_insert(0) += 1;
     }
     counts.into_iter().map(|(word, n)| (word.to_owned(), n)).collect()
 }
@@ -283,7 +283,7 @@ pub fn conf_digest(conf: &Config) -> String {
         meaning["member_down"] = json!(member_down.to_string());
     }
     if *compare_at_start != Compare::Counts {
-        meaning["compare_at_start"] = json!(compare_at_start.word());
+        meaning["compare_at_start"] = json!(compare_at_start.as_str());
     }
     document::digest(&meaning)
 }

@@ -14,18 +14,19 @@ use foldhash::HashSet;
 
 use super::{
     build::Builder,
-    catch_up, full, identity, ledger, master, preflight,
-    strays::{self, Kind},
-    world::World,
+    catch_up,
+    cluster_view::ClusterView,
+    full, identity, ledger, master, preflight,
+    unmanaged::{self, Kind},
 };
 
 /// How the rows of a slave come to be right.
-pub(super) enum Road {
+pub(super) enum Transfer {
     CatchUp,
     Full(Vec<Reason>),
 }
 
-pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Result<Plan, Refusal> {
+pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Result<Plan, Refusal> {
     let creating = missing_objects(world, me);
     let mut checked = vec![me];
     checked.extend(creating.iter().map(|(pod, _)| *pod).filter(|pod| *pod != me));
@@ -38,13 +39,13 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Result<Plan, Refusal> {
     } else {
         full::nothing_in_common(world, me)?;
         match road(world, me) {
-            Road::CatchUp => {
+            Transfer::CatchUp => {
                 unlike(world, me)?;
                 preflight::check(world, &distinct(checked), &creating)?;
                 draft.build.put_back_left(world, &[], &mut draft.notes);
                 Ok(catch_up::plan(world, me, draft, &creating))
             }
-            Road::Full(because) => {
+            Transfer::Full(because) => {
                 full::bars(world, me, &because)?;
                 checked.extend(full::members(world, me));
                 preflight::check(world, &distinct(checked), &creating)?;
@@ -56,7 +57,7 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Result<Plan, Refusal> {
 
 /// A closed pod gets nothing through a pair whose two sides differ, so it cannot catch up. Which side is right is not for a
 /// start to say: a correction that broke off looks like a table that somebody dropped by hand.
-fn unlike(world: &World<'_>, me: Ordinal) -> Result<(), Refusal> {
+fn unlike(world: &ClusterView<'_>, me: Ordinal) -> Result<(), Refusal> {
     let closed = world.pod(me).is_some_and(aku_core::observe::Pod::admin_mode);
     let differ: Vec<_> = world
         .desired
@@ -79,11 +80,11 @@ fn unlike(world: &World<'_>, me: Ordinal) -> Result<(), Refusal> {
     Err(Refusal { kind: RefusalKind::Refused, because, next })
 }
 
-pub(super) fn row_questions(world: &World<'_>, me: Ordinal) -> Vec<(Ordinal, Vec<Target>)> {
+pub(super) fn row_questions(world: &ClusterView<'_>, me: Ordinal) -> Vec<(Ordinal, Vec<Target>)> {
     if me.is_master() {
         return master::row_questions(world);
     }
-    let Road::Full(because) = road(world, me) else { return Vec::new() };
+    let Transfer::Full(because) = road(world, me) else { return Vec::new() };
     if full::bars(world, me, &because).is_err() || preflight::check(world, &[me, Ordinal::MASTER], &[]).is_err() {
         return Vec::new();
     }
@@ -101,7 +102,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub fn new(world: &World<'_>, me: Ordinal) -> Self {
+    pub fn new(world: &ClusterView<'_>, me: Ordinal) -> Self {
         let mut notes = world.notes(Some(me));
         for (other, object) in world.desired.objects_of(me) {
             for pod in [me, other] {
@@ -121,7 +122,7 @@ impl Draft {
 
     pub fn into_plan(
         self,
-        world: &World<'_>,
+        world: &ClusterView<'_>,
         decision: aku_core::plan::Decision,
         approvals: Vec<aku_core::plan::Approval>,
     ) -> Plan {
@@ -146,7 +147,7 @@ impl Draft {
 }
 
 /// What aku.conf gained and the running pods do not replicate yet.
-fn newcomers(world: &World<'_>) -> Vec<Reason> {
+fn newcomers(world: &ClusterView<'_>) -> Vec<Reason> {
     let new: Vec<_> = world
         .desired
         .groups
@@ -169,7 +170,7 @@ fn newcomers(world: &World<'_>) -> Vec<Reason> {
 }
 
 /// Whether the marker has to be written at the end of a start.
-pub(super) fn marker_wanted(world: &World<'_>) -> bool {
+pub(super) fn marker_wanted(world: &ClusterView<'_>) -> bool {
     match world.observed.marker {
         MarkerView::Missing | MarkerView::Stale => true,
         MarkerView::Elsewhere | MarkerView::Present => false,
@@ -178,7 +179,7 @@ pub(super) fn marker_wanted(world: &World<'_>) -> bool {
 
 /// Objects of pod `me` that do not exist: on itself for every pair, on others only where they are members, because a
 /// pod that is not creates its own when it starts.
-pub(super) fn missing_objects<'a>(world: &World<'a>, me: Ordinal) -> Vec<(Ordinal, &'a Object)> {
+pub(super) fn missing_objects<'a>(world: &ClusterView<'a>, me: Ordinal) -> Vec<(Ordinal, &'a Object)> {
     let missing = |pod: Ordinal, o: &Object| world.observed.side(pod, &o.name) == Side::Missing;
     let mine = world.desired.objects_of(me).filter(|(_, o)| missing(me, o)).map(|(_, o)| (me, o));
     let theirs = world.desired.objects_of(me).filter(|(k, o)| world.is_member(*k) && missing(*k, o));
@@ -192,9 +193,9 @@ fn distinct(mut pods: Vec<Ordinal>) -> Vec<Ordinal> {
 }
 
 /// Objects on the pod that aku.conf does not ask for.
-fn foreign(world: &World<'_>, me: Ordinal) -> Vec<Reason> {
+fn foreign(world: &ClusterView<'_>, me: Ordinal) -> Vec<Reason> {
     let count = world.desired.pods.len();
-    let note = |stray: strays::Stray<'_>| {
+    let note = |stray: unmanaged::Stray<'_>| {
         let name = stray.name;
         match stray.kind {
             Kind::Foreign => Reason::new(
@@ -215,11 +216,11 @@ fn foreign(world: &World<'_>, me: Ordinal) -> Vec<Reason> {
             ),
         }
     };
-    strays::of(world, me).into_iter().map(note).collect()
+    unmanaged::of(world, me).into_iter().map(note).collect()
 }
 
 /// Decides per pod, over all groups and both sides of every pair (`aku-behaviour.md` B.8).
-pub(super) fn road(world: &World<'_>, me: Ordinal) -> Road {
+pub(super) fn road(world: &ClusterView<'_>, me: Ordinal) -> Transfer {
     let source = Ordinal::MASTER;
     let mut because = Vec::new();
     for (k, object) in world.objects_of(me) {
@@ -267,7 +268,7 @@ pub(super) fn road(world: &World<'_>, me: Ordinal) -> Road {
     if because.iter().any(|r| r.code == Code::NeverJoined) {
         because.retain(|r| r.code != Code::JoinedMeanwhile);
     }
-    if because.is_empty() { Road::CatchUp } else { Road::Full(because) }
+    if because.is_empty() { Transfer::CatchUp } else { Transfer::Full(because) }
 }
 
 fn both(me: Ordinal, k: Ordinal, mine: Side, theirs: Side) -> String {
@@ -286,7 +287,7 @@ pub(super) fn word(side: Side) -> String {
 }
 
 /// Refusal for a source that cannot be used, with what is known about it.
-pub(super) fn no_source(world: &World<'_>, me: Ordinal, because: &[Reason]) -> Refusal {
+pub(super) fn no_source(world: &ClusterView<'_>, me: Ordinal, because: &[Reason]) -> Refusal {
     let source = Ordinal::MASTER;
     let state = match world.observed.pods.get(&source) {
         Some(PodView::Absent { address, .. }) => format!("does not answer at {address}"),

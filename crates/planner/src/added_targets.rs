@@ -19,7 +19,7 @@ use aku_core::{
     topology::{Ordinal, ReplicationName, Target},
 };
 
-use super::{build, definition, full, reconcile, reconcile::Link, world::World};
+use super::{build, cluster_view::ClusterView, definition, full, reconcile, reconcile::Link};
 
 /// What is to be done about tables that are not replicated yet.
 #[derive(Default)]
@@ -54,7 +54,7 @@ impl Newcomers {
 }
 
 /// Targets of the object's group that at least one side does not replicate; all of them where the pair was never connected.
-pub(super) fn lacks<'a>(world: &World<'a>, object: &'a Object) -> Vec<&'a Target> {
+pub(super) fn lacks<'a>(world: &ClusterView<'a>, object: &'a Object) -> Vec<&'a Target> {
     let targets = &world.desired.groups[&object.group].targets;
     match reconcile::link(world, object) {
         Link::Half => Vec::new(),
@@ -69,11 +69,11 @@ pub(super) fn lacks<'a>(world: &World<'a>, object: &'a Object) -> Vec<&'a Target
     }
 }
 
-fn rows(world: &World<'_>, pod: Ordinal, target: &Target) -> RowCount {
+fn rows(world: &ClusterView<'_>, pod: Ordinal, target: &Target) -> RowCount {
     world.rows(pod, target)
 }
 
-pub(super) fn judge(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Result<Newcomers, Refusal> {
+pub(super) fn judge(world: &ClusterView<'_>, active: &BTreeSet<Ordinal>) -> Result<Newcomers, Refusal> {
     let mut found = Newcomers::default();
     let (mut uncounted, mut taken) = (BTreeSet::new(), BTreeSet::new());
     let lacking: Vec<_> =
@@ -127,7 +127,7 @@ fn put_off_all(found: &mut Newcomers, lacking: &[(&Object, Vec<&Target>)]) {
 
 /// Whether a pair beside a copy takes part in it. A half pair stays one, and so does one that was never connected and lacks
 /// more than is copied: what its pods committed to the other tables is in no stream.
-fn with_copies(world: &World<'_>, object: &Object, found: &mut Newcomers) {
+fn with_copies(world: &ClusterView<'_>, object: &Object, found: &mut Newcomers) {
     let (low, high) = (object.pair.low(), object.pair.high());
     let copied: Vec<_> = [low, high].iter().filter_map(|k| found.copies.get(k)?.get(&object.group)).flatten().collect();
     if copied.is_empty() {
@@ -151,12 +151,12 @@ fn with_copies(world: &World<'_>, object: &Object, found: &mut Newcomers) {
     }
 }
 
-fn are_empty(world: &World<'_>, object: &Object, tables: &[Target]) -> bool {
+fn are_empty(world: &ClusterView<'_>, object: &Object, tables: &[Target]) -> bool {
     let pods = [object.pair.low(), object.pair.high()];
     tables.iter().all(|t| pods.iter().all(|pod| rows(world, *pod, t).is_empty() == Some(true)))
 }
 
-fn not_connected(world: &World<'_>, object: &Object, tables: &[Target]) -> Reason {
+fn not_connected(world: &ClusterView<'_>, object: &Object, tables: &[Target]) -> Reason {
     let (low, high) = (object.pair.low(), object.pair.high());
     let names: Vec<_> = tables.iter().map(ToString::to_string).collect();
     let then = if are_empty(world, object, tables) {
@@ -171,7 +171,7 @@ fn not_connected(world: &World<'_>, object: &Object, tables: &[Target]) -> Reaso
 }
 
 /// Two slaves that both replicate a table with pod 0 and not with each other: rows may have been missed in between.
-fn slave_pairs(world: &World<'_>, lacking: &[(&Object, Vec<&Target>)], found: &mut Newcomers) {
+fn slave_pairs(world: &ClusterView<'_>, lacking: &[(&Object, Vec<&Target>)], found: &mut Newcomers) {
     for (object, lack) in lacking {
         if object.pair.low().is_master() || found.is_copied(object) || found.is_put_off(object) {
             continue;
@@ -219,7 +219,7 @@ fn refuse_taken(taken: &BTreeSet<(Ordinal, Target, u64)>) -> Result<(), Refusal>
     Err(Refusal { kind: RefusalKind::Refused, because, next })
 }
 
-fn refuse_broken(world: &World<'_>, found: &Newcomers) -> Result<(), Refusal> {
+fn refuse_broken(world: &ClusterView<'_>, found: &Newcomers) -> Result<(), Refusal> {
     let broken = world.pods_broken();
     if broken.is_empty() || found.copies.is_empty() {
         return Ok(());
