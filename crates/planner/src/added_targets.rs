@@ -19,7 +19,13 @@ use aku_core::{
     topology::{Ordinal, ReplicationName, Target},
 };
 
-use super::{build, cluster_view::ClusterView, definition, full, reconcile, reconcile::Link};
+use super::{
+    build,
+    cluster_view::ClusterView,
+    definition,
+    links::{self, Link},
+    stakes,
+};
 
 /// What is to be done about tables that are not replicated yet.
 #[derive(Default)]
@@ -56,11 +62,11 @@ impl Newcomers {
 /// Targets of the object's group that at least one side does not replicate; all of them where the pair was never connected.
 pub(super) fn lacks<'a>(world: &ClusterView<'a>, object: &'a Object) -> Vec<&'a Target> {
     let targets = &world.desired.groups[&object.group].targets;
-    match reconcile::link(world, object) {
+    match links::link(world, object) {
         Link::Half => Vec::new(),
         Link::None => targets.iter().collect(),
         Link::Live => {
-            let missing: Vec<_> = reconcile::sides(object)
+            let missing: Vec<_> = links::sides(object)
                 .into_iter()
                 .flat_map(|(pod, peer)| definition::wrong(world, pod, peer, object).missing)
                 .collect();
@@ -77,7 +83,7 @@ pub(super) fn judge(world: &ClusterView<'_>, active: &BTreeSet<Ordinal>) -> Resu
     let mut found = Newcomers::default();
     let (mut uncounted, mut taken) = (BTreeSet::new(), BTreeSet::new());
     let lacking: Vec<_> =
-        reconcile::pairs(world, active).map(|o| (o, lacks(world, o))).filter(|(_, l)| !l.is_empty()).collect();
+        links::pairs(world, active).map(|o| (o, lacks(world, o))).filter(|(_, l)| !l.is_empty()).collect();
     if !active.contains(&Ordinal::MASTER) && !lacking.is_empty() {
         put_off_all(&mut found, &lacking);
         return Ok(found);
@@ -107,7 +113,7 @@ pub(super) fn judge(world: &ClusterView<'_>, active: &BTreeSet<Ordinal>) -> Resu
     refuse_unknown(&uncounted)?;
     refuse_taken(&taken)?;
     refuse_broken(world, &found)?;
-    for object in reconcile::pairs(world, active) {
+    for object in links::pairs(world, active) {
         with_copies(world, object, &mut found);
     }
     slave_pairs(world, &lacking, &mut found);
@@ -134,7 +140,7 @@ fn with_copies(world: &ClusterView<'_>, object: &Object, found: &mut Newcomers) 
         return;
     }
     let rest: Vec<Target> = lacks(world, object).into_iter().filter(|t| !copied.contains(t)).cloned().collect();
-    match reconcile::link(world, object) {
+    match links::link(world, object) {
         Link::Half => {}
         Link::Live | Link::None if rest.is_empty() => {
             found.copied.insert(object.name.clone());
@@ -206,7 +212,7 @@ fn refuse_taken(taken: &BTreeSet<(Ordinal, Target, u64)>) -> Result<(), Refusal>
     let text = "aku.conf gained tables that hold rows on a slave, and whether these are the same as on pod 0, newer ones or others cannot be told; nothing was changed";
     let mut because = vec![Reason::new(Code::NewTableNotEmpty, text)];
     because.extend(taken.iter().map(|(pod, t, n)| {
-        Reason::new(Code::NewTable, format!("{t} on pod {pod} holds {}", full::rows_of(RowCount::Counted(*n))))
+        Reason::new(Code::NewTable, format!("{t} on pod {pod} holds {}", stakes::rows_of(RowCount::Counted(*n))))
     }));
     let mut next: Vec<_> = taken
         .iter()

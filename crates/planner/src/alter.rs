@@ -16,7 +16,7 @@ use super::{
     build::{Builder, Dependencies, why},
     cluster_view::ClusterView,
     definition,
-    reconcile::sides,
+    links::sides,
 };
 
 /// STOP both, correct both, START both. New tables are empty on both pods and proved so after each ADD TABLE: what was

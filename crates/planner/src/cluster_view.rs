@@ -20,7 +20,7 @@ use aku_core::{
 };
 use foldhash::{HashMap, HashSet, HashSetExt as _};
 
-use crate::{identity, status};
+use crate::status;
 
 /// Desired and observed side by side, with the questions the planner asks.
 pub(super) struct ClusterView<'a> {
@@ -83,7 +83,7 @@ impl<'a> ClusterView<'a> {
             against: RefCell::default(),
         };
         world.members = desired.pods.keys().copied().filter(|k| world.connected(*k)).collect();
-        world.running = identity::running(&world);
+        world.running = world.called_running();
         if let Goal::Start(me) = desired.goal {
             world.agreed = world.agreed_with(me);
         }

@@ -187,6 +187,6 @@ pub(super) fn remake(
         format!("it is not what aku.conf says, and it holds no position that could be lost:\n{}", diff.trim_end());
     let op = Op::DropReplication { name: object.name.clone(), peer };
     let dropped = build.add(pod, op, why(Code::Differs, text.clone()), waits);
-    let op = super::catch_up::create_op(world, pod, object);
+    let op = super::steps::create_op(world, pod, object);
     build.add(pod, op, why(Code::Differs, text), Dependencies::on([dropped], "the name must be free"))
 }

@@ -1,6 +1,8 @@
 //! What a pod committed goes to a peer through one object: the object is made anew where the peer lost it, the sender is
 //! started where it is down, and FLUSH waits. Plans no FLUSH that cannot return.
 
+use std::collections::BTreeSet;
+
 use aku_core::{
     desired::Object,
     observe::{Sender, Side},
@@ -14,7 +16,6 @@ use aku_core::{
 use super::{
     build::{Builder, Dependencies},
     cluster_view::ClusterView,
-    full::{self, Delivery},
     preflight,
 };
 
@@ -44,7 +45,7 @@ pub(super) fn passable(world: &ClusterView<'_>, way: Way<'_>) -> Passable {
         return Passable::Yes;
     }
     if world.observed.side(to, &object.name) == Side::Missing {
-        let right = full::delivery(world, from, to, object) == Delivery::Possible;
+        let right = delivery(world, from, to, object) == Delivery::Possible;
         return match preflight::check(world, &[to], &[(to, object)]) {
             Ok(()) if right => Passable::OnceMade,
             Ok(()) => {
@@ -56,7 +57,7 @@ pub(super) fn passable(world: &ClusterView<'_>, way: Way<'_>) -> Passable {
             }
         };
     }
-    match full::delivery(world, from, to, object) {
+    match delivery(world, from, to, object) {
         Delivery::Possible => Passable::Yes,
         Delivery::AfterMending | Delivery::Impossible => Passable::No(format!(
             "the two definitions do not go together, so pod {to} turns pod {from} away (ERR-6100D)"
@@ -117,4 +118,29 @@ pub(super) fn deliver(
     });
     let op = Op::Flush { name: name(), peer: to, wait_s: world.desired.flush_wait_s() };
     build.add(from, op, flush, first.and(started, "only a running sender can be flushed"))
+}
+
+/// Whether a sender of `me` can get through to another pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// It knows the right address, and the two definitions go together (ERR-6100D otherwise).
+    Possible,
+    /// Once the peer's side, which has no place in the log, is made anew as aku.conf says.
+    AfterMending,
+    Impossible,
+}
+
+/// What becomes of what `me` has not sent to member `k`. Where `k` has no object, it is created first.
+pub(super) fn delivery(world: &ClusterView<'_>, me: Ordinal, k: Ordinal, object: &Object) -> Delivery {
+    let Some(mine) = world.replication(me, object) else { return Delivery::Impossible };
+    let possible = |yes| if yes { Delivery::Possible } else { Delivery::Impossible };
+    let right = preflight::is_let_in(world, me, k, object, world.targets_of(object.group));
+    let Some(theirs) = world.replication(k, object) else { return possible(right) };
+    let mirrored: BTreeSet<_> = theirs.items.iter().map(|i| (&i.remote, &i.local)).collect();
+    let together = mine.hosts.contains(&world.desired.pods[&k])
+        && mine.mode == theirs.mode
+        && (mine.options ^ theirs.options) & preflight::COMPARED == 0
+        && mine.items.iter().map(|i| (&i.local, &i.remote)).collect::<BTreeSet<_>>() == mirrored;
+    let idle = world.observed.side(k, &object.name) == Side::Reset && !world.is_started(k, object);
+    if !together && right && idle { Delivery::AfterMending } else { possible(together) }
 }

@@ -18,9 +18,9 @@ use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::{
     build::{Builder, Dependencies, why},
-    catch_up,
     cluster_view::ClusterView,
     deliver::{self, Gate, Passable, Peer, Way},
+    steps,
 };
 
 pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
@@ -363,7 +363,7 @@ impl<'a> Leave<'a> {
             all.filter(move |o| is_lost(k, o)).map(move |o| (k, o))
         };
         let creating: Vec<_> = pairs.iter().flat_map(|k| lost(*k)).collect();
-        let made = catch_up::create(world, &mut self.build, &creating);
+        let made = steps::create(world, &mut self.build, &creating);
         self.made = creating.iter().zip(made).map(|((k, o), id)| (*k, o.name.clone(), id)).collect();
     }
 

@@ -21,9 +21,10 @@ use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::{
     build::{Builder, Dependencies, why},
-    catch_up, clean,
+    clean,
     cluster_view::ClusterView,
     deliver::{self, Gate, Passable, Peer, Way},
+    steps,
 };
 
 const GONE: &str = "the pods are no longer kept in sync; their tables stay as they are";
@@ -128,7 +129,7 @@ impl<'w> Ways<'w> {
             .filter(|(_, how)| *how == Passable::OnceMade)
             .map(|(way, _)| (way.to, way.object))
             .collect();
-        let made = catch_up::create(world, build, &lost);
+        let made = steps::create(world, build, &lost);
         let made: Vec<(Ordinal, &ReplicationName, ActionId)> =
             lost.iter().zip(made).map(|((pod, o), id)| (*pod, &o.name, id)).collect();
         let mut flushed: BTreeMap<Ordinal, (Vec<ActionId>, Vec<ReplicationName>)> = BTreeMap::new();

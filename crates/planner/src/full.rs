@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use aku_core::{
     conf::{GroupId, MemberDown},
     desired::Object,
-    observe::{Mode, RowCount, Side, grouped},
+    observe::{Mode, Side},
     plan::{
         Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
         reason::{Code, Reason},
@@ -16,12 +16,12 @@ use aku_core::{
 
 use super::{
     build::{Dependencies, pods},
-    catch_up,
     cluster_view::ClusterView,
+    deliver::{self, Delivery},
+    draft::{Draft, no_source},
     identity,
     join::{self, Join},
-    preflight, stakes,
-    start::{Draft, no_source},
+    stakes, steps,
     unmanaged::{self, Kind},
 };
 
@@ -189,7 +189,7 @@ pub(super) fn plan(
     let mut join = Join { world, me, source, members: members(world, me), draft: &mut draft };
 
     let fenced = join.fence();
-    let created = catch_up::create(world, &mut join.draft.build, creating);
+    let created = steps::create(world, &mut join.draft.build, creating);
     let mended = join.recreate_receivers(fenced);
     let salvaged = join.deliver_unsent(&created, &mended, fenced);
     let forgotten = join.reset_positions(&salvaged);
@@ -204,17 +204,17 @@ pub(super) fn plan(
     let synced = join.sync(&emptied, &rows, &pins);
     let proved = join.prove(&synced);
     let running = join.start_all(proved);
-    let delayed = catch_up::delay(
+    let delayed = steps::delay(
         world,
         &mut draft,
         Dependencies::on(running.iter().copied(), "the delay counts from the moment the rows are right"),
     );
-    let opened = catch_up::open(
+    let opened = steps::open(
         world,
         &mut draft,
         Dependencies::on(running, "users come in when every stream runs").and(delayed, "after the delay"),
     );
-    catch_up::marker(world, &mut draft, opened);
+    steps::marker(world, &mut draft, opened);
     draft.notes.retain(|n| n.code != Code::Differs);
     let lacking: BTreeSet<_> =
         unsent.iter().filter(|u| matches!(u.side, Side::Missing | Side::Reset)).map(|u| u.peer).collect();
@@ -251,7 +251,7 @@ fn unsent(world: &ClusterView<'_>, me: Ordinal) -> Vec<Unsent> {
             (Side::GaveUp, _) => true,
             (Side::Live(_), Side::Unknown) => world.is_down(k, Some(me)),
             (Side::Live(_), Side::Missing | Side::Reset | Side::Live(_) | Side::GaveUp) => {
-                world.is_member(k) && delivery(world, me, k, o) == Delivery::Impossible
+                world.is_member(k) && deliver::delivery(world, me, k, o) == Delivery::Impossible
             }
             // The peer joined while the pod was away, or somebody made the pod forget it: the source gets the tail and does
             // not pass it on.
@@ -263,31 +263,6 @@ fn unsent(world: &ClusterView<'_>, me: Ordinal) -> Vec<Unsent> {
         undelivered.then(|| Unsent { name: o.name.clone(), peer: k, side: sides.mine })
     };
     world.objects_of(me).filter_map(lost).collect()
-}
-
-/// Whether a sender of `me` can get through to another pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Delivery {
-    /// It knows the right address, and the two definitions go together (ERR-6100D otherwise).
-    Possible,
-    /// Once the peer's side, which has no place in the log, is made anew as aku.conf says.
-    AfterMending,
-    Impossible,
-}
-
-/// What becomes of what `me` has not sent to member `k`. Where `k` has no object, it is created first.
-pub(super) fn delivery(world: &ClusterView<'_>, me: Ordinal, k: Ordinal, object: &Object) -> Delivery {
-    let Some(mine) = world.replication(me, object) else { return Delivery::Impossible };
-    let possible = |yes| if yes { Delivery::Possible } else { Delivery::Impossible };
-    let right = preflight::is_let_in(world, me, k, object, world.targets_of(object.group));
-    let Some(theirs) = world.replication(k, object) else { return possible(right) };
-    let mirrored: BTreeSet<_> = theirs.items.iter().map(|i| (&i.remote, &i.local)).collect();
-    let together = mine.hosts.contains(&world.desired.pods[&k])
-        && mine.mode == theirs.mode
-        && (mine.options ^ theirs.options) & preflight::COMPARED == 0
-        && mine.items.iter().map(|i| (&i.local, &i.remote)).collect::<BTreeSet<_>>() == mirrored;
-    let idle = world.observed.side(k, &object.name) == Side::Reset && !world.is_started(k, object);
-    if !together && right && idle { Delivery::AfterMending } else { possible(together) }
 }
 
 /// Whether a slave that is there may hold rows that the source does not get: it was a member once and is none now. A join that
@@ -394,14 +369,4 @@ fn beside_the_source(world: &ClusterView<'_>, me: Ordinal) -> Option<Ordinal> {
     };
     let live = |k: Ordinal, o: &Object| k != source && world.sides(me, k, o).both_live();
     world.objects_of(me).find(|(k, o)| live(*k, o) && none(me, o.group) && none(*k, o.group)).map(|(k, _)| k)
-}
-
-/// `1 row`, `7 rows`, `at least 7 rows`.
-pub(super) fn rows_of(n: RowCount) -> String {
-    match n {
-        RowCount::Counted(1) => "1 row".to_owned(),
-        RowCount::Counted(n) => format!("{} rows", grouped(n)),
-        RowCount::AtLeast { at_least } => format!("at least {} rows", grouped(at_least)),
-        RowCount::NotCounted => "an unknown number of rows".to_owned(),
-    }
 }

@@ -42,7 +42,7 @@ use super::{
     definition, deliver,
     for_a_while::Held,
     join::DRAIN_S,
-    reconcile::{self, Link},
+    links::{self, Link},
 };
 
 pub(super) fn plan(
@@ -56,7 +56,7 @@ pub(super) fn plan(
     if newcomers.copies.is_empty() {
         return;
     }
-    let objects: Vec<&Object> = reconcile::pairs(world, active).filter(|o| newcomers.is_copied(o)).collect();
+    let objects: Vec<&Object> = links::pairs(world, active).filter(|o| newcomers.is_copied(o)).collect();
     let mut copy =
         Copying { world, build, newcomers, objects, created, slaves: BTreeMap::new(), matched: BTreeMap::new() };
     for k in newcomers.copies.keys() {
@@ -130,7 +130,7 @@ impl Copying<'_, '_, '_> {
             return Vec::new();
         }
         let mut stopped = Dependencies::on([fenced], "users are out first");
-        for (pod, peer) in reconcile::sides(object).into_iter().filter(|(pod, _)| world.is_started(*pod, object)) {
+        for (pod, peer) in links::sides(object).into_iter().filter(|(pod, _)| world.is_started(*pod, object)) {
             let op = Op::Stop { name: object.name.clone(), peer };
             let text = "an object is corrected only while neither side sends (ERR-610FE, ERR-6109F)";
             let waits = Dependencies::on([fenced], "users are out first");
@@ -176,7 +176,7 @@ impl Copying<'_, '_, '_> {
             .objects
             .iter()
             .copied()
-            .filter(|o| o.pair.contains(k) && self.gets(k, o.group) && reconcile::link(world, o) == Link::Live)
+            .filter(|o| o.pair.contains(k) && self.gets(k, o.group) && links::link(world, o) == Link::Live)
             .collect();
         for object in sending {
             let peer = other(object, k);
@@ -230,9 +230,9 @@ impl Copying<'_, '_, '_> {
         for object in &objects {
             let base = Dependencies::on(stopped[object.name.as_str()].iter().copied(), "neither side may be sending")
                 .and_all(objects_first.clone());
-            let live = reconcile::link(world, object) == Link::Live;
+            let live = links::link(world, object) == Link::Live;
             // The side that keeps its place first: until the slave's is changed, everybody sees that they differ.
-            let mut sides = reconcile::sides(object);
+            let mut sides = links::sides(object);
             sides.sort_by_key(|(pod, _)| self.gets(*pod, object.group));
             let mut before = base;
             for (pod, peer) in sides {
@@ -291,8 +291,8 @@ impl Copying<'_, '_, '_> {
             }
         }
         let mut ids = Vec::new();
-        for (pod, peer) in reconcile::sides(object) {
-            let revived = self.gets(pod, object.group) && reconcile::link(world, object) == Link::Live;
+        for (pod, peer) in links::sides(object) {
+            let revived = self.gets(pod, object.group) && links::link(world, object) == Link::Live;
             let stopped = self.matched.contains_key(&object.name);
             if (world.is_started(pod, object) && !stopped) || revived {
                 let op = Op::Stop { name: object.name.clone(), peer };
@@ -338,7 +338,7 @@ impl Copying<'_, '_, '_> {
         let to_source: Vec<&Object> = world
             .desired
             .objects_between(pod, Ordinal::MASTER)
-            .filter(|o| o.group == object.group && reconcile::link(world, o) == Link::Live)
+            .filter(|o| o.group == object.group && links::link(world, o) == Link::Live)
             .collect();
         to_source
             .into_iter()
@@ -376,7 +376,7 @@ impl Copying<'_, '_, '_> {
                 let name = object.name.clone();
                 let tables: Vec<_> = targets.iter().map(ToString::to_string).collect();
                 let text = format!("pod 0 copies {} to pod {k}, and goes on sending from there", tables.join(", "));
-                let op = match reconcile::link(world, object) {
+                let op = match links::link(world, object) {
                     Link::Live | Link::Half => Op::SyncTables { name, peer: k, parallel, targets, rows },
                     Link::None => Op::Sync { name, peer: k, parallel, rows },
                 };
@@ -435,7 +435,7 @@ impl Copying<'_, '_, '_> {
             let proved: Vec<ActionId> =
                 [object.pair.low(), object.pair.high()].iter().filter_map(|p| self.slaves.get(p)?.proved).collect();
             let mut own = Vec::new();
-            let mut sides = reconcile::sides(object);
+            let mut sides = links::sides(object);
             sides.sort_by_key(|(pod, _)| !self.gets(*pod, object.group));
             for (pod, peer) in sides {
                 let waits = Dependencies::on(proved.iter().copied(), "nothing arrives before the copy is proved");

@@ -17,13 +17,11 @@ use foldhash::{HashMap, HashMapExt as _};
 
 use super::{
     build::{Dependencies, why},
-    catch_up,
     cluster_view::ClusterView,
-    deliver::{self, Gate, Peer, Way},
+    deliver::{self, Delivery, Gate, Peer, Way},
+    draft::Draft,
     for_a_while::Held,
-    full::{self, Delivery},
-    preflight,
-    start::Draft,
+    preflight, steps,
 };
 
 /// Longest wait for transactions that were open at the pin, seconds.
@@ -79,7 +77,7 @@ impl Join<'_, '_> {
         for k in self.receivers_of_salvage() {
             for object in self.objects(k) {
                 let live = matches!(self.world.observed.side(me, &object.name), Side::Live(_));
-                if !live || full::delivery(self.world, me, k, &object) != Delivery::AfterMending {
+                if !live || deliver::delivery(self.world, me, k, &object) != Delivery::AfterMending {
                     continue;
                 }
                 let fenced = Dependencies::on([fenced], "what is written after the flush would be lost");
@@ -94,7 +92,7 @@ impl Join<'_, '_> {
                 let op = Op::DropReplication { name: object.name.clone(), peer: me };
                 let waits = fenced.and(stop, "neither side may be sending");
                 let dropped = self.draft.build.add(k, op, why(Code::Salvage, text.clone()), waits);
-                let op = catch_up::create_op(self.world, k, &object);
+                let op = steps::create_op(self.world, k, &object);
                 let waits = Dependencies::on([dropped], "the name must be free");
                 mended.insert(object.name, self.draft.build.add(k, op, why(Code::Salvage, text), waits));
             }
@@ -114,7 +112,7 @@ impl Join<'_, '_> {
                 else {
                     continue;
                 };
-                if full::delivery(self.world, self.me, k, &object) == Delivery::Impossible {
+                if deliver::delivery(self.world, self.me, k, &object) == Delivery::Impossible {
                     continue;
                 }
                 // What was made anew in this plan.
@@ -206,7 +204,7 @@ impl Join<'_, '_> {
                 format!("it is not what aku.conf says, and its position is forgotten anyway:\n{}", diff.trim_end());
             let op = Op::DropReplication { name: object.name.clone(), peer };
             let dropped = self.draft.build.add(pod, op, why(Code::Differs, text.clone()), gone.clone());
-            let op = catch_up::create_op(self.world, pod, &object);
+            let op = steps::create_op(self.world, pod, &object);
             done.push(self.draft.build.add(
                 pod,
                 op,

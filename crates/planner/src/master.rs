@@ -12,10 +12,11 @@ use aku_core::{
 
 use super::{
     build::{Dependencies, why},
-    catch_up,
     cluster_view::ClusterView,
-    identity, preflight, stakes,
-    start::{Draft, word},
+    draft::Draft,
+    identity,
+    links::word,
+    preflight, stakes, steps,
 };
 
 /// The pairs where pod 0 lost its place while a slave has one; what is odd about slaves goes to `notes`.
@@ -168,25 +169,22 @@ fn unseen_slaves(world: &ClusterView<'_>) -> Result<(), Refusal> {
 
 /// Creates what is missing, catches up with every pod that is live in both directions, opens.
 pub(super) fn plan(world: &ClusterView<'_>, mut draft: Draft, creating: &[(Ordinal, &Object)]) -> Plan {
-    let created = catch_up::create(world, &mut draft.build, creating);
-    let caught_up = catch_up::streams(
+    let created = steps::create(world, &mut draft.build, creating);
+    let caught_up = steps::streams(
         world,
         &mut draft,
         &Dependencies::on(created.iter().copied(), "an object must exist before it starts"),
     );
-    let compared = catch_up::compare(
-        world,
-        &mut draft,
-        Dependencies::on(caught_up.iter().copied(), "it looks at what they brought"),
-    );
-    let opened = catch_up::open(
+    let compared =
+        steps::compare(world, &mut draft, Dependencies::on(caught_up.iter().copied(), "it looks at what they brought"));
+    let opened = steps::open(
         world,
         &mut draft,
         Dependencies::on(created, "objects first")
             .and(caught_up, "users come in when the streams are caught up")
             .and(compared, "the rows are those of the others"),
     );
-    catch_up::marker(world, &mut draft, opened);
+    steps::marker(world, &mut draft, opened);
     let because = vec![why(Code::Master, "pod 0 is the source of all copies; no rows are copied to it")];
     let approvals = stakes::of_an_empty_master(world).into_iter().collect();
     draft.into_plan(world, Decision::None { because }, approvals)

@@ -24,55 +24,18 @@ use super::{
     added_targets::{self, Newcomers},
     alter,
     build::{Builder, Dependencies, pods, why},
-    catch_up,
     cluster_view::{ClusterView, runs},
     definition::{self, ModeIs},
-    initial_copy, preflight,
+    initial_copy,
+    links::{self, Link},
+    preflight, steps,
     unmanaged::{self, Kind, Stray},
 };
 
-/// What the two sides of an object are to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Link {
-    /// Both kept their place.
-    Live,
-    /// Neither has one: never connected.
-    None,
-    /// One has and the other has not, or a server gave up log: only a new copy helps.
-    Half,
-}
-
-pub(super) fn link(world: &ClusterView<'_>, object: &Object) -> Link {
-    let sides = world.sides(object.pair.low(), object.pair.high(), object);
-    match (sides.mine, sides.theirs) {
-        (Side::Live(_), Side::Live(_)) => Link::Live,
-        (Side::Missing | Side::Reset, Side::Missing | Side::Reset) => Link::None,
-        (Side::Live(_), Side::Missing | Side::Reset | Side::GaveUp | Side::Unknown)
-        | (Side::Missing | Side::Reset, Side::Live(_) | Side::GaveUp | Side::Unknown)
-        | (Side::GaveUp | Side::Unknown, _) => Link::Half,
-    }
-}
-
-/// Pods that take part: members that admit users, and those that a reconcile closed and did not get to open again: the two
-/// sides of a pair differ, or it still replicates what aku.conf does not have, which bars every copy of another pod.
-pub(super) fn active(world: &ClusterView<'_>) -> BTreeSet<Ordinal> {
-    let open = |k: Ordinal| world.pod(k).is_some_and(|p| !p.admin_mode());
-    let members: BTreeSet<_> = world.seen().filter(|k| world.is_member(*k)).collect();
-    let broken_off = |k: Ordinal| {
-        world.desired.objects_of(k).filter(|(other, _)| members.contains(other)).any(|(other, o)| {
-            let held = |pod| world.replication(pod, o);
-            let extra = |r| !world.items_against(o.group, r).1.is_empty();
-            world.sides(k, other, o).both_live()
-                && (held(k).map(|r| &r.items) != held(other).map(|r| &r.items) || held(k).is_some_and(extra))
-        })
-    };
-    members.iter().copied().filter(|k| open(*k) || (!k.is_master() && broken_off(*k))).collect()
-}
-
 pub(super) fn row_questions(world: &ClusterView<'_>) -> Vec<(Ordinal, Vec<Target>)> {
-    let active = active(world);
+    let active = links::active(world);
     let mut wanted: BTreeSet<&Target> = BTreeSet::new();
-    for object in pairs(world, &active) {
+    for object in links::pairs(world, &active) {
         wanted.extend(added_targets::lacks(world, object));
     }
     if wanted.is_empty() {
@@ -83,13 +46,8 @@ pub(super) fn row_questions(world: &ClusterView<'_>) -> Vec<(Ordinal, Vec<Target
     active.iter().copied().filter(whole).map(|pod| (pod, wanted.clone())).collect()
 }
 
-/// Objects whose two pods both take part.
-pub(super) fn pairs<'a>(world: &ClusterView<'a>, active: &'a BTreeSet<Ordinal>) -> impl Iterator<Item = &'a Object> {
-    world.desired.objects.iter().filter(|o| active.contains(&o.pair.low()) && active.contains(&o.pair.high()))
-}
-
 pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
-    let active = active(world);
+    let active = links::active(world);
     let creating = missing(world, &active);
     let taking_part: Vec<_> = active.iter().copied().collect();
     preflight::check(world, &taking_part, &creating)?;
@@ -105,9 +63,9 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
     r.notes.extend(newcomers.notes.iter().cloned());
     let copies = [(Ordinal::MASTER, Setting::SyncLockTimeout)];
     r.build.put_back_left(world, if newcomers.copies.is_empty() { &[] } else { &copies }, &mut r.notes);
-    let created = catch_up::create(world, &mut r.build, &creating);
+    let created = steps::create(world, &mut r.build, &creating);
     let objects_first = Dependencies::on(created.iter().copied(), "objects first");
-    for object in pairs(world, &active) {
+    for object in links::pairs(world, &active) {
         r.pair(object, &newcomers, &objects_first);
     }
     for pod in &taking_part {
@@ -158,14 +116,14 @@ impl Reconcile<'_, '_> {
         if newcomers.is_copied(object) {
             return;
         }
-        match link(self.world, object) {
+        match links::link(self.world, object) {
             Link::Half => {
                 let sides = self.world.sides(low, high, object);
                 let text = format!(
                     "{}: pod {low} {}, pod {high} {}; only a new copy of one of them helps: `aku apply end --ordinal {high}`, then `aku apply start --ordinal {high}`",
                     object.name,
-                    super::start::word(sides.mine),
-                    super::start::word(sides.theirs)
+                    links::word(sides.mine),
+                    links::word(sides.theirs)
                 );
                 self.note(Code::SidesDisagree, text);
             }
@@ -204,7 +162,7 @@ impl Reconcile<'_, '_> {
             // No sender would get through.
             return;
         }
-        for (pod, peer) in sides(object) {
+        for (pod, peer) in links::sides(object) {
             let down = |r: &&Replication| r.sender == Sender::None && r.hosts.contains(&self.world.desired.pods[&peer]);
             if self.world.replication(pod, object).as_ref().is_some_and(down) {
                 let op = Op::Start { name: object.name.clone(), peer, expect: Expect::Live };
@@ -219,12 +177,12 @@ impl Reconcile<'_, '_> {
         let world = self.world;
         let targets = world.desired.groups[&object.group].targets.clone();
         let mut ready = created;
-        for (pod, peer) in sides(object) {
+        for (pod, peer) in links::sides(object) {
             let done = self.settle_reset(pod, peer, object);
             ready = ready.and(done, "the definition first");
         }
         let mut pins: Vec<(Ordinal, Ordinal, ActionId)> = Vec::new();
-        for (pod, peer) in sides(object) {
+        for (pod, peer) in links::sides(object) {
             let op = Op::Pin { name: object.name.clone(), peer };
             let text = format!(
                 "from now on pod {pod} keeps its log for pod {peer}; what it committed before is proved to be nothing"
@@ -370,7 +328,7 @@ impl Reconcile<'_, '_> {
                     "{}: pod {} {}, and AKU_SERVER_COUNT is {count}; if pod {peer} left for good: aku apply forget {peer}",
                     stray.name,
                     stray.pod,
-                    super::start::word(side)
+                    links::word(side)
                 ),
             ),
         }
@@ -408,7 +366,7 @@ impl Reconcile<'_, '_> {
             let said: Vec<_> = both
                 .iter()
                 .zip(&states)
-                .map(|((s, _), side)| format!("pod {} {}", s.pod, super::start::word(*side)))
+                .map(|((s, _), side)| format!("pod {} {}", s.pod, links::word(*side)))
                 .collect();
             self.note(
                 Code::Surplus,
@@ -473,10 +431,4 @@ impl Reconcile<'_, '_> {
             already_right: self.right,
         }
     }
-}
-
-/// Both pods of an object with their peers.
-pub(super) fn sides(object: &Object) -> [(Ordinal, Ordinal); 2] {
-    let (low, high) = (object.pair.low(), object.pair.high());
-    [(low, high), (high, low)]
 }

@@ -20,13 +20,12 @@ use aku_core::{
 
 use super::{
     build::{Dependencies, pods, why},
-    catch_up,
     cluster_view::ClusterView,
     deliver::{self, Gate, Passable, Peer, Way},
-    full, identity,
+    draft::Draft,
+    identity,
     join::{self, Join},
-    master, preflight, stakes,
-    start::Draft,
+    master, preflight, stakes, steps,
 };
 
 /// Every pod that was seen is counted: rows are the only evidence there is.
@@ -55,7 +54,7 @@ pub(super) fn plan(world: &ClusterView<'_>, from: Option<Ordinal>) -> Result<Pla
     let approvals = approvals(world, &slaves, source, &rows, &unsent);
     notes(world, &mut draft, &slaves, source);
 
-    let created = catch_up::create(world, &mut draft.build, &creating);
+    let created = steps::create(world, &mut draft.build, &creating);
     join::put_back_left(world, &mut draft, me, source.pod);
     let mut recovery = Recovery { world, source, draft: &mut draft };
     let mut ready = recovery.open_source();
@@ -241,7 +240,7 @@ fn chosen<'s>(world: &ClusterView<'_>, slaves: &'s [Slave], from: Option<Ordinal
     let why_not = |s: &Slave| match &s.rows {
         None => format!("the rows of pod {} could not be counted", s.pod),
         Some(_) if s.total() == 0 => format!("every target on pod {} is empty", s.pod),
-        Some(_) => format!("pod {} holds {}", s.pod, full::rows_of(RowCount::Counted(s.total()))),
+        Some(_) => format!("pod {} holds {}", s.pod, stakes::rows_of(RowCount::Counted(s.total()))),
     };
     let text = match from {
         Some(pod) if pod.is_master() => "pod 0 is the pod to be recovered, so it cannot be the source".to_owned(),
@@ -282,7 +281,7 @@ fn most_advanced(source: &Slave) -> String {
     format!(
         "no source was named: {service} pod {} holds the most rows ({}); only rows were compared, because no server keeps how far a pod 0 that failed had got with each slave; of equals the smallest number is taken",
         source.pod,
-        full::rows_of(RowCount::Counted(source.total()))
+        stakes::rows_of(RowCount::Counted(source.total()))
     )
 }
 
@@ -450,8 +449,8 @@ fn notes(world: &ClusterView<'_>, draft: &mut Draft, slaves: &[Slave], source: &
                 format!(
                     "pod {} holds more rows than pod {from} in some tables ({} and {} in all); compare them (`aku verify`) before you say yes",
                     other.pod,
-                    full::rows_of(RowCount::Counted(other.total())),
-                    full::rows_of(RowCount::Counted(source.total()))
+                    stakes::rows_of(RowCount::Counted(other.total())),
+                    stakes::rows_of(RowCount::Counted(source.total()))
                 ),
             ));
         }

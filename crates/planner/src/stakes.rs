@@ -8,7 +8,7 @@ use aku_core::{
 };
 use foldhash::HashSet;
 
-use super::{build::pods, cluster_view::ClusterView, full::rows_of, identity};
+use super::{build::pods, cluster_view::ClusterView, identity};
 
 /// How many tables are named one by one.
 const NAMED: usize = 4;
@@ -124,7 +124,7 @@ fn doubtful<'r>(world: &ClusterView<'_>, me: Ordinal, held: &[&'r RowsAtStake]) 
     } else if is_stranger(world, me) {
         // Numbers say nothing of rows that came from somewhere else: as many may be others. Where the ledger says that the pod
         // is one of us, or pod 0 has none that could tell, only what is too much was written since.
-        let kin = identity::one_cluster(world, source, me) || identity::held(world, source).is_none();
+        let kin = identity::one_cluster(world, source, me) || world.held(source).is_none();
         doubt(ApprovalClass::LosesUnsent, &|r| !kin || has_more(r), &|rows| {
             let some = if rows.iter().any(|r| has_more(r)) { "some are" } else { "any may be" };
             format!(
@@ -212,6 +212,16 @@ fn of_a_new_master(world: &ClusterView<'_>) -> Option<Approval> {
             theirs.short()
         ),
     })
+}
+
+/// `1 row`, `7 rows`, `at least 7 rows`.
+pub(super) fn rows_of(n: RowCount) -> String {
+    match n {
+        RowCount::Counted(1) => "1 row".to_owned(),
+        RowCount::Counted(n) => format!("{} rows", grouped(n)),
+        RowCount::AtLeast { at_least } => format!("at least {} rows", grouped(at_least)),
+        RowCount::NotCounted => "an unknown number of rows".to_owned(),
+    }
 }
 
 #[cfg(test)]
