@@ -12,8 +12,9 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::{
-    args::{Common, Format},
+    common::Common,
     look,
+    plan_args::Format,
     policy::{self, PolicyArgs},
     scene::CommandContext,
     stream::{OutputStyle, Streams, answer, fail, shown, tell},

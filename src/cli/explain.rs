@@ -1,7 +1,7 @@
 //! `aku explain CODE`: the long story behind a code of a plan, a refusal, a failed action or a difference.
 
 use super::{
-    args::ExplainArgs,
+    common::ExplainArgs,
     stream::{OutputStyle, Streams, answer, fail},
 };
 use crate::{

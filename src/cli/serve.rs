@@ -24,8 +24,9 @@ use signal_hook::{
 };
 
 use super::{
-    args::{Common, Format},
+    common::Common,
     drift::{self, DriftArgs},
+    plan_args::Format,
     policy::PolicyArgs,
     stream::{OutputStyle, Streams, answer, fail},
     time,
