@@ -34,9 +34,9 @@ pub mod observe;
 pub mod outlet;
 pub mod plan;
 pub mod preflight;
-#[cfg(test)]
-mod prove;
 pub mod render;
 pub mod review;
 pub mod sign;
+#[cfg(test)]
+mod simtest;
 pub mod verify;

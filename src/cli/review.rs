@@ -2,10 +2,10 @@
 
 use super::{
     file_args::{ReviewArgs, ReviewFormat},
-    plan::talk,
     policy, signing,
-    stream::{Look, Streams, answer, fail, shown},
-    wiring::World,
+    stream::talk,
+    stream::{OutputStyle, Streams, answer, fail, shown},
+    wiring::Platform,
 };
 use crate::{
     document,
@@ -16,12 +16,12 @@ use crate::{
         saved::{DOCUMENT, Reading},
     },
     render,
-    render::{Trouble, words::counted},
+    render::{Diagnostic, words::counted},
     review::{self, Review},
 };
 
 /// Runs it.
-pub fn run(args: &ReviewArgs, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &ReviewArgs, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     let text = files::read(&args.file, DOCUMENT);
     let review = match judged(args, text.as_deref(), world) {
         Ok(review) => review,
@@ -46,7 +46,7 @@ pub fn run(args: &ReviewArgs, world: &dyn World, look: &Look, s: &mut Streams<'_
 }
 
 /// The yes of a reviewer, where nothing refuses.
-fn sign(args: &ReviewArgs, review: &Review, look: &Look, s: &mut Streams<'_>) -> Result<(), Trouble> {
+fn sign(args: &ReviewArgs, review: &Review, look: &OutputStyle, s: &mut Streams<'_>) -> Result<(), Diagnostic> {
     let signed = match (&args.sign, &args.add_signature, &review.saved) {
         (None, None, _) | (_, _, None) => return Ok(()),
         (_, _, Some(_)) if review.exit != Exit::Ok => {
@@ -58,14 +58,14 @@ fn sign(args: &ReviewArgs, review: &Review, look: &Look, s: &mut Streams<'_>) ->
     };
     files::store(&signed.text(), &args.file).map_err(|e| {
         let text = format!("the signature cannot be written to {}: {e}", args.file.display());
-        Trouble::new(Exit::Output, "output", text)
+        Diagnostic::new(Exit::Output, "output", text)
     })?;
     let n = counted(signed.signatures.len(), "signature");
     talk(look, s, &format!("signed: {} has {n}", args.file.display()));
     Ok(())
 }
 
-fn judged(args: &ReviewArgs, text: Result<&str, &document::Fault>, world: &dyn World) -> Result<Review, Trouble> {
+fn judged(args: &ReviewArgs, text: Result<&str, &document::Fault>, world: &dyn Platform) -> Result<Review, Diagnostic> {
     let rules = policy::load(&args.policy)?;
     let reading = match text {
         Err(fault) => return Ok(review::unusable(fault)),

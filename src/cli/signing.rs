@@ -8,12 +8,12 @@ use std::{
 
 use clap::Args;
 
-use super::{env::Env, typed::shell, wiring::World};
+use super::{env::Env, typed::shell, wiring::Platform};
 use crate::{
     bounded,
     exit::Exit,
     plan::saved::{Saved, Signature},
-    render::{Trouble, words::counted},
+    render::{Diagnostic, words::counted},
     sign::{self, Allowed, Doubt, Judgement, KeyError, NAMESPACE},
 };
 
@@ -46,7 +46,7 @@ impl Required {
     ///
     /// # Errors
     /// The number of people in the environment is none.
-    pub(super) fn of(args: &RequireArgs, env: &Env) -> Result<Option<Self>, Trouble> {
+    pub(super) fn of(args: &RequireArgs, env: &Env) -> Result<Option<Self>, Diagnostic> {
         let path = args.require_signature.clone().or_else(|| env.var(FILE_VARIABLE).map(PathBuf::from));
         let people = match (args.require_signatures, env.var(PEOPLE_VARIABLE)) {
             (Some(n), _) => n.get(),
@@ -54,7 +54,7 @@ impl Required {
             (None, Some(text)) => {
                 let number = text.to_str().and_then(|t| t.parse::<NonZeroU32>().ok()).ok_or_else(|| {
                     let text = format!("{PEOPLE_VARIABLE} is \"{}\", which is no number of people", text.display());
-                    Trouble::new(Exit::Usage, "usage", text)
+                    Diagnostic::new(Exit::Usage, "usage", text)
                 })?;
                 number.get()
             }
@@ -63,16 +63,16 @@ impl Required {
             Some(path) => Ok(Some(Self { path, people })),
             None if env.var(PEOPLE_VARIABLE).is_some() => {
                 let text = format!("{PEOPLE_VARIABLE} says how many must sign, and {FILE_VARIABLE} not who");
-                Err(Trouble::new(Exit::Usage, "usage", text))
+                Err(Diagnostic::new(Exit::Usage, "usage", text))
             }
             None => Ok(None),
         }
     }
 
     /// The refusal of a plan that is made only now: nobody can have signed it.
-    pub(super) fn nobody_signed(&self, goal: &str) -> Trouble {
+    pub(super) fn nobody_signed(&self, goal: &str) -> Diagnostic {
         let text = "only a saved plan that somebody signed is applied here, and this one would be made now";
-        Trouble::new(Exit::Stale, "plan-unsigned", text)
+        Diagnostic::new(Exit::Stale, "plan-unsigned", text)
             .fact("allowed", self.path.display().to_string())
             .fact("changed", "nothing: no pod was contacted")
             .next(format!("aku plan {goal} -o plan.json --sign KEY"))
@@ -87,9 +87,9 @@ impl Required {
         &self,
         saved: &Saved,
         path: &Path,
-        world: &dyn World,
+        world: &dyn Platform,
         warn: &mut dyn FnMut(&str),
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), Diagnostic> {
         let allowed = self.allowed(world)?;
         let judgement = Judgement::of(&saved.signatures, &saved.digest(), &allowed, world.now());
         let people = judgement.people();
@@ -102,9 +102,9 @@ impl Required {
         Err(self.refusal(&judgement, people, path))
     }
 
-    fn allowed(&self, world: &dyn World) -> Result<Allowed, Trouble> {
+    fn allowed(&self, world: &dyn Platform) -> Result<Allowed, Diagnostic> {
         let trouble = |exit, text: String| {
-            Trouble::new(exit, "allowed-signers", text)
+            Diagnostic::new(exit, "allowed-signers", text)
                 .fact("file", self.path.display().to_string())
                 .fact("changed", "nothing: no pod was contacted")
                 .next("ssh-keygen(1), ALLOWED SIGNERS, says what its lines are")
@@ -115,7 +115,7 @@ impl Required {
             .map_err(|e| trouble(Exit::BadData, format!("the file of allowed signers is not valid: {e}")))
     }
 
-    fn refusal(&self, judgement: &Judgement, people: usize, path: &Path) -> Trouble {
+    fn refusal(&self, judgement: &Judgement, people: usize, path: &Path) -> Diagnostic {
         let file = shell(path);
         let (exit, code, text) = match judgement.doubts.first() {
             None if people == 0 => (Exit::Stale, "plan-unsigned", "the plan is not signed".to_owned()),
@@ -129,7 +129,7 @@ impl Required {
                 (Exit::Stale, "plan-signatures", text)
             }
         };
-        let mut trouble = Trouble::new(exit, code, text);
+        let mut trouble = Diagnostic::new(exit, code, text);
         for signer in &judgement.signers {
             trouble = trouble.fact("signed by", format!("{} with {}", signer.principals.join(", "), signer.key));
         }
@@ -157,9 +157,9 @@ fn code_of(doubt: &Doubt) -> (Exit, &'static str) {
 ///
 /// # Errors
 /// The key cannot be read, or does not sign here.
-pub(super) fn signed(saved: Saved, key: &Path, plan: Option<&Path>) -> Result<Saved, Trouble> {
+pub(super) fn signed(saved: Saved, key: &Path, plan: Option<&Path>) -> Result<Saved, Diagnostic> {
     let text = bounded::text(key, MOST).map_err(|e| {
-        Trouble::new(Exit::NoInput, "signing-key", format!("the key cannot be read: {e}"))
+        Diagnostic::new(Exit::NoInput, "signing-key", format!("the key cannot be read: {e}"))
             .fact("file", key.display().to_string())
     })?;
     let digest = saved.digest();
@@ -178,8 +178,8 @@ fn with(mut saved: Saved, signature: Signature, digest: &str) -> Saved {
     saved.signed(signature)
 }
 
-fn cannot_sign(e: &KeyError, key: &Path, plan: Option<&Path>) -> Trouble {
-    let trouble = Trouble::new(Exit::BadData, "signing-key", e.to_string())
+fn cannot_sign(e: &KeyError, key: &Path, plan: Option<&Path>) -> Diagnostic {
+    let trouble = Diagnostic::new(Exit::BadData, "signing-key", e.to_string())
         .fact("file", key.display().to_string())
         .fact("signed", "nothing");
     let plan = plan.map_or_else(|| "FILE".to_owned(), shell);
@@ -199,9 +199,9 @@ fn cannot_sign(e: &KeyError, key: &Path, plan: Option<&Path>) -> Trouble {
 ///
 /// # Errors
 /// It is none, or not under this plan.
-pub(super) fn added(saved: Saved, file: &Path) -> Result<Saved, Trouble> {
+pub(super) fn added(saved: Saved, file: &Path) -> Result<Saved, Diagnostic> {
     let trouble = |exit, code, text: String| {
-        Trouble::new(exit, code, text).fact("file", file.display().to_string()).fact("signed", "nothing")
+        Diagnostic::new(exit, code, text).fact("file", file.display().to_string()).fact("signed", "nothing")
     };
     let sshsig = bounded::text(file, MOST)
         .map_err(|e| trouble(Exit::NoInput, "signature", format!("the signature cannot be read: {e}")))?;

@@ -233,7 +233,7 @@ fn unknown_ops(text: &str) -> Vec<Misfit> {
     let Ok(all) = serde_json::from_str::<OfPlan<OfActions<AnyAction>>>(text) else { return Vec::new() };
     let unknown = |a: AnyAction| {
         let op = a.op?;
-        (!crate::schema::operations().contains(&op)).then(|| {
+        (!crate::operations::operations().contains(&op)).then(|| {
             let action = a.id.map_or_else(|| "?".to_owned(), |n| format!("A{n}"));
             Misfit::UnknownOp { action, op }
         })

@@ -14,10 +14,11 @@ use foldhash::{HashMap, HashMapExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DOCUMENT, Risk, Saved, Signature, completeness, summary};
+use super::{DOCUMENT, Saved, Signature, completeness, summary};
 use crate::{
     facts::{Fact, FactId, FactList, Facts, Post, Uses},
     policy::{Finding, Policy},
+    risk::Risk,
 };
 
 /// Number of a list of facts inside its plan, from 1; written as `L1`.
