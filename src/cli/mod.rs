@@ -52,6 +52,7 @@ mod running;
 mod runs;
 mod scene;
 mod schema;
+mod secret;
 mod serve;
 mod show;
 mod signing;

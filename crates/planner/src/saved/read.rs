@@ -1,7 +1,7 @@
 //! Reading a saved plan. What cannot be trusted (no plan, edited, another major version) is refused at once. What can be
 //! trusted but not carried out by this release is a [`Misfit`]: shown to a reader, never applied.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use aku_core::{
     document::{self, Fault},
@@ -10,7 +10,10 @@ use aku_core::{
 };
 use foldhash::{HashMap, HashMapExt as _};
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, SeqAccess, Visitor},
+};
 use serde_json::Value;
 
 use super::{
@@ -93,7 +96,7 @@ struct Head {
     #[serde(default)]
     fact_lists: Vec<List>,
     #[serde(default)]
-    must_understand: Vec<String>,
+    must_understand: Few<String>,
     #[serde(default)]
     rules: Policy,
     #[serde(default)]
@@ -145,7 +148,7 @@ struct OfPlan<T> {
 /// The actions of a file, and nothing else of it.
 #[derive(Deserialize)]
 struct OfActions<T> {
-    actions: Vec<T>,
+    actions: T,
 }
 
 /// An action of any release.
@@ -153,6 +156,67 @@ struct OfActions<T> {
 struct AnyAction {
     id: Option<u64>,
     op: Option<String>,
+}
+
+/// The first of a list that should be short; the rest is read over, so that a list of millions takes no memory.
+struct Few<T>(Vec<T>);
+
+/// How many those are.
+const FEW: usize = 64;
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct List<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+            type Value = Few<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Few<T>, A::Error> {
+                let mut few = Vec::new();
+                while few.len() < FEW {
+                    let Some(one) = list.next_element()? else { return Ok(Few(few)) };
+                    few.push(one);
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Few(few))
+            }
+        }
+        json.deserialize_seq(List(PhantomData))
+    }
+}
+
+/// Operations that this release does not know, the first of them.
+struct Unknown(Vec<Misfit>);
+
+impl<'de> Deserialize<'de> for Unknown {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Unknown;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("actions")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Unknown, A::Error> {
+                let mut unknown = Vec::new();
+                while let Some(AnyAction { id, op }) = list.next_element()? {
+                    let known = |op: &String| crate::operations::operations().contains(op);
+                    if let Some(op) = op.filter(|op| !known(op)).filter(|_| unknown.len() < FEW) {
+                        let action = id.map_or_else(|| "?".to_owned(), |n| format!("A{n}"));
+                        unknown.push(Misfit::UnknownOp { action, op });
+                    }
+                }
+                Ok(Unknown(unknown))
+            }
+        }
+        json.deserialize_seq(List)
+    }
 }
 
 impl Reading {
@@ -165,7 +229,7 @@ impl Reading {
         let malformed = |said: String| Fault::Malformed { noun: DOCUMENT.noun, said };
         let shape = |e: serde_json::Error| malformed(e.to_string());
         let head: Head = serde_json::from_str(text).map_err(shape)?;
-        let mut misfits: Vec<Misfit> = head.must_understand.iter().cloned().map(Misfit::MustUnderstand).collect();
+        let mut misfits: Vec<Misfit> = head.must_understand.0.into_iter().map(Misfit::MustUnderstand).collect();
         if head.producer.planner_rev != PLANNER_REV {
             misfits.push(Misfit::OtherPlanner { found: head.producer.planner_rev });
         }
@@ -185,7 +249,7 @@ impl Reading {
             }
             Err(e) => return Err(shape(e)),
         };
-        let cites: OfPlan<OfActions<Cites>> = serde_json::from_str(text).map_err(shape)?;
+        let cites: OfPlan<OfActions<Vec<Cites>>> = serde_json::from_str(text).map_err(shape)?;
         let lists = shown::read(head.fact_lists).map_err(malformed)?;
         let mut written = HashMap::new();
         let mut uses: BTreeMap<ActionId, Uses> = BTreeMap::new();
@@ -230,15 +294,7 @@ impl Reading {
 /// Operations that cannot be read, by the word alone: a known word with a wrong field is a malformed file.
 fn unknown_ops(text: &str) -> Vec<Misfit> {
     // What has another shape is refused by whoever reads the plan itself.
-    let Ok(all) = serde_json::from_str::<OfPlan<OfActions<AnyAction>>>(text) else { return Vec::new() };
-    let unknown = |a: AnyAction| {
-        let op = a.op?;
-        (!crate::operations::operations().contains(&op)).then(|| {
-            let action = a.id.map_or_else(|| "?".to_owned(), |n| format!("A{n}"));
-            Misfit::UnknownOp { action, op }
-        })
-    };
-    all.plan.actions.into_iter().filter_map(unknown).collect()
+    serde_json::from_str::<OfPlan<OfActions<Unknown>>>(text).map(|of| of.plan.actions.0).unwrap_or_default()
 }
 
 /// Whatever the file says twice must be said alike, and nothing may be in it that we would not write: a reviewer reads the
