@@ -9,8 +9,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
 use super::{
     op,
-    plan::{destroys, is_undo, rows_at_stake, waits},
+    plan::{destroys, rows_at_stake, waits},
     plan_end::approval_flags,
+    plan_end::is_undo,
     style::visible,
     svg::svg,
     words::{counted, ids, ids_within, rows_in_all, rows_now, sentence},
