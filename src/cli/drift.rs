@@ -58,7 +58,7 @@ pub struct DriftArgs {
     /// Save the report as JSON, whole or not at all
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Differences that do not count, each with a reason and an end (TOML, see README)
+    /// Differences that do not count, each with a reason and an end (TOML, see docs/handbook.md)
     #[arg(long, value_name = "FILE")]
     pub accept: Option<PathBuf>,
     /// Exit 3 when a difference of this kind is there, e.g. D202-foreign-object; may be repeated

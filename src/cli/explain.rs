@@ -63,6 +63,12 @@ fn entries() -> impl Iterator<Item = Entry> {
     of_plans.chain(of_runs).chain(of_rules).chain(of_files).chain(of_drift).chain(of_manifests).chain(of_secrets)
 }
 
+/// Word, kind and story of every code, for the reference.
+#[cfg(test)]
+pub(super) fn stories() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    entries().map(|e| (e.word, e.kind, e.story))
+}
+
 fn kind(word: &str) -> &'static str {
     match word.as_bytes().first() {
         Some(b'R') => "a reason why something is done",

@@ -43,6 +43,8 @@ mod policy;
 mod probe;
 mod program;
 mod reason;
+#[cfg(test)]
+mod reference;
 mod resume;
 mod review;
 mod reviewed;
