@@ -42,7 +42,9 @@ fn forms() {
         insta::assert_snapshot!("show-huge-dot", dot(&huge()));
         insta::assert_snapshot!("show-full-join-mermaid", mermaid(&fixtures::full_join()));
         insta::assert_snapshot!("show-huge-mermaid", mermaid(&huge()));
-        insta::assert_snapshot!("show-full-join-html", html(&saved(fixtures::full_join_with_losses()), "plan.json"));
+        // One tag on a line, for who reads the difference.
+        let page = html(&saved(fixtures::full_join_with_losses()), "plan.json").replace("><", ">\n<");
+        insta::assert_snapshot!("show-full-join-html", page);
         let mut other = fixtures::full_join();
         other.actions.remove(19);
         other.actions[4].op = crate::plan::Op::Drain { wait_s: 90 };
@@ -78,7 +80,8 @@ fn nothing_from_outside_becomes_mark_up() {
     }
     let comment = markdown(&s, "p.json");
     assert!(comment.contains("````diff") || !comment.contains("\n```\n</details>"), "{comment}");
-    assert_eq!(comment.matches("<!--").count(), 1);
+    // Apart from those that keep words from becoming links.
+    assert_eq!(comment.replace("<!-- -->", "").matches("<!--").count(), 1);
     let chart = mermaid(&s.plan);
     assert!(chart.contains("a#quot;] end | #lt;b#gt;"), "{chart}");
     assert!(dot(&s.plan).contains("a\\\"] end | <b>"));
