@@ -209,6 +209,7 @@ strict! {
     ClaimSpec { access_modes: Vec<Access> }
     /// spec of a Service
     Service {
+        r#type: ServiceType,
         selector: BTreeMap<String, String>,
         #[serde(default, rename = "clusterIP")] cluster_ip: Option<Headless>,
         #[serde(default)] publish_not_ready_addresses: bool,
@@ -241,6 +242,8 @@ words! {
     RestartPolicy { Always, Never }
     /// Who may mount a volume.
     Access { ReadWriteOnce, ReadWriteOncePod }
+    /// spec.type of a Service
+    ServiceType { ClusterIP }
     /// clusterIP
     Headless { None }
     /// Whether a pod that is not ready may be evicted.

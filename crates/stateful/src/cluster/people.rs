@@ -113,6 +113,9 @@ impl Cluster {
             let text = format!("applied: {} pods of revision {revision}", objects.set.replicas);
             state.objects = Some(Arc::new(objects));
             shared.note(state, text);
+            if let Err(e) = remount(shared, state) {
+                shared.note(state, format!("a mounted file cannot be changed: {e}"));
+            }
             Ok(())
         })
     }
@@ -148,13 +151,7 @@ impl Cluster {
     pub fn secret(&self, name: &str, key: &str, value: &str) -> io::Result<()> {
         self.with(|shared, state| {
             state.secrets.entry(name.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
-            for (n, pod) in &state.pods {
-                let dir = kubelet::pod_dir(&shared.dir, &Shared::name(state, *n), pod.uid);
-                if let Some(template) = state.templates.get(&pod.revision).filter(|_| dir.exists()) {
-                    shared.mounts(state, &dir, template, Some(&shared.claim(state, *n)))?;
-                }
-            }
-            Ok(())
+            remount(shared, state)
         })
     }
 
@@ -407,6 +404,17 @@ impl std::fmt::Display for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{:8.3}  {}", self.at.as_secs_f64(), self.text)
     }
+}
+
+/// Files of ConfigMaps and Secrets follow in pods that are there.
+fn remount(shared: &Shared, state: &State) -> io::Result<()> {
+    for (n, pod) in &state.pods {
+        let dir = kubelet::pod_dir(&shared.dir, &Shared::name(state, *n), pod.uid);
+        if let Some(template) = state.templates.get(&pod.revision).filter(|_| dir.exists()) {
+            shared.mounts(state, &dir, template, Some(&shared.claim(state, *n)))?;
+        }
+    }
+    Ok(())
 }
 
 fn grace_of(state: &State, pod: u8) -> Duration {
