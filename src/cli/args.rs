@@ -16,7 +16,7 @@ use super::{
     demo::DemoArgs,
     drift::DriftArgs,
     file_args::{CaptureArgs, DiffArgs, GraphArgs, ReviewArgs, SchemaArgs, ShowArgs},
-    goal_args::{self, Wish},
+    goal_args::{self, GoalArgs},
     info::InfoArgs,
     kube::KubeArgs,
     lab::LabArgs,
@@ -427,11 +427,11 @@ const ALL_PODS: [&str; 5] = ["conf", "endpoints", "odbc_driver", "connect_timeou
 fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
     let seen: &[&str] = match invocation {
         Invocation::Plan(a) if a.capture().is_some() => match a.wish() {
-            Ok(Wish::Given(_)) => &["conf", "width"],
-            Ok(Wish::Own(_)) | Err(_) => &["conf", "ordinal", "width"],
+            Ok(GoalArgs::Given(_)) => &["conf", "width"],
+            Ok(GoalArgs::Own(_)) | Err(_) => &["conf", "ordinal", "width"],
         },
-        Invocation::Plan(a) if matches!(a.wish(), Ok(Wish::Given(_))) => &ALL_PODS,
-        Invocation::Apply(a) if matches!(a.wish(), Ok(Some(Wish::Given(_)))) => &ALL_PODS,
+        Invocation::Plan(a) if matches!(a.wish(), Ok(GoalArgs::Given(_))) => &ALL_PODS,
+        Invocation::Apply(a) if matches!(a.wish(), Ok(Some(GoalArgs::Given(_)))) => &ALL_PODS,
         Invocation::Plan(_) | Invocation::Apply(_) | Invocation::Capture(_) => &GLOBALS,
         Invocation::Status(_)
         | Invocation::Check(_)

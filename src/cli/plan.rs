@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use super::{
     args::{Common, Format, PlanArgs},
     diff,
-    goal_args::Wish,
+    goal_args::GoalArgs,
     offline::{self, Nothing},
     policy,
-    scene::{Scene, refused},
-    stream::{Look, Streams, Talk, answer, fail, shown, tell},
+    scene::{CommandContext, refused},
+    stream::{OutputStyle, Streams, Talk, answer, fail, shown, tell},
     typed,
-    wiring::World,
+    wiring::Platform,
 };
 use crate::{
     exit::Exit,
@@ -26,12 +26,12 @@ use crate::{
         policy::Use,
         saved::{Origin, Saved},
     },
-    render::{self, Head, Layout, Sql, Trouble},
+    render::{self, Diagnostic, Head, Layout, Sql},
     topology::Ordinal,
 };
 
 /// Runs it.
-pub fn run(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &PlanArgs, common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     match planned(args, common, world, look, s) {
         Ok(exit) | Err(exit) => exit,
     }
@@ -40,15 +40,15 @@ pub fn run(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: 
 fn planned(
     args: &PlanArgs,
     common: &Common,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     let made = match args.capture() {
         None => live(args, common, world, look, s)?,
         Some(path) => match offline::made(path, wish(args), common, world, look, s) {
             Ok(made) => made,
-            Err(Nothing::Trouble(trouble)) => return Err(fail(s, look, &trouble)),
+            Err(Nothing::Diagnostic(trouble)) => return Err(fail(s, look, &trouble)),
             Err(Nothing::Refused(both)) => return Err(no_plan(args, &both.0, &both.1, look, s)?),
         },
     };
@@ -117,7 +117,7 @@ pub(super) struct Made {
 
 impl Made {
     /// A plan of a scene, made now.
-    pub(super) fn of(plan: Plan, scene: &Scene, observed: &Observed, at: Timestamp) -> Self {
+    pub(super) fn of(plan: Plan, scene: &CommandContext, observed: &Observed, at: Timestamp) -> Self {
         let facts = Facts::of(&plan, &scene.desired, observed);
         let origin = Origin {
             observer: scene.who.here,
@@ -129,7 +129,13 @@ impl Made {
     }
 }
 
-fn live(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<Made, Exit> {
+fn live(
+    args: &PlanArgs,
+    common: &Common,
+    world: &dyn Platform,
+    look: &OutputStyle,
+    s: &mut Streams<'_>,
+) -> Result<Made, Exit> {
     let scene = open(args, common, world, look, s)?;
     let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
     match scene.plan(world, &mut observed) {
@@ -145,8 +151,8 @@ fn live(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: &mu
 fn no_plan(
     args: &PlanArgs,
     refusal: &Refusal,
-    trouble: &Trouble,
-    look: &Look,
+    trouble: &Diagnostic,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     if args.format == Format::Json {
@@ -155,35 +161,41 @@ fn no_plan(
     Ok(fail(s, look, trouble))
 }
 
-fn open(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<Scene, Exit> {
+fn open(
+    args: &PlanArgs,
+    common: &Common,
+    world: &dyn Platform,
+    look: &OutputStyle,
+    s: &mut Streams<'_>,
+) -> Result<CommandContext, Exit> {
     let mut warnings = String::new();
     let wish = wish(args);
     let common = placed(wish, common);
-    let scene = Scene::open(world, &common, |pod| wish.goal(pod), &mut |w| warnings.push_str(w));
+    let scene = CommandContext::open(world, &common, |pod| wish.goal(pod), &mut |w| warnings.push_str(w));
     talk(look, s, warnings.trim_end());
     scene.map_err(|trouble| fail(s, look, &trouble))
 }
 
-fn wish(args: &PlanArgs) -> Wish {
+fn wish(args: &PlanArgs) -> GoalArgs {
     args.wish().expect("the command line was checked when it was read")
 }
 
 /// A scene needs a pod to be about; where the goal is about all pods, pod 0 stands for the cluster.
-pub(super) fn placed(wish: Wish, common: &Common) -> Common {
+pub(super) fn placed(wish: GoalArgs, common: &Common) -> Common {
     match wish {
-        Wish::Own(_) => common.clone(),
-        Wish::Given(_) => Common { ordinal: Some(Ordinal::MASTER), ..common.clone() },
+        GoalArgs::Own(_) => common.clone(),
+        GoalArgs::Given(_) => Common { ordinal: Some(Ordinal::MASTER), ..common.clone() },
     }
 }
 
 /// Tells something that is no error.
-pub(super) fn talk(look: &Look, s: &mut Streams<'_>, text: &str) {
+pub(super) fn talk(look: &OutputStyle, s: &mut Streams<'_>, text: &str) {
     if look.talk == Talk::Full && !text.is_empty() {
         tell(s, &format!("{text}\n"));
     }
 }
 
-fn store(saved: &Saved, path: &Path, look: &Look, s: &mut Streams<'_>) -> Result<(), Exit> {
+fn store(saved: &Saved, path: &Path, look: &OutputStyle, s: &mut Streams<'_>) -> Result<(), Exit> {
     match files::store(&saved.text(), path) {
         Ok(()) => {
             talk(look, s, &format!("saved to {}, to be applied before {}", path.display(), saved.expires_at));
@@ -191,7 +203,7 @@ fn store(saved: &Saved, path: &Path, look: &Look, s: &mut Streams<'_>) -> Result
         }
         Err(e) => {
             let text = format!("the plan cannot be saved to {}: {e}", path.display());
-            Err(fail(s, look, &Trouble::new(Exit::Output, "output", text)))
+            Err(fail(s, look, &Diagnostic::new(Exit::Output, "output", text)))
         }
     }
 }

@@ -57,7 +57,7 @@ pub enum Fault {
     OtherKind {
         /// Its kind.
         found: String,
-        /// See [`Kind::word`].
+        /// See [`Kind::as_str`].
         wanted: &'static str,
     },
     /// A format from another age.

@@ -10,7 +10,7 @@ use aku_core::{
     topology::{Ordinal, Target},
 };
 
-use super::{clean, end, everywhere, forget, identity, ledger, reconcile, recover, start, world::World};
+use super::{clean, cluster_view::ClusterView, end, everywhere, forget, identity, ledger, reconcile, recover, start};
 
 /// Plans, and lets the independent checker look at the result.
 ///
@@ -51,12 +51,12 @@ pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
 }
 
 fn draft(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
-    let world = World::new(desired, observed);
+    let world = ClusterView::new(desired, observed);
     let plan = of_goal(&world)?;
     Ok(ledger::afterwards(&world, plan))
 }
 
-fn of_goal(world: &World<'_>) -> Result<Plan, Refusal> {
+fn of_goal(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
     let desired = world.desired;
     match desired.goal {
         Goal::Start(me) => {
@@ -84,7 +84,7 @@ fn of_goal(world: &World<'_>) -> Result<Plan, Refusal> {
 /// Whose rows must be counted before [`make`] can decide: both ends of a full transfer, nobody otherwise.
 #[must_use]
 pub fn row_questions(desired: &Desired, observed: &Observed) -> Vec<(Ordinal, Vec<Target>)> {
-    let world = World::new(desired, observed);
+    let world = ClusterView::new(desired, observed);
     match desired.goal {
         Goal::Start(me) if seen(&world, me).is_ok() => start::row_questions(&world, me),
         Goal::Recover(_) if seen(&world, Ordinal::MASTER).is_ok() => recover::row_questions(&world),
@@ -96,7 +96,7 @@ pub fn row_questions(desired: &Desired, observed: &Observed) -> Vec<(Ordinal, Ve
 }
 
 /// Nothing can be said about pods of which none was seen.
-fn somebody(world: &World<'_>) -> Result<(), Refusal> {
+fn somebody(world: &ClusterView<'_>) -> Result<(), Refusal> {
     if world.seen().next().is_some() {
         return Ok(());
     }
@@ -114,7 +114,7 @@ fn somebody(world: &World<'_>) -> Result<(), Refusal> {
     Err(Refusal { kind: RefusalKind::CannotTell, because, next })
 }
 
-fn seen(world: &World<'_>, me: Ordinal) -> Result<(), Refusal> {
+fn seen(world: &ClusterView<'_>, me: Ordinal) -> Result<(), Refusal> {
     let count = world.desired.pods.len();
     let refuse = |kind, code, text: String, next: Vec<String>| {
         Err(Refusal { kind, because: vec![Reason::new(code, text)], next })

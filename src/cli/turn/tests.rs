@@ -51,7 +51,7 @@ enum Step {
     Doors,
     Lock,
     /// Looks at the pods in `todo` from here on.
-    Look,
+    OutputStyle,
     Run,
     Ended(bool),
 }
@@ -171,10 +171,10 @@ impl Stage {
                 let met = self.session[me] == Some(me) || self.open[me];
                 let todo = self.others(me);
                 (self.hooks[me].todo, self.hooks[me].met) = (todo, !met);
-                self.hooks[me].step = Step::Look;
+                self.hooks[me].step = Step::OutputStyle;
                 self.draw(1, 60)
             }
-            Step::Look => {
+            Step::OutputStyle => {
                 // The session of the pod before is given back first.
                 for n in 0..self.session.len() {
                     if n != me && self.session[n] == Some(me) {

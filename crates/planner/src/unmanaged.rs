@@ -9,7 +9,7 @@ use aku_core::{
     topology::{Ordinal, ReplicationName},
 };
 
-use super::world::World;
+use super::cluster_view::ClusterView;
 
 /// One such object as one pod holds it.
 #[derive(Clone, Copy)]
@@ -32,12 +32,12 @@ pub(super) enum Kind {
 }
 
 /// All of them on the pods that were seen; what has nothing to do with our tables or names is left out.
-pub(super) fn all<'a>(world: &World<'a>) -> Vec<Stray<'a>> {
+pub(super) fn all<'a>(world: &ClusterView<'a>) -> Vec<Stray<'a>> {
     world.seen().flat_map(|pod| of(world, pod)).collect()
 }
 
 /// Those of one pod.
-pub(super) fn of<'a>(world: &World<'a>, pod: Ordinal) -> Vec<Stray<'a>> {
+pub(super) fn of<'a>(world: &ClusterView<'a>, pod: Ordinal) -> Vec<Stray<'a>> {
     let Some(seen) = world.pod(pod) else { return Vec::new() };
     let stray = |(name, found): (&'a ReplicationName, &'a Replication)| {
         let kind = kind(world, pod, name, found)?;
@@ -47,11 +47,11 @@ pub(super) fn of<'a>(world: &World<'a>, pod: Ordinal) -> Vec<Stray<'a>> {
 }
 
 /// The side that a pod holds under such a name.
-pub(super) fn side(world: &World<'_>, stray: &Stray<'_>) -> Side {
+pub(super) fn side(world: &ClusterView<'_>, stray: &Stray<'_>) -> Side {
     world.observed.side(stray.pod, stray.name)
 }
 
-fn kind(world: &World<'_>, pod: Ordinal, name: &ReplicationName, found: &Replication) -> Option<Kind> {
+fn kind(world: &ClusterView<'_>, pod: Ordinal, name: &ReplicationName, found: &Replication) -> Option<Kind> {
     let ours = parts(name.as_str()).and_then(|(prefix, low, high)| {
         let peer = match pod {
             p if p == low => high,

@@ -19,7 +19,13 @@ use aku_core::{
     topology::{Ordinal, ReplicationName, Target},
 };
 
-use super::{build, definition, full, reconcile, reconcile::Link, world::World};
+use super::{
+    build,
+    cluster_view::ClusterView,
+    definition,
+    links::{self, Link},
+    stakes,
+};
 
 /// What is to be done about tables that are not replicated yet.
 #[derive(Default)]
@@ -54,13 +60,13 @@ impl Newcomers {
 }
 
 /// Targets of the object's group that at least one side does not replicate; all of them where the pair was never connected.
-pub(super) fn lacks<'a>(world: &World<'a>, object: &'a Object) -> Vec<&'a Target> {
+pub(super) fn lacks<'a>(world: &ClusterView<'a>, object: &'a Object) -> Vec<&'a Target> {
     let targets = &world.desired.groups[&object.group].targets;
-    match reconcile::link(world, object) {
+    match links::link(world, object) {
         Link::Half => Vec::new(),
         Link::None => targets.iter().collect(),
         Link::Live => {
-            let missing: Vec<_> = reconcile::sides(object)
+            let missing: Vec<_> = links::sides(object)
                 .into_iter()
                 .flat_map(|(pod, peer)| definition::wrong(world, pod, peer, object).missing)
                 .collect();
@@ -69,15 +75,15 @@ pub(super) fn lacks<'a>(world: &World<'a>, object: &'a Object) -> Vec<&'a Target
     }
 }
 
-fn rows(world: &World<'_>, pod: Ordinal, target: &Target) -> RowCount {
+fn rows(world: &ClusterView<'_>, pod: Ordinal, target: &Target) -> RowCount {
     world.rows(pod, target)
 }
 
-pub(super) fn judge(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Result<Newcomers, Refusal> {
+pub(super) fn judge(world: &ClusterView<'_>, active: &BTreeSet<Ordinal>) -> Result<Newcomers, Refusal> {
     let mut found = Newcomers::default();
     let (mut uncounted, mut taken) = (BTreeSet::new(), BTreeSet::new());
     let lacking: Vec<_> =
-        reconcile::pairs(world, active).map(|o| (o, lacks(world, o))).filter(|(_, l)| !l.is_empty()).collect();
+        links::pairs(world, active).map(|o| (o, lacks(world, o))).filter(|(_, l)| !l.is_empty()).collect();
     if !active.contains(&Ordinal::MASTER) && !lacking.is_empty() {
         put_off_all(&mut found, &lacking);
         return Ok(found);
@@ -107,7 +113,7 @@ pub(super) fn judge(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Result<New
     refuse_unknown(&uncounted)?;
     refuse_taken(&taken)?;
     refuse_broken(world, &found)?;
-    for object in reconcile::pairs(world, active) {
+    for object in links::pairs(world, active) {
         with_copies(world, object, &mut found);
     }
     slave_pairs(world, &lacking, &mut found);
@@ -127,14 +133,14 @@ fn put_off_all(found: &mut Newcomers, lacking: &[(&Object, Vec<&Target>)]) {
 
 /// Whether a pair beside a copy takes part in it. A half pair stays one, and so does one that was never connected and lacks
 /// more than is copied: what its pods committed to the other tables is in no stream.
-fn with_copies(world: &World<'_>, object: &Object, found: &mut Newcomers) {
+fn with_copies(world: &ClusterView<'_>, object: &Object, found: &mut Newcomers) {
     let (low, high) = (object.pair.low(), object.pair.high());
     let copied: Vec<_> = [low, high].iter().filter_map(|k| found.copies.get(k)?.get(&object.group)).flatten().collect();
     if copied.is_empty() {
         return;
     }
     let rest: Vec<Target> = lacks(world, object).into_iter().filter(|t| !copied.contains(t)).cloned().collect();
-    match reconcile::link(world, object) {
+    match links::link(world, object) {
         Link::Half => {}
         Link::Live | Link::None if rest.is_empty() => {
             found.copied.insert(object.name.clone());
@@ -151,12 +157,12 @@ fn with_copies(world: &World<'_>, object: &Object, found: &mut Newcomers) {
     }
 }
 
-fn are_empty(world: &World<'_>, object: &Object, tables: &[Target]) -> bool {
+fn are_empty(world: &ClusterView<'_>, object: &Object, tables: &[Target]) -> bool {
     let pods = [object.pair.low(), object.pair.high()];
     tables.iter().all(|t| pods.iter().all(|pod| rows(world, *pod, t).is_empty() == Some(true)))
 }
 
-fn not_connected(world: &World<'_>, object: &Object, tables: &[Target]) -> Reason {
+fn not_connected(world: &ClusterView<'_>, object: &Object, tables: &[Target]) -> Reason {
     let (low, high) = (object.pair.low(), object.pair.high());
     let names: Vec<_> = tables.iter().map(ToString::to_string).collect();
     let then = if are_empty(world, object, tables) {
@@ -171,7 +177,7 @@ fn not_connected(world: &World<'_>, object: &Object, tables: &[Target]) -> Reaso
 }
 
 /// Two slaves that both replicate a table with pod 0 and not with each other: rows may have been missed in between.
-fn slave_pairs(world: &World<'_>, lacking: &[(&Object, Vec<&Target>)], found: &mut Newcomers) {
+fn slave_pairs(world: &ClusterView<'_>, lacking: &[(&Object, Vec<&Target>)], found: &mut Newcomers) {
     for (object, lack) in lacking {
         if object.pair.low().is_master() || found.is_copied(object) || found.is_put_off(object) {
             continue;
@@ -206,7 +212,7 @@ fn refuse_taken(taken: &BTreeSet<(Ordinal, Target, u64)>) -> Result<(), Refusal>
     let text = "aku.conf gained tables that hold rows on a slave, and whether these are the same as on pod 0, newer ones or others cannot be told; nothing was changed";
     let mut because = vec![Reason::new(Code::NewTableNotEmpty, text)];
     because.extend(taken.iter().map(|(pod, t, n)| {
-        Reason::new(Code::NewTable, format!("{t} on pod {pod} holds {}", full::rows_of(RowCount::Counted(*n))))
+        Reason::new(Code::NewTable, format!("{t} on pod {pod} holds {}", stakes::rows_of(RowCount::Counted(*n))))
     }));
     let mut next: Vec<_> = taken
         .iter()
@@ -219,7 +225,7 @@ fn refuse_taken(taken: &BTreeSet<(Ordinal, Target, u64)>) -> Result<(), Refusal>
     Err(Refusal { kind: RefusalKind::Refused, because, next })
 }
 
-fn refuse_broken(world: &World<'_>, found: &Newcomers) -> Result<(), Refusal> {
+fn refuse_broken(world: &ClusterView<'_>, found: &Newcomers) -> Result<(), Refusal> {
     let broken = world.pods_broken();
     if broken.is_empty() || found.copies.is_empty() {
         return Ok(());
