@@ -3,8 +3,11 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, TcpStream},
+    num::NonZeroU32,
     path::PathBuf,
-    process::Command,
+    process::{Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -32,6 +35,38 @@ AKU_REPLICATION_RESET_AT_END = 0
 REPLICATIONS = ( REPLICATION_NAME_PREFIX = AKU_REP SYNC_PARALLEL_COUNT = 1 ( SYS.T1, SYS.T2, SYS.T3 ) )
 ";
 
+/// What `aku k8s manifests` prints for the aku.conf of these tests.
+pub fn printed(flags: &[&str]) -> String {
+    let temp = tempfile::tempdir().unwrap();
+    let conf = temp.path().join("aku.conf");
+    fs::write(&conf, CONF).unwrap();
+    let words = [&["k8s", "manifests", "--conf", conf.to_str().unwrap()], flags].concat();
+    let (code, out) = aku(&words, "");
+    assert_eq!(code, Some(0), "{out}");
+    out
+}
+
+/// The program, outside of any pod: its exit code and what it says.
+pub fn aku(words: &[&str], input: &str) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aku"));
+    let (from, to) = (Stdio::piped(), Stdio::piped());
+    let mut child = command.args(words).env_clear().stdin(from).stdout(to).stderr(Stdio::piped()).spawn().unwrap();
+    // A command that does not read closes its end.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let out = child.wait_with_output().unwrap();
+    (out.status.code(), String::from_utf8([out.stdout, out.stderr].concat()).unwrap())
+}
+
+/// An answer of a web server: its status line and its text.
+pub fn get(ip: Ipv4Addr, port: u16, path: &str) -> Option<(String, String)> {
+    let mut stream = TcpStream::connect((ip, port)).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    Some((head.lines().next()?.to_owned(), body.to_owned()))
+}
+
 pub struct Stage {
     pub cluster: Arc<Cluster>,
     pub clients: Option<Clients>,
@@ -49,11 +84,16 @@ impl Stage {
     }
 
     pub fn at_pace(name: &'static str, pace: Pace) -> Self {
+        Self::copying(name, pace, None)
+    }
+
+    /// Copies take in so many rows a second.
+    pub fn copying(name: &'static str, pace: Pace, copy_pace: Option<NonZeroU32>) -> Self {
         let temp = tempfile::Builder::new().prefix("aku-kube-").tempdir().unwrap();
         let dir = temp.path().to_owned();
         let nodes = ["node-a", "node-b"].map(str::to_owned).into();
         let program = PathBuf::from(env!("CARGO_BIN_EXE_aku"));
-        let cluster = Arc::new(Cluster::new(Options { dir: dir.join("c"), program, nodes, pace }).unwrap());
+        let cluster = Arc::new(Cluster::new(Options { dir: dir.join("c"), program, nodes, pace, copy_pace }).unwrap());
         cluster.secret("altibase-sys", "password", "manager").unwrap();
         let clients = Some(Clients::new(&cluster, 4));
         Self { cluster, clients, conf: CONF.to_owned(), name, began: Instant::now(), _temp: temp, dir }
@@ -68,12 +108,16 @@ impl Stage {
 
     /// What `aku k8s manifests` prints, and nothing else.
     pub fn manifests(&self, flags: &[&str]) -> String {
+        let conf = self.conf_file();
+        let (code, out) = aku(&[&["k8s", "manifests", "--conf", &conf], flags].concat(), "");
+        assert_eq!(code, Some(0), "{out}");
+        out
+    }
+
+    pub fn conf_file(&self) -> String {
         let conf = self.dir.join("aku.conf");
         fs::write(&conf, &self.conf).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_aku"));
-        let out = command.args(["k8s", "manifests", "--conf"]).arg(&conf).args(flags).env_clear().output().unwrap();
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8(out.stdout).unwrap()
+        conf.display().to_string()
     }
 
     /// Installs so many pods, with databases of their own, and waits for them.
@@ -94,8 +138,36 @@ impl Stage {
         self.good(self.cluster.wait(what, until));
     }
 
+    /// Looks until it is so.
+    pub fn until(&self, what: &str, mut so: impl FnMut() -> bool) {
+        let end = Instant::now() + Duration::from_secs(120);
+        while !so() {
+            assert!(Instant::now() < end, "still waiting for {what}{}{}", self.told(), self.logs());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn told(&self) -> String {
+        self.cluster.events().iter().map(ToString::to_string).collect()
+    }
+
+    /// The termination message as it is now.
+    pub fn last_words(&self, pod: u8) -> String {
+        self.cluster.file(pod, "/dev/termination-log")
+    }
+
+    /// The state that `aku run` is in; empty without one.
+    pub fn state(&self, pod: u8) -> String {
+        let text = self.cluster.file(pod, "/tmp/aku_start_completed.run");
+        text.lines().find_map(|l| l.strip_prefix("state=")).unwrap_or_default().to_owned()
+    }
+
+    pub fn clients(&self) -> &Clients {
+        self.clients.as_ref().unwrap()
+    }
+
     fn logs(&self) -> String {
-        (0..4).map(|pod| format!("== log of pod {pod}\n{}", self.cluster.log(pod))).collect()
+        (0..5).map(|pod| format!("\n== log of pod {pod}\n{}", self.cluster.log(pod))).collect()
     }
 
     pub fn session(&self, pod: u8) -> Client {
@@ -130,7 +202,7 @@ impl Stage {
 
     /// Clients get some work done: at least so many more changes.
     pub fn let_write(&self) {
-        let clients = self.clients.as_ref().unwrap();
+        let clients = self.clients();
         let (before, end) = (clients.changes(), Instant::now() + Duration::from_secs(60));
         while clients.changes() < before + 40 {
             assert!(Instant::now() < end, "nobody writes{}", self.logs());

@@ -11,6 +11,7 @@ use std::{
     fmt::Write as _,
     fs, io,
     net::Ipv4Addr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -65,6 +66,8 @@ pub struct Options {
     pub nodes: Vec<String>,
     /// How fast servers answer.
     pub pace: Pace,
+    /// Rows a second that a copy of a table takes in; `None`: as the pace says.
+    pub copy_pace: Option<NonZeroU32>,
 }
 
 /// A pod as the API server knows it.
@@ -122,6 +125,7 @@ pub(crate) struct Shared {
     dir: PathBuf,
     image: Image,
     pace: Pace,
+    copy_pace: Option<NonZeroU32>,
     /// Made the databases, and has the addresses.
     lab: Lab,
     began: Instant,
@@ -161,8 +165,9 @@ impl Cluster {
         let image = Image::make(&dir, &options.program, &dir.join("seeds"))?;
         let nodes = options.nodes.into_iter().map(|name| (name, true)).collect();
         let state = Mutex::new(State { nodes, ..State::default() });
+        let (pace, copy_pace) = (options.pace, options.copy_pace);
         let shared =
-            Shared { dir, image, pace: options.pace, lab, began: Instant::now(), state, changed: Condvar::new() };
+            Shared { dir, image, pace, copy_pace, lab, began: Instant::now(), state, changed: Condvar::new() };
         let shared = Arc::new(shared);
         let controller = Arc::clone(&shared);
         shared.lock().threads.push(thread::spawn(move || controller.control()));

@@ -328,6 +328,19 @@ pub fn read(text: &str) -> Result<Objects, Unclear> {
     Ok(Objects { name, set, services, configs, budget, jobs })
 }
 
+/// Which entries of [`NO_BEARING`] a stream has.
+///
+/// # Errors
+/// It is no YAML.
+pub fn left_out(text: &str) -> Result<BTreeSet<(&'static str, &'static str)>, Unclear> {
+    let documents = yaml::read(text).map_err(|e| Unclear::Yaml(format!("{e:?}")))?;
+    let of = |mut json: Json| {
+        let kind = json["kind"].as_str().unwrap_or_default().to_owned();
+        without_bearing(&kind, &mut json)
+    };
+    Ok(documents.into_iter().flat_map(|d| of(d.to_json())).collect())
+}
+
 /// What the model has no words for although each field is understood.
 fn one_container(template: &PodTemplate) -> Result<(), &'static str> {
     let [container] = template.spec.containers.as_slice() else { return Err("more than one container") };

@@ -137,7 +137,7 @@ impl Shared {
             hosts_file: Some(self.hosts()),
             properties,
             pace: self.pace,
-            copy_pace: None,
+            copy_pace: self.copy_pace,
             owner: Some(ProcessId::this()?),
         };
         config.save(&Path::new(home).join("dbs"))

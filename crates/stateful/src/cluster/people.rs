@@ -65,6 +65,12 @@ pub struct PodView {
     pub message: String,
 }
 
+impl PodView {
+    fn is_settled(&self, revision: Revision) -> bool {
+        self.ready && !self.terminating && self.revision == revision
+    }
+}
+
 fn view(pod: &Pod) -> PodView {
     PodView {
         uid: pod.uid,
@@ -365,6 +371,13 @@ impl Cluster {
         }
     }
 
+    /// Whether there are so many pods, all of the newest template and ready, and no others.
+    #[must_use]
+    pub fn is_settled(&self, replicas: u8) -> bool {
+        let (pods, revision) = (self.pods(), self.shared().lock().revision);
+        pods.keys().copied().eq(0..replicas) && pods.values().all(|p| p.is_settled(revision))
+    }
+
     /// Waits until there are so many pods, all of the newest template and ready, and no others.
     ///
     /// # Errors
@@ -372,8 +385,7 @@ impl Cluster {
     pub fn settled(&self, replicas: u8) -> Result<(), Hang> {
         let revision = self.shared().lock().revision;
         self.wait(&format!("{replicas} pods, all ready, of revision {revision}"), |pods| {
-            let good = |p: &PodView| p.ready && !p.terminating && p.revision == revision;
-            pods.keys().copied().eq(0..replicas) && pods.values().all(good)
+            pods.keys().copied().eq(0..replicas) && pods.values().all(|p| p.is_settled(revision))
         })
     }
 
