@@ -7,16 +7,19 @@ use std::{
 };
 
 use super::{
-    args::{ApplyArgs, Common},
+    common::Common,
     gate::{self, Ask, Said, Yes},
     goal_args::GoalArgs,
+    made::{Made, placed},
     outcome,
-    plan::{Made, apply_command, placed, talk},
+    plan::apply_command,
+    plan_args::ApplyArgs,
     policy, resume, reviewed,
     run_args::{Door, RunOptions},
     running::{Ended, News, RunGuard},
     scene::{CommandContext, refused},
     show::unreadable,
+    stream::talk,
     stream::{AnswerWriter, OutputStyle, Reader, Streams, fail, shown, tell, told},
     turn, typed,
     watch::{BAR_PACE, Bars, Show, Watch},
@@ -301,7 +304,7 @@ fn go(
     }
     patient.write(s, "\n");
     let progress = s.terminal.err.then_some(BAR_PACE);
-    let job = Job { progress, earlier: todo.done.clone(), ..scene.job(world, observed, running, held) };
+    let job = Job { progress, earlier: todo.done.clone(), ..running.job(scene, world, observed, held) };
     running.acts();
     let show = if s.terminal.err { Show::Bars(Box::new(Bars::new(plan))) } else { Show::Lines(&mut *s.err) };
     let now = || world.now();

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{args::Common, scene::CommandContext, wiring::Platform};
+use super::{common::Common, scene::CommandContext, wiring::Platform};
 use crate::{
     conf::Switch,
     db::{

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    args::Common,
+    common::Common,
     file_args::CaptureArgs,
-    plan::talk,
     scene::CommandContext,
+    stream::talk,
     stream::{OutputStyle, Streams, fail},
     wiring::Platform,
 };

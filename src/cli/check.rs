@@ -6,10 +6,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    args::{Common, Format},
+    common::Common,
     look,
-    plan::talk,
+    plan_args::Format,
     scene::CommandContext,
+    stream::talk,
     stream::{OutputStyle, Streams, answer, shown},
     wiring::Platform,
 };

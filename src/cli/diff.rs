@@ -5,11 +5,13 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{
-    args::{Common, Format},
+    common::Common,
     file_args::DiffArgs,
-    plan::{Made, talk},
+    made::Made,
+    plan_args::Format,
     scene::{CommandContext, refused},
     show::unreadable,
+    stream::talk,
     stream::{OutputStyle, Streams, answer, fail, shown},
     wiring::Platform,
 };

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{args::Approve, confpath, scene::CommandContext, wiring::Platform};
+use super::{confpath, gate::Approve, scene::CommandContext, wiring::Platform};
 use crate::{
     bounded,
     conf::MemberDown,

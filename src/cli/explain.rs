@@ -1,7 +1,7 @@
 //! `aku explain CODE`: the long story behind a code of a plan, a refusal, a failed action or a difference.
 
 use super::{
-    args::ExplainArgs,
+    common::ExplainArgs,
     stream::{OutputStyle, Streams, answer, fail},
 };
 use crate::{
@@ -55,6 +55,12 @@ fn entries() -> impl Iterator<Item = Entry> {
         story: c.explanation(),
     });
     of_plans.chain(of_runs).chain(of_rules).chain(of_files).chain(of_drift).chain(of_manifests)
+}
+
+/// Word, kind and story of every code, for the reference.
+#[cfg(test)]
+pub(super) fn stories() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    entries().map(|e| (e.word, e.kind, e.story))
 }
 
 fn kind(word: &str) -> &'static str {

@@ -1,10 +1,7 @@
 //! What must be approved before a plan is applied, and by whom (`contract.md` 2.11). `--yes` covers what
 //! harms nothing; each class of loss needs its own yes, by name. Nothing here can be turned off.
 
-use super::{
-    args::Approve,
-    stream::{Streams, tell},
-};
+use super::stream::{Streams, tell};
 use crate::{
     exit::Exit,
     plan::{Approval, ApprovalClass, Plan},
@@ -121,6 +118,29 @@ fn missing(plan: &Plan, open: &[&Approval], command: &str, said: &Said) -> Diagn
     let mut words = vec![command.to_owned(), "--yes".to_owned()];
     words.extend(render::approval_flags(plan));
     trouble.fact("changed", "nothing: only SELECTs were sent").next(words.join(" "))
+}
+
+/// One `--approve`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approve {
+    /// The word of an `ApprovalClass`.
+    pub class: String,
+    /// `<statefulset>/<ordinal>`: a loss is approved where it happens, never everywhere.
+    pub scope: String,
+}
+
+impl Approve {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (class, scope) = text.split_once('=').unwrap_or((text, ""));
+        let known = CLASSES.map(ApprovalClass::as_str);
+        if !known.contains(&class) {
+            return Err(format!("no such class; known are {}", known.join(", ")));
+        }
+        if scope.is_empty() {
+            return Err(format!("the scope is missing; write it in full, e.g. {class}=altibase-sts/2"));
+        }
+        Ok(Self { class: class.to_owned(), scope: scope.to_owned() })
+    }
 }
 
 #[cfg(test)]

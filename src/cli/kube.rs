@@ -16,7 +16,7 @@ pub use args::KubeArgs;
 use args::{Command, FolderArgs, Format, LintArgs};
 
 use super::{
-    args::Common,
+    common::Common,
     confpath,
     env::Env,
     stream::{OutputStyle, Streams, answer, fail, tell},

@@ -13,13 +13,14 @@ use std::{
 use clap::ValueEnum as _;
 
 use super::{
-    args::{Approve, Common, What},
+    common::{Common, What},
     down, gate,
+    gate::Approve,
     legacy_71::{self, Style},
     legacy_log::{About, Level, Log},
     legacy_phase::Phases,
+    made::Made,
     outcome, own_start,
-    plan::Made,
     policy::{self, PolicyArgs},
     reason,
     run_args::{self, Door, RunArgs, RunOptions},
@@ -194,7 +195,7 @@ fn goes(
     approved(&plan, what, (&scene, &observed), world, log)?;
     judged(&plan, &scene, &observed, world, log, running)?;
     scene.probe_marker(world, &plan)?;
-    let job = scene.job(world, &observed, running, held);
+    let job = running.job(&scene, world, &observed, held);
     Ok(carried_out(&plan, &job, &scene, world, log, running))
 }
 
@@ -348,7 +349,7 @@ fn prestop(
     log.info(
         "Another run has the lock: users are shut out and what they committed is delivered before it is waited for.",
     );
-    let job = scene.job(world, &observed, running, Arc::new(Held::nothing()));
+    let job = running.job(scene, world, &observed, Arc::new(Held::nothing()));
     let (report, _signals) = walked(&first, &job, scene, log, running);
     let state = render::state_now(&plan, &report).join(" ");
     log.info(&state);

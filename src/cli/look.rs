@@ -1,9 +1,9 @@
 //! What `status`, `check` and `verify` share: they are about all pods, so none has to be named.
 
 use super::{
-    args::Common,
-    plan::talk,
+    common::Common,
     scene::{CommandContext, goal},
+    stream::talk,
     stream::{OutputStyle, Streams, fail},
     wiring::Platform,
 };
@@ -28,8 +28,9 @@ pub(super) fn open(
     let mut warnings = String::new();
     // Pod 0 stands for the cluster: a scene needs a pod to be about.
     let common = Common { ordinal: Some(Ordinal::MASTER), ..common.clone() };
-    let scene =
-        CommandContext::open(world, &common, |pod| goal(super::args::What::Start, pod), &mut |w| warnings.push_str(w));
+    let scene = CommandContext::open(world, &common, |pod| goal(super::common::What::Start, pod), &mut |w| {
+        warnings.push_str(w);
+    });
     talk(look, s, warnings.trim_end());
     scene.map_err(|trouble| fail(s, look, &trouble))
 }

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::{
-    args::Common,
+    common::Common,
     goal_args::GoalArgs,
-    plan::{Made, placed, talk},
+    made::{Made, placed},
     scene::{read_conf, refused},
     show::fault_code,
+    stream::talk,
     stream::{OutputStyle, Streams},
     wiring::Platform,
 };

@@ -2,32 +2,27 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    args::{Common, Format, PlanArgs},
+    common::Common,
     diff,
     goal_args::GoalArgs,
+    made::{Made, placed},
     offline::{self, Nothing},
+    plan_args::{Format, PlanArgs},
     policy,
     scene::{CommandContext, refused},
-    stream::{OutputStyle, Streams, Talk, answer, fail, shown, tell},
+    stream::talk,
+    stream::{OutputStyle, Streams, answer, fail, shown},
     typed,
     wiring::Platform,
 };
 use crate::{
     exit::Exit,
     files,
-    observe::Observed,
-    plan::{
-        Plan, Refusal,
-        facts::Facts,
-        policy::Use,
-        saved::{Origin, Saved},
-    },
+    plan::{Plan, Refusal, policy::Use, saved::Saved},
     render::{self, Diagnostic, Head, Layout, Sql},
-    topology::Ordinal,
 };
 
 /// Runs it.
@@ -105,30 +100,6 @@ fn planned(
     }
 }
 
-/// A plan with what it was made from.
-pub(super) struct Made {
-    /// The plan.
-    pub(super) plan: Plan,
-    /// What it rests on.
-    pub(super) facts: Facts,
-    /// Where and when.
-    pub(super) origin: Origin,
-}
-
-impl Made {
-    /// A plan of a scene, made now.
-    pub(super) fn of(plan: Plan, scene: &CommandContext, observed: &Observed, at: Timestamp) -> Self {
-        let facts = Facts::of(&plan, &scene.desired, observed);
-        let origin = Origin {
-            observer: scene.who.here,
-            service: scene.desired.service.clone(),
-            conf_digest: scene.digest.clone(),
-            at,
-        };
-        Self { plan, facts, origin }
-    }
-}
-
 fn live(
     args: &PlanArgs,
     common: &Common,
@@ -178,21 +149,6 @@ fn open(
 
 fn wish(args: &PlanArgs) -> GoalArgs {
     args.wish().expect("the command line was checked when it was read")
-}
-
-/// A scene needs a pod to be about; where the goal is about all pods, pod 0 stands for the cluster.
-pub(super) fn placed(wish: GoalArgs, common: &Common) -> Common {
-    match wish {
-        GoalArgs::Own(_) => common.clone(),
-        GoalArgs::Given(_) => Common { ordinal: Some(Ordinal::MASTER), ..common.clone() },
-    }
-}
-
-/// Tells something that is no error.
-pub(super) fn talk(look: &OutputStyle, s: &mut Streams<'_>, text: &str) {
-    if look.talk == Talk::Full && !text.is_empty() {
-        tell(s, &format!("{text}\n"));
-    }
 }
 
 fn store(saved: &Saved, path: &Path, look: &OutputStyle, s: &mut Streams<'_>) -> Result<(), Exit> {

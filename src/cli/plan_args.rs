@@ -6,6 +6,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::{
+    gate::Approve,
     goal_args::{self, Everywhere, Extras, From, GoalArgs, GoalWord},
     policy::PolicyArgs,
     run_args::RunArgs,
@@ -140,28 +141,5 @@ impl ApplyArgs {
             }
             None => Ok(None),
         }
-    }
-}
-
-/// One `--approve`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Approve {
-    /// The word of an `ApprovalClass`.
-    pub class: String,
-    /// `<statefulset>/<ordinal>`: a loss is approved where it happens, never everywhere.
-    pub scope: String,
-}
-
-impl Approve {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (class, scope) = text.split_once('=').unwrap_or((text, ""));
-        let known = super::gate::CLASSES.map(crate::plan::ApprovalClass::as_str);
-        if !known.contains(&class) {
-            return Err(format!("no such class; known are {}", known.join(", ")));
-        }
-        if scope.is_empty() {
-            return Err(format!("the scope is missing; write it in full, e.g. {class}=altibase-sts/2"));
-        }
-        Ok(Self { class: class.to_owned(), scope: scope.to_owned() })
     }
 }

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use super::{
     child,
     env::Env,
-    stream::{OutputStyle, Streams, Talk, tell, told},
+    env::Talk,
+    stream::{OutputStyle, Streams, tell, told},
 };
 use crate::{
     exit::Exit,

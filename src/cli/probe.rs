@@ -13,8 +13,9 @@ use aku_supervise::{
 use clap::{Args, ValueEnum};
 
 use super::{
-    args::Common,
-    beat, marker, reason,
+    beat,
+    common::Common,
+    marker, reason,
     scene::CommandContext,
     stream::{OutputStyle, Streams, answer, fail},
     who,

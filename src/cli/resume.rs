@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{args::Common, reviewed, running::RunGuard, scene::CommandContext, typed};
+use super::{common::Common, reviewed, running::RunGuard, scene::CommandContext, typed};
 use crate::{
     exit::Exit,
     journal::{

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path};
 use jiff::Timestamp;
 
 use super::{
-    args::Common,
+    common::Common,
     scene::CommandContext,
     stale,
     typed::{goal, shell},

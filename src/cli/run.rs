@@ -6,9 +6,11 @@ use clap::error::ErrorKind;
 
 use super::{
     apply,
-    args::{self, Common, Invocation, LogFormat},
-    capture, check, demo, diff, drift, explain, info, kube, lab, legacy, limit, manual, plan, probe, review, runs,
-    schema, serve, show, status,
+    args::{self, Invocation},
+    capture, check,
+    common::{Common, LogFormat},
+    demo, diff, drift, explain, info, kube, lab, legacy, limit, manual, plan, probe, review, runs, schema, serve, show,
+    status,
     stream::{OutputStyle, Streams, answer, fail, tell},
     supervise, validate, verify,
     wiring::Platform,

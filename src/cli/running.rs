@@ -10,7 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{child, confpath, run_args::RunOptions, scene::CommandContext, wiring::Platform};
+use super::{
+    child, confpath, marker,
+    run_args::RunOptions,
+    scene::CommandContext,
+    wiring::{Job, Platform},
+};
 use crate::{
     apply::{
         Event, Report, StopFlag,
@@ -24,6 +29,7 @@ use crate::{
         runs,
     },
     lock::{App, Held, LockId, Waiting, Wanted},
+    observe::Observed,
     outlet,
     plan::{Plan, resume::CompletedActions},
     render::{Diagnostic, op, words},
@@ -172,6 +178,32 @@ impl RunGuard {
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// How a plan made from `observed` is carried out.
+    #[must_use]
+    pub fn job(&self, scene: &CommandContext, world: &dyn Platform, observed: &Observed, lock: Arc<Held>) -> Job {
+        let started_at = observed.pod(scene.who.pod).and_then(|p| p.server.started_at_s);
+        let text = marker::text(std::process::id(), started_at, &scene.digest);
+        Job {
+            login: scene.login(),
+            query_timeout: scene.conf.query_timeout,
+            retry_count: scene.conf.query_retry_count,
+            retry_delay: scene.conf.query_retry_delay,
+            deadline: self.left(),
+            grace: self.grace(),
+            progress: None,
+            lock,
+            witness: Some(self.recorder()),
+            stop: self.stop(),
+            earlier: CompletedActions::new(),
+            marker: scene.marker_path(world).map(|path| (path, text)),
+            marked_here: observed
+                .marked_here
+                .iter()
+                .filter_map(|pod| Some((*pod, marker::path(world.env(), *pod, scene.who.here)?)))
+                .collect(),
+        }
     }
 
     /// How long this run waits for others in all.

@@ -3,17 +3,15 @@
 //! Sends nothing but SELECTs. Repeats a look at a pod whose only SYSDBA slot is taken, because that usually passes
 //! (`aku-behaviour.md` B.0); everything else is taken as seen.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    args::{Common, What},
+    common::{Common, What},
     confpath,
     env::read_small,
-    marker,
-    running::RunGuard,
-    turn,
+    marker, time,
     who::{self, Who, who},
-    wiring::{Cluster, Job, Platform, Way},
+    wiring::{Cluster, Platform, Way},
 };
 use crate::{
     conf::{self, Config, password},
@@ -24,7 +22,7 @@ use crate::{
     desired::{Desired, Goal, ReplicationAddress},
     exit::Exit,
     journal::runs,
-    lock::{self, Held},
+    lock::{self},
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
     plan::{self, Op, Plan, saved},
     render::Diagnostic,
@@ -113,6 +111,10 @@ pub fn own_pod(world: &dyn Platform, common: &Common, warn: &mut dyn FnMut(&str)
     let (mut endpoints, endpoints_given) = endpoints(world, common, &conf)?;
     password::resolve(|name| env.var(name).map(Into::into), read_small, &conf)
         .map_err(|e| Diagnostic::new(password_exit(&e), "password", e.to_string()))?;
+    // Nothing could ever join it: a server, or a new database, would be there for nothing.
+    let address = |_| ReplicationAddress { host: String::new(), port: conf.replication_port_no };
+    refuse_surplus(&Desired::new(&conf, Goal::Start(who.pod), address))
+        .map_err(|trouble| Diagnostic { exit: Exit::BadData, ..trouble })?;
     let endpoint = endpoints
         .remove(&who.pod)
         .ok_or_else(|| Diagnostic::new(Exit::BadData, "endpoints", format!("nothing says where pod {} is", who.pod)))?;
@@ -189,7 +191,7 @@ impl CommandContext {
     /// AKU_QUERY_RETRY_DELAY_MSEC, differently for each process: who met once does not meet again.
     fn varied(&self, attempt: u32) -> Duration {
         let seed = u64::from(std::process::id()) ^ u64::from(self.who.pod.get()) << 32;
-        turn::varied(seed, attempt, self.conf.query_retry_delay)
+        time::varied(seed, attempt, self.conf.query_retry_delay)
     }
 
     /// Looks at every pod once.
@@ -283,32 +285,6 @@ impl CommandContext {
     #[must_use]
     pub fn marker_path(&self, world: &dyn Platform) -> Option<std::path::PathBuf> {
         marker::path(world.env(), self.who.pod, self.who.here)
-    }
-
-    /// How a plan made from `observed` is carried out.
-    #[must_use]
-    pub fn job(&self, world: &dyn Platform, observed: &Observed, running: &RunGuard, lock: Arc<Held>) -> Job {
-        let started_at = observed.pod(self.who.pod).and_then(|p| p.server.started_at_s);
-        let text = marker::text(std::process::id(), started_at, &self.digest);
-        Job {
-            login: self.login(),
-            query_timeout: self.conf.query_timeout,
-            retry_count: self.conf.query_retry_count,
-            retry_delay: self.conf.query_retry_delay,
-            deadline: running.left(),
-            grace: running.grace(),
-            progress: None,
-            lock,
-            witness: Some(running.recorder()),
-            stop: running.stop(),
-            earlier: plan::resume::CompletedActions::new(),
-            marker: self.marker_path(world).map(|path| (path, text)),
-            marked_here: observed
-                .marked_here
-                .iter()
-                .filter_map(|pod| Some((*pod, marker::path(world.env(), *pod, self.who.here)?)))
-                .collect(),
-        }
     }
 
     /// Whether the marker that a plan writes at its end could be written.

@@ -24,8 +24,9 @@ use signal_hook::{
 };
 
 use super::{
-    args::{Common, Format},
+    common::Common,
     drift::{self, DriftArgs},
+    plan_args::Format,
     policy::PolicyArgs,
     stream::{OutputStyle, Streams, answer, fail},
     time,
@@ -146,6 +147,7 @@ pub fn run(args: &ServeArgs, common: &Common, world: &dyn Platform, look: &Outpu
         policy: PolicyArgs::default(),
         since_ok: None,
         join_limit: Duration::from_secs(2 * 3600),
+        patience: None,
         metrics: None,
     };
     let mut success = None;

@@ -6,8 +6,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    args::{Common, Format},
+    common::Common,
     look,
+    plan_args::Format,
     stream::{OutputStyle, Streams, answer, shown},
     wiring::Platform,
 };

@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    args::{ColorWhen, Common},
-    env::Env,
+    common::{ColorWhen, Common},
+    env::{Env, Talk},
 };
 use crate::{
     exit::Exit,
@@ -67,15 +67,6 @@ pub struct OutputStyle {
     pub err: Colour,
     /// Whether progress and warnings are told.
     pub talk: Talk,
-}
-
-/// Whether progress and warnings are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Talk {
-    /// Yes.
-    Full,
-    /// Only errors and questions.
-    Quiet,
 }
 
 /// Widest human output.
@@ -215,4 +206,11 @@ pub fn shown(doc: &Doc, look: &OutputStyle) -> String {
 #[must_use]
 pub fn told(doc: &Doc, look: &OutputStyle) -> String {
     doc.folded(look.width).text(look.err)
+}
+
+/// Tells something that is no error.
+pub(super) fn talk(look: &OutputStyle, s: &mut Streams<'_>, text: &str) {
+    if look.talk == Talk::Full && !text.is_empty() {
+        tell(s, &format!("{text}\n"));
+    }
 }

@@ -16,10 +16,10 @@ use std::{
 use super::{
     running::{News, RunGuard},
     scene::{CommandContext, Retry, busy},
-    wiring::Platform,
+    time::varied,
+    wiring::{Admission, Platform},
 };
 use crate::{
-    apply,
     desired::Goal,
     lock::Held,
     observe::{Observed, PodView},
@@ -27,17 +27,6 @@ use crate::{
     render::{Diagnostic, words},
     topology::Ordinal,
 };
-
-/// What an ordinary login finds at a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
-    /// It gets in.
-    Open,
-    /// ADMIN_MODE is on.
-    Closed,
-    /// Nobody answers, or something else is wrong.
-    Away,
-}
 
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +39,11 @@ pub enum Turn {
 
 /// Whose turn it is for a start of `me`.
 #[must_use]
-pub fn whose(me: Ordinal, doors: &BTreeMap<Ordinal, Door>) -> Turn {
-    if doors.values().any(|door| *door == Door::Open) {
+pub fn whose(me: Ordinal, doors: &BTreeMap<Ordinal, Admission>) -> Turn {
+    if doors.values().any(|door| *door == Admission::Open) {
         return Turn::Mine;
     }
-    let closed = |(pod, door): (&Ordinal, &Door)| (*door == Door::Closed && *pod < me).then_some(*pod);
+    let closed = |(pod, door): (&Ordinal, &Admission)| (*door == Admission::Closed && *pod < me).then_some(*pod);
     doors.iter().find_map(closed).map_or(Turn::Mine, Turn::After)
 }
 
@@ -109,11 +98,6 @@ impl Patience {
         self.paused.set(self.paused.get() + pause);
         world.sleep(pause);
     }
-}
-
-/// A pause between half of `mean` and one and a half of it.
-pub(super) fn varied(seed: u64, round: u32, mean: Duration) -> Duration {
-    mean / 2 + mean * apply::spread(seed ^ (u64::from(round) << 40)) / 0x1_0000
 }
 
 /// Waits for the turn of this run, takes the lock, looks and plans; again, with everything given back in between, while

@@ -15,10 +15,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    args::{Common, Format},
+    common::Common,
     look,
-    plan::talk,
+    plan_args::Format,
     scene::CommandContext,
+    stream::talk,
     stream::{OutputStyle, Streams, answer, fail, shown},
     wiring::Platform,
 };

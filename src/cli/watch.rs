@@ -12,7 +12,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use super::stream::{OutputStyle, Talk};
+use super::{env::Talk, stream::OutputStyle};
 use crate::{
     apply::Event,
     plan::Plan,

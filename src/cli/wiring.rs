@@ -15,7 +15,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use secrecy::SecretString;
 
-use super::{env::Env, turn::Door};
+use super::env::Env;
 use crate::{
     apply::{
         self, Clock as _, Context, Event, IntentLog, Limits, Marker, Report, StopFlag, SystemClock,
@@ -79,7 +79,7 @@ pub trait Cluster {
     /// Counts rows and notes them.
     fn count(&self, observed: &mut Observed, wanted: &[(Ordinal, Vec<Target>)], how: &Gathering);
     /// What an ordinary login finds at each pod. Takes nobody's SYSDBA session.
-    fn doors(&self, login: &Login) -> BTreeMap<Ordinal, Door>;
+    fn doors(&self, login: &Login) -> BTreeMap<Ordinal, Admission>;
     /// An ordinary session on one pod. Takes nobody's SYSDBA session.
     ///
     /// # Errors
@@ -216,12 +216,12 @@ impl Cluster for Pods {
         observe::count_rows(&*self.connector, observed, wanted, how);
     }
 
-    fn doors(&self, login: &Login) -> BTreeMap<Ordinal, Door> {
+    fn doors(&self, login: &Login) -> BTreeMap<Ordinal, Admission> {
         let login = Login { privilege: Privilege::Normal, ..login.clone() };
         db::each_pod(self.pods.iter().copied(), |pod| match self.connector.connect(pod, &login) {
-            Ok(_) => Door::Open,
-            Err(e) if e.failure == ConnectFailure::AdminMode => Door::Closed,
-            Err(_) => Door::Away,
+            Ok(_) => Admission::Open,
+            Err(e) if e.failure == ConnectFailure::AdminMode => Admission::Closed,
+            Err(_) => Admission::Away,
         })
     }
 
@@ -260,4 +260,15 @@ impl Cluster for Pods {
         };
         apply::resume(plan, &job.earlier, &context, &job.stop, on_event)
     }
+}
+
+/// What an ordinary login finds at a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It gets in.
+    Open,
+    /// ADMIN_MODE is on.
+    Closed,
+    /// Nobody answers, or something else is wrong.
+    Away,
 }

@@ -10,7 +10,8 @@ use std::{
 
 use super::{
     op,
-    plan::{destroys, is_undo, waits},
+    plan::{destroys, waits},
+    plan_end::is_undo,
     style::visible,
     words::counted,
 };

@@ -7,8 +7,9 @@ use super::{
     graph::kinds,
     html::{pods_of, verdict},
     op,
-    plan::{destroys, is_undo, rows_at_stake},
+    plan::{destroys, rows_at_stake},
     plan_end::approval_flags,
+    plan_end::is_undo,
     style::visible,
     words::{counted, rows_in_all, rows_now, sentence},
 };

@@ -43,9 +43,11 @@ fn s03_rolling_restart_under_load() {
             !page.is_empty()
         });
         for other in 0..4 {
-            let up = format!("aku_pod_up{{statefulset=\"altibase-sts\",pod=\"{other}\"}} 1\n");
+            let up = format!("aku_pod_up{{pod=\"{other}\"}} 1\n");
             assert!(page.contains(&up), "pod {pod}: {up}{page}");
         }
+        // Figures of the log, too.
+        assert!(!page.contains("NaN") && page.contains("aku_replication_retained_bytes{"), "{page}");
         assert!(get(there.ip, 9440, "/livez").is_some_and(|(status, _)| status.contains(" 200 ")));
         // The page is part of the pod, and as little as a probe may it open a door: no password is in it.
         assert!(!page.contains("manager"));
@@ -85,15 +87,20 @@ fn s05_every_pod_is_killed_in_every_state() {
         assert_eq!(stage.cluster.pods()[&pod].uid, before.uid, "it is the same pod");
     }
     // On the way up, from one restart to the next.
+    let restarts = stage.cluster.pods()[&1].restarts;
     stage.cluster.kill(1);
-    assert!(killed_in(&stage, 1, "BOOT", &["SERVE"]));
-    assert!(killed_in(&stage, 1, "JOIN", &["SERVE"]));
-    stage.wait("pod 1", |pods| pods[&1].ready);
+    for (n, state) in [(1, "BOOT"), (2, "JOIN")] {
+        stage.wait("a restart", |pods| pods[&1].restarts == restarts + n);
+        assert!(killed_in(&stage, 1, state, &["SERVE"]), "{state}");
+    }
+    stage.wait("pod 1", |pods| pods[&1].restarts == restarts + 3 && pods[&1].ready);
     // On the way down.
     for state in ["END", "STOP"] {
         stage.let_write();
         stage.cluster.delete(2, How::InOrder);
-        println!("killed in {state}: {}", killed_in(&stage, 2, state, &[]));
+        let killed = killed_in(&stage, 2, state, &[]);
+        // A server of the lab stops in a few milliseconds, which nobody has to hit.
+        assert!(killed || state == "STOP", "{state}");
         stage.settled(3);
     }
     stage.end(3);

@@ -57,7 +57,7 @@ pub enum Fault {
     OtherKind {
         /// Its kind.
         found: String,
-        /// See [`Kind::as_str`].
+        /// See [`Kind::word`].
         wanted: &'static str,
     },
     /// A format from another age.

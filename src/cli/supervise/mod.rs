@@ -20,7 +20,7 @@ use self::{
     world::{Container, Ready},
 };
 use super::{
-    args::Common,
+    common::Common,
     legacy_71::Style,
     legacy_log::{About, Level, Log},
     marker, reason,

@@ -19,7 +19,7 @@ use aku_supervise::{
 use super::args::Wanted;
 use crate::{
     cli::{
-        args::Common,
+        common::Common,
         env::Env,
         legacy_log::{About, Level, Log},
         marker, reason,

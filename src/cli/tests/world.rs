@@ -16,7 +16,7 @@ use super::super::{
     env::Env,
     run,
     stream::{Streams, Terminal},
-    turn::Door,
+    wiring::Admission,
     wiring::{Cluster, Job, Platform, Way},
 };
 use crate::{
@@ -101,7 +101,7 @@ impl Cluster for Fake {
         self.connect(pod, login)
     }
 
-    fn doors(&self, _login: &Login) -> BTreeMap<Ordinal, Door> {
+    fn doors(&self, _login: &Login) -> BTreeMap<Ordinal, Admission> {
         BTreeMap::new()
     }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::*;
+use crate::apply;
 
 fn pod(n: usize) -> Ordinal {
     Ordinal::new(u8::try_from(n).unwrap()).unwrap()
@@ -11,8 +12,8 @@ fn pod(n: usize) -> Ordinal {
 
 #[test]
 fn a_start_waits_for_the_closed_pods_before_it_where_nobody_is_open() {
-    use Door::{Away, Closed, Open};
-    let table: [(usize, &[Door], Turn); 8] = [
+    use Admission::{Away, Closed, Open};
+    let table: [(usize, &[Admission], Turn); 8] = [
         (0, &[Closed, Closed, Closed], Turn::Mine),
         (1, &[Closed, Closed, Closed], Turn::After(pod(0))),
         (2, &[Closed, Closed, Closed], Turn::After(pod(0))),
@@ -144,7 +145,7 @@ impl Stage {
         let late = now - self.hooks[me].begin >= PATIENCE;
         match self.hooks[me].step {
             Step::Doors => {
-                let door = |open: &bool| if *open { Door::Open } else { Door::Closed };
+                let door = |open: &bool| if *open { Admission::Open } else { Admission::Closed };
                 let doors = self.open.iter().enumerate().map(|(n, open)| (pod(n), door(open))).collect();
                 let waits = matches!(whose(pod(me), &doors), Turn::After(_));
                 if waits && !late && self.manners == Manners::Ours {

@@ -234,10 +234,13 @@ impl Cluster {
             self.pods().iter().filter(|(_, p)| p.node == node).map(|(n, p)| (*n, p.uid)).collect();
         for (pod, uid) in there {
             // A refusal is asked again when something has changed.
-            self.wait(&format!("leave to evict pod {pod}"), |pods| {
-                pods.get(&pod).is_none_or(|p| p.uid != uid || p.terminating) || pods.values().all(|p| p.ready)
-            })?;
-            self.evict(pod);
+            loop {
+                let before = self.pods();
+                if before.get(&pod).is_none_or(|p| p.uid != uid) || self.evict(pod) {
+                    break;
+                }
+                self.wait(&format!("leave to evict pod {pod}"), |pods| *pods != before)?;
+            }
             self.wait(&format!("pod {pod} to leave {node}"), |pods| pods.get(&pod).is_none_or(|p| p.uid != uid))?;
         }
         Ok(())
