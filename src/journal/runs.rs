@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use super::{RUNS, SUFFIX, path};
+use super::{RUNS, SUFFIX, own_folder, path};
 use crate::{
     bounded,
     db::setting::Setting,
@@ -51,7 +51,8 @@ pub struct OpenIntent {
 /// # Errors
 /// The directory cannot be read.
 pub fn list(state: &Path) -> io::Result<Vec<RunId>> {
-    let entries = match fs::read_dir(state.join(RUNS)) {
+    let folder = state.join(RUNS);
+    let entries = match own_folder(&folder).and_then(|()| fs::read_dir(&folder)) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(e),

@@ -191,6 +191,10 @@ fn the_newest_are_kept() {
     }
     fs::write(dir.path().join(RUNS).join("notes.txt"), "").unwrap();
     assert_eq!(gc(dir.path(), 2).unwrap(), 3);
+    let other = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(dir.path().join(RUNS), other.path().join(RUNS)).unwrap();
+    assert!(list(other.path()).unwrap_err().to_string().contains("is a symbolic link"));
+    assert!(super::super::Journal::create(other.path(), &list(dir.path()).unwrap()[0]).is_err());
     let left: Vec<_> = list(dir.path()).unwrap().iter().map(|id| id.as_str()[..8].to_owned()).collect();
     assert_eq!(left, ["20261125", "20261124"]);
     assert!(dir.path().join(RUNS).join("notes.txt").exists());

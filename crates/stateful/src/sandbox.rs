@@ -123,9 +123,8 @@ impl Sandbox {
 
     /// Properties of the server among the variables.
     pub(crate) fn properties(&self) -> impl Iterator<Item = (String, i64)> {
-        let number = |(name, value): (&String, &String)| {
-            Some((name.strip_prefix("ALTIBASE_")?.to_owned(), value.parse().ok()?))
-        };
+        let number =
+            |(name, value): (&String, &String)| Some((name.strip_prefix("ALTIBASE_")?.to_owned(), value.parse().ok()?));
         self.env.iter().filter_map(number)
     }
 

@@ -69,7 +69,8 @@ impl Shared {
             }
             (None, Some(secret)) => {
                 let held = state.secrets.get(&secret.secret_name).ok_or_else(|| missing(&secret.secret_name))?;
-                let file = |item: &'_ crate::manifest::Item| held.get(&item.key).map(|value| (item.path.clone(), value));
+                let file =
+                    |item: &'_ crate::manifest::Item| held.get(&item.key).map(|value| (item.path.clone(), value));
                 let items: Option<Vec<_>> = secret.items.iter().map(file).collect();
                 let items = items.ok_or_else(|| missing(&format!("key of {}", secret.secret_name)))?;
                 return self.files(dir, volume, items.iter().map(|(path, value)| (path, *value)));
@@ -94,7 +95,13 @@ impl Shared {
     }
 
     /// The variables that the template says, and those that stand for what a container has of its image and its node.
-    pub(super) fn variables(&self, sandbox: &mut Sandbox, template: &PodTemplate, name: &str, ip: Ipv4Addr) -> io::Result<()> {
+    pub(super) fn variables(
+        &self,
+        sandbox: &mut Sandbox,
+        template: &PodTemplate,
+        name: &str,
+        ip: Ipv4Addr,
+    ) -> io::Result<()> {
         let mut env = Vec::new();
         for var in &template.spec.containers[0].env {
             let value = match (&var.value, &var.value_from) {
