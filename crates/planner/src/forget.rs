@@ -77,7 +77,7 @@ fn held<'a>(world: &World<'a>, gone: Ordinal) -> Vec<(Ordinal, ReplicationName, 
         .filter_map(|(k, o)| world.replication(k, o).map(|found| (k, o.name.clone(), found)));
     let surplus = strays::all(world)
         .into_iter()
-        .filter(|s| s.kind == Kind::Surplus(gone) || s.kind == Kind::OldGroup(gone))
+        .filter(|s| matches!(s.kind, Kind::Surplus(k) | Kind::OldGroup(k) | Kind::Twin(k) if k == gone))
         .map(|s| (s.pod, s.name.clone(), s.found));
     wanted.chain(surplus).filter(|(pod, _, _)| *pod != gone).collect()
 }

@@ -147,7 +147,7 @@ fn conf_differs(world: &World<'_>, me: Ordinal) -> Vec<Reason> {
                     ))
                 })
             }
-            Kind::Foreign => None,
+            Kind::Twin(_) | Kind::Foreign => None,
         })
         .collect();
     for k in members(world, me) {

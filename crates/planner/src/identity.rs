@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
     desired::Desired,
+    found::as_found,
     ledger::{ClusterId, Ledger, Peer, Standing, View},
     observe::Observed,
     plan::{
@@ -112,6 +113,7 @@ pub(super) fn behind(world: &World<'_>, pod: Ordinal) -> Option<String> {
 
 /// Pods whose volume is an older copy of itself, and what shows it, for commands that make no plan.
 pub fn put_back(desired: &Desired, observed: &Observed) -> BTreeMap<Ordinal, String> {
+    let desired = &*as_found(desired, observed);
     let world = World::new(desired, observed);
     world.seen().filter_map(|k| Some((k, behind(&world, k)?))).collect()
 }
@@ -119,13 +121,13 @@ pub fn put_back(desired: &Desired, observed: &Observed) -> BTreeMap<Ordinal, Str
 /// Members that are not there, for commands that make no plan.
 #[must_use]
 pub fn down(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> {
-    World::new(desired, observed).pods_down(None).into_iter().collect()
+    World::new(&as_found(desired, observed), observed).pods_down(None).into_iter().collect()
 }
 
 /// Pods that the ledgers call members, there or not, for commands that make no plan.
 #[must_use]
 pub fn called_members(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> {
-    running(&World::new(desired, observed))
+    running(&World::new(&as_found(desired, observed), observed))
 }
 
 /// Pods that the ledgers of this cluster call running: each by its own row, one that was not seen by what the newest row
@@ -145,7 +147,7 @@ pub(super) fn running(world: &World<'_>) -> BTreeSet<Ordinal> {
 /// As the planner asks it, for whoever says yes by a rule: nobody says yes to these by a rule.
 #[must_use]
 pub fn without_quorum(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> {
-    no_quorum(&World::new(desired, observed))
+    no_quorum(&World::new(&as_found(desired, observed), observed))
 }
 
 /// Pods that the ledgers of this cluster call running and that were not seen, where those that were seen are no majority.

@@ -2,6 +2,7 @@
 
 use aku_core::{
     desired::{Desired, Goal},
+    found::as_found,
     observe::{Observed, PodView},
     plan::{
         Plan, Refusal, RefusalKind,
@@ -33,6 +34,7 @@ use super::{clean, end, everywhere, forget, identity, ledger, reconcile, recover
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
+    let desired = &*as_found(desired, observed);
     let plan = draft(desired, observed)?;
     let violations = aku_check::check(&plan, desired, observed);
     if violations.is_empty() {
@@ -84,6 +86,7 @@ fn of_goal(world: &World<'_>) -> Result<Plan, Refusal> {
 /// Whose rows must be counted before [`make`] can decide: both ends of a full transfer, nobody otherwise.
 #[must_use]
 pub fn row_questions(desired: &Desired, observed: &Observed) -> Vec<(Ordinal, Vec<Target>)> {
+    let desired = &*as_found(desired, observed);
     let world = World::new(desired, observed);
     match desired.goal {
         Goal::Start(me) if seen(&world, me).is_ok() => start::row_questions(&world, me),

@@ -58,7 +58,7 @@ pub(super) fn lacks<'a>(world: &World<'a>, object: &'a Object) -> Vec<&'a Target
     let targets = &world.desired.groups[&object.group].targets;
     match reconcile::link(world, object) {
         Link::Half => Vec::new(),
-        Link::None => targets.iter().collect(),
+        Link::None => targets.iter().filter(|t| !world.moves.gains(&object.name, t)).collect(),
         Link::Live => {
             let missing: Vec<_> = reconcile::sides(object)
                 .into_iter()
@@ -69,6 +69,12 @@ pub(super) fn lacks<'a>(world: &World<'a>, object: &'a Object) -> Vec<&'a Target
     }
 }
 
+/// An object that was never connected and gets tables from another: what else it has comes with it, or has to wait.
+pub(super) fn begun_by_a_move(world: &World<'_>, object: &Object) -> bool {
+    let gains = world.desired.groups[&object.group].targets.iter().any(|t| world.moves.gains(&object.name, t));
+    gains && reconcile::link(world, object) != Link::Live
+}
+
 fn rows(world: &World<'_>, pod: Ordinal, target: &Target) -> RowCount {
     world.rows(pod, target)
 }
@@ -77,9 +83,9 @@ pub(super) fn judge(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Result<New
     let mut found = Newcomers::default();
     let (mut uncounted, mut taken) = (BTreeSet::new(), BTreeSet::new());
     let lacking: Vec<_> =
-        reconcile::pairs(world, active).map(|o| (o, lacks(world, o))).filter(|(_, l)| !l.is_empty()).collect();
+        reconcile::pairs(world, active).map(|o| (o, lacks(world, o))).filter(|(o, l)| !l.is_empty() && !begun_by_a_move(world, o)).collect();
     if !active.contains(&Ordinal::MASTER) && !lacking.is_empty() {
-        put_off_all(&mut found, &lacking);
+        put_off_all(&mut found, &lacking, "pod 0 is the source of all copies, and it is not in service; run this again when it is");
         return Ok(found);
     }
     for (object, lack) in lacking.iter().filter(|(o, _)| o.pair.low().is_master()) {
@@ -107,6 +113,11 @@ pub(super) fn judge(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Result<New
     refuse_unknown(&uncounted)?;
     refuse_taken(&taken)?;
     refuse_broken(world, &found)?;
+    if !found.copies.is_empty() && !world.moves.units.is_empty() {
+        let mut found = Newcomers::default();
+        put_off_all(&mut found, &lacking, "other tables change hands between objects first; run this again after that");
+        return Ok(found);
+    }
     for object in reconcile::pairs(world, active) {
         with_copies(world, object, &mut found);
     }
@@ -114,12 +125,12 @@ pub(super) fn judge(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Result<New
     Ok(found)
 }
 
-fn put_off_all(found: &mut Newcomers, lacking: &[(&Object, Vec<&Target>)]) {
+fn put_off_all(found: &mut Newcomers, lacking: &[(&Object, Vec<&Target>)], why: &str) {
     let tables: BTreeSet<_> = lacking.iter().flat_map(|(_, l)| l.iter().map(ToString::to_string)).collect();
     found.put_off = lacking.iter().map(|(o, _)| o.name.clone()).collect();
     let tables: Vec<_> = tables.into_iter().collect();
     let text = format!(
-        "{} cannot be added now: pod 0 is the source of all copies, and it is not in service; run this again when it is",
+        "{} cannot be added now: {why}",
         tables.join(", ")
     );
     found.notes.push(Reason::new(Code::NoSource, text));

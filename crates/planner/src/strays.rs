@@ -5,6 +5,7 @@
 //! address is that of the other one, or the prefix is one of aku.conf. Everything else belongs to somebody.
 
 use aku_core::{
+    found::parts,
     observe::{Replication, Side},
     topology::{Ordinal, ReplicationName},
 };
@@ -27,6 +28,8 @@ pub(super) enum Kind {
     Surplus(Ordinal),
     /// Made by the same rule towards a pod of aku.conf, for a group that aku.conf does not have.
     OldGroup(Ordinal),
+    /// Of the right name, while the object that it is to take over from is still there: a change of the name broke off.
+    Twin(Ordinal),
     /// Somebody else's, on one of our tables.
     Foreign,
 }
@@ -58,6 +61,9 @@ fn kind(world: &World<'_>, pod: Ordinal, name: &ReplicationName, found: &Replica
             p if p == high => low,
             _ => return None,
         };
+        if world.desired.renames.values().any(|wanted| wanted == name) {
+            return world.desired.pods.contains_key(&peer).then_some(Kind::Twin(peer));
+        }
         let known = world.desired.groups.values().any(|g| g.prefix == prefix);
         match world.desired.pods.get(&peer) {
             None if known => Some(Kind::Surplus(peer)),
@@ -69,41 +75,4 @@ fn kind(world: &World<'_>, pod: Ordinal, name: &ReplicationName, found: &Replica
         found.items.iter().any(|i| world.desired.targets().any(|t| t.user == i.local.user && t.table == i.local.table))
     };
     ours.or_else(|| touches().then_some(Kind::Foreign))
-}
-
-/// Prefix and both pods of a name made by our rule: `<prefix>_<i><j>`, two digits each where there are more than ten pods.
-fn parts(name: &str) -> Option<(&str, Ordinal, Ordinal)> {
-    let (prefix, digits) = name.rsplit_once('_')?;
-    let half = match digits.len() {
-        2 => 1,
-        4 => 2,
-        _ => return None,
-    };
-    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-    let (low, high): (Ordinal, Ordinal) = (number(digits.get(..half)?)?, number(digits.get(half..)?)?);
-    (low < high).then_some((prefix, low, high))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_our_rule() {
-        let read = |name| parts(name).map(|(prefix, low, high)| (prefix, low.get(), high.get()));
-        let table = [
-            ("AKU_REP_01", Some(("AKU_REP", 0, 1))),
-            ("AKU_REP_0112", Some(("AKU_REP", 1, 12))),
-            ("X_45", Some(("X", 4, 5))),
-            ("AKU_REP_10", None),
-            ("AKU_REP_11", None),
-            ("AKU_REP_012", None),
-            ("AKU_REP_9912", None),
-            ("AKU_REP_é1", None),
-            ("AKUREP01", None),
-        ];
-        for (name, want) in table {
-            assert_eq!(read(name), want, "{name}");
-        }
-    }
 }

@@ -20,7 +20,11 @@ use aku_core::{
 };
 use foldhash::{HashMap, HashSet, HashSetExt as _};
 
-use crate::{identity, status};
+use crate::{
+    identity,
+    moves::{self, Moves},
+    reconcile, status,
+};
 
 /// Desired and observed side by side, with the questions the planner asks.
 pub(super) struct World<'a> {
@@ -35,6 +39,8 @@ pub(super) struct World<'a> {
     /// Targets of each group, sorted as the items of an object are.
     sorted: BTreeMap<GroupId, Vec<&'a Target>>,
     rows: HashMap<(Ordinal, &'a Target), RowCount>,
+    /// Tables that change hands; of a reconcile only.
+    pub moves: Moves,
     /// What [`World::items_against`] found, by the object looked at: a reconcile asks for the same one many times.
     against: RefCell<HashMap<*const Replication, Unlike>>,
 }
@@ -80,12 +86,16 @@ impl<'a> World<'a> {
             agreed,
             sorted: sorted.collect(),
             rows: rows.collect(),
+            moves: Moves::default(),
             against: RefCell::default(),
         };
         world.members = desired.pods.keys().copied().filter(|k| world.connected(*k)).collect();
         world.running = identity::running(&world);
         if let Goal::Start(me) = desired.goal {
             world.agreed = world.agreed_with(me);
+        }
+        if desired.goal == Goal::Reconcile {
+            world.moves = moves::find(&world, &reconcile::active(&world));
         }
         world
     }
