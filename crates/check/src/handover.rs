@@ -81,6 +81,11 @@ impl<'a> Checker<'a> {
     /// Nothing is unsent in it that another object of the same pods does not have: it begins anew, while the other still
     /// has its places.
     pub(super) fn is_carried_elsewhere(&self, a: &Action, name: &'a ReplicationName, peer: Ordinal) -> bool {
+        let twin = |n: &ReplicationName| self.desired.renames.values().any(|wanted| wanted == n);
+        let again = |other: &'a ReplicationName| {
+            let flush = |b: &Action| matches!(b.op, Op::Flush { .. }) && self.is_before(a, b);
+            self.index.about(a.pod, other).any(flush)
+        };
         let ours = self.ours(a.pod, name);
         !ours.is_empty()
             && ours.into_iter().all(|t| {
@@ -89,7 +94,8 @@ impl<'a> Checker<'a> {
                         let reset = |b: &Action| matches!(b.op, Op::Reset { .. }) && self.is_before(b, a);
                         self.index.about(k, other).any(reset)
                     };
-                    other != name && !forgotten(a.pod) && !forgotten(peer)
+                    let stays = !forgotten(a.pod) && !forgotten(peer) && !twin(other);
+                    other != name && stays && (twin(name) || again(other))
                 })
             })
     }

@@ -13,6 +13,7 @@ use aku_core::{
 
 use super::{
     build::{Builder, Waits, why},
+    identity,
     strays::{self, Kind},
     world::{World, runs},
 };
@@ -48,7 +49,10 @@ pub(super) fn plan(world: &World<'_>, gone: Ordinal) -> Result<Plan, Refusal> {
         let because = format!(
             "what pod {gone} committed and had not sent is given up, and so is what the others kept for it; if pod {gone} ever comes back, its rows are deleted and copied anew"
         );
-        vec![Approval { class: ApprovalClass::LosesUnsent, scope, because }]
+        let mut all = vec![Approval { class: ApprovalClass::LosesUnsent, scope, because }];
+        let what = format!("whether pod {gone} left, or is with it where nobody looked, cannot be told from here");
+        all.extend(identity::quorum_asked(world, Some(gone), &what));
+        all
     };
     let text = if kept.is_empty() && member {
         format!("no pod that was seen keeps log for pod {gone}, and the ledgers call it a running member until this")

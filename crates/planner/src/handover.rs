@@ -63,7 +63,7 @@ pub(super) fn unit(world: &World<'_>, build: &mut Builder, unit: &Unit, before: 
         .losers
         .iter()
         .flat_map(|loser| [(low, high), (high, low)].map(|ends| (loser, ends)))
-        .map(|(loser, ends)| h.deliver(loser, ends, &begun_all))
+        .map(|(loser, ends)| h.deliver(loser, ends, before, &begun_all))
         .collect();
     let delivered = Waits::on(delivered, "everything is delivered before the streams stop");
     let stopped = h.stop_losers(&delivered);
@@ -205,10 +205,12 @@ impl Handover<'_, '_, '_> {
                     let id = self.act(pod, op, Code::Moved, text.clone(), waits);
                     waits = Waits::on([id], "RESET needs a stopped sender");
                 }
-                let op = Op::Reset { name: name.clone(), peer };
-                let id = self.act(pod, op, Code::Moved, text.clone(), waits);
+                if found.position.is_live() || found.gave_up.is_some() {
+                    let op = Op::Reset { name: name.clone(), peer };
+                    let id = self.act(pod, op, Code::Moved, text.clone(), waits);
+                    waits = Waits::on([id], "it holds no place then");
+                }
                 let op = Op::DropReplication { name: name.clone(), peer };
-                let waits = Waits::on([id], "it holds no place then");
                 let id = self.act(pod, op, Code::Moved, text, waits);
                 let op = self.create(peer);
                 let text = self.made_for();
@@ -270,14 +272,20 @@ impl Handover<'_, '_, '_> {
     }
 
     /// (2) What was committed until here goes out.
-    fn deliver(&mut self, loser: &Loser, (pod, peer): (Ordinal, Ordinal), begun: &Waits) -> ActionId {
+    fn deliver(
+        &mut self,
+        loser: &Loser,
+        (pod, peer): (Ordinal, Ordinal),
+        before: &Waits,
+        begun: &Waits,
+    ) -> ActionId {
         let found = self.world.observed.replication(pod, &loser.name);
         let down = found.is_some_and(|r| r.sender == Sender::None);
         let earlier = self.build.starts_of(pod, &loser.name);
         let started = (down && earlier.is_empty()).then(|| {
             let op = Op::Start { name: loser.name.clone(), peer, expect: Expect::Live };
             let text = format!("pod {pod} has no sender to pod {peer}; what is unsent goes out first");
-            self.act(pod, op, Code::SenderDown, text, begun.clone())
+            self.act(pod, op, Code::SenderDown, text, before.clone())
         });
         let wait_s = self.world.desired.flush_wait_s();
         let op = Op::Flush { name: loser.name.clone(), peer, wait_s };

@@ -9,7 +9,7 @@ use aku_core::{
     ledger::{ClusterId, Ledger, Peer, Standing, View},
     observe::Observed,
     plan::{
-        Refusal, RefusalKind,
+        Approval, ApprovalClass, Refusal, RefusalKind,
         reason::{Code, Reason},
     },
     topology::Ordinal,
@@ -152,7 +152,29 @@ pub fn without_quorum(desired: &Desired, observed: &Observed) -> BTreeSet<Ordina
 
 /// Pods that the ledgers of this cluster call running and that were not seen, where those that were seen are no majority.
 pub(super) fn no_quorum(world: &World<'_>) -> BTreeSet<Ordinal> {
-    let members = running(world);
+    no_quorum_without(world, None)
+}
+
+/// What somebody says yes to before a position or an object goes while the members that were seen are no majority: whoever
+/// looks from the smaller part sees a pod as gone that the others work with. `gone` is what the goal is about and says
+/// nothing.
+pub(super) fn quorum_asked(world: &World<'_>, gone: Option<Ordinal>, what: &str) -> Vec<Approval> {
+    let away = no_quorum_without(world, gone);
+    let approval = |pod: &Ordinal| Approval {
+        class: ApprovalClass::MemberDown,
+        scope: format!("{}/{pod}", world.desired.statefulset),
+        because: format!(
+            "no quorum: the ledgers call pod {pod} a running member, and half of the members or more were not seen; {what}"
+        ),
+    };
+    away.iter().map(approval).collect()
+}
+
+fn no_quorum_without(world: &World<'_>, gone: Option<Ordinal>) -> BTreeSet<Ordinal> {
+    let mut members = running(world);
+    if let Some(gone) = gone {
+        members.remove(&gone);
+    }
     let away: BTreeSet<Ordinal> = members.iter().copied().filter(|k| world.pod(*k).is_none()).collect();
     if away.len() * 2 >= members.len() { away } else { BTreeSet::new() }
 }

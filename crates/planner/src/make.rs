@@ -8,10 +8,11 @@ use aku_core::{
         Plan, Refusal, RefusalKind,
         reason::{Code, Reason},
     },
+    remedy::Remedy,
     topology::{Ordinal, Target},
 };
 
-use super::{clean, end, everywhere, forget, identity, ledger, reconcile, recover, start, world::World};
+use super::{clean, end, everywhere, forget, identity, ledger, reconcile, recover, remedy, start, world::World};
 
 /// Plans, and lets the independent checker look at the result.
 ///
@@ -35,7 +36,7 @@ use super::{clean, end, everywhere, forget, identity, ledger, reconcile, recover
 /// ```
 pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
     let desired = &*as_found(desired, observed);
-    let plan = draft(desired, observed)?;
+    let plan = draft(desired, observed).map_err(|refusal| with_remedy(refusal, desired.goal))?;
     let violations = aku_check::check(&plan, desired, observed);
     if violations.is_empty() {
         return Ok(plan);
@@ -50,6 +51,24 @@ pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
         because,
         next: vec!["please report this with the output of `aku plan --format json` of every pod".to_owned()],
     })
+}
+
+/// What is printed below a refusal names the goal that the table of remedies has for it.
+fn with_remedy(mut refusal: Refusal, goal: Goal) -> Refusal {
+    match remedy::of_refusal(&refusal, goal) {
+        Remedy::Goal(other) => {
+            // Either spelling: on the pod itself no ordinal is needed.
+            let [here, anywhere] = [other.arguments(), other.command()].map(|what| [format!("plan {what}"), format!("apply {what}")]);
+            let named = |line: &String| here.iter().chain(&anywhere).any(|command| line.contains(command.as_str()));
+            let hook = |line: &String| other.word() == "start" && line.contains("aku -p start");
+            if !refusal.next.iter().any(|line| named(line) || hook(line)) {
+                refusal.next.insert(0, Remedy::Goal(other).to_string());
+            }
+        }
+        // The refusal's own words.
+        Remedy::Person(_) | Remedy::Wait(_) | Remedy::Nothing => {}
+    }
+    refusal
 }
 
 fn draft(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {

@@ -111,7 +111,7 @@ pub(super) fn judge(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Result<New
         }
     }
     refuse_unknown(&uncounted)?;
-    refuse_taken(&taken)?;
+    refuse_taken(world, &taken)?;
     refuse_broken(world, &found)?;
     if !found.copies.is_empty() && !world.moves.units.is_empty() {
         let mut found = Newcomers::default();
@@ -210,24 +210,42 @@ fn refuse_unknown(uncounted: &BTreeSet<(Ordinal, Target)>) -> Result<(), Refusal
     Err(Refusal { kind: RefusalKind::CannotTell, because, next })
 }
 
-fn refuse_taken(taken: &BTreeSet<(Ordinal, Target, u64)>) -> Result<(), Refusal> {
+fn refuse_taken(world: &World<'_>, taken: &BTreeSet<(Ordinal, Target, u64)>) -> Result<(), Refusal> {
     if taken.is_empty() {
         return Ok(());
     }
     let text = "aku.conf gained tables that hold rows on a slave, and whether these are the same as on pod 0, newer ones or others cannot be told; nothing was changed";
     let mut because = vec![Reason::new(Code::NewTableNotEmpty, text)];
-    because.extend(taken.iter().map(|(pod, t, n)| {
-        Reason::new(Code::NewTable, format!("{t} on pod {pod} holds {}", full::rows_of(RowCount::Counted(*n))))
-    }));
-    let mut next: Vec<_> = taken
-        .iter()
-        .map(|(pod, t, _)| {
-            format!("if pod 0 has all rows that count, empty {t} on pod {pod}   (it is not replicated yet, so an ordinary DELETE is enough)")
-        })
-        .collect();
-    next.push("if a slave has rows that pod 0 lacks, insert them on pod 0 first".to_owned());
+    let (mut next, mut empties) = (Vec::new(), false);
+    for (pod, t, n) in taken {
+        let rows = full::rows_of(RowCount::Counted(*n));
+        let through = carriers(world, *pod, t);
+        let mut held = format!("{t} on pod {pod} holds {rows}");
+        if through.is_empty() {
+            empties = true;
+            next.push(format!("if pod 0 has all rows that count, empty {t} on pod {pod}   (it is not replicated yet, so an ordinary DELETE is enough)"));
+        } else {
+            let through = through.join(", ");
+            held = format!("{held} and is replicated there through {through}");
+            next.push(format!(
+                "delete nothing from {t}: it replicates through {through}. To move it with pod {pod} closed: aku apply end --ordinal {pod}, aku apply reconcile, aku apply start --ordinal {pod}"
+            ));
+        }
+        because.push(Reason::new(Code::NewTable, held));
+    }
+    if empties {
+        next.push("if a slave has rows that pod 0 lacks, insert them on pod 0 first".to_owned());
+    }
     next.push("or take the tables out of aku.conf for now".to_owned());
     Err(Refusal { kind: RefusalKind::Refused, because, next })
+}
+
+/// Objects through which a pod replicates a table or a part of it by now: what is deleted from it is deleted everywhere.
+fn carriers(world: &World<'_>, pod: Ordinal, target: &Target) -> Vec<String> {
+    let Some(seen) = world.pod(pod) else { return Vec::new() };
+    let of_table = |i: &aku_core::observe::Item| i.local.user == target.user && i.local.table == target.table;
+    let carries = |r: &aku_core::observe::Replication| r.position.is_live() && r.items.iter().any(of_table);
+    seen.replications.iter().filter(|(_, r)| carries(r)).map(|(name, _)| name.to_string()).collect()
 }
 
 fn refuse_broken(world: &World<'_>, found: &Newcomers) -> Result<(), Refusal> {

@@ -7,10 +7,17 @@
 use aku_core::{
     found::parts,
     observe::{Replication, Side},
+    plan::{
+        action::{ActionId, Op},
+        reason::Code,
+    },
     topology::{Ordinal, ReplicationName},
 };
 
-use super::world::World;
+use super::{
+    build::{Builder, Waits, why},
+    world::{World, runs},
+};
 
 /// One such object as one pod holds it.
 #[derive(Clone, Copy)]
@@ -47,6 +54,46 @@ pub(super) fn of<'a>(world: &World<'a>, pod: Ordinal) -> Vec<Stray<'a>> {
         Some(Stray { pod, name, kind, found })
     };
     seen.replications.iter().filter(|(name, _)| world.object(name).is_none()).filter_map(stray).collect()
+}
+
+/// What a change of names that broke off left on a pod: a sender or a place of an object through which nothing is due,
+/// because the one that it was to take over from still has everything. It goes; the object as well, where `objects` says so.
+pub(super) fn remove_twins(
+    world: &World<'_>,
+    build: &mut Builder,
+    (pod, peer): (Ordinal, Ordinal),
+    objects: Objects,
+    first: &Waits,
+) -> Vec<ActionId> {
+    let mut done = Vec::new();
+    for twin in of(world, pod).into_iter().filter(|s| s.kind == Kind::Twin(peer)) {
+        let name = || twin.name.clone();
+        let text = "a change of the name broke off, and the object under the old name has everything";
+        let mut last: Option<ActionId> = None;
+        let waits = |last: Option<ActionId>| match last {
+            None => first.clone(),
+            Some(last) => Waits::on([last], "one change of an object at a time"),
+        };
+        if runs(twin.found) {
+            last = Some(build.add(pod, Op::Stop { name: name(), peer }, why(Code::Moved, text), waits(last)));
+        }
+        if matches!(side(world, &twin), Side::Live(_) | Side::GaveUp) {
+            last = Some(build.add(pod, Op::Reset { name: name(), peer }, why(Code::Moved, text), waits(last)));
+        }
+        if objects == Objects::Go {
+            let op = Op::DropReplication { name: name(), peer };
+            last = Some(build.add(pod, op, why(Code::Moved, text), waits(last)));
+        }
+        done.extend(last);
+    }
+    done
+}
+
+/// Whether the objects go as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Objects {
+    Stay,
+    Go,
 }
 
 /// The side that a pod holds under such a name.
