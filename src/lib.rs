@@ -34,8 +34,8 @@ pub mod observe;
 pub mod outlet;
 pub mod plan;
 pub mod preflight;
-#[cfg(test)]
-mod prove;
 pub mod render;
 pub mod review;
+#[cfg(test)]
+mod simtest;
 pub mod verify;

@@ -23,7 +23,7 @@ type Told = BTreeSet<String>;
 fn told<'a>(items: impl IntoIterator<Item = &'a Item>) -> Told {
     let one = |i: &Item| {
         let d = &i.difference;
-        format!("{} {} {}", d.pod, &d.kind.word()[..4], d.object.as_deref().unwrap_or("-"))
+        format!("{} {} {}", d.pod, &d.kind.as_str()[..4], d.object.as_deref().unwrap_or("-"))
     };
     items.into_iter().map(one).collect()
 }

@@ -128,7 +128,7 @@ impl Stage {
         let bad: Vec<_> =
             report.outcomes.values().filter(|o| matches!(o, Outcome::Failed(_) | Outcome::Unknown(_))).collect();
         if !report.complete() {
-            return Err(format!("{} did not get to its end: {bad:?}", plan.goal.word()).into());
+            return Err(format!("{} did not get to its end: {bad:?}", plan.goal.as_str()).into());
         }
         let syncs = plan.actions.iter().filter(|a| matches!(a.op, Op::Sync { .. })).filter_map(|a| at.get(&a.id));
         let (first, last) = (syncs.clone().map(|(b, _)| *b).min(), syncs.map(|(_, e)| *e).max());

@@ -19,7 +19,7 @@ use aku::{
         self, Plan, cost, diff,
         facts::Facts,
         policy::{self, Policy, Subject, Use},
-        resume::{Earlier, Past},
+        resume::{CompletedActions, PriorOutcome},
         saved::{self, Origin, Reading, Saved},
     },
     render::{self, Colour, Head, Layout, Sql},
@@ -38,7 +38,7 @@ use super::{
 const RUNS: usize = 15;
 
 /// A cluster in which every pod but the last is in service, and the last one starts for the first time.
-pub struct World {
+pub struct Sample {
     text: String,
     conf: Config,
     desired: Desired,
@@ -67,7 +67,7 @@ fn text((pods, groups, tables): Extent) -> String {
     )
 }
 
-impl World {
+impl Sample {
     /// A cluster of that extent.
     pub fn new(extent: Extent) -> Self {
         let text = text(extent);
@@ -203,22 +203,22 @@ fn written(plan: Plan, facts: Facts) -> usize {
 
 /// A world with everything that is made of it.
 struct Case {
-    world: World,
+    world: Sample,
     plan: Plan,
     saved: Saved,
     text: String,
     /// All actions, as an earlier run did them.
-    past: Past,
+    past: CompletedActions,
 }
 
 impl Case {
     fn new(extent: Extent) -> Self {
-        let world = World::new(extent);
+        let world = Sample::new(extent);
         let plan = world.plan();
         let facts = Facts::of(&plan, &world.desired, &world.observed);
         let saved = Saved::new(plan.clone(), facts, origin());
         let text = saved.text();
-        let past = plan.actions.iter().map(|a| (a.id, Earlier::Did)).collect();
+        let past = plan.actions.iter().map(|a| (a.id, PriorOutcome::Did)).collect();
         Self { world, plan, saved, text, past }
     }
 
@@ -280,7 +280,7 @@ const PARTS: [Part; 14] = [
 /// The run of a plan of which everything is done: nothing but its schedule.
 fn scheduled(case: &Case) -> usize {
     let context = fake::context(Arc::new(fake::Sleepers::new(Duration::ZERO)), shapes::WIDTH);
-    apply::go_on(&case.plan, &case.past, &context, &StopFlag::new(), &mut |_| ()).outcomes.len()
+    apply::resume(&case.plan, &case.past, &context, &StopFlag::new(), &mut |_| ()).outcomes.len()
 }
 
 /// Times something until it took long enough to be told, several times.
@@ -324,7 +324,7 @@ const SIZES: [(Extent, f64, f64); 3] =
 pub fn run(table: &mut Table) -> Done {
     let dir = tempfile::tempdir()?;
     for (extent, cpu_gate, memory_gate) in SIZES {
-        let world = World::new(extent);
+        let world = Sample::new(extent);
         let n = world.actions();
         let files = world.store(dir.path())?;
         drop(world);

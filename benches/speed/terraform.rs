@@ -94,7 +94,7 @@ pub fn run(table: &mut Table) -> Done {
     timed(planned.path(), &["init", "-input=false", "-no-color"])?;
     let args = ["plan", "-refresh=false", "-input=false", "-no-color", "-lock=false"];
     let theirs = Series::of(RUNS, || timed(planned.path(), &args).map(ms))?;
-    let world = planning::World::new((6, 8, 3));
+    let world = planning::Sample::new((6, 8, 3));
     let files = world.store(planned.path())?;
     let ours = Series::of(RUNS, || process::measure(&files.arguments()).map(|c| ms(c.wall)))?;
     table.line("terraform plan -refresh=false, 300 nodes in layers", Unit::Ms, &theirs, Gate::None);

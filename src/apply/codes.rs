@@ -2,11 +2,11 @@
 //!
 //! `{pod}` and `{object}` in the next steps are filled in when an error is made.
 
-use aku_core::coded;
+use aku_core::stable_codes;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $meaning:literal, [$($next:literal),* $(,)?];)+) => {
-        coded! {
+        stable_codes! {
             /// What went wrong in an action.
             pub enum Code;
             $($(#[doc = $doc])+ $variant = $word;)+
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn words_are_unique_ordered_and_every_entry_says_something() {
-        let words: Vec<_> = Code::ALL.iter().map(|c| c.word()).collect();
+        let words: Vec<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
         let mut sorted = words.clone();
         sorted.sort_unstable();
         sorted.dedup();
@@ -189,7 +189,7 @@ mod tests {
         for code in Code::ALL {
             assert!(!code.meaning().is_empty() && !code.meaning().ends_with('.'), "{code:?}");
             assert!(!code.next().is_empty(), "{code:?}");
-            assert!(code.story().trim().ends_with('.'), "{code:?}");
+            assert!(code.explanation().trim().ends_with('.'), "{code:?}");
         }
     }
 }

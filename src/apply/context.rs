@@ -34,7 +34,7 @@ pub struct Context {
     /// The lock of this run; losing it stops new actions, and a fence spares its sessions.
     pub lock: Option<Arc<Held>>,
     /// Who is told of every changing statement before it is sent.
-    pub witness: Option<Arc<dyn Witness>>,
+    pub witness: Option<Arc<dyn IntentLog>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Bounds and paces.
@@ -42,7 +42,7 @@ pub struct Context {
 }
 
 /// Writes down what is about to be sent, so that a crash leaves evidence. Called from many threads.
-pub trait Witness: Send + Sync {
+pub trait IntentLog: Send + Sync {
     /// This statement is about to be sent. Returns its number once that is written down.
     fn intent(&self, id: ActionId, pod: Ordinal, sql: &str) -> u64;
     /// It came back.

@@ -8,8 +8,8 @@ use std::{
 use super::{
     clock::Clock,
     context::Context,
+    op_error::OpError,
     stop::{StopFlag, StopLevel},
-    trouble::Trouble,
 };
 use crate::{
     lock::Held,
@@ -21,7 +21,7 @@ const SLICE: Duration = Duration::from_millis(50);
 
 /// Everything that can make a run stop.
 #[derive(Clone)]
-pub(super) struct Wish {
+pub(super) struct StopSource {
     pub stop: StopFlag,
     pub deadline: Option<Instant>,
     pub lock: Option<Arc<Held>>,
@@ -33,7 +33,7 @@ pub(super) struct Wish {
     since: Arc<OnceLock<Instant>>,
 }
 
-impl Wish {
+impl StopSource {
     pub fn new(context: &Context, stop: StopFlag) -> Self {
         Self {
             stop,
@@ -121,7 +121,7 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
 /// One action's view of the wish to stop.
 #[derive(Clone)]
 pub(super) struct Control {
-    pub wish: Wish,
+    pub wish: StopSource,
     pub yields_at: StopLevel,
 }
 
@@ -136,11 +136,11 @@ impl Control {
     }
 
     /// Waits, or ends the action.
-    pub fn pause(&self, d: Duration) -> Result<(), Trouble> {
+    pub fn pause(&self, d: Duration) -> Result<(), OpError> {
         let until = self.wish.clock.now() + d;
         loop {
             if self.stopped() {
-                return Err(Trouble::Stopped);
+                return Err(OpError::Stopped);
             }
             let now = self.wish.clock.now();
             if now >= until {

@@ -17,22 +17,22 @@ use std::{
 use super::{
     codes::Code,
     context::Context,
-    control::{self, Control, Wish},
+    control::{self, Control, StopSource},
     event::{ActionError, Event, Outcome, Report},
+    op_error::{OpFinding, error},
     ops,
     pool::Pool,
-    schedule::{Admit, Schedule, Trace},
+    schedule::{Admit, Schedule, SideEffect},
     sessions::Sessions,
     slot::Slot,
     stop::{StopFlag, StopLevel},
-    trouble::{Told, error},
     turns::Turns,
     work::{Message, Shared, Work},
     worker,
 };
 use crate::{
     db::Login,
-    plan::{Action, ActionId, Decision, Graph, GraphError, Op, Plan, RunWhen, cost, resume::Past},
+    plan::{Action, ActionId, Decision, Graph, GraphError, Op, Plan, RunWhen, cost, resume::CompletedActions},
     topology::Ordinal,
 };
 
@@ -100,14 +100,14 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn run(plan: &Plan, context: &Context, stop: &StopFlag, on_event: &mut dyn FnMut(&Event)) -> Report {
-    go_on(plan, &Past::new(), context, stop, on_event)
+    resume(plan, &CompletedActions::new(), context, stop, on_event)
 }
 
 /// As [`run`], with actions that earlier runs of the same plan did: they end at once as [`Outcome::Already`] and are not
 /// begun.
-pub fn go_on(
+pub fn resume(
     plan: &Plan,
-    earlier: &Past,
+    earlier: &CompletedActions,
     context: &Context,
     stop: &StopFlag,
     on_event: &mut dyn FnMut(&Event),
@@ -118,7 +118,7 @@ pub fn go_on(
     let mut engine = Engine {
         actions: plan.actions.iter().map(|a| (a.id, a)).collect(),
         shared: Arc::new(shared(plan, context)),
-        wish: Wish::new(context, stop.clone()),
+        wish: StopSource::new(context, stop.clone()),
         schedule: Schedule::going_on(&plan.actions, &turns, |a| ops::needs_session(&a.op).then_some(a.pod), earlier),
         running: BTreeMap::new(),
         outcomes: BTreeMap::new(),
@@ -131,9 +131,9 @@ pub fn go_on(
         pool: Pool::default(),
     };
     let began = context.clock.now();
-    engine.tell(&Event::RunStart);
+    engine.emit(&Event::RunStart);
     engine.record(earlier.keys().map(|id| (*id, Outcome::Already)).collect());
-    engine.work_off(graph.as_ref().err());
+    engine.run_to_end(graph.as_ref().err());
     let stopped = engine.why_stopped();
     let Engine { shared, outcomes, aborted, .. } = engine;
     let took = context.clock.now().saturating_duration_since(began);
@@ -178,7 +178,7 @@ pub(super) fn shared(plan: &Plan, context: &Context) -> Shared {
 }
 
 fn finding(action: &Action, code: Code, detail: String) -> ActionError {
-    error(Told { code, pod: action.pod, sql: None, error: None, detail }, action, 1)
+    error(OpFinding { code, pod: action.pod, sql: None, error: None, detail }, action, 1)
 }
 
 /// An action under way.
@@ -207,7 +207,7 @@ enum Round {
 struct Engine<'a> {
     actions: BTreeMap<ActionId, &'a Action>,
     shared: Arc<Shared>,
-    wish: Wish,
+    wish: StopSource,
     schedule: Schedule,
     running: BTreeMap<ActionId, Running>,
     outcomes: BTreeMap<ActionId, Outcome>,
@@ -222,7 +222,7 @@ struct Engine<'a> {
 }
 
 impl Engine<'_> {
-    fn tell(&mut self, event: &Event) {
+    fn emit(&mut self, event: &Event) {
         (self.on_event)(event);
     }
 
@@ -251,7 +251,7 @@ impl Engine<'_> {
     }
 
     /// `no_dag`: why nothing can be begun.
-    fn work_off(&mut self, no_dag: Option<&GraphError>) {
+    fn run_to_end(&mut self, no_dag: Option<&GraphError>) {
         if let Some(e) = no_dag {
             let given_up = self.schedule.give_up(&e.to_string());
             self.record(given_up);
@@ -275,7 +275,7 @@ impl Engine<'_> {
             self.listen();
             self.watch();
             if self.abort_is_over() {
-                self.leave_alone();
+                self.abandon_all();
             }
         }
     }
@@ -283,19 +283,19 @@ impl Engine<'_> {
     fn tell_signals(&mut self) {
         let raised = self.wish.stop.raised_by();
         for name in raised.iter().skip(self.signals_told) {
-            self.tell(&Event::Signal { name });
+            self.emit(&Event::Signal { name });
         }
         self.signals_told = raised.len();
     }
 
     fn record(&mut self, ended: Vec<(ActionId, Outcome)>) {
         for (id, outcome) in ended {
-            self.tell(&Event::ActionEnd { id, outcome: outcome.clone() });
+            self.emit(&Event::ActionEnd { id, outcome: outcome.clone() });
             self.outcomes.insert(id, outcome);
         }
     }
 
-    fn over(&mut self, id: ActionId, outcome: Outcome, trace: Trace) {
+    fn over(&mut self, id: ActionId, outcome: Outcome, trace: SideEffect) {
         if self.running.remove(&id).is_some() {
             self.schedule.end(id, &outcome, trace);
             self.record(vec![(id, outcome)]);
@@ -319,7 +319,7 @@ impl Engine<'_> {
             let Some(action) = self.actions.get(&id).copied() else { continue };
             if let Some(why) = self.cannot_finish(action) {
                 let outcome = Outcome::NotRun { because_of: None, why };
-                self.schedule.end(id, &outcome, Trace::None);
+                self.schedule.end(id, &outcome, SideEffect::None);
                 self.record(vec![(id, outcome)]);
                 round = Round::AndEnded;
             } else {
@@ -357,20 +357,20 @@ impl Engine<'_> {
             stopping: None,
         };
         self.running.insert(id, running);
-        self.tell(&Event::ActionStart { id });
+        self.emit(&Event::ActionStart { id });
         let control = Control { wish: self.wish.clone(), yields_at };
         let (shared, send, owned) = (Arc::clone(&self.shared), self.send.clone(), action.clone());
         let spawned = self.pool.run(move || {
             let mut work = Work::new(&shared, &owned, control, &slot, &send);
             let outcome = worker::carry_out(&mut work);
-            let trace = if work.memory.sent { Trace::Some } else { Trace::None };
+            let trace = if work.memory.sent { SideEffect::Some } else { SideEffect::None };
             // Sessions go back before the engine hears of it, so that the next action finds them.
             drop(work);
             let _ = send.send(Message::Over(owned.id, Box::new(outcome), trace));
         });
         if let Err(e) = spawned {
             let outcome = Outcome::Failed(finding(action, Code::Internal, format!("no thread: {e}")));
-            self.over(id, outcome, Trace::None);
+            self.over(id, outcome, SideEffect::None);
         }
     }
 
@@ -382,7 +382,7 @@ impl Engine<'_> {
                     if let Event::Retry { id, .. } = &event
                         && self.running.contains_key(id)
                     {
-                        self.tell(&event);
+                        self.emit(&event);
                     }
                 }
                 Message::Wake => {}
@@ -423,7 +423,7 @@ impl Engine<'_> {
             }
         }
         for event in progress {
-            self.tell(&event);
+            self.emit(&event);
         }
         for id in hung {
             self.abandon(id);
@@ -434,7 +434,7 @@ impl Engine<'_> {
         self.aborted.is_some_and(|since| self.now() >= since + self.shared.context.limits.abort)
     }
 
-    fn leave_alone(&mut self) {
+    fn abandon_all(&mut self) {
         for id in self.running.keys().copied().collect::<Vec<_>>() {
             self.abandon(id);
         }
@@ -446,7 +446,7 @@ impl Engine<'_> {
         let doing = self.running.get(&id).map(|r| r.slot.report().0).unwrap_or_default();
         let outcome = Outcome::Unknown(finding(action, Code::Abandoned, doing));
         self.shared.sessions.abandon(id);
-        self.over(id, outcome, Trace::Some);
+        self.over(id, outcome, SideEffect::Some);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{codes::Code, trouble::Trouble, work::Work};
+use super::{codes::Code, op_error::OpError, work::Work};
 use crate::{
     db::{Row, Rows, sql::ReadSql},
     observe::{Mode, Sender, gap_of, sender_of},
@@ -35,7 +35,7 @@ fn rows_of<'r>(rows: &'r Rows, column: &'static str, name: &'r ReplicationName) 
 }
 
 /// The object on the action's own pod; `None` when there is no such object.
-pub(super) fn side(work: &mut Work<'_>, name: &ReplicationName) -> Result<Option<Side>, Trouble> {
+pub(super) fn side(work: &mut Work<'_>, name: &ReplicationName) -> Result<Option<Side>, OpError> {
     // The view before the catalog: a sender that starts in between is then seen as IS_STARTED without a row.
     let sender = sender(work, name)?;
     let rows = work.read(&ReadSql::Replication(name.clone()))?;
@@ -50,18 +50,18 @@ pub(super) fn side(work: &mut Work<'_>, name: &ReplicationName) -> Result<Option
 }
 
 /// As [`side`], where a missing object is a failure.
-pub(super) fn side_of(work: &mut Work<'_>, name: &ReplicationName) -> Result<Side, Trouble> {
+pub(super) fn side_of(work: &mut Work<'_>, name: &ReplicationName) -> Result<Side, OpError> {
     side(work, name)?.ok_or_else(|| work.told(Code::ObjectMissing, name.to_string()))
 }
 
 /// Whether a sender thread exists.
-pub(super) fn sender(work: &mut Work<'_>, name: &ReplicationName) -> Result<bool, Trouble> {
+pub(super) fn sender(work: &mut Work<'_>, name: &ReplicationName) -> Result<bool, OpError> {
     let rows = work.read(&ReadSql::Senders)?;
     Ok(rows_of(&rows, "REP_NAME", name).next().is_some())
 }
 
 /// What V$REPSENDER says of the object's sender.
-pub(super) fn stream(work: &mut Work<'_>, name: &ReplicationName) -> Result<Sender, Trouble> {
+pub(super) fn stream(work: &mut Work<'_>, name: &ReplicationName) -> Result<Sender, OpError> {
     let rows = work.read(&ReadSql::Senders)?;
     Ok(rows_of(&rows, "REP_NAME", name).next().map_or(Sender::None, sender_of))
 }
@@ -78,7 +78,7 @@ pub(super) enum Connected {
 }
 
 /// How far the object's sender got.
-pub(super) fn connected(work: &mut Work<'_>, name: &ReplicationName) -> Result<Connected, Trouble> {
+pub(super) fn connected(work: &mut Work<'_>, name: &ReplicationName) -> Result<Connected, OpError> {
     let rows = work.read(&ReadSql::Senders)?;
     let row = rows_of(&rows, "REP_NAME", name).next();
     Ok(match row.map(|row| (sender_of(row), row.int("NET_ERROR_FLAG"))) {
@@ -92,19 +92,19 @@ pub(super) fn connected(work: &mut Work<'_>, name: &ReplicationName) -> Result<C
 pub(super) fn receivers<'n>(
     work: &mut Work<'_>,
     names: &'n [ReplicationName],
-) -> Result<Vec<&'n ReplicationName>, Trouble> {
+) -> Result<Vec<&'n ReplicationName>, OpError> {
     let rows = work.read(&ReadSql::Receivers)?;
     Ok(names.iter().filter(|name| rows_of(&rows, "REP_NAME", name).next().is_some()).collect())
 }
 
 /// V$REPGAP.REP_GAP on a pod; `None` while there is no sender. The unit differs between releases, so only 0 says much.
-pub(super) fn gap(work: &mut Work<'_>, pod: Ordinal, name: &ReplicationName) -> Result<Option<i64>, Trouble> {
+pub(super) fn gap(work: &mut Work<'_>, pod: Ordinal, name: &ReplicationName) -> Result<Option<i64>, OpError> {
     let rows = work.read_on(pod, &ReadSql::Gaps)?;
     Ok(rows_of(&rows, "REP_NAME", name).next().and_then(gap_of))
 }
 
 /// A server property as a number; `None` when the server has no such property.
-pub(super) fn property(work: &mut Work<'_>, pod: Ordinal, name: &'static str) -> Result<Option<i64>, Trouble> {
+pub(super) fn property(work: &mut Work<'_>, pod: Ordinal, name: &'static str) -> Result<Option<i64>, OpError> {
     Ok(work.read_on(pod, &ReadSql::Property(name))?.single_int())
 }
 
@@ -112,14 +112,14 @@ pub(super) fn property(work: &mut Work<'_>, pod: Ordinal, name: &'static str) ->
 const BATCH: usize = 100;
 
 /// Row counts in the order of `targets`; a table that cannot be counted is a failure.
-pub(super) fn count(work: &mut Work<'_>, pod: Ordinal, targets: &[Target]) -> Result<Vec<u64>, Trouble> {
+pub(super) fn count(work: &mut Work<'_>, pod: Ordinal, targets: &[Target]) -> Result<Vec<u64>, OpError> {
     let mut counts = Vec::with_capacity(targets.len());
     for batch in targets.chunks(BATCH) {
         let rows = work.read_on(pod, &ReadSql::CountRows(batch.to_vec()))?;
         for (i, target) in batch.iter().enumerate() {
             let here = rows.iter().find(|row| row.int("N").and_then(|n| usize::try_from(n).ok()) == Some(i));
             let n = here.and_then(|row| row.int("ROWS_NOW")).and_then(|n| u64::try_from(n).ok());
-            let lost = || Trouble::told(pod, Code::Refused, format!("no count came back for {target}"));
+            let lost = || OpError::told(pod, Code::Refused, format!("no count came back for {target}"));
             counts.push(n.ok_or_else(lost)?);
         }
     }
@@ -139,7 +139,7 @@ pub(super) struct Definition {
 }
 
 /// The definition on the action's own pod.
-pub(super) fn definition(work: &mut Work<'_>, name: &ReplicationName) -> Result<Definition, Trouble> {
+pub(super) fn definition(work: &mut Work<'_>, name: &ReplicationName) -> Result<Definition, OpError> {
     let (hosts, items) = (work.read(&ReadSql::Hosts)?, work.read(&ReadSql::Items)?);
     let address = |row: Row<'_>| Some((row.text("HOST_IP")?, u16::try_from(row.int("PORT_NO")?).ok()?));
     let mut definition = Definition {

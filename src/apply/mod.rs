@@ -11,6 +11,7 @@ mod control;
 mod engine;
 mod event;
 mod look;
+mod op_error;
 mod ops;
 mod pool;
 pub mod remedy;
@@ -26,13 +27,12 @@ mod stop;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod trouble;
 mod turns;
 mod work;
 mod worker;
 
 pub use clock::{Clock, SystemClock};
-pub use context::{Context, Limits, Marker, Retry, Witness, spread};
-pub use engine::{go_on, run};
+pub use context::{Context, IntentLog, Limits, Marker, Retry, spread};
+pub use engine::{resume, run};
 pub use event::{ActionError, Event, Outcome, Report};
 pub use stop::{StopFlag, StopLevel};

@@ -10,7 +10,7 @@ use crate::{
     plan::{
         Action, ActionId, Before, Milestone, RunWhen,
         cost::Turn,
-        resume::{Earlier, Past},
+        resume::{CompletedActions, PriorOutcome},
     },
     topology::Ordinal,
 };
@@ -57,12 +57,12 @@ struct Node {
     run: RunWhen,
     state: State,
     begun: bool,
-    trace: Trace,
+    trace: SideEffect,
 }
 
 /// Whether an action that is over may have left something behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trace {
+pub(super) enum SideEffect {
     /// It sent nothing but SELECTs.
     None,
     /// It sent a statement that changes something, or nobody knows.
@@ -144,14 +144,14 @@ impl Schedule {
         actions: &[Action],
         turns: &BTreeMap<ActionId, Turn>,
         lane: impl Fn(&Action) -> Lane,
-        earlier: &Past,
+        earlier: &CompletedActions,
     ) -> Self {
         let mut schedule = Self::new(actions, turns, lane);
         for (id, how) in earlier {
             schedule.begin(*id);
             let trace = match how {
-                Earlier::Did | Earlier::Begun => Trace::Some,
-                Earlier::FoundSo => Trace::None,
+                PriorOutcome::Did | PriorOutcome::Begun => SideEffect::Some,
+                PriorOutcome::FoundSo => SideEffect::None,
             };
             schedule.end(*id, &Outcome::Already, trace);
         }
@@ -193,7 +193,7 @@ impl Schedule {
             }
             let turn = turns.get(&a.id).copied().unwrap_or((false, std::cmp::Reverse(0), a.id));
             let (run, state) = (a.run.clone(), State::Waiting);
-            (a.id, Node { lane: lane(a), turn, gates: at, until, run, state, begun: false, trace: Trace::None })
+            (a.id, Node { lane: lane(a), turn, gates: at, until, run, state, begun: false, trace: SideEffect::None })
         };
         let nodes: BTreeMap<_, _> = actions.iter().map(node).collect();
         let Gates { all, leads, .. } = gates;
@@ -236,7 +236,7 @@ impl Schedule {
                     self.ready.entry(*lane).or_default().insert(*turn);
                 }
                 Fate::Skip(outcome) => {
-                    self.end(id, &outcome, Trace::None);
+                    self.end(id, &outcome, SideEffect::None);
                     settled.push((id, outcome));
                 }
             }
@@ -251,7 +251,7 @@ impl Schedule {
         waiting
             .into_iter()
             .map(|id| {
-                self.end(id, &outcome, Trace::None);
+                self.end(id, &outcome, SideEffect::None);
                 (id, outcome.clone())
             })
             .collect()
@@ -266,7 +266,7 @@ impl Schedule {
         self.unready(id);
     }
 
-    pub(super) fn end(&mut self, id: ActionId, outcome: &Outcome, trace: Trace) {
+    pub(super) fn end(&mut self, id: ActionId, outcome: &Outcome, trace: SideEffect) {
         let ending = match outcome {
             Outcome::Done { .. } | Outcome::Already | Outcome::NotNeeded { .. } => Ending::Good,
             Outcome::Failed(_) | Outcome::Unknown(_) => Ending::Bad,
@@ -316,7 +316,7 @@ impl Schedule {
                 } else if !self.begun(*armed_by) {
                     let why = format!("{armed_by} was not begun, so there is nothing to take back");
                     Fate::Skip(not_run(self.blame(*armed_by), why))
-                } else if self.nodes.get(armed_by).is_some_and(|n| n.trace == Trace::None) {
+                } else if self.nodes.get(armed_by).is_some_and(|n| n.trace == SideEffect::None) {
                     // What is there was made by somebody else, and is not ours to take back.
                     let why = format!("{armed_by} changed nothing, so there is nothing to take back");
                     Fate::Skip(not_run(self.blame(*armed_by), why))
@@ -481,8 +481,8 @@ mod tests {
                         let id = running.swap_remove(which.index(running.len()));
                         let action = actions.iter().find(|a| a.id == id).unwrap();
                         let (outcome, trace) = match kind {
-                            2 => (Outcome::Already, Trace::None),
-                            _ => (failed(action), Trace::Some),
+                            2 => (Outcome::Already, SideEffect::None),
+                            _ => (failed(action), SideEffect::Some),
                         };
                         schedule.end(id, &outcome, trace);
                     }

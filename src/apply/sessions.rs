@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{context::Context, control::Control, trouble::Trouble};
+use super::{context::Context, control::Control, op_error::OpError};
 use crate::{
     db::{self, ConnectError, ConnectFailure, Login, Privilege, Session, error::native, sql::ReadSql},
     plan::ActionId,
@@ -193,10 +193,10 @@ impl Sessions {
     }
 
     /// A session on `pod`: an idle one, a new one, or the one that another action gives back.
-    pub fn take(self: &Arc<Self>, pod: Ordinal, holder: ActionId, control: &Control) -> Result<Lease, Trouble> {
+    pub fn take(self: &Arc<Self>, pod: Ordinal, holder: ActionId, control: &Control) -> Result<Lease, OpError> {
         loop {
             if control.stopped() {
-                return Err(Trouble::Stopped);
+                return Err(OpError::Stopped);
             }
             let mut pods = self.lock();
             let state = pods.entry(pod).or_default();
@@ -221,7 +221,7 @@ impl Sessions {
                 Err(e) if e.failure == ConnectFailure::SysdbaBusy && self.in_use(pod) => {
                     self.lock().entry(pod).or_default().single = true;
                 }
-                Err(e) => return Err(Trouble::NoSession(Box::new(e))),
+                Err(e) => return Err(OpError::NoSession(Box::new(e))),
             }
         }
     }
@@ -289,7 +289,7 @@ impl Sessions {
     }
 
     /// Opens sessions until `wanted` are open, then lets nobody open more. Fewer are fine: they take turns.
-    pub fn seal(self: &Arc<Self>, pod: Ordinal, wanted: usize, control: &Control) -> Result<(), Trouble> {
+    pub fn seal(self: &Arc<Self>, pod: Ordinal, wanted: usize, control: &Control) -> Result<(), OpError> {
         self.lock().entry(pod).or_default().sealed = Some(0);
         // A session that is being opened now would not be spared by the fence.
         let patience = control.wish.clock.now() + 2 * self.login.connect_timeout + WAIT;

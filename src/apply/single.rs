@@ -8,10 +8,10 @@ use std::{
 
 use super::{
     context::Context,
-    control::{self, Control, Wish},
+    control::{self, Control, StopSource},
     engine,
     event::{Outcome, Report},
-    schedule::{Admit, Schedule, Trace},
+    schedule::{Admit, Schedule, SideEffect},
     slot::Slot,
     stop::{StopFlag, StopLevel},
     work::Work,
@@ -26,7 +26,7 @@ pub(crate) fn run(plan: &Plan, context: &Context, stop: &StopFlag, pick: &mut dy
     let (send, _heard_by_nobody) = mpsc::channel();
     let mut outcomes: BTreeMap<_, Outcome> = BTreeMap::new();
     let began = context.clock.now();
-    let wish = Wish::new(context, stop.clone());
+    let wish = StopSource::new(context, stop.clone());
     loop {
         let why = || "the run was stopped".to_owned();
         let admit = match wish.level() {
@@ -42,7 +42,7 @@ pub(crate) fn run(plan: &Plan, context: &Context, stop: &StopFlag, pick: &mut dy
         let control = Control { wish: wish.clone(), yields_at: control::yields_at(action) };
         let mut work = Work::new(&shared, action, control, &slot, &send);
         let outcome = worker::carry_out(&mut work);
-        let trace = if work.memory.sent { Trace::Some } else { Trace::None };
+        let trace = if work.memory.sent { SideEffect::Some } else { SideEffect::None };
         drop(work);
         schedule.end(action.id, &outcome, trace);
         outcomes.insert(action.id, outcome);

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{control::Control, trouble::Trouble};
+use super::{control::Control, op_error::OpError};
 use crate::topology::{Ordinal, Target};
 
 /// Longest sleep while somebody else is at the table.
@@ -31,12 +31,12 @@ pub(super) struct Turn<'t> {
 
 impl Turns {
     /// Waits until nobody is at any of the tables of these targets on the pod.
-    pub fn take(&self, pod: Ordinal, targets: &[Target], control: &Control) -> Result<Turn<'_>, Trouble> {
+    pub fn take(&self, pod: Ordinal, targets: &[Target], control: &Control) -> Result<Turn<'_>, OpError> {
         let tables: BTreeSet<Table> = targets.iter().map(|t| (pod, Target { partition: None, ..t.clone() })).collect();
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         while !taken.is_disjoint(&tables) {
             if control.stopped() {
-                return Err(Trouble::Stopped);
+                return Err(OpError::Stopped);
             }
             // The condition variable only saves time; the loop is what decides.
             (taken, _) = self.freed.wait_timeout(taken, WAIT).unwrap_or_else(PoisonError::into_inner);

@@ -14,11 +14,11 @@ use super::{
     context::Context,
     control::Control,
     event::{Event, Outcome},
-    schedule::Trace,
+    op_error::{OpError, OpFinding, Sent, Statement},
+    schedule::SideEffect,
     sessions::{Age, Lease, Sessions},
     slot::Slot,
     stop::StopLevel,
-    trouble::{Sent, Statement, Told, Trouble},
     turns::Turns,
 };
 use crate::{
@@ -55,7 +55,7 @@ pub(super) enum Message {
     /// The action only looks from now on, and takes up no lane any more.
     Yields(ActionId),
     /// The action is over.
-    Over(ActionId, Box<Outcome>, Trace),
+    Over(ActionId, Box<Outcome>, SideEffect),
 }
 
 /// How an operation ended well.
@@ -105,7 +105,7 @@ pub(super) struct Memory {
     /// A changing statement went out.
     pub sent: bool,
     /// A changing statement whose outcome nobody knows.
-    pub doubt: Option<Told>,
+    pub doubt: Option<OpFinding>,
     /// The action's own pod has answered since, so what the operation finds there is about that statement, too.
     pub looked: bool,
     /// Transactions that a drain waits for, and since when.
@@ -118,7 +118,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Nobody knows what became of a statement.
-    pub fn doubt(&mut self, about: Told) {
+    pub fn doubt(&mut self, about: OpFinding) {
         (self.doubt, self.looked) = (Some(about), false);
     }
 }
@@ -151,8 +151,8 @@ impl<'a> Work<'a> {
     }
 
     /// A finding about the action's own pod.
-    pub fn told(&self, code: Code, detail: impl Into<String>) -> Trouble {
-        Trouble::told(self.action.pod, code, detail)
+    pub fn told(&self, code: Code, detail: impl Into<String>) -> OpError {
+        OpError::told(self.action.pod, code, detail)
     }
 
     /// Looks at a pod with questions of somebody else's making.
@@ -161,17 +161,17 @@ impl<'a> Work<'a> {
         pod: Ordinal,
         what: &str,
         look: impl FnOnce(&mut dyn Session) -> Result<T, DbError>,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, OpError> {
         self.send(pod, Sent::Read, what, |lease| look(lease.session()))
     }
 
     /// Asks the action's own pod.
-    pub fn read(&mut self, sql: &ReadSql) -> Result<Rows, Trouble> {
+    pub fn read(&mut self, sql: &ReadSql) -> Result<Rows, OpError> {
         self.read_on(self.action.pod, sql)
     }
 
     /// Asks a pod; another one than the action's own over a second session.
-    pub fn read_on(&mut self, pod: Ordinal, sql: &ReadSql) -> Result<Rows, Trouble> {
+    pub fn read_on(&mut self, pod: Ordinal, sql: &ReadSql) -> Result<Rows, OpError> {
         let rows = self.send(pod, Sent::Read, &sql.to_string(), |lease| lease.session().query(sql))?;
         if pod == self.action.pod {
             self.memory.looked = true;
@@ -180,33 +180,33 @@ impl<'a> Work<'a> {
     }
 
     /// Changes something on the action's own pod.
-    pub fn change(&mut self, sql: &ChangeSql) -> Result<(), Trouble> {
+    pub fn change(&mut self, sql: &ChangeSql) -> Result<(), OpError> {
         self.change_on(self.action.pod, sql)
     }
 
     /// Changes something on a pod.
-    pub fn change_on(&mut self, pod: Ordinal, sql: &ChangeSql) -> Result<(), Trouble> {
+    pub fn change_on(&mut self, pod: Ordinal, sql: &ChangeSql) -> Result<(), OpError> {
         let text = sql.to_string();
         if self.memory.looked {
             // This is what was found to be left to do.
             self.memory.doubt = None;
         }
         let answer = self.send(pod, Sent::Change, &text, |lease| lease.session().execute(sql));
-        if let Err(Trouble::Statement(s)) = &answer {
+        if let Err(OpError::Statement(s)) = &answer {
             let aborted = self.control.level() == StopLevel::Abort;
             if s.error.lost_session() || aborted {
                 let code = if aborted { Code::Stopped } else { Code::LostLink };
                 let error = Some(s.error.clone());
-                self.memory.doubt(Told { code, pod, sql: Some(text), error, detail: String::new() });
+                self.memory.doubt(OpFinding { code, pod, sql: Some(text), error, detail: String::new() });
             }
         }
         answer
     }
 
     /// As [`change`](Self::change), but that code is no failure.
-    pub fn change_unless(&mut self, sql: &ChangeSql, fine: i32) -> Result<(), Trouble> {
+    pub fn change_unless(&mut self, sql: &ChangeSql, fine: i32) -> Result<(), OpError> {
         match self.change(sql) {
-            Err(Trouble::Statement(s)) if s.error.native == fine => Ok(()),
+            Err(OpError::Statement(s)) if s.error.native == fine => Ok(()),
             other => other,
         }
     }
@@ -215,8 +215,8 @@ impl<'a> Work<'a> {
     pub fn poll<T>(
         &mut self,
         bound: Duration,
-        mut look: impl FnMut(&mut Self) -> Result<Option<T>, Trouble>,
-    ) -> Result<Option<T>, Trouble> {
+        mut look: impl FnMut(&mut Self) -> Result<Option<T>, OpError>,
+    ) -> Result<Option<T>, OpError> {
         let until = self.now() + bound;
         loop {
             if let Some(found) = look(self)? {
@@ -257,8 +257,8 @@ impl<'a> Work<'a> {
     pub fn glance<T>(
         &mut self,
         bound: Duration,
-        mut look: impl FnMut(&mut Self) -> Result<Option<T>, Trouble>,
-    ) -> Result<Option<T>, Trouble> {
+        mut look: impl FnMut(&mut Self) -> Result<Option<T>, OpError>,
+    ) -> Result<Option<T>, OpError> {
         const FIRST: Duration = Duration::from_millis(10);
         let until = self.now() + bound;
         let mut pause = FIRST.min(self.shared.context.limits.poll);
@@ -297,7 +297,7 @@ impl<'a> Work<'a> {
         sent: Sent,
         text: &str,
         run: impl FnOnce(&mut Lease) -> Result<T, DbError>,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, OpError> {
         let (shared, control) = (self.shared, &self.control);
         let place = if pod == self.action.pod { &mut self.lease } else { &mut self.helper };
         if place.as_ref().is_some_and(|l| l.is_lost() || l.pod != pod) {
@@ -315,7 +315,7 @@ impl<'a> Work<'a> {
             }
         };
         if control.stopped() {
-            return Err(Trouble::Stopped);
+            return Err(OpError::Stopped);
         }
         let mut statement = None;
         if sent == Sent::Change {
@@ -338,7 +338,7 @@ impl<'a> Work<'a> {
             if error.lost_session() {
                 lease.lose();
             }
-            Trouble::Statement(Box::new(Statement { pod, sent, sql: text.to_owned(), error }))
+            OpError::Statement(Box::new(Statement { pod, sent, sql: text.to_owned(), error }))
         })
     }
 }

@@ -11,10 +11,10 @@ use std::{
 use super::{
     codes::Code,
     event::{Event, Outcome},
+    op_error::{OpError, OpFinding, Sent, error},
     ops,
     retry::{self, Fault, Kind, Verdict},
     stop::StopLevel,
-    trouble::{Sent, Told, Trouble, error},
     work::{Ended, Message, Work},
 };
 use crate::plan::RunWhen;
@@ -25,7 +25,7 @@ pub(super) fn carry_out(work: &mut Work<'_>) -> Outcome {
     catch_unwind(AssertUnwindSafe(|| attempts(work))).unwrap_or_else(|panic| {
         work.lose_all();
         let detail = said_by(&*panic);
-        let told = Told { code: Code::Internal, pod: action.pod, sql: None, error: None, detail };
+        let told = OpFinding { code: Code::Internal, pod: action.pod, sql: None, error: None, detail };
         Outcome::Failed(error(told, action, 1))
     })
 }
@@ -106,17 +106,17 @@ fn already(work: &Work<'_>, took: Duration) -> Outcome {
     }
 }
 
-fn badly(work: &mut Work<'_>, trouble: Trouble, attempts: u32) -> Outcome {
+fn badly(work: &mut Work<'_>, trouble: OpError, attempts: u32) -> Outcome {
     let action = work.action;
     match (work.memory.doubt.take(), trouble) {
         // It looked, and what it says is about what is there now.
-        (Some(_), trouble @ Trouble::Told(_)) if work.memory.looked => {
+        (Some(_), trouble @ OpError::OpFinding(_)) if work.memory.looked => {
             Outcome::Failed(trouble.describe(action, attempts))
         }
         (Some(doubt), _) => Outcome::Unknown(error(doubt, action, attempts)),
-        (None, trouble @ Trouble::Lost(_)) => Outcome::Unknown(trouble.describe(action, attempts)),
+        (None, trouble @ OpError::Lost(_)) => Outcome::Unknown(trouble.describe(action, attempts)),
         // Aborted between two statements that belong together.
-        (None, trouble @ Trouble::Stopped) if work.memory.sent && work.control.level() == StopLevel::Abort => {
+        (None, trouble @ OpError::Stopped) if work.memory.sent && work.control.level() == StopLevel::Abort => {
             Outcome::Unknown(trouble.describe(action, attempts))
         }
         (None, trouble) => Outcome::Failed(cancelled(work, trouble).describe(action, attempts)),
@@ -124,9 +124,9 @@ fn badly(work: &mut Work<'_>, trouble: Trouble, attempts: u32) -> Outcome {
 }
 
 /// A statement that came back as cancelled because the run is to stop was stopped, whatever its code.
-fn cancelled(work: &Work<'_>, trouble: Trouble) -> Trouble {
+fn cancelled(work: &Work<'_>, trouble: OpError) -> OpError {
     match trouble {
-        Trouble::Statement(s) if work.control.stopped() => Trouble::Told(Box::new(Told {
+        OpError::Statement(s) if work.control.stopped() => OpError::OpFinding(Box::new(OpFinding {
             code: Code::Stopped,
             pod: s.pod,
             sql: Some(s.sql),
@@ -137,9 +137,9 @@ fn cancelled(work: &Work<'_>, trouble: Trouble) -> Trouble {
     }
 }
 
-fn verdict(work: &mut Work<'_>, trouble: &Trouble) -> Verdict {
+fn verdict(work: &mut Work<'_>, trouble: &OpError) -> Verdict {
     match trouble {
-        Trouble::Statement(s) => {
+        OpError::Statement(s) => {
             let fault = Fault::of(&s.error);
             match s.sent {
                 Sent::Read => retry::decide_read(fault),
@@ -149,7 +149,7 @@ fn verdict(work: &mut Work<'_>, trouble: &Trouble) -> Verdict {
                 }
             }
         }
-        Trouble::NoSession(e) => retry::decide_connect(e.failure, &e.error),
-        Trouble::Stopped | Trouble::Told(_) | Trouble::Lost(_) => Verdict::Fail,
+        OpError::NoSession(e) => retry::decide_connect(e.failure, &e.error),
+        OpError::Stopped | OpError::OpFinding(_) | OpError::Lost(_) => Verdict::Fail,
     }
 }

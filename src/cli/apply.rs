@@ -7,21 +7,24 @@ use std::{
 };
 
 use super::{
-    args::{ApplyArgs, Common},
+    common::Common,
     gate::{self, Ask, Said, Yes},
-    goal_args::Wish,
+    goal_args::GoalArgs,
+    made::{Made, placed},
     outcome,
-    plan::{Made, apply_command, placed, talk},
+    plan::apply_command,
+    plan_args::ApplyArgs,
     policy, resume, reviewed,
     run_args::{Door, RunOptions},
-    running::{Ended, News, Running},
-    scene::{Scene, refused},
+    running::{Ended, News, RunGuard},
+    scene::{CommandContext, refused},
     show::unreadable,
-    stream::{Look, Patient, Reader, Streams, fail, shown, tell, told},
+    stream::talk,
+    stream::{AnswerWriter, OutputStyle, Reader, Streams, fail, shown, tell, told},
     turn, typed,
     watch::{BAR_PACE, Bars, Show, Watch},
     who,
-    wiring::{Job, World},
+    wiring::{Job, Platform},
 };
 use crate::{
     desired::Goal,
@@ -34,16 +37,16 @@ use crate::{
     plan::{
         Op, Plan,
         policy::{Review, Use},
-        resume::Past,
+        resume::CompletedActions,
         saved::Saved,
     },
-    render::{self, Again, Doc, GoOn, Head, Layout, Line, Sql, Trouble},
+    render::{self, Again, Diagnostic, Doc, GoOn, Head, Layout, Line, Sql},
     status,
     topology::Ordinal,
 };
 
 /// Runs it.
-pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &ApplyArgs, common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     outlet::everything_is_a_log();
     let wish = args.wish().expect("the command line was checked when it was read");
     let options = match RunOptions::new(&args.run, world.env(), Door::Person) {
@@ -55,14 +58,14 @@ pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s:
     let out: &mut dyn Write = if events_only { &mut nothing } else { &mut *s.out };
     let s = &mut Streams { out, err: &mut *s.err, input: &mut *s.input, terminal: s.terminal };
     let command = format!("aku apply {}", args.what.display());
-    let mut running = match Running::begin(&command, options, "", world) {
+    let mut running = match RunGuard::begin(&command, options, "", world) {
         Ok(running) => running,
         Err(trouble) => return fail(s, look, &trouble),
     };
     if let Some(text) = running.no_journal() {
         talk(look, s, &format!("warning: {text}"));
     }
-    let mut patient = Patient::new(Reader::Wanted);
+    let mut patient = AnswerWriter::new(Reader::Wanted);
     let result = match wish {
         Some(wish) => fresh(wish, args, common, world, look, s, &mut running, &mut patient),
         None => reviewed(Path::new(&args.what), args, common, world, look, s, &mut running, &mut patient),
@@ -85,20 +88,20 @@ pub fn run(args: &ApplyArgs, common: &Common, world: &dyn World, look: &Look, s:
 
 #[expect(clippy::too_many_arguments, reason = "a run is made of all of these")]
 fn fresh(
-    wish: Wish,
+    wish: GoalArgs,
     args: &ApplyArgs,
     common: &Common,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
-    running: &mut Running,
-    patient: &mut Patient,
-) -> Result<Ended, Trouble> {
+    running: &mut RunGuard,
+    patient: &mut AnswerWriter,
+) -> Result<Ended, Diagnostic> {
     let scene = open(&placed(wish, common), |pod| wish.goal(pod), world, look, s, running)?;
     if let Goal::Start(_) = scene.desired.goal {
         scene.check_address(world, &mut |text| talk(look, s, text))?;
     }
-    let again = format!("aku apply {}", scene.desired.goal.word());
+    let again = format!("aku apply {}", scene.desired.goal.as_str());
     let turn::Made { held, observed, planned } =
         turn::take(&scene, world, running, &again, &mut |news| told_of(&news, look, s))?;
     let plan = planned.map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
@@ -113,14 +116,18 @@ fn reviewed(
     path: &Path,
     args: &ApplyArgs,
     common: &Common,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
-    running: &mut Running,
-    patient: &mut Patient,
-) -> Result<Ended, Trouble> {
+    running: &mut RunGuard,
+    patient: &mut AnswerWriter,
+) -> Result<Ended, Diagnostic> {
     if common.ordinal.is_some() {
-        return Err(Trouble::new(Exit::Usage, "usage", "--ordinal has no meaning with a saved plan: it names its pod"));
+        return Err(Diagnostic::new(
+            Exit::Usage,
+            "usage",
+            "--ordinal has no meaning with a saved plan: it names its pod",
+        ));
     }
     let saved = files::saved(path).map_err(|e| unreadable(path, &e))?;
     let goal: Goal = saved.plan.goal;
@@ -179,14 +186,14 @@ struct Todo<'a> {
     /// What is left, as it is shown.
     rest: Plan,
     /// What earlier runs did.
-    done: Past,
+    done: CompletedActions,
     /// Of the file, if it comes from one.
     digest: Option<&'a str>,
 }
 
 impl<'a> Todo<'a> {
     fn all(plan: &'a Plan) -> Self {
-        Self { whole: plan, rest: plan.clone(), done: Past::new(), digest: None }
+        Self { whole: plan, rest: plan.clone(), done: CompletedActions::new(), digest: None }
     }
 }
 
@@ -203,20 +210,20 @@ struct Command {
 fn open(
     common: &Common,
     goal: impl FnOnce(crate::topology::Ordinal) -> Goal,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
-    running: &Running,
-) -> Result<Scene, Trouble> {
+    running: &RunGuard,
+) -> Result<CommandContext, Diagnostic> {
     let mut warnings = String::new();
-    let scene = Scene::open(world, common, goal, &mut |w| warnings.push_str(w));
+    let scene = CommandContext::open(world, common, goal, &mut |w| warnings.push_str(w));
     talk(look, s, warnings.trim_end());
     let mut scene = scene?;
     scene.run = Some(running.run().clone());
     Ok(scene)
 }
 
-fn told_of(news: &News<'_>, look: &Look, s: &mut Streams<'_>) {
+fn told_of(news: &News<'_>, look: &OutputStyle, s: &mut Streams<'_>) {
     match news {
         News::Words(text) => talk(look, s, text),
         // A person decides what is done meanwhile.
@@ -226,18 +233,18 @@ fn told_of(news: &News<'_>, look: &Look, s: &mut Streams<'_>) {
 
 fn nothing_to_do(
     plan: &Plan,
-    scene: &Scene,
-    world: &dyn World,
-    look: &Look,
+    scene: &CommandContext,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
-    patient: &mut Patient,
+    patient: &mut AnswerWriter,
 ) -> Ended {
     patient.write(s, &plan_text(plan, scene, world, look, Sql::Hidden));
     Ended::at_once(seen_whole(plan, Exit::Ok, look, s))
 }
 
 /// What is about the whole cluster did not reach its goal where a pod could not be looked at.
-fn seen_whole(plan: &Plan, exit: Exit, look: &Look, s: &mut Streams<'_>) -> Exit {
+fn seen_whole(plan: &Plan, exit: Exit, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     if exit != Exit::Ok || plan.goal.single().is_some() {
         return exit;
     }
@@ -245,12 +252,12 @@ fn seen_whole(plan: &Plan, exit: Exit, look: &Look, s: &mut Streams<'_>) -> Exit
     if unknown.is_empty() {
         return exit;
     }
-    let again = format!("run `aku apply {}` again when they answer", plan.goal.word());
+    let again = format!("run `aku apply {}` again when they answer", plan.goal.as_str());
     talk(look, s, &format!("{} could not be looked at and may differ from aku.conf: {again}", status::pods(&unknown)));
     Exit::Unknown
 }
 
-fn plan_text(plan: &Plan, scene: &Scene, world: &dyn World, look: &Look, sql: Sql) -> String {
+fn plan_text(plan: &Plan, scene: &CommandContext, world: &dyn Platform, look: &OutputStyle, sql: Sql) -> String {
     let head = Head { command: "aku apply", at: world.now(), here: scene.who.here, conf: &scene.digest, apply: None };
     shown(&render::plan(plan, &head, Layout { width: look.width, sql }), look)
 }
@@ -259,16 +266,16 @@ fn plan_text(plan: &Plan, scene: &Scene, world: &dyn World, look: &Look, sql: Sq
 fn go(
     todo: &Todo<'_>,
     observed: &Observed,
-    scene: &Scene,
+    scene: &CommandContext,
     held: Arc<Held>,
     command: &Command,
     args: &ApplyArgs,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
-    running: &mut Running,
-    patient: &mut Patient,
-) -> Result<Ended, Trouble> {
+    running: &mut RunGuard,
+    patient: &mut AnswerWriter,
+) -> Result<Ended, Diagnostic> {
     let plan = todo.whole;
     if let Some(text) = running.planned(plan, todo.digest, &todo.done) {
         talk(look, s, &text);
@@ -297,7 +304,7 @@ fn go(
     }
     patient.write(s, "\n");
     let progress = s.terminal.err.then_some(BAR_PACE);
-    let job = Job { progress, earlier: todo.done.clone(), ..scene.job(world, observed, running, held) };
+    let job = Job { progress, earlier: todo.done.clone(), ..running.job(scene, world, observed, held) };
     running.acts();
     let show = if s.terminal.err { Show::Bars(Box::new(Bars::new(plan))) } else { Show::Lines(&mut *s.err) };
     let now = || world.now();
@@ -323,11 +330,11 @@ fn go(
 }
 
 /// Whether a person may be asked.
-fn person(args: &ApplyArgs, world: &dyn World, s: &Streams<'_>) -> bool {
+fn person(args: &ApplyArgs, world: &dyn Platform, s: &Streams<'_>) -> bool {
     s.terminal.input && s.terminal.err && !args.no_input && world.env().var("CI").is_none()
 }
 
-fn said(args: &ApplyArgs, world: &dyn World, s: &Streams<'_>) -> Said {
+fn said(args: &ApplyArgs, world: &dyn Platform, s: &Streams<'_>) -> Said {
     Said {
         yes: if args.yes { Yes::Given } else { Yes::NotGiven },
         approve: args.approve.clone(),

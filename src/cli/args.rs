@@ -3,35 +3,33 @@
 //! Decides what may be combined with what: a flag that would be ignored is an error. Reads no environment and no file.
 //! `-v` is the documented version flag, so verbosity has no short form on the front door.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::ffi::OsString;
 
 use clap::{
     ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, error::ErrorKind,
     parser::ValueSource,
 };
 
-pub use super::plan_args::{ApplyArgs, Approve, Format, PlanArgs};
 use super::{
     check::CheckArgs,
+    common::{Common, ExplainArgs, What},
     demo::DemoArgs,
     drift::DriftArgs,
-    file_args::{CaptureArgs, DiffArgs, GraphArgs, ReviewArgs, SchemaArgs, ShowArgs},
-    goal_args::{self, Wish},
+    file_args::{CaptureArgs, CompletionsArgs, DiffArgs, GraphArgs, ManArgs, ReviewArgs, SchemaArgs, ShowArgs},
+    goal_args::{self, GoalArgs},
     info::InfoArgs,
     kube::KubeArgs,
     lab::LabArgs,
     legacy_71::Style,
-    manual::{CompletionsArgs, ManArgs},
+    plan_args::{ApplyArgs, PlanArgs},
     probe::{ProbeArgs, Question},
     runs::RunsArgs,
     serve::ServeArgs,
     status::StatusArgs,
     supervise::SuperviseArgs,
-    time,
     validate::ValidateArgs,
     verify::VerifyArgs,
 };
-use crate::topology::Ordinal;
 
 /// Keeps Altibase replication between the pods of a StatefulSet in the state that aku.conf declares.
 #[derive(Debug, Parser)]
@@ -84,83 +82,6 @@ struct LegacyFlags {
     version: Option<bool>,
 }
 
-/// Flags of every command that has to do with a cluster.
-#[derive(Args, Clone, Debug)]
-pub struct Common {
-    /// The aku.conf [default: $AKU_CONF, else $ALTIBASE_HOME/conf/aku.conf]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub conf: Option<PathBuf>,
-    /// Where each pod is, when not at <STS>-<n>.<SVC> [default: $AKU_ENDPOINTS]
-    #[allow(rustdoc::invalid_html_tags)] // The text of --help.
-    #[arg(long, global = true, value_name = "FILE")]
-    pub endpoints: Option<PathBuf>,
-    /// The Altibase ODBC driver [default: $AKU_ODBC_DRIVER, else below $ALTIBASE_HOME/lib]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub odbc_driver: Option<PathBuf>,
-    /// The pod that the command is about [default: the number at the end of the host name]
-    #[arg(long, global = true, value_name = "N")]
-    pub ordinal: Option<Ordinal>,
-    /// Bound on connecting to a pod, e.g. 500ms, 3s, 1m
-    #[arg(long, global = true, value_name = "TIME", default_value = "3s", value_parser = time::parse)]
-    pub connect_timeout: Duration,
-    /// Colours
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        value_name = "WHEN",
-        default_value_t,
-        hide_possible_values = true,
-        help = "Colours: auto, always or never [NO_COLOR and CLICOLOR_FORCE are honoured]"
-    )]
-    pub color: ColorWhen,
-    /// Columns of human output [default: those of the terminal, at most 120; 100 without one]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(20..=1000))]
-    pub width: Option<u16>,
-    /// Nothing on standard error but errors and questions
-    #[arg(long, global = true)]
-    pub quiet: bool,
-    /// Log what is done to standard error; twice: every statement, too (-v and -vv after a subcommand)
-    #[arg(long, global = true, action = ArgAction::Count)]
-    pub verbose: u8,
-    /// Form of that log
-    #[arg(long, global = true, value_enum, value_name = "FORM")]
-    pub log_format: Option<LogFormat>,
-}
-
-/// When colours are used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ColorWhen {
-    /// On a terminal, unless NO_COLOR says no.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// Forms of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// One line of text per event.
-    Text,
-    /// One JSON document per event.
-    Json,
-}
-
-/// What a pod is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum What {
-    /// Join, or come back.
-    Start,
-    /// Leave in an orderly way; `stop` means the same.
-    #[value(alias = "stop")]
-    End,
-    /// Remove the pod's replication objects.
-    Clean,
-}
-
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show what would be done, and why; changes nothing
@@ -211,13 +132,6 @@ enum Command {
     Lab(LabArgs),
     /// The life of a cluster of four pods, on this machine, in under a minute
     Demo(DemoArgs),
-}
-
-/// Flags of `aku explain`.
-#[derive(Args, Clone, Debug)]
-pub struct ExplainArgs {
-    /// A code of a plan or a message, whole or its number, e.g. R033; without one all are listed
-    pub code: Option<String>,
 }
 
 /// A command with everything it may know.
@@ -427,11 +341,11 @@ const ALL_PODS: [&str; 5] = ["conf", "endpoints", "odbc_driver", "connect_timeou
 fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {
     let seen: &[&str] = match invocation {
         Invocation::Plan(a) if a.capture().is_some() => match a.wish() {
-            Ok(Wish::Given(_)) => &["conf", "width"],
-            Ok(Wish::Own(_)) | Err(_) => &["conf", "ordinal", "width"],
+            Ok(GoalArgs::Given(_)) => &["conf", "width"],
+            Ok(GoalArgs::Own(_)) | Err(_) => &["conf", "ordinal", "width"],
         },
-        Invocation::Plan(a) if matches!(a.wish(), Ok(Wish::Given(_))) => &ALL_PODS,
-        Invocation::Apply(a) if matches!(a.wish(), Ok(Some(Wish::Given(_)))) => &ALL_PODS,
+        Invocation::Plan(a) if matches!(a.wish(), Ok(GoalArgs::Given(_))) => &ALL_PODS,
+        Invocation::Apply(a) if matches!(a.wish(), Ok(Some(GoalArgs::Given(_)))) => &ALL_PODS,
         Invocation::Plan(_) | Invocation::Apply(_) | Invocation::Capture(_) => &GLOBALS,
         Invocation::Status(_)
         | Invocation::Check(_)

@@ -1,5 +1,7 @@
 //! Command lines: what they mean, and which are usage errors.
 
+use std::{path::PathBuf, time::Duration};
+
 use super::*;
 
 fn read(line: &str) -> Result<(Invocation, Common), clap::Error> {

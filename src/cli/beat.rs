@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{args::Common, scene::Scene, wiring::World};
+use super::{common::Common, scene::CommandContext, wiring::Platform};
 use crate::{
     conf::Switch,
     db::{
@@ -16,7 +16,7 @@ use crate::{
     exit::Exit,
     ledger::View,
     observe,
-    render::Trouble,
+    render::Diagnostic,
     topology::{Ordinal, ReplicationName},
 };
 
@@ -24,13 +24,13 @@ use crate::{
 ///
 /// # Errors
 /// Nobody gets in, or the server says no (exit 7); what is missing before that.
-pub(super) fn run(common: &Common, world: &dyn World) -> Result<(), Trouble> {
-    let scene = Scene::open(world, common, Goal::Start, &mut |_| {})?;
+pub(super) fn run(common: &Common, world: &dyn Platform) -> Result<(), Diagnostic> {
+    let scene = CommandContext::open(world, common, Goal::Start, &mut |_| {})?;
     if scene.desired.ledger == Switch::Off {
         return Ok(());
     }
     let pod = scene.who.pod;
-    let missed = |e: String| Trouble::new(Exit::Unknown, "no-beat", format!("the ledger is not beaten: {e}"));
+    let missed = |e: String| Diagnostic::new(Exit::Unknown, "no-beat", format!("the ledger is not beaten: {e}"));
     let of = |e: DbError| missed(e.to_string());
     let mut session = scene.cluster.enter(pod, &scene.login()).map_err(|e| missed(e.to_string()))?;
     let before = match observe::ledger_of(&session.query(&ReadSql::Ledger).map_err(of)?) {

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    args::Common,
+    common::Common,
     file_args::CaptureArgs,
-    plan::talk,
-    scene::Scene,
-    stream::{Look, Streams, fail},
-    wiring::World,
+    scene::CommandContext,
+    stream::talk,
+    stream::{OutputStyle, Streams, fail},
+    wiring::Platform,
 };
 use crate::{
     desired::{Desired, Goal},
@@ -19,12 +19,12 @@ use crate::{
     files,
     observe::{Capture, Observed, PodView},
     plan,
-    render::{Trouble, words::counted},
+    render::{Diagnostic, words::counted},
     topology::{Ordinal, Target},
 };
 
 /// Runs it.
-pub fn run(args: &CaptureArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &CaptureArgs, common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     match captured(common, world, look, s) {
         Ok(capture) => match files::store(&capture.text(), &args.output) {
             Ok(()) => {
@@ -33,16 +33,21 @@ pub fn run(args: &CaptureArgs, common: &Common, world: &dyn World, look: &Look, 
             }
             Err(e) => {
                 let text = format!("the capture cannot be saved to {}: {e}", args.output.display());
-                fail(s, look, &Trouble::new(Exit::Output, "output", text))
+                fail(s, look, &Diagnostic::new(Exit::Output, "output", text))
             }
         },
         Err(trouble) => fail(s, look, &trouble),
     }
 }
 
-fn captured(common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<Capture, Trouble> {
+fn captured(
+    common: &Common,
+    world: &dyn Platform,
+    look: &OutputStyle,
+    s: &mut Streams<'_>,
+) -> Result<Capture, Diagnostic> {
     let mut warnings = String::new();
-    let scene = Scene::open(world, common, Goal::Start, &mut |w| warnings.push_str(w));
+    let scene = CommandContext::open(world, common, Goal::Start, &mut |w| warnings.push_str(w));
     talk(look, s, warnings.trim_end());
     let scene = scene?;
     let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
@@ -53,7 +58,7 @@ fn captured(common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>
             }
             PodView::Seen(_) => None,
         });
-        let trouble = Trouble::new(Exit::Unavailable, "no-pod", "no pod answered, so there is nothing to save");
+        let trouble = Diagnostic::new(Exit::Unavailable, "no-pod", "no pod answered, so there is nothing to save");
         return Err(trouble.fact("first", said.unwrap_or_default()));
     }
     let questions = questions(&scene.desired, &observed);

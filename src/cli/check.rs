@@ -6,12 +6,13 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    args::{Common, Format},
+    common::Common,
     look,
-    plan::talk,
-    scene::Scene,
-    stream::{Look, Streams, answer, shown},
-    wiring::World,
+    plan_args::Format,
+    scene::CommandContext,
+    stream::talk,
+    stream::{OutputStyle, Streams, answer, shown},
+    wiring::Platform,
 };
 use crate::{
     db::sql::ReadSql,
@@ -34,7 +35,7 @@ pub struct CheckArgs {
 }
 
 /// Runs it.
-pub fn run(args: &CheckArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &CheckArgs, common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     match checked(args, common, world, look, s) {
         Ok(exit) | Err(exit) => exit,
     }
@@ -43,8 +44,8 @@ pub fn run(args: &CheckArgs, common: &Common, world: &dyn World, look: &Look, s:
 fn checked(
     args: &CheckArgs,
     common: &Common,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     let scene = look::open(common, world, look, s)?;
@@ -87,9 +88,9 @@ type Tables = BTreeMap<Ordinal, BTreeMap<TableName, Layout>>;
 
 /// Columns, keys and character sets of the pods that were seen; a pod that does not give them is told and left out.
 fn columns(
-    scene: &Scene,
+    scene: &CommandContext,
     observed: &Observed,
-    look: &Look,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
 ) -> (Tables, BTreeMap<Ordinal, String>) {
     let (owners, login) = (Target::owners(scene.desired.targets()), scene.login());

@@ -5,13 +5,15 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{
-    args::{Common, Format},
+    common::Common,
     file_args::DiffArgs,
-    plan::{Made, talk},
-    scene::{Scene, refused},
+    made::Made,
+    plan_args::Format,
+    scene::{CommandContext, refused},
     show::unreadable,
-    stream::{Look, Streams, answer, fail, shown},
-    wiring::World,
+    stream::talk,
+    stream::{OutputStyle, Streams, answer, fail, shown},
+    wiring::Platform,
 };
 use crate::{
     exit::Exit,
@@ -20,11 +22,11 @@ use crate::{
         diff::{Change, diff},
         saved::Saved,
     },
-    render::{self, Trouble},
+    render::{self, Diagnostic},
 };
 
 /// Runs `aku diff`.
-pub fn run(args: &DiffArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &DiffArgs, common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     match compared(args, common, world, look, s) {
         Ok((then, now, name)) => {
             let changes = diff(&then.plan, &now.plan);
@@ -52,10 +54,10 @@ pub fn run(args: &DiffArgs, common: &Common, world: &dyn World, look: &Look, s: 
 fn compared(
     args: &DiffArgs,
     common: &Common,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
-) -> Result<(Saved, Saved, String), Trouble> {
+) -> Result<(Saved, Saved, String), Diagnostic> {
     let load = |path: &Path| files::saved(path).map_err(|e| unreadable(path, &e));
     let then = load(&args.then)?;
     if let Some(now) = &args.now {
@@ -65,7 +67,7 @@ fn compared(
     let goal = then.plan.goal;
     let common = Common { ordinal: Some(goal.pod()), ..common.clone() };
     let mut warnings = String::new();
-    let scene = Scene::open(world, &common, |_| goal, &mut |w| warnings.push_str(w));
+    let scene = CommandContext::open(world, &common, |_| goal, &mut |w| warnings.push_str(w));
     talk(look, s, warnings.trim_end());
     let scene = scene?;
     let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
@@ -75,7 +77,7 @@ fn compared(
 }
 
 /// Compares the plan that was just made with a saved one.
-pub(super) fn against(made: &Saved, path: &Path, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub(super) fn against(made: &Saved, path: &Path, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     let then = match files::saved(path) {
         Ok(then) => then,
         Err(e) => return fail(s, look, &unreadable(path, &e)),

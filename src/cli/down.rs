@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{args::Approve, confpath, scene::Scene, wiring::World};
+use super::{confpath, gate::Approve, scene::CommandContext, wiring::Platform};
 use crate::{
     bounded,
     conf::MemberDown,
@@ -37,7 +37,7 @@ pub struct Waits {
 
 impl Waits {
     /// From a plan; what was known is read and written.
-    pub fn of(plan: &Plan, scene: &Scene, observed: &Observed, world: &dyn World) -> Self {
+    pub fn of(plan: &Plan, scene: &CommandContext, observed: &Observed, world: &dyn Platform) -> Self {
         let policy = scene.desired.member_down;
         let down: Vec<Ordinal> =
             plan.pods.iter().filter(|line| line.state == PodState::MemberDown).map(|line| line.pod).collect();
@@ -78,7 +78,7 @@ impl Waits {
     /// What the policy says yes to.
     pub fn approves(&self) -> Vec<Approve> {
         let yes = |pod| Approve {
-            class: ApprovalClass::MemberDown.word().to_owned(),
+            class: ApprovalClass::MemberDown.as_str().to_owned(),
             scope: format!("{}/{pod}", self.statefulset),
         };
         self.ripe().map(yes).collect()

@@ -12,13 +12,14 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::{
-    args::{Common, Format},
+    common::Common,
     look,
+    plan_args::Format,
     policy::{self, PolicyArgs},
-    scene::Scene,
-    stream::{Look, Streams, answer, fail, shown, tell},
+    scene::CommandContext,
+    stream::{OutputStyle, Streams, answer, fail, shown, tell},
     time,
-    wiring::World,
+    wiring::Platform,
 };
 use crate::{
     bounded, conf,
@@ -38,7 +39,7 @@ use crate::{
         policy::{Subject, Use, judge},
     },
     remedy::Remedy,
-    render::{self, Looked, Run, Trouble},
+    render::{self, Diagnostic, Looked, Run},
     topology::{Ordinal, Target},
 };
 
@@ -77,7 +78,7 @@ pub struct DriftArgs {
 }
 
 /// Runs it.
-pub fn run(args: &DriftArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &DriftArgs, common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     let clock = Instant::now();
     let (exit, seen) = match looked(args, common, world, look, s, clock) {
         Ok(seen) => (drift::compare::exit(&seen.report), Some(seen)),
@@ -140,7 +141,7 @@ fn written(s: &mut Streams<'_>, flag: &str, path: &Path, outcome: io::Result<()>
 
 /// What came of a look.
 struct Seen {
-    scene: Scene,
+    scene: CommandContext,
     observed: Observed,
     report: Report,
 }
@@ -148,21 +149,21 @@ struct Seen {
 fn looked(
     args: &DriftArgs,
     common: &Common,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
     clock: Instant,
 ) -> Result<Seen, Exit> {
     let judges = args.policy.or_env(world.env());
     let read = || {
         let policy = policy::load(&judges)?;
-        Ok::<_, Trouble>((accepts(args.accept.as_deref())?, previous(args)?, policy))
+        Ok::<_, Diagnostic>((accepts(args.accept.as_deref())?, previous(args)?, policy))
     };
     let (accepts, previous, policy) = read().map_err(|trouble| fail(s, look, &trouble))?;
     let scene = look::open(common, world, look, s)?;
     if let Some(p) = previous.as_ref().filter(|p| p.statefulset != scene.desired.statefulset) {
         let text = format!("the report of --previous is about {}, not {}", p.statefulset, scene.desired.statefulset);
-        return Err(fail(s, look, &Trouble::new(Exit::BadData, "previous", text)));
+        return Err(fail(s, look, &Diagnostic::new(Exit::BadData, "previous", text)));
     }
     let (observed, drift) = settled(&scene, world, look, s);
     let deny: BTreeSet<Kind> = args.deny.iter().copied().collect();
@@ -188,17 +189,17 @@ fn looked(
     Ok(Seen { scene, observed, report })
 }
 
-fn accepts(path: Option<&Path>) -> Result<Accepts, Trouble> {
+fn accepts(path: Option<&Path>) -> Result<Accepts, Diagnostic> {
     let Some(path) = path else { return Ok(Accepts::default()) };
     let text = bounded::text(path, conf::MAX_BYTES as u64).map_err(|e| {
-        Trouble::new(Exit::NoInput, "accept", format!("cannot read the accept list {}: {e}", path.display()))
+        Diagnostic::new(Exit::NoInput, "accept", format!("cannot read the accept list {}: {e}", path.display()))
     })?;
-    Accepts::parse(&text, path).map_err(|e| Trouble::new(Exit::BadData, "accept", e.to_string()))
+    Accepts::parse(&text, path).map_err(|e| Diagnostic::new(Exit::BadData, "accept", e.to_string()))
 }
 
 /// The look before. A file that is not there yet is fine when this run is to write it; an empty one (`touch`, `mktemp`, a
 /// disk that was full) is no look at all.
-fn previous(args: &DriftArgs) -> Result<Option<Report>, Trouble> {
+fn previous(args: &DriftArgs) -> Result<Option<Report>, Diagnostic> {
     let Some(path) = &args.previous else { return Ok(None) };
     if std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) {
         return Ok(None);
@@ -219,7 +220,7 @@ fn previous(args: &DriftArgs) -> Result<Option<Report>, Trouble> {
                 | document::Fault::UnknownVersion { .. }
                 | document::Fault::Edited(_) => Exit::BadData,
             };
-            Err(Trouble::new(exit, "previous", e.to_string()).next(format!(
+            Err(Diagnostic::new(exit, "previous", e.to_string()).next(format!(
                 "a first run has no --previous; aku drift -o {} writes a {}",
                 path.display(),
                 DOCUMENT.noun
@@ -233,7 +234,7 @@ const LOOKS: usize = 3;
 
 /// A difference counts when two looks in a row find it on the same object: pods are not seen at one instant, and a start
 /// or an end under way moves between the looks.
-fn settled(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> (Observed, Drift) {
+fn settled(scene: &CommandContext, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> (Observed, Drift) {
     let (mut observed, mut now) = one(scene, world, look, s);
     for _ in 1..LOOKS {
         if now.differences.is_empty() {
@@ -256,7 +257,7 @@ fn place(d: &drift::Difference) -> (Ordinal, Option<String>, String) {
     (d.pod, d.object.clone(), d.fact.clone())
 }
 
-fn one(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> (Observed, Drift) {
+fn one(scene: &CommandContext, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> (Observed, Drift) {
     let mut observed = look::observe(scene, world, look, s);
     let drift = drift::examine(Scope { desired: &scene.desired, observed: &observed });
     if !count(scene, &mut observed, &drift) {
@@ -268,7 +269,7 @@ fn one(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> (O
 
 /// Whether a goal helps may hang on rows: those are counted, so that nobody is sent to it in vain. A pod that does not give
 /// them now keeps what was seen of it.
-fn count(scene: &Scene, observed: &mut Observed, drift: &Drift) -> bool {
+fn count(scene: &CommandContext, observed: &mut Observed, drift: &Drift) -> bool {
     let mut wanted: BTreeMap<Ordinal, BTreeSet<Target>> = BTreeMap::new();
     for d in &drift.differences {
         if let Remedy::Goal(goal @ (Goal::Reconcile | Goal::Recover(_))) = d.remedy {
@@ -322,8 +323,8 @@ pub(super) fn page(
     args: &DriftArgs,
     success: Option<Timestamp>,
     common: &Common,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
 ) -> Page {
     let clock = Instant::now();

@@ -7,7 +7,6 @@ use std::{
     path::Path,
 };
 
-use super::stream::Talk;
 use crate::{
     bounded,
     conf::{self, Colour, Problem, Severity},
@@ -66,4 +65,13 @@ impl Env {
 /// What the system says.
 pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
     bounded::head(path, conf::MAX_BYTES as u64 + 1)
+}
+
+/// Whether progress and warnings are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Talk {
+    /// Yes.
+    Full,
+    /// Only errors and questions.
+    Quiet,
 }

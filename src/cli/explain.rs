@@ -1,15 +1,15 @@
 //! `aku explain CODE`: the long story behind a code of a plan, a refusal, a failed action or a difference.
 
 use super::{
-    args::ExplainArgs,
-    stream::{Look, Streams, answer, fail},
+    common::ExplainArgs,
+    stream::{OutputStyle, Streams, answer, fail},
 };
 use crate::{
     apply::codes,
     drift::{Kind, Severity},
     exit::Exit,
     plan::{Code, policy::Rule},
-    render::{Trouble, words::wrap},
+    render::{Diagnostic, words::wrap},
     review::Check,
 };
 
@@ -22,34 +22,37 @@ struct Entry {
 
 /// Every code there is: of plans, of runs, of rules, of files, of drift.
 fn entries() -> impl Iterator<Item = Entry> {
-    let of_plans = Code::ALL.iter().map(|c| Entry { word: c.word(), kind: kind(c.word()), story: c.story() });
+    let of_plans = Code::ALL.iter().map(|c| Entry { word: c.as_str(), kind: kind(c.as_str()), story: c.explanation() });
     let of_runs = codes::Code::ALL.iter().map(|c| Entry {
-        word: c.word(),
+        word: c.as_str(),
         kind: "what went wrong in an action",
-        story: c.story(),
+        story: c.explanation(),
     });
     let of_drift = Kind::ALL.iter().map(|k| Entry {
-        word: k.word(),
+        word: k.as_str(),
         kind: match k.severity() {
             Severity::Warning => "a difference that aku drift tells of, a warning",
             Severity::Critical => "a difference that aku drift tells of, critical",
         },
-        story: k.story(),
+        story: k.explanation(),
     });
     let of_rules = Rule::ALL.iter().map(|r| Entry {
-        word: r.word(),
+        word: r.as_str(),
         kind: "a rule; its level is set by --policy FILE",
-        story: r.story(),
+        story: r.explanation(),
     });
-    let of_files =
-        Check::ALL.iter().map(|c| Entry { word: c.word(), kind: "what is checked of a saved plan", story: c.story() });
+    let of_files = Check::ALL.iter().map(|c| Entry {
+        word: c.as_str(),
+        kind: "what is checked of a saved plan",
+        story: c.explanation(),
+    });
     let of_manifests = aku_kube::lint::Code::ALL.iter().map(|c| Entry {
-        word: c.word(),
+        word: c.as_str(),
         kind: match c.severity() {
             aku_kube::lint::Severity::Error => "a rule of aku k8s lint, an error",
             aku_kube::lint::Severity::Warning => "a rule of aku k8s lint, a warning",
         },
-        story: c.story(),
+        story: c.explanation(),
     });
     of_plans.chain(of_runs).chain(of_rules).chain(of_files).chain(of_drift).chain(of_manifests)
 }
@@ -63,7 +66,7 @@ fn kind(word: &str) -> &'static str {
 }
 
 /// Runs it.
-pub fn run(args: &ExplainArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &ExplainArgs, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     let text = match &args.code {
         None => entries().flat_map(|e| [e.word, "\n"]).collect(),
         Some(asked) => match entries().find(|e| matches(e.word, asked)) {
@@ -83,12 +86,12 @@ fn matches(word: &str, asked: &str) -> bool {
     word.eq_ignore_ascii_case(asked) || number.eq_ignore_ascii_case(asked)
 }
 
-fn unknown(asked: &str) -> Trouble {
+fn unknown(asked: &str) -> Diagnostic {
     let nearest = entries()
         .map(|e| (strsim::jaro_winkler(e.word, asked), e.word))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, word)| word);
-    let trouble = Trouble::new(Exit::Usage, "usage", format!("there is no code \"{asked}\""));
+    let trouble = Diagnostic::new(Exit::Usage, "usage", format!("there is no code \"{asked}\""));
     let trouble = match nearest {
         Some(word) => trouble.next(format!("aku explain {word}")),
         None => trouble,

@@ -1,10 +1,11 @@
-//! The flags of the commands that are about files: show, review, graph, capture, diff, schema.
+//! The flags of the commands that are about files: show, review, graph, capture, diff, schema, completions, man.
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
+use clap_complete::Shell;
 
-use super::{args::Format, policy::PolicyArgs, time};
+use super::{plan_args::Format, policy::PolicyArgs, time};
 
 /// Flags of `aku show`.
 #[derive(Args, Clone, Debug)]
@@ -126,4 +127,19 @@ pub enum SchemaOf {
     Event,
     /// Reports of `aku drift --format json`.
     Drift,
+}
+
+/// Flags of `aku completions`.
+#[derive(Args, Clone, Debug)]
+pub struct CompletionsArgs {
+    /// The shell they are for
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// Flags of `aku man`.
+#[derive(Args, Clone, Debug)]
+pub struct ManArgs {
+    /// Directory for the pages, one for each command; made when it is not there
+    pub dir: PathBuf,
 }

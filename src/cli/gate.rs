@@ -1,14 +1,11 @@
 //! What must be approved before a plan is applied, and by whom (`contract.md` 2.11). `--yes` covers what
 //! harms nothing; each class of loss needs its own yes, by name. Nothing here can be turned off.
 
-use super::{
-    args::Approve,
-    stream::{Streams, tell},
-};
+use super::stream::{Streams, tell};
 use crate::{
     exit::Exit,
     plan::{Approval, ApprovalClass, Plan},
-    render::{self, Trouble},
+    render::{self, Diagnostic},
 };
 
 /// Every class.
@@ -53,7 +50,7 @@ pub enum Ask {
 /// Approvals that the command line does not cover.
 #[must_use]
 pub fn open<'a>(plan: &'a Plan, approve: &[Approve]) -> Vec<&'a Approval> {
-    let covers = |a: &Approve, needed: &Approval| a.class == needed.class.word() && a.scope == needed.scope;
+    let covers = |a: &Approve, needed: &Approval| a.class == needed.class.as_str() && a.scope == needed.scope;
     plan.approvals.iter().filter(|needed| !approve.iter().any(|a| covers(a, needed))).collect()
 }
 
@@ -61,7 +58,7 @@ pub fn open<'a>(plan: &'a Plan, approve: &[Approve]) -> Vec<&'a Approval> {
 ///
 /// # Errors
 /// Exit 3, with the exact flags that are missing.
-pub fn pass(plan: &Plan, said: &Said, command: &str, s: &mut Streams<'_>) -> Result<(), Trouble> {
+pub fn pass(plan: &Plan, said: &Said, command: &str, s: &mut Streams<'_>) -> Result<(), Diagnostic> {
     let open = open(plan, &said.approve);
     match said.ask {
         Ask::Nobody => {
@@ -76,7 +73,7 @@ pub fn pass(plan: &Plan, said: &Said, command: &str, s: &mut Streams<'_>) -> Res
                     "{}\nType {} to approve {}, anything else stops: ",
                     render::words::sentence(&approval.because),
                     approval.scope,
-                    approval.class.word()
+                    approval.class.as_str()
                 );
                 if answer(s, &question) != approval.scope {
                     return Err(declined());
@@ -99,18 +96,18 @@ fn answer(s: &mut Streams<'_>, question: &str) -> String {
     line.trim().to_owned()
 }
 
-fn declined() -> Trouble {
-    Trouble::new(Exit::Refused, "not-approved", "the plan was not approved").fact("changed", "nothing")
+fn declined() -> Diagnostic {
+    Diagnostic::new(Exit::Refused, "not-approved", "the plan was not approved").fact("changed", "nothing")
 }
 
-fn missing(plan: &Plan, open: &[&Approval], command: &str, said: &Said) -> Trouble {
-    let mut trouble = Trouble::new(Exit::Refused, "not-approved", "the plan needs a yes that was not given");
+fn missing(plan: &Plan, open: &[&Approval], command: &str, said: &Said) -> Diagnostic {
+    let mut trouble = Diagnostic::new(Exit::Refused, "not-approved", "the plan needs a yes that was not given");
     for (i, approval) in open.iter().enumerate() {
         let label = if i == 0 { "because" } else { "" };
-        trouble = trouble.fact(label, format!("{} ({})", approval.because, approval.class.word()));
+        trouble = trouble.fact(label, format!("{} ({})", approval.because, approval.class.as_str()));
     }
     for a in &said.approve {
-        let known = plan.approvals.iter().find(|p| p.class.word() == a.class);
+        let known = plan.approvals.iter().find(|p| p.class.as_str() == a.class);
         if let Some(known) = known
             && a.scope != known.scope
         {
@@ -123,16 +120,39 @@ fn missing(plan: &Plan, open: &[&Approval], command: &str, said: &Said) -> Troub
     trouble.fact("changed", "nothing: only SELECTs were sent").next(words.join(" "))
 }
 
+/// One `--approve`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approve {
+    /// The word of an `ApprovalClass`.
+    pub class: String,
+    /// `<statefulset>/<ordinal>`: a loss is approved where it happens, never everywhere.
+    pub scope: String,
+}
+
+impl Approve {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (class, scope) = text.split_once('=').unwrap_or((text, ""));
+        let known = CLASSES.map(ApprovalClass::as_str);
+        if !known.contains(&class) {
+            return Err(format!("no such class; known are {}", known.join(", ")));
+        }
+        if scope.is_empty() {
+            return Err(format!("the scope is missing; write it in full, e.g. {class}=altibase-sts/2"));
+        }
+        Ok(Self { class: class.to_owned(), scope: scope.to_owned() })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{cli::stream::Terminal, render::fixtures};
 
     fn approve(class: ApprovalClass, scope: &str) -> Approve {
-        Approve { class: class.word().to_owned(), scope: scope.to_owned() }
+        Approve { class: class.as_str().to_owned(), scope: scope.to_owned() }
     }
 
-    fn tried(plan: &Plan, said: &Said, typed: &str) -> (Result<(), Trouble>, String) {
+    fn tried(plan: &Plan, said: &Said, typed: &str) -> (Result<(), Diagnostic>, String) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut input = typed.as_bytes();
         let mut s = Streams { out: &mut out, err: &mut err, input: &mut input, terminal: Terminal::default() };
@@ -195,6 +215,6 @@ mod tests {
             assert!(tried(&plan, &said(n), "").0.is_err(), "{n}");
         }
         assert!(tried(&plan, &said(plan.approvals.len()), "").0.is_ok());
-        assert_eq!(CLASSES.map(ApprovalClass::word).len(), 6);
+        assert_eq!(CLASSES.map(ApprovalClass::as_str).len(), 6);
     }
 }

@@ -33,14 +33,14 @@ pub const WORDS: &str = "start|end|clean|reconcile|recover|forget";
 
 /// A goal that may still lack its pod.
 #[derive(Clone, Copy, Debug)]
-pub enum Wish {
+pub enum GoalArgs {
     /// About the pod that the command is about.
     Own(fn(Ordinal) -> Goal),
     /// About all pods, or about a pod that was named.
     Given(Goal),
 }
 
-impl Wish {
+impl GoalArgs {
     /// The goal, once the pod is known.
     #[must_use]
     pub fn goal(self, pod: Ordinal) -> Goal {
@@ -91,7 +91,7 @@ pub struct Everywhere;
 ///
 /// # Errors
 /// Something is missing, or would be ignored; one sentence.
-pub fn wish(word: GoalWord, extras: Extras) -> Result<Wish, String> {
+pub fn wish(word: GoalWord, extras: Extras) -> Result<GoalArgs, String> {
     let Extras { gone, from, everywhere } = extras;
     if gone.is_some() && word != GoalWord::Forget {
         return Err("a pod number is typed only behind forget; for the others there is --ordinal N".to_owned());
@@ -103,14 +103,14 @@ pub fn wish(word: GoalWord, extras: Extras) -> Result<Wish, String> {
         return Err("--everywhere has no meaning without clean".to_owned());
     }
     Ok(match (word, everywhere) {
-        (GoalWord::Start, _) => Wish::Own(Goal::Start),
-        (GoalWord::End, _) => Wish::Own(Goal::End),
-        (GoalWord::Clean, None) => Wish::Own(Goal::Clean),
-        (GoalWord::Clean, Some(Everywhere)) => Wish::Given(Goal::CleanEverywhere),
-        (GoalWord::Reconcile, _) => Wish::Given(Goal::Reconcile),
-        (GoalWord::Recover, _) => Wish::Given(Goal::Recover(from)),
+        (GoalWord::Start, _) => GoalArgs::Own(Goal::Start),
+        (GoalWord::End, _) => GoalArgs::Own(Goal::End),
+        (GoalWord::Clean, None) => GoalArgs::Own(Goal::Clean),
+        (GoalWord::Clean, Some(Everywhere)) => GoalArgs::Given(Goal::CleanEverywhere),
+        (GoalWord::Reconcile, _) => GoalArgs::Given(Goal::Reconcile),
+        (GoalWord::Recover, _) => GoalArgs::Given(Goal::Recover(from)),
         (GoalWord::Forget, _) => match gone {
-            Some(pod) => Wish::Given(Goal::Forget(pod)),
+            Some(pod) => GoalArgs::Given(Goal::Forget(pod)),
             None => return Err("which pod left for good? aku plan forget N".to_owned()),
         },
     })

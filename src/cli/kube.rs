@@ -16,23 +16,23 @@ pub use args::KubeArgs;
 use args::{Command, FolderArgs, Format, LintArgs};
 
 use super::{
-    args::Common,
+    common::Common,
     confpath,
     env::Env,
-    stream::{Look, Streams, answer, fail, tell},
+    stream::{OutputStyle, Streams, answer, fail, tell},
 };
 use crate::{
     bounded,
     conf::{self, Config, Parsed, Switch},
     exit::Exit,
-    render::Trouble,
+    render::Diagnostic,
 };
 
 /// Largest manifest that is read, in bytes.
 const MAX_BYTES: u64 = 16 << 20;
 
 /// Runs it.
-pub fn run(args: &KubeArgs, common: &Common, env: &Env, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &KubeArgs, common: &Common, env: &Env, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     let spec = match spec(common, env, s) {
         Ok(spec) => spec,
         Err(exit) => return exit,
@@ -95,20 +95,24 @@ fn of_conf(parsed: &Parsed, config: &Config) -> Result<ClusterSpec, conf::NotPub
 }
 
 /// Writes the files, and tells how many.
-fn write(a: &FolderArgs, c: &Cluster, files: fn(&Cluster) -> Vec<aku_kube::File>) -> Result<(String, Exit), Trouble> {
+fn write(
+    a: &FolderArgs,
+    c: &Cluster,
+    files: fn(&Cluster) -> Vec<aku_kube::File>,
+) -> Result<(String, Exit), Diagnostic> {
     let files = files(c);
     folder::write(&a.dir, &files)?;
     Ok((format!("{}: {} files written\n", a.dir.display(), files.len()), Exit::Ok))
 }
 
-fn judged(spec: &ClusterSpec, a: &LintArgs, s: &mut Streams<'_>) -> Result<Judgement, Trouble> {
+fn judged(spec: &ClusterSpec, a: &LintArgs, s: &mut Streams<'_>) -> Result<Judgement, Diagnostic> {
     let mut inputs = Vec::new();
     for path in &a.files {
         let name = path.display().to_string();
         let text = if path == Path::new("-") { from_stdin(s) } else { bounded::text(path, MAX_BYTES) };
         let text = text.map_err(|e| {
             let exit = if e.kind() == std::io::ErrorKind::InvalidData { Exit::BadData } else { Exit::NoInput };
-            Trouble::new(exit, "manifest", format!("{name} cannot be read: {e}"))
+            Diagnostic::new(exit, "manifest", format!("{name} cannot be read: {e}"))
         })?;
         inputs.push(Input { name, text });
     }

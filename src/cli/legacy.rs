@@ -13,21 +13,22 @@ use std::{
 use clap::ValueEnum as _;
 
 use super::{
-    args::{Approve, Common, What},
+    common::{Common, What},
     down, gate,
+    gate::Approve,
     legacy_71::{self, Style},
     legacy_log::{About, Level, Log},
     legacy_phase::Phases,
+    made::Made,
     outcome, own_start,
-    plan::Made,
     policy::{self, PolicyArgs},
     reason,
     run_args::{self, Door, RunArgs, RunOptions},
-    running::{Ended, News, Running},
-    scene::{Scene, goal, refused},
+    running::{Ended, News, RunGuard},
+    scene::{CommandContext, goal, refused},
     stream::Streams,
     turn, who,
-    wiring::{Job, World},
+    wiring::{Job, Platform},
 };
 use crate::{
     apply::{Event, Outcome, Report},
@@ -37,8 +38,8 @@ use crate::{
     lock::{Held, Waiting},
     observe::{MarkerView, Observed},
     outlet,
-    plan::{self, ApprovalClass, Code, Plan, policy::Use, resume::Past, saved::Saved},
-    render::{self, Again, Colour, Trouble, op, words},
+    plan::{self, ApprovalClass, Code, Plan, policy::Use, resume::CompletedActions, saved::Saved},
+    render::{self, Again, Colour, Diagnostic, op, words},
 };
 
 /// Columns of messages inside log lines: wide, because a log line is long anyway.
@@ -51,7 +52,7 @@ pub fn run(
     typed: Option<&str>,
     style: Option<Style>,
     common: &Common,
-    world: &dyn World,
+    world: &dyn Platform,
     s: &mut Streams<'_>,
 ) -> Exit {
     outlet::everything_is_a_log();
@@ -77,7 +78,7 @@ pub fn run(
         Style::V73 => FAILED,
         Style::V71 => "",
     };
-    let running = wished.and(options).and_then(|options| Running::begin(&command, options, goodbye, world));
+    let running = wished.and(options).and_then(|options| RunGuard::begin(&command, options, goodbye, world));
     let exit = match running {
         Ok(running) => recorded(what, common, world, &mut log, running),
         Err(trouble) => {
@@ -101,7 +102,13 @@ const STYLE_VARIABLE: &str = "AKU_CLI_OUTPUT_STYLE";
 /// The documented last line of a run that did not reach its goal.
 const FAILED: &str = "AKU failed to run.\n";
 
-fn recorded(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_, '_>, mut running: Running) -> Exit {
+fn recorded(
+    what: What,
+    common: &Common,
+    world: &dyn Platform,
+    log: &mut Log<'_, '_, '_>,
+    mut running: RunGuard,
+) -> Exit {
     if let Some(text) = running.no_journal() {
         log.write(Level::Warn, About::default(), &text);
     }
@@ -120,7 +127,7 @@ fn recorded(what: What, common: &Common, world: &dyn World, log: &mut Log<'_, '_
 }
 
 /// The block of a trouble, after the documented words for it.
-fn text(trouble: &Trouble, style: Style) -> String {
+fn text(trouble: &Diagnostic, style: Style) -> String {
     let block = render::trouble(trouble, WIDTH).text(Colour::Plain);
     match documented(&trouble.code, style) {
         Some(line) => format!("{line}\n{block}"),
@@ -130,7 +137,7 @@ fn text(trouble: &Trouble, style: Style) -> String {
 
 /// The documented words for a refusal, where there are any (`aku-behaviour.md` A.5).
 fn documented(code: &str, style: Style) -> Option<&'static str> {
-    (code == Code::MasterFailed.word()).then_some(match style {
+    (code == Code::MasterFailed.as_str()).then_some(match style {
         Style::V73 => "The MASTER server is detected to have failed. Check and perform a manual recovery.",
         Style::V71 => "The master pod is detected to have failed. Check and perform a manual recovery.",
     })
@@ -139,12 +146,12 @@ fn documented(code: &str, style: Style) -> Option<&'static str> {
 fn goes(
     what: What,
     common: &Common,
-    world: &dyn World,
+    world: &dyn Platform,
     log: &mut Log<'_, '_, '_>,
-    running: &mut Running,
-) -> Result<Ended, Trouble> {
+    running: &mut RunGuard,
+) -> Result<Ended, Diagnostic> {
     let mut warnings = String::new();
-    let scene = Scene::open(world, common, |pod| goal(what, pod), &mut |w| warnings.push_str(w));
+    let scene = CommandContext::open(world, common, |pod| goal(what, pod), &mut |w| warnings.push_str(w));
     log.write(Level::Warn, About::default(), &warnings);
     let mut scene = scene?;
     scene.run = Some(running.run().clone());
@@ -163,7 +170,7 @@ fn goes(
     if what == What::Start {
         scene.check_address(world, &mut |text| log.info(&format!("Address check: {text}")))?;
     }
-    let again = format!("aku apply {}", scene.desired.goal.word());
+    let again = format!("aku apply {}", scene.desired.goal.as_str());
     let turn::Made { held, observed, planned } =
         turn::take(&scene, world, running, &again, &mut |news| match (news, what) {
             (News::Words(text), _) => log.write(Level::Warn, About::default(), text),
@@ -176,9 +183,9 @@ fn goes(
     }
     let plan = planned.map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
     for note in &plan.notes {
-        log.write(Level::Warn, About::default(), &format!("{} [{}]", note.text, note.code.word()));
+        log.write(Level::Warn, About::default(), &format!("{} [{}]", note.text, note.code.as_str()));
     }
-    if let Some(text) = running.planned(&plan, None, &Past::new()) {
+    if let Some(text) = running.planned(&plan, None, &CompletedActions::new()) {
         log.write(Level::Warn, About::default(), &text);
     }
     if plan.is_empty() {
@@ -188,7 +195,7 @@ fn goes(
     approved(&plan, what, (&scene, &observed), world, log)?;
     judged(&plan, &scene, &observed, world, log, running)?;
     scene.probe_marker(world, &plan)?;
-    let job = scene.job(world, &observed, running, held);
+    let job = running.job(&scene, world, &observed, held);
     Ok(carried_out(&plan, &job, &scene, world, log, running))
 }
 
@@ -196,12 +203,12 @@ fn goes(
 /// no finding: it may do what `approved` lets it.
 fn judged(
     plan: &Plan,
-    scene: &Scene,
+    scene: &CommandContext,
     observed: &Observed,
-    world: &dyn World,
+    world: &dyn Platform,
     log: &mut Log<'_, '_, '_>,
-    running: &Running,
-) -> Result<(), Trouble> {
+    running: &RunGuard,
+) -> Result<(), Diagnostic> {
     let judges = PolicyArgs::default().or_env(world.env());
     if judges.policy.is_none() && judges.policy_cmd.is_none() {
         return Ok(());
@@ -222,10 +229,10 @@ fn judged(
 /// The documented conditions of a start: not started before in this life of the server, and closed to users.
 fn may_start(
     observed: &Observed,
-    scene: &Scene,
+    scene: &CommandContext,
     marker: Option<&Path>,
     log: &mut Log<'_, '_, '_>,
-) -> Result<(), Trouble> {
+) -> Result<(), Diagnostic> {
     let marker = marker.map_or_else(|| "the marker".to_owned(), |path| path.display().to_string());
     // What cannot be seen may have been started anew since; the planner says why it cannot be seen.
     let seen = observed.pod(scene.who.pod);
@@ -260,13 +267,13 @@ fn may_start(
     }
 }
 
-fn refusal(code: Code, text: String) -> Trouble {
-    Trouble::new(Exit::Refused, code.word(), text).fact("changed", "nothing: only SELECTs were sent")
+fn refusal(code: Code, text: String) -> Diagnostic {
+    Diagnostic::new(Exit::Refused, code.as_str(), text).fact("changed", "nothing: only SELECTs were sent")
 }
 
 /// What a hook approves by itself.
 fn hook_approves(what: What, scope: &str) -> Vec<Approve> {
-    let own = |class: ApprovalClass| Approve { class: class.word().to_owned(), scope: scope.to_owned() };
+    let own = |class: ApprovalClass| Approve { class: class.as_str().to_owned(), scope: scope.to_owned() };
     match what {
         What::Start => vec![own(ApprovalClass::DeletesRows)],
         What::Clean => vec![own(ApprovalClass::RemovesDefinition)],
@@ -277,10 +284,10 @@ fn hook_approves(what: What, scope: &str) -> Vec<Approve> {
 fn approved(
     plan: &Plan,
     what: What,
-    (scene, observed): (&Scene, &Observed),
-    world: &dyn World,
+    (scene, observed): (&CommandContext, &Observed),
+    world: &dyn Platform,
     log: &mut Log<'_, '_, '_>,
-) -> Result<(), Trouble> {
+) -> Result<(), Diagnostic> {
     let scope = format!("{}/{}", plan.statefulset, scene.who.pod);
     let said = hook_approves(what, &scope);
     let waits = down::Waits::of(plan, scene, observed, world);
@@ -293,10 +300,10 @@ fn approved(
         return Ok(());
     };
     let mut trouble =
-        Trouble::new(Exit::Refused, "not-approved", "this needs a person: a pod hook does not approve it")
-            .fact("because", format!("{} ({})", first.because, first.class.word()));
+        Diagnostic::new(Exit::Refused, "not-approved", "this needs a person: a pod hook does not approve it")
+            .fact("because", format!("{} ({})", first.because, first.class.as_str()));
     for approval in open.iter().skip(1) {
-        trouble = trouble.fact("", format!("{} ({})", approval.because, approval.class.word()));
+        trouble = trouble.fact("", format!("{} ({})", approval.because, approval.class.as_str()));
     }
     for text in waits.waits_for() {
         trouble = trouble.fact("policy", text);
@@ -304,17 +311,23 @@ fn approved(
     let flags = render::approval_flags(plan).join(" ");
     Err(trouble
         .fact("changed", "nothing: only SELECTs were sent")
-        .next(format!("aku plan {} --ordinal {}", plan.goal.word(), scene.who.pod))
-        .next(format!("aku apply {} --ordinal {} --yes {flags}", plan.goal.word(), scene.who.pod)))
+        .next(format!("aku plan {} --ordinal {}", plan.goal.as_str(), scene.who.pod))
+        .next(format!("aku apply {} --ordinal {} --yes {flags}", plan.goal.as_str(), scene.who.pod)))
 }
 
 /// Another run has the lock, and the grace time of this pod runs: its own start is stopped; beside any other run users are
 /// shut out and what they committed is delivered at once, because that is safe beside it. The rest waits for the lock.
-fn prestop(scene: &Scene, world: &dyn World, waiting: &Waiting, log: &mut Log<'_, '_, '_>, running: &Running) {
+fn prestop(
+    scene: &CommandContext,
+    world: &dyn Platform,
+    waiting: &Waiting,
+    log: &mut Log<'_, '_, '_>,
+    running: &RunGuard,
+) {
     let me = scene.who.pod;
     if let Some(holder) = &waiting.holder
         && holder.app.pod == me
-        && holder.app.goal == Goal::Start(me).word()
+        && holder.app.goal == Goal::Start(me).as_str()
     {
         let text = match own_start::stop(scene, waiting.pod, holder, running.host()) {
             Ok(how) => {
@@ -336,7 +349,7 @@ fn prestop(scene: &Scene, world: &dyn World, waiting: &Waiting, log: &mut Log<'_
     log.info(
         "Another run has the lock: users are shut out and what they committed is delivered before it is waited for.",
     );
-    let job = scene.job(world, &observed, running, Arc::new(Held::nothing()));
+    let job = running.job(scene, world, &observed, Arc::new(Held::nothing()));
     let (report, _signals) = walked(&first, &job, scene, log, running);
     let state = render::state_now(&plan, &report).join(" ");
     log.info(&state);
@@ -346,14 +359,14 @@ fn prestop(scene: &Scene, world: &dyn World, waiting: &Waiting, log: &mut Log<'_
 fn carried_out(
     plan: &Plan,
     job: &Job,
-    scene: &Scene,
-    world: &dyn World,
+    scene: &CommandContext,
+    world: &dyn Platform,
     log: &mut Log<'_, '_, '_>,
-    running: &Running,
+    running: &RunGuard,
 ) -> Ended {
     let (report, signals) = walked(plan, job, scene, log, running);
     let exit = outcome::exit(plan, &report, &signals);
-    let again = Again::anew(format!("aku -p {}", plan.goal.word()));
+    let again = Again::anew(format!("aku -p {}", plan.goal.as_str()));
     if exit == Exit::Ok {
         if let Goal::End(_) = plan.goal {
             log.info(&render::state_now(plan, &report).join(" "));
@@ -373,9 +386,9 @@ fn carried_out(
 fn walked(
     plan: &Plan,
     job: &Job,
-    scene: &Scene,
+    scene: &CommandContext,
     log: &mut Log<'_, '_, '_>,
-    running: &Running,
+    running: &RunGuard,
 ) -> (Report, Vec<&'static str>) {
     running.acts();
     let mut phases = Phases::new(plan);

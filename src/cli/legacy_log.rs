@@ -8,8 +8,8 @@ use std::panic::Location;
 
 use super::{
     legacy_71::Style,
-    stream::{Patient, Reader, Streams},
-    wiring::World,
+    stream::{AnswerWriter, Reader, Streams},
+    wiring::Platform,
 };
 use crate::{
     render::{Colour, Doc, Line},
@@ -28,7 +28,7 @@ pub enum Level {
 }
 
 impl Level {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Info => "INFO",
             Self::Warn => "WARN",
@@ -48,17 +48,17 @@ pub struct About<'a> {
 
 /// Writes the log of one run to standard output. Failures to write are remembered, never acted upon.
 pub struct Log<'w, 's, 'io> {
-    world: &'w dyn World,
+    world: &'w dyn Platform,
     function: &'static str,
     style: Style,
     streams: &'s mut Streams<'io>,
-    patient: Patient,
+    patient: AnswerWriter,
 }
 
 impl<'w, 's, 'io> Log<'w, 's, 'io> {
     /// A log whose lines name `function`.
-    pub fn new(world: &'w dyn World, function: &'static str, style: Style, streams: &'s mut Streams<'io>) -> Self {
-        Self { world, function, style, streams, patient: Patient::new(Reader::Optional) }
+    pub fn new(world: &'w dyn Platform, function: &'static str, style: Style, streams: &'s mut Streams<'io>) -> Self {
+        Self { world, function, style, streams, patient: AnswerWriter::new(Reader::Optional) }
     }
 
     /// A line that is no log line: the documented first and last ones.
@@ -89,7 +89,7 @@ impl<'w, 's, 'io> Log<'w, 's, 'io> {
         }
         let mut doc = Doc::default();
         for text in message.lines().filter(|l| !l.trim().is_empty()) {
-            doc.line(Line::plain(format!("[{}] {text}", level.word())));
+            doc.line(Line::plain(format!("[{}] {text}", level.as_str())));
         }
         self.patient.write(self.streams, &doc.text(Colour::Plain));
     }
@@ -106,7 +106,7 @@ impl<'w, 's, 'io> Log<'w, 's, 'io> {
             "[AKU][{}][{}] [{}][{}:{line}][{}][{}]",
             at.strftime("%Y/%m/%d %H:%M:%S.%6f"),
             std::process::id(),
-            level.word(),
+            level.as_str(),
             self.function,
             about.pod.unwrap_or("-"),
             about.object.map_or("-", ReplicationName::as_str),

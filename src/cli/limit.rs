@@ -8,7 +8,7 @@ use crate::{
     apply::signals::{self, Guard, LastWords, Limit},
     exit::Exit,
     outlet,
-    render::Trouble,
+    render::Diagnostic,
 };
 
 /// How long the last words may take.
@@ -18,7 +18,7 @@ const FAREWELL: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// The variable cannot be read, or there is no thread to watch the time.
-pub(super) fn set(invocation: &Invocation, env: &Env) -> Result<Option<Guard>, Trouble> {
+pub(super) fn set(invocation: &Invocation, env: &Env) -> Result<Option<Guard>, Diagnostic> {
     let (exit, line) = match invocation {
         // Runs, servers, and a show for a person. The deadline is one for the children of a container.
         Invocation::Apply(_)
@@ -60,6 +60,6 @@ pub(super) fn set(invocation: &Invocation, env: &Env) -> Result<Option<Guard>, T
         let _ = (standard.err.drain(FAREWELL), standard.out.drain(FAREWELL));
     });
     signals::deadline(limit, last).map(Some).map_err(|e| {
-        Trouble::new(Exit::Unknown, "no-thread", format!("there is no thread to watch AKU_CLI_DEADLINE with: {e}"))
+        Diagnostic::new(Exit::Unknown, "no-thread", format!("there is no thread to watch AKU_CLI_DEADLINE with: {e}"))
     })
 }

@@ -1,11 +1,11 @@
 //! What `status`, `check` and `verify` share: they are about all pods, so none has to be named.
 
 use super::{
-    args::Common,
-    plan::talk,
-    scene::{Scene, goal},
-    stream::{Look, Streams, fail},
-    wiring::World,
+    common::Common,
+    scene::{CommandContext, goal},
+    stream::talk,
+    stream::{OutputStyle, Streams, fail},
+    wiring::Platform,
 };
 use crate::{
     desired::Desired,
@@ -19,11 +19,18 @@ use crate::{
 ///
 /// # Errors
 /// The exit code, after the trouble was told.
-pub(super) fn open(common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<Scene, Exit> {
+pub(super) fn open(
+    common: &Common,
+    world: &dyn Platform,
+    look: &OutputStyle,
+    s: &mut Streams<'_>,
+) -> Result<CommandContext, Exit> {
     let mut warnings = String::new();
     // Pod 0 stands for the cluster: a scene needs a pod to be about.
     let common = Common { ordinal: Some(Ordinal::MASTER), ..common.clone() };
-    let scene = Scene::open(world, &common, |pod| goal(super::args::What::Start, pod), &mut |w| warnings.push_str(w));
+    let scene = CommandContext::open(world, &common, |pod| goal(super::common::What::Start, pod), &mut |w| {
+        warnings.push_str(w);
+    });
     talk(look, s, warnings.trim_end());
     scene.map_err(|trouble| fail(s, look, &trouble))
 }
@@ -33,7 +40,12 @@ const LOOKS: usize = 3;
 
 /// A look at every pod. A pod that was busy is seen later than the others, and a join may have ended in between; then
 /// all are looked at once more.
-pub(super) fn observe(scene: &Scene, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Observed {
+pub(super) fn observe(
+    scene: &CommandContext,
+    world: &dyn Platform,
+    look: &OutputStyle,
+    s: &mut Streams<'_>,
+) -> Observed {
     let mut observed = None;
     for _ in 0..LOOKS {
         let mut retried = 0;

@@ -1,33 +1,13 @@
 //! `aku completions` and `aku man`: what shells and manual readers need, from the same definitions as the flags.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
-
-use clap::Args;
-use clap_complete::Shell;
+use std::{fs, io, path::Path};
 
 use super::{
     args,
+    file_args::{CompletionsArgs, ManArgs},
     stream::{Streams, answer, tell},
 };
 use crate::exit::Exit;
-
-/// Flags of `aku completions`.
-#[derive(Args, Clone, Debug)]
-pub struct CompletionsArgs {
-    /// The shell they are for
-    #[arg(value_enum)]
-    shell: Shell,
-}
-
-/// Flags of `aku man`.
-#[derive(Args, Clone, Debug)]
-pub struct ManArgs {
-    /// Directory for the pages, one for each command; made when it is not there
-    dir: PathBuf,
-}
 
 /// Prints the completions of a shell.
 pub fn completions(args: &CompletionsArgs, s: &mut Streams<'_>) -> Exit {
@@ -92,6 +72,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use clap::ValueEnum as _;
+    use clap_complete::Shell;
 
     use super::*;
 

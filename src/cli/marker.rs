@@ -18,7 +18,7 @@ use super::env::{Env, read_small};
 use crate::{
     exit::Exit,
     observe::{MarkerView, Pod},
-    render::Trouble,
+    render::Diagnostic,
     topology::Ordinal,
 };
 
@@ -38,10 +38,10 @@ pub const REASON: &str = ".reason";
 ///
 /// # Errors
 /// There is a directory for the markers of several pods, and it is not clear which pod this is (exit 64).
-pub fn of_container(env: &Env, pod: Option<Ordinal>) -> Result<PathBuf, Trouble> {
+pub fn of_container(env: &Env, pod: Option<Ordinal>) -> Result<PathBuf, Diagnostic> {
     let which = pod.or_else(|| env.var(DIR_VARIABLE).is_none().then_some(Ordinal::MASTER));
     which.and_then(|pod| path(env, pod, which)).ok_or_else(|| {
-        Trouble::new(Exit::Usage, "usage", "it is not clear which pod this is")
+        Diagnostic::new(Exit::Usage, "usage", "it is not clear which pod this is")
             .fact("because", format!("{DIR_VARIABLE} is a directory for the markers of several pods"))
             .next(format!("set {}=N", super::who::VARIABLE))
     })
@@ -81,9 +81,9 @@ pub fn here(env: &Env, pods: impl Iterator<Item = Ordinal>, here: Option<Ordinal
 ///
 /// # Errors
 /// It could not (exit 74).
-pub fn probe(path: &Path) -> Result<(), Trouble> {
+pub fn probe(path: &Path) -> Result<(), Diagnostic> {
     could_be_written(path).map_err(|e| {
-        Trouble::new(Exit::Output, "marker", format!("the start marker cannot be written: {}: {e}", path.display()))
+        Diagnostic::new(Exit::Output, "marker", format!("the start marker cannot be written: {}: {e}", path.display()))
             .fact("because", "the startup probe looks for it, so the pod would be open and never ready")
             .fact("changed", "nothing: it was tried before the first statement")
             .next("make the directory writable for this user, or remove what is in its place")

@@ -9,6 +9,7 @@ mod beat;
 mod capture;
 pub mod check;
 mod child;
+mod common;
 pub mod confpath;
 #[cfg(feature = "lab")]
 pub mod demo;
@@ -30,6 +31,7 @@ mod legacy_log;
 mod legacy_phase;
 mod limit;
 mod look;
+mod made;
 mod manual;
 mod marker;
 mod offline;

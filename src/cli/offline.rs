@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use super::{
-    args::Common,
-    goal_args::Wish,
-    plan::{Made, placed, talk},
+    common::Common,
+    goal_args::GoalArgs,
+    made::{Made, placed},
     scene::{read_conf, refused},
     show::fault_code,
-    stream::{Look, Streams},
-    wiring::World,
+    stream::talk,
+    stream::{OutputStyle, Streams},
+    wiring::Platform,
 };
 use crate::{
     desired::{Desired, ReplicationAddress},
@@ -21,28 +22,29 @@ use crate::{
         facts::Facts,
         saved::{self, Origin},
     },
-    render::Trouble,
+    render::Diagnostic,
     topology::Ordinal,
 };
 
 /// Why there is no plan.
 pub(super) enum Nothing {
     /// Something is wrong with a file.
-    Trouble(Box<Trouble>),
+    Diagnostic(Box<Diagnostic>),
     /// The planner says no.
-    Refused(Box<(Refusal, Trouble)>),
+    Refused(Box<(Refusal, Diagnostic)>),
 }
 
 /// Plans from a capture.
 pub(super) fn made(
     path: &Path,
-    wish: Wish,
+    wish: GoalArgs,
     common: &Common,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
 ) -> Result<Made, Nothing> {
-    let (capture, desired) = opened(path, wish, common, world, look, s).map_err(|t| Nothing::Trouble(Box::new(t)))?;
+    let (capture, desired) =
+        opened(path, wish, common, world, look, s).map_err(|t| Nothing::Diagnostic(Box::new(t)))?;
     let pod = desired.goal.pod();
     let (here, conf_digest, created_at) = (capture.here, capture.conf_digest.clone(), capture.created_at);
     let observed = capture.into_observed_for(pod);
@@ -62,22 +64,22 @@ pub(super) fn made(
 
 fn opened(
     path: &Path,
-    wish: Wish,
+    wish: GoalArgs,
     common: &Common,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
-) -> Result<(Capture, Desired), Trouble> {
+) -> Result<(Capture, Desired), Diagnostic> {
     let capture = files::load::<Capture>(path).map_err(|e| {
         let (exit, _) = fault_code(&e);
-        Trouble::new(exit, "capture", e.to_string()).next("aku capture -o FILE    (makes a new one)")
+        Diagnostic::new(exit, "capture", e.to_string()).next("aku capture -o FILE    (makes a new one)")
     })?;
     let mut warnings = String::new();
     let conf = read_conf(world, common, &mut |w| warnings.push_str(w))?;
     talk(look, s, warnings.trim_end());
     let digest = saved::conf_digest(&conf);
     if digest != capture.conf_digest {
-        return Err(Trouble::new(Exit::Stale, "stale", "aku.conf means something else than when this was captured")
+        return Err(Diagnostic::new(Exit::Stale, "stale", "aku.conf means something else than when this was captured")
             .fact("then", capture.conf_digest)
             .fact("now", digest)
             .next("--conf FILE    (the aku.conf that it was made with)"));
@@ -87,7 +89,7 @@ fn opened(
     // Equal digests mean equal pods, so every address is there unless somebody made the file by hand.
     let missing = conf.server_count.ordinals().find(|p| address(*p).is_none());
     if let Some(p) = missing {
-        return Err(Trouble::new(Exit::BadData, "capture", format!("the capture has no address of pod {p}")));
+        return Err(Diagnostic::new(Exit::BadData, "capture", format!("the capture has no address of pod {p}")));
     }
     let nowhere = || ReplicationAddress { host: String::new(), port: 0 };
     let desired = Desired::new(&conf, wish.goal(pod), |p| address(p).unwrap_or_else(nowhere));

@@ -12,7 +12,7 @@ use crate::{
 pub fn exit(plan: &Plan, report: &Report, signals: &[&str]) -> Exit {
     // What was cancelled because the run was to stop is no failure of its own.
     let bad = |o: &Outcome| match o {
-        Outcome::Failed(e) => e.code != Code::Stopped.word(),
+        Outcome::Failed(e) => e.code != Code::Stopped.as_str(),
         Outcome::Unknown(_) => true,
         Outcome::Done { .. } | Outcome::Already | Outcome::NotRun { .. } | Outcome::NotNeeded { .. } => false,
     };
@@ -46,7 +46,7 @@ mod tests {
         cancelled.stopped = Some("SIGTERM".to_owned());
         for o in cancelled.outcomes.values_mut() {
             if let Outcome::Failed(e) = o {
-                e.code = Code::Stopped.word();
+                e.code = Code::Stopped.as_str();
             }
         }
         let table = [

@@ -5,7 +5,7 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::scene::Scene;
+use super::scene::CommandContext;
 use crate::{
     db::sql::{ChangeSql, ReadSql},
     lock::{Holder, shortened},
@@ -16,7 +16,7 @@ use crate::{
 ///
 /// # Errors
 /// In words.
-pub(super) fn stop(scene: &Scene, lock_on: Ordinal, holder: &Holder, host: &str) -> Result<String, String> {
+pub(super) fn stop(scene: &CommandContext, lock_on: Ordinal, holder: &Holder, host: &str) -> Result<String, String> {
     let here = holder.app.host == shortened(host);
     match i32::try_from(holder.app.pid).ok().and_then(Pid::from_raw).filter(|pid| here && is_our_program(*pid)) {
         Some(pid) => kill_process(pid, Signal::TERM)
@@ -37,7 +37,7 @@ fn is_our_program(pid: Pid) -> bool {
     }
 }
 
-fn close(scene: &Scene, pod: Ordinal, holder: &Holder) -> Result<(), String> {
+fn close(scene: &CommandContext, pod: Ordinal, holder: &Holder) -> Result<(), String> {
     let words = |e: &dyn std::fmt::Display| format!("pod {pod}: {e}");
     let mut session = scene.cluster.connect(pod, &scene.login()).map_err(|e| e.to_string())?;
     let rows = session.query(&ReadSql::Server).map_err(|e| words(&e))?;

@@ -2,36 +2,31 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    args::{Common, Format, PlanArgs},
+    common::Common,
     diff,
-    goal_args::Wish,
+    goal_args::GoalArgs,
+    made::{Made, placed},
     offline::{self, Nothing},
+    plan_args::{Format, PlanArgs},
     policy,
-    scene::{Scene, refused},
-    stream::{Look, Streams, Talk, answer, fail, shown, tell},
+    scene::{CommandContext, refused},
+    stream::talk,
+    stream::{OutputStyle, Streams, answer, fail, shown},
     typed,
-    wiring::World,
+    wiring::Platform,
 };
 use crate::{
     exit::Exit,
     files,
-    observe::Observed,
-    plan::{
-        Plan, Refusal,
-        facts::Facts,
-        policy::Use,
-        saved::{Origin, Saved},
-    },
-    render::{self, Head, Layout, Sql, Trouble},
-    topology::Ordinal,
+    plan::{Plan, Refusal, policy::Use, saved::Saved},
+    render::{self, Diagnostic, Head, Layout, Sql},
 };
 
 /// Runs it.
-pub fn run(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &PlanArgs, common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     match planned(args, common, world, look, s) {
         Ok(exit) | Err(exit) => exit,
     }
@@ -40,15 +35,15 @@ pub fn run(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: 
 fn planned(
     args: &PlanArgs,
     common: &Common,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     let made = match args.capture() {
         None => live(args, common, world, look, s)?,
         Some(path) => match offline::made(path, wish(args), common, world, look, s) {
             Ok(made) => made,
-            Err(Nothing::Trouble(trouble)) => return Err(fail(s, look, &trouble)),
+            Err(Nothing::Diagnostic(trouble)) => return Err(fail(s, look, &trouble)),
             Err(Nothing::Refused(both)) => return Err(no_plan(args, &both.0, &both.1, look, s)?),
         },
     };
@@ -105,31 +100,13 @@ fn planned(
     }
 }
 
-/// A plan with what it was made from.
-pub(super) struct Made {
-    /// The plan.
-    pub(super) plan: Plan,
-    /// What it rests on.
-    pub(super) facts: Facts,
-    /// Where and when.
-    pub(super) origin: Origin,
-}
-
-impl Made {
-    /// A plan of a scene, made now.
-    pub(super) fn of(plan: Plan, scene: &Scene, observed: &Observed, at: Timestamp) -> Self {
-        let facts = Facts::of(&plan, &scene.desired, observed);
-        let origin = Origin {
-            observer: scene.who.here,
-            service: scene.desired.service.clone(),
-            conf_digest: scene.digest.clone(),
-            at,
-        };
-        Self { plan, facts, origin }
-    }
-}
-
-fn live(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<Made, Exit> {
+fn live(
+    args: &PlanArgs,
+    common: &Common,
+    world: &dyn Platform,
+    look: &OutputStyle,
+    s: &mut Streams<'_>,
+) -> Result<Made, Exit> {
     let scene = open(args, common, world, look, s)?;
     let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
     match scene.plan(world, &mut observed) {
@@ -145,8 +122,8 @@ fn live(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: &mu
 fn no_plan(
     args: &PlanArgs,
     refusal: &Refusal,
-    trouble: &Trouble,
-    look: &Look,
+    trouble: &Diagnostic,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     if args.format == Format::Json {
@@ -155,35 +132,26 @@ fn no_plan(
     Ok(fail(s, look, trouble))
 }
 
-fn open(args: &PlanArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Result<Scene, Exit> {
+fn open(
+    args: &PlanArgs,
+    common: &Common,
+    world: &dyn Platform,
+    look: &OutputStyle,
+    s: &mut Streams<'_>,
+) -> Result<CommandContext, Exit> {
     let mut warnings = String::new();
     let wish = wish(args);
     let common = placed(wish, common);
-    let scene = Scene::open(world, &common, |pod| wish.goal(pod), &mut |w| warnings.push_str(w));
+    let scene = CommandContext::open(world, &common, |pod| wish.goal(pod), &mut |w| warnings.push_str(w));
     talk(look, s, warnings.trim_end());
     scene.map_err(|trouble| fail(s, look, &trouble))
 }
 
-fn wish(args: &PlanArgs) -> Wish {
+fn wish(args: &PlanArgs) -> GoalArgs {
     args.wish().expect("the command line was checked when it was read")
 }
 
-/// A scene needs a pod to be about; where the goal is about all pods, pod 0 stands for the cluster.
-pub(super) fn placed(wish: Wish, common: &Common) -> Common {
-    match wish {
-        Wish::Own(_) => common.clone(),
-        Wish::Given(_) => Common { ordinal: Some(Ordinal::MASTER), ..common.clone() },
-    }
-}
-
-/// Tells something that is no error.
-pub(super) fn talk(look: &Look, s: &mut Streams<'_>, text: &str) {
-    if look.talk == Talk::Full && !text.is_empty() {
-        tell(s, &format!("{text}\n"));
-    }
-}
-
-fn store(saved: &Saved, path: &Path, look: &Look, s: &mut Streams<'_>) -> Result<(), Exit> {
+fn store(saved: &Saved, path: &Path, look: &OutputStyle, s: &mut Streams<'_>) -> Result<(), Exit> {
     match files::store(&saved.text(), path) {
         Ok(()) => {
             talk(look, s, &format!("saved to {}, to be applied before {}", path.display(), saved.expires_at));
@@ -191,7 +159,7 @@ fn store(saved: &Saved, path: &Path, look: &Look, s: &mut Streams<'_>) -> Result
         }
         Err(e) => {
             let text = format!("the plan cannot be saved to {}: {e}", path.display());
-            Err(fail(s, look, &Trouble::new(Exit::Output, "output", text)))
+            Err(fail(s, look, &Diagnostic::new(Exit::Output, "output", text)))
         }
     }
 }

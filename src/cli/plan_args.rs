@@ -6,7 +6,8 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::{
-    goal_args::{self, Everywhere, Extras, From, GoalWord, Wish},
+    gate::Approve,
+    goal_args::{self, Everywhere, Extras, From, GoalArgs, GoalWord},
     policy::PolicyArgs,
     run_args::RunArgs,
 };
@@ -104,7 +105,7 @@ impl PlanArgs {
     ///
     /// # Errors
     /// Something is missing, or would be ignored.
-    pub fn wish(&self) -> Result<Wish, String> {
+    pub fn wish(&self) -> Result<GoalArgs, String> {
         let pods: Vec<Ordinal> =
             self.from.iter().filter_map(|f| if let From::Pod(p) = f { Some(*p) } else { None }).collect();
         if pods.len() > 1 || self.from.len() - pods.len() > 1 {
@@ -126,7 +127,7 @@ impl ApplyArgs {
     ///
     /// # Errors
     /// Something is missing, or would be ignored.
-    pub fn wish(&self) -> Result<Option<Wish>, String> {
+    pub fn wish(&self) -> Result<Option<GoalArgs>, String> {
         let everywhere = self.everywhere.then_some(Everywhere);
         let extras = Extras { gone: self.gone, from: self.from, everywhere };
         match self.what.to_str().and_then(|text| GoalWord::from_str(text, true).ok()) {
@@ -140,28 +141,5 @@ impl ApplyArgs {
             }
             None => Ok(None),
         }
-    }
-}
-
-/// One `--approve`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Approve {
-    /// The word of an `ApprovalClass`.
-    pub class: String,
-    /// `<statefulset>/<ordinal>`: a loss is approved where it happens, never everywhere.
-    pub scope: String,
-}
-
-impl Approve {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (class, scope) = text.split_once('=').unwrap_or((text, ""));
-        let known = super::gate::CLASSES.map(crate::plan::ApprovalClass::word);
-        if !known.contains(&class) {
-            return Err(format!("no such class; known are {}", known.join(", ")));
-        }
-        if scope.is_empty() {
-            return Err(format!("the scope is missing; write it in full, e.g. {class}=altibase-sts/2"));
-        }
-        Ok(Self { class: class.to_owned(), scope: scope.to_owned() })
     }
 }

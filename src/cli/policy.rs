@@ -10,7 +10,8 @@ use serde::Deserialize;
 use super::{
     child,
     env::Env,
-    stream::{Look, Streams, Talk, tell, told},
+    env::Talk,
+    stream::{OutputStyle, Streams, tell, told},
 };
 use crate::{
     exit::Exit,
@@ -18,7 +19,7 @@ use crate::{
         policy::{self, Finding, Policy, Subject, Use},
         saved::Saved,
     },
-    render::{self, Trouble},
+    render::{self, Diagnostic},
 };
 
 /// Flags of every command that judges.
@@ -51,10 +52,10 @@ impl PolicyArgs {
 ///
 /// # Errors
 /// The file cannot be read or is no policy.
-pub fn load(args: &PolicyArgs) -> Result<Policy, Trouble> {
+pub fn load(args: &PolicyArgs) -> Result<Policy, Diagnostic> {
     let Some(path) = &args.policy else { return Ok(Policy::default()) };
     let trouble = |exit, text: String| {
-        Trouble::new(exit, "policy", text)
+        Diagnostic::new(exit, "policy", text)
             .fact("file", path.display().to_string())
             .fact("changed", "nothing: no pod was contacted")
     };
@@ -70,7 +71,7 @@ pub fn load(args: &PolicyArgs) -> Result<Policy, Trouble> {
 ///
 /// # Errors
 /// The program could not be asked, or answered something else than findings.
-pub fn judge(args: &PolicyArgs, policy: &Policy, saved: &Saved, how: Use) -> Result<Vec<Finding>, Trouble> {
+pub fn judge(args: &PolicyArgs, policy: &Policy, saved: &Saved, how: Use) -> Result<Vec<Finding>, Diagnostic> {
     let mut found = policy::judge(policy, Subject { facts: &saved.facts, plan: Some(&saved.plan) }, how);
     found.extend(verdict(args, || saved.text())?);
     Ok(found)
@@ -80,10 +81,10 @@ pub fn judge(args: &PolicyArgs, policy: &Policy, saved: &Saved, how: Use) -> Res
 ///
 /// # Errors
 /// As [`judge`].
-pub fn verdict(args: &PolicyArgs, document: impl FnOnce() -> String) -> Result<Vec<Finding>, Trouble> {
+pub fn verdict(args: &PolicyArgs, document: impl FnOnce() -> String) -> Result<Vec<Finding>, Diagnostic> {
     let Some(program) = &args.policy_cmd else { return Ok(Vec::new()) };
     ask(program, &document()).map_err(|said| {
-        Trouble::new(Exit::Refused, "policy-cmd", format!("the policy program gave no verdict: {said}"))
+        Diagnostic::new(Exit::Refused, "policy-cmd", format!("the policy program gave no verdict: {said}"))
             .fact("program", program.to_string_lossy())
             .fact("changed", "nothing")
     })
@@ -93,7 +94,7 @@ pub fn verdict(args: &PolicyArgs, document: impl FnOnce() -> String) -> Result<V
 ///
 /// # Errors
 /// Exit 3, with every finding that denies.
-pub fn pass(findings: &[Finding], look: &Look, s: &mut Streams<'_>) -> Result<(), Trouble> {
+pub fn pass(findings: &[Finding], look: &OutputStyle, s: &mut Streams<'_>) -> Result<(), Diagnostic> {
     if let Some(trouble) = refusal(findings) {
         return Err(trouble);
     }
@@ -106,12 +107,12 @@ pub fn pass(findings: &[Finding], look: &Look, s: &mut Streams<'_>) -> Result<()
 
 /// The refusal of a plan that a rule denies.
 #[must_use]
-pub fn refusal(findings: &[Finding]) -> Option<Trouble> {
+pub fn refusal(findings: &[Finding]) -> Option<Diagnostic> {
     let mut denied = policy::denied(findings);
     let first = denied.next()?;
-    let trouble = Trouble::new(Exit::Refused, first.code.to_string(), first.text.clone());
+    let trouble = Diagnostic::new(Exit::Refused, first.code.to_string(), first.text.clone());
     let trouble = denied.fold(trouble, |t, f| t.fact("and", format!("{} [{}]", f.text, f.code)));
-    let known = policy::Rule::ALL.iter().any(|r| r.word() == first.code);
+    let known = policy::Rule::ALL.iter().any(|r| r.as_str() == first.code);
     let trouble = trouble.fact("changed", "nothing: a policy denies it");
     Some(if known { trouble.next(format!("aku explain {}", first.code)) } else { trouble })
 }

@@ -13,18 +13,19 @@ use aku_supervise::{
 use clap::{Args, ValueEnum};
 
 use super::{
-    args::Common,
-    beat, marker, reason,
-    scene::Scene,
-    stream::{Look, Streams, answer, fail},
+    beat,
+    common::Common,
+    marker, reason,
+    scene::CommandContext,
+    stream::{OutputStyle, Streams, answer, fail},
     who,
-    wiring::World,
+    wiring::Platform,
 };
 use crate::{
     db::{ConnectError, ConnectFailure},
     desired::Goal,
     exit::Exit,
-    render::Trouble,
+    render::Diagnostic,
 };
 
 /// Flags of `aku probe`.
@@ -53,7 +54,7 @@ pub enum Question {
 }
 
 /// Answers.
-pub fn run(args: &ProbeArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &ProbeArgs, common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     match args.what {
         Question::Startup => told(Probe::Startup, common, world, s),
         Question::Ready => told(Probe::Ready, common, world, s),
@@ -70,7 +71,7 @@ pub fn run(args: &ProbeArgs, common: &Common, world: &dyn World, look: &Look, s:
 }
 
 /// A server that is busy or closed is no news, once in five seconds.
-fn beaten(common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+fn beaten(common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     match beat::run(common, world) {
         Ok(()) => Exit::Ok,
         Err(trouble) if trouble.exit == Exit::Unknown => trouble.exit,
@@ -78,7 +79,7 @@ fn beaten(common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) 
     }
 }
 
-fn told(what: Probe, common: &Common, world: &dyn World, s: &mut Streams<'_>) -> Exit {
+fn told(what: Probe, common: &Common, world: &dyn Platform, s: &mut Streams<'_>) -> Exit {
     let seen = match own_marker(common, world) {
         Ok(marker) => seen(&marker),
         Err(why) => Seen { status: Err(why.clone()), marker: Err(why) },
@@ -94,7 +95,7 @@ fn told(what: Probe, common: &Common, world: &dyn World, s: &mut Streams<'_>) ->
     exit
 }
 
-fn own_marker(common: &Common, world: &dyn World) -> Result<PathBuf, String> {
+fn own_marker(common: &Common, world: &dyn Platform) -> Result<PathBuf, String> {
     let pod = who::unchecked(common.ordinal, world.env().var(who::VARIABLE), &world.hostname());
     marker::of_container(world.env(), pod).map_err(|t| t.headline)
 }
@@ -108,8 +109,8 @@ fn seen(path: &std::path::Path) -> Seen {
 }
 
 /// Whether the server of this pod lets people in, or says why not them.
-fn in_service(common: &Common, world: &dyn World) -> Result<(), Trouble> {
-    let scene = Scene::open(world, common, Goal::Start, &mut |_| {})?;
+fn in_service(common: &Common, world: &dyn Platform) -> Result<(), Diagnostic> {
+    let scene = CommandContext::open(world, common, Goal::Start, &mut |_| {})?;
     let pod = scene.who.pod;
     match scene.cluster.enter(pod, &scene.login()) {
         Ok(_) => Ok(()),
@@ -117,13 +118,13 @@ fn in_service(common: &Common, world: &dyn World) -> Result<(), Trouble> {
     }
 }
 
-fn judged(failure: ConnectFailure, e: &ConnectError) -> Result<(), Trouble> {
+fn judged(failure: ConnectFailure, e: &ConnectError) -> Result<(), Diagnostic> {
     match failure {
         // Who is refused by name was looked up in the catalog: it is in SERVICE.
         ConnectFailure::AdminMode | ConnectFailure::SysdbaBusy | ConnectFailure::LoginRefused => Ok(()),
         // Not 69, which is for a port where nobody listens.
         ConnectFailure::Absent | ConnectFailure::Unreachable | ConnectFailure::Timeout | ConnectFailure::Other => {
-            Err(Trouble::new(Exit::Unknown, "not-in-service", format!("the server does not let anybody in: {e}")))
+            Err(Diagnostic::new(Exit::Unknown, "not-in-service", format!("the server does not let anybody in: {e}")))
         }
     }
 }

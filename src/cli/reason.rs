@@ -8,7 +8,7 @@ use aku_supervise::note;
 use super::env::Env;
 use crate::{
     bounded,
-    render::{self, Colour, Trouble},
+    render::{self, Colour, Diagnostic},
 };
 
 /// Variable with the file.
@@ -20,7 +20,7 @@ const WIDTH: usize = 100;
 const TIME: Duration = Duration::from_secs(1);
 
 /// A trouble as text.
-pub fn text(trouble: &Trouble) -> String {
+pub fn text(trouble: &Diagnostic) -> String {
     render::trouble(trouble, WIDTH).text(Colour::Plain)
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{args::Common, reviewed, running::Running, scene::Scene, typed};
+use super::{common::Common, reviewed, running::RunGuard, scene::CommandContext, typed};
 use crate::{
     exit::Exit,
     journal::{
@@ -13,11 +13,11 @@ use crate::{
     observe::Observed,
     plan::{
         Action, ActionId, Plan, Thinned,
-        resume::{self, Past},
+        resume::{self, CompletedActions},
         saved::Saved,
     },
     render::{
-        Trouble, op,
+        Diagnostic, op,
         words::{counted, ids},
     },
 };
@@ -26,9 +26,9 @@ use crate::{
 ///
 /// # Errors
 /// There are none, or none of them is about this plan (exit 66), or somebody else worked on its pod since (exit 5).
-pub(super) fn find(saved: &Saved, path: &Path, common: &Common, running: &Running) -> Result<Half, Trouble> {
+pub(super) fn find(saved: &Saved, path: &Path, common: &Common, running: &RunGuard) -> Result<Half, Diagnostic> {
     let none = |text: String| {
-        Trouble::new(Exit::NoInput, "no-journal", text)
+        Diagnostic::new(Exit::NoInput, "no-journal", text)
             .fact("plan", format!("{}, made {}", saved.plan_id, saved.created_at))
             .fact("changed", "nothing")
             .next(format!("aku apply {}    (from its beginning)", typed::shell(path)))
@@ -51,7 +51,7 @@ pub(super) fn find(saved: &Saved, path: &Path, common: &Common, running: &Runnin
 }
 
 /// One paragraph before what is left of the plan is shown.
-pub(super) fn words(half: &Half, plan: &Plan, done: &Past) -> String {
+pub(super) fn words(half: &Half, plan: &Plan, done: &CompletedActions) -> String {
     let over: Vec<_> = done.keys().copied().collect();
     let again: Vec<_> =
         plan.actions.iter().map(|a| a.id).filter(|id| !done.contains_key(id) && half.past.contains_key(id)).collect();
@@ -76,11 +76,11 @@ pub(super) fn words(half: &Half, plan: &Plan, done: &Past) -> String {
 pub(super) fn done(
     saved: &Saved,
     half: &Half,
-    scene: &Scene,
+    scene: &CommandContext,
     observed: &Observed,
     path: &Path,
     common: &Common,
-) -> Result<Past, Trouble> {
+) -> Result<CompletedActions, Diagnostic> {
     let now = reviewed::facts_now(saved, scene, observed, path, common)?;
     resume::done(&saved.plan, &saved.facts, &now, &half.past).map_err(|changes| {
         let text = "the rest of this plan does not hold any more; nothing was changed";
@@ -94,11 +94,11 @@ pub(super) fn done(
 /// Exit 5 with the actions.
 pub(super) fn no_further(
     saved: &Saved,
-    done: &Past,
+    done: &CompletedActions,
     fresh: &Plan,
     path: &Path,
     common: &Common,
-) -> Result<(), Trouble> {
+) -> Result<(), Diagnostic> {
     let beyond = resume::beyond(&saved.plan, done, fresh);
     let Some(first) = beyond.first() else { return Ok(()) };
     let text = format!(
@@ -111,7 +111,7 @@ pub(super) fn no_further(
 }
 
 /// The plan without what is done, to be shown.
-pub(super) fn rest(plan: &Plan, done: &Past) -> Plan {
+pub(super) fn rest(plan: &Plan, done: &CompletedActions) -> Plan {
     let mut rest = plan.clone();
     let gone = |id: ActionId| done.contains_key(&id);
     rest.actions.retain(|a| !gone(a.id));
@@ -124,14 +124,14 @@ pub(super) fn rest(plan: &Plan, done: &Past) -> Plan {
 
 /// A refusal to begin a plan that names `--resume` where that would work.
 pub(super) fn or_resume(
-    trouble: Trouble,
+    trouble: Diagnostic,
     saved: &Saved,
-    scene: &Scene,
+    scene: &CommandContext,
     observed: &Observed,
     fresh: Option<&Plan>,
-    running: &Running,
+    running: &RunGuard,
     (path, common): (&Path, &Common),
-) -> Trouble {
+) -> Diagnostic {
     let works = || {
         let half = find(saved, path, common, running).ok()?;
         let done = done(saved, &half, scene, observed, path, common).ok()?;

@@ -3,8 +3,8 @@
 use super::{
     file_args::{ReviewArgs, ReviewFormat},
     policy,
-    stream::{Look, Streams, answer, fail, shown},
-    wiring::World,
+    stream::{OutputStyle, Streams, answer, fail, shown},
+    wiring::Platform,
 };
 use crate::{
     document,
@@ -15,12 +15,12 @@ use crate::{
         saved::{DOCUMENT, Reading},
     },
     render,
-    render::Trouble,
+    render::Diagnostic,
     review::{self, Review},
 };
 
 /// Runs it.
-pub fn run(args: &ReviewArgs, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &ReviewArgs, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     let text = files::read(&args.file, DOCUMENT);
     let review = match judged(args, text.as_deref(), world) {
         Ok(review) => review,
@@ -42,7 +42,7 @@ pub fn run(args: &ReviewArgs, world: &dyn World, look: &Look, s: &mut Streams<'_
     }
 }
 
-fn judged(args: &ReviewArgs, text: Result<&str, &document::Fault>, world: &dyn World) -> Result<Review, Trouble> {
+fn judged(args: &ReviewArgs, text: Result<&str, &document::Fault>, world: &dyn Platform) -> Result<Review, Diagnostic> {
     let rules = policy::load(&args.policy)?;
     let reading = match text {
         Err(fault) => return Ok(review::unusable(fault)),

@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, path::Path};
 use jiff::Timestamp;
 
 use super::{
-    args::Common,
-    scene::Scene,
+    common::Common,
+    scene::CommandContext,
     stale,
     typed::{goal, shell},
 };
@@ -20,15 +20,15 @@ use crate::{
         saved::Saved,
     },
     render::{
-        Trouble,
+        Diagnostic,
         words::{counted, duration, ids, ids_within, in_a_row},
     },
 };
 
 /// A refusal of a file, with the command that makes a new one. `common` names the pod.
-pub(super) fn old(text: impl Into<String>, saved: &Saved, path: &Path, common: &Common) -> Trouble {
+pub(super) fn old(text: impl Into<String>, saved: &Saved, path: &Path, common: &Common) -> Diagnostic {
     let made = saved.observer.map_or_else(String::new, |pod| format!(" on pod {pod}"));
-    Trouble::new(Exit::Stale, "stale", text)
+    Diagnostic::new(Exit::Stale, "stale", text)
         .fact("plan", format!("{}, made {}{made}", saved.plan_id, saved.created_at))
         .fact("changed", "nothing")
         .next(format!("aku plan {} -o {}", goal(saved.plan.goal, common), shell(path)))
@@ -38,7 +38,7 @@ pub(super) fn old(text: impl Into<String>, saved: &Saved, path: &Path, common: &
 ///
 /// # Errors
 /// Exit 5.
-pub(super) fn before_looking(saved: &Saved, path: &Path, common: &Common, now: Timestamp) -> Result<(), Trouble> {
+pub(super) fn before_looking(saved: &Saved, path: &Path, common: &Common, now: Timestamp) -> Result<(), Diagnostic> {
     if saved.expired(now) {
         let late = now.duration_since(saved.expires_at).unsigned_abs();
         let text = format!("this plan was to be applied before {}, {} ago", saved.expires_at, duration(late));
@@ -59,7 +59,7 @@ const CLOCKS_DIFFER: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 ///
 /// # Errors
 /// Exit 5.
-pub(super) fn same_conf(saved: &Saved, scene: &Scene, path: &Path, common: &Common) -> Result<(), Trouble> {
+pub(super) fn same_conf(saved: &Saved, scene: &CommandContext, path: &Path, common: &Common) -> Result<(), Diagnostic> {
     if scene.digest == saved.conf_digest {
         return Ok(());
     }
@@ -73,17 +73,17 @@ pub(super) fn same_conf(saved: &Saved, scene: &Scene, path: &Path, common: &Comm
 /// This release would ask for other facts (exit 65).
 pub(super) fn facts_now(
     saved: &Saved,
-    scene: &Scene,
+    scene: &CommandContext,
     observed: &Observed,
     path: &Path,
     common: &Common,
-) -> Result<Facts, Trouble> {
+) -> Result<Facts, Diagnostic> {
     let now = Facts::of(&saved.plan, &scene.desired, observed);
     if saved.facts.same_questions(&now) {
         return Ok(now);
     }
     let text = "the facts in the plan are not those that this release would ask for its actions";
-    Err(Trouble::new(Exit::BadData, "plan-release", text)
+    Err(Diagnostic::new(Exit::BadData, "plan-release", text)
         .fact("file", path.display().to_string())
         .fact("changed", "nothing")
         .next(format!("aku plan {} -o {}", goal(saved.plan.goal, common), shell(path))))
@@ -95,17 +95,17 @@ pub(super) fn facts_now(
 /// Exit 5 with each changed fact, old and new, and the actions that hang on it.
 pub(super) fn same_facts(
     saved: &Saved,
-    scene: &Scene,
+    scene: &CommandContext,
     observed: &Observed,
     path: &Path,
     common: &Common,
-) -> Result<(), Trouble> {
+) -> Result<(), Diagnostic> {
     let now = facts_now(saved, scene, observed, path, common)?;
     let changes = saved.facts.changes(&now, &BTreeSet::new());
     if changes.matter.is_empty() { Ok(()) } else { Err(changed(saved, &changes, path, common)) }
 }
 
-fn changed(saved: &Saved, changes: &Changes, path: &Path, common: &Common) -> Trouble {
+fn changed(saved: &Saved, changes: &Changes, path: &Path, common: &Common) -> Diagnostic {
     let text = "this plan was made for a different situation; nothing was changed";
     let mut trouble = list(old(text, saved, path, common), &changes.matter);
     if changes.idle > 0 {
@@ -124,7 +124,7 @@ fn changed(saved: &Saved, changes: &Changes, path: &Path, common: &Common) -> Tr
 }
 
 /// Adds changed facts.
-pub(super) fn list(trouble: Trouble, matter: &[Changed]) -> Trouble {
+pub(super) fn list(trouble: Diagnostic, matter: &[Changed]) -> Diagnostic {
     let lines = table(matter).into_iter().enumerate();
     lines.fold(trouble, |trouble, (i, line)| trouble.fact(if i == 0 { "facts" } else { "" }, line))
 }
@@ -162,7 +162,7 @@ fn table(matter: &[Changed]) -> Vec<String> {
 ///
 /// # Errors
 /// Exit 5 with what differs.
-pub(super) fn same_plan(saved: &Saved, now: &Plan, path: &Path, common: &Common) -> Result<(), Trouble> {
+pub(super) fn same_plan(saved: &Saved, now: &Plan, path: &Path, common: &Common) -> Result<(), Diagnostic> {
     let differences = stale::differences(&saved.plan, now);
     let Some(first) = differences.first() else { return Ok(()) };
     let text = "this plan was made for a different situation; nothing was changed";

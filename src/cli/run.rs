@@ -6,12 +6,14 @@ use clap::error::ErrorKind;
 
 use super::{
     apply,
-    args::{self, Common, Invocation, LogFormat},
-    capture, check, demo, diff, drift, explain, info, kube, lab, legacy, limit, manual, plan, probe, review, runs,
-    schema, serve, show, status,
-    stream::{Look, Streams, answer, fail, tell},
+    args::{self, Invocation},
+    capture, check,
+    common::{Common, LogFormat},
+    demo, diff, drift, explain, info, kube, lab, legacy, limit, manual, plan, probe, review, runs, schema, serve, show,
+    status,
+    stream::{OutputStyle, Streams, answer, fail, tell},
     supervise, validate, verify,
-    wiring::World,
+    wiring::Platform,
 };
 use crate::{
     conf,
@@ -21,12 +23,12 @@ use crate::{
 };
 
 /// Runs a command line, the program's name first.
-pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn World, s: &mut Streams<'_>) -> Code {
+pub fn run(args: impl IntoIterator<Item = OsString>, world: &dyn Platform, s: &mut Streams<'_>) -> Code {
     let (invocation, common) = match args::parse(args) {
         Ok(parsed) => parsed,
         Err(e) => return not_a_command(&e, s).into(),
     };
-    let look = Look::new(&common, world.env(), s.terminal);
+    let look = OutputStyle::new(&common, world.env(), s.terminal);
     log_to_stderr(&common);
     let mut env = world.env().clone();
     env.err_colour = match look.err {

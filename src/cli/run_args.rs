@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{env::Env, time};
-use crate::{apply::Limits, exit::Exit, journal::recorder::EventsTo, render::Trouble};
+use crate::{apply::Limits, exit::Exit, journal::recorder::EventsTo, render::Diagnostic};
 
 /// Flags of a run.
 #[derive(Args, Clone, Debug, Default)]
@@ -61,7 +61,7 @@ impl RunOptions {
     ///
     /// # Errors
     /// A variable that cannot be read (exit 64).
-    pub fn new(args: &RunArgs, env: &Env, door: Door) -> Result<Self, Trouble> {
+    pub fn new(args: &RunArgs, env: &Env, door: Door) -> Result<Self, Diagnostic> {
         let deadline = deadline(env)?;
         let grace = variable(env, "AKU_CLI_GRACE", time::parse_or_nothing)?;
         let lock_timeout = variable(env, "AKU_CLI_LOCK_TIMEOUT", time::parse_or_nothing)?;
@@ -79,7 +79,7 @@ impl RunOptions {
 ///
 /// # Errors
 /// It cannot be read (exit 64).
-pub fn deadline(env: &Env) -> Result<Option<Duration>, Trouble> {
+pub fn deadline(env: &Env) -> Result<Option<Duration>, Diagnostic> {
     variable(env, "AKU_CLI_DEADLINE", time::parse)
 }
 
@@ -87,10 +87,15 @@ pub fn deadline(env: &Env) -> Result<Option<Duration>, Trouble> {
 ///
 /// # Errors
 /// It cannot be read (exit 64).
-pub fn variable<T>(env: &Env, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, Trouble> {
+pub fn variable<T>(
+    env: &Env,
+    name: &str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<T>, Diagnostic> {
     let Some(value) = env.var(name) else { return Ok(None) };
     let text = value.to_string_lossy();
-    let wrong = |e| Trouble::new(Exit::Usage, "usage", format!("{name} is \"{text}\": {e}")).fact("changed", "nothing");
+    let wrong =
+        |e| Diagnostic::new(Exit::Usage, "usage", format!("{name} is \"{text}\": {e}")).fact("changed", "nothing");
     parse(&text).map(Some).map_err(wrong)
 }
 

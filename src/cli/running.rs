@@ -10,7 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{child, confpath, run_args::RunOptions, scene::Scene, wiring::World};
+use super::{
+    child, confpath, marker,
+    run_args::RunOptions,
+    scene::CommandContext,
+    wiring::{Job, Platform},
+};
 use crate::{
     apply::{
         Event, Report, StopFlag,
@@ -24,9 +29,10 @@ use crate::{
         runs,
     },
     lock::{App, Held, LockId, Waiting, Wanted},
+    observe::Observed,
     outlet,
-    plan::{Plan, resume::Past},
-    render::{Trouble, op, words},
+    plan::{Plan, resume::CompletedActions},
+    render::{Diagnostic, op, words},
     run_id::RunId,
 };
 
@@ -34,7 +40,7 @@ use crate::{
 const WORDS: Duration = Duration::from_secs(10);
 
 /// A run under way.
-pub struct Running {
+pub struct RunGuard {
     recorder: Arc<Recorder>,
     listening: Listening,
     options: RunOptions,
@@ -81,7 +87,7 @@ impl Ended {
     }
 }
 
-impl Running {
+impl RunGuard {
     /// Opens journal and events and begins to listen to signals. `goodbye` goes to standard output when a signal ends
     /// the process before anything was changed.
     ///
@@ -91,8 +97,8 @@ impl Running {
         command: &str,
         options: RunOptions,
         goodbye: &'static str,
-        world: &dyn World,
-    ) -> Result<Self, Trouble> {
+        world: &dyn Platform,
+    ) -> Result<Self, Diagnostic> {
         let host = world.hostname().to_string_lossy().into_owned();
         let env = world.env();
         let state = confpath::state(env);
@@ -105,7 +111,7 @@ impl Running {
             now: jiff::Timestamp::now,
         };
         let recorder = Recorder::open(opening).map_err(|e| {
-            Trouble::new(Exit::Output, "output", format!("the events cannot be written: {e}"))
+            Diagnostic::new(Exit::Output, "output", format!("the events cannot be written: {e}"))
                 .fact("changed", "nothing")
         })?;
         let recorder = Arc::new(recorder);
@@ -174,6 +180,32 @@ impl Running {
         &self.host
     }
 
+    /// How a plan made from `observed` is carried out.
+    #[must_use]
+    pub fn job(&self, scene: &CommandContext, world: &dyn Platform, observed: &Observed, lock: Arc<Held>) -> Job {
+        let started_at = observed.pod(scene.who.pod).and_then(|p| p.server.started_at_s);
+        let text = marker::text(std::process::id(), started_at, &scene.digest);
+        Job {
+            login: scene.login(),
+            query_timeout: scene.conf.query_timeout,
+            retry_count: scene.conf.query_retry_count,
+            retry_delay: scene.conf.query_retry_delay,
+            deadline: self.left(),
+            grace: self.grace(),
+            progress: None,
+            lock,
+            witness: Some(self.recorder()),
+            stop: self.stop(),
+            earlier: CompletedActions::new(),
+            marker: scene.marker_path(world).map(|path| (path, text)),
+            marked_here: observed
+                .marked_here
+                .iter()
+                .filter_map(|pod| Some((*pod, marker::path(world.env(), *pod, scene.who.here)?)))
+                .collect(),
+        }
+    }
+
     /// How long this run waits for others in all.
     #[must_use]
     pub fn patience(&self) -> Duration {
@@ -186,18 +218,18 @@ impl Running {
     /// Another run has it (exit 6).
     pub fn lock(
         &self,
-        scene: &Scene,
+        scene: &CommandContext,
         again: &str,
         patience: Duration,
         tell: &mut dyn FnMut(News<'_>),
-    ) -> Result<Arc<Held>, Trouble> {
+    ) -> Result<Arc<Held>, Diagnostic> {
         let wanted = Wanted {
             id: LockId::of(&scene.desired.statefulset, &scene.desired.service),
             pods: scene.desired.pods.keys().copied().collect(),
             own: scene.who.pod,
             app: App {
                 run: self.run().clone(),
-                goal: scene.desired.goal.word().to_owned(),
+                goal: scene.desired.goal.as_str().to_owned(),
                 pod: scene.who.pod,
                 pid: std::process::id(),
                 host: self.host.clone(),
@@ -250,7 +282,7 @@ impl Running {
 
     /// Writes the plan down (`digest`: of the file it comes from; `done`: what of it is done already), and what it says
     /// about statements of earlier runs that nobody knew the outcome of. Gives back what a person should know of those.
-    pub fn planned(&self, plan: &Plan, digest: Option<&str>, done: &Past) -> Option<String> {
+    pub fn planned(&self, plan: &Plan, digest: Option<&str>, done: &CompletedActions) -> Option<String> {
         for what in What::of_plan(plan, digest) {
             self.recorder.record(&what);
         }
@@ -263,7 +295,7 @@ impl Running {
     }
 
     /// What the pods show of the statements that a run ended in the middle of.
-    fn resolve(&self, plan: &Plan, last: &RunId, open: &[runs::OpenIntent], done: &Past) -> String {
+    fn resolve(&self, plan: &Plan, last: &RunId, open: &[runs::OpenIntent], done: &CompletedActions) -> String {
         let mut words = Vec::new();
         for intent in open {
             let left = || plan.actions.iter().filter(|a| !done.contains_key(&a.id));
@@ -292,7 +324,7 @@ impl Running {
     }
 
     /// Writes a trouble down.
-    pub fn trouble(&self, trouble: &Trouble) {
+    pub fn trouble(&self, trouble: &Diagnostic) {
         self.recorder.record(&What::Diagnostic {
             severity: Severity::Error,
             code: trouble.code.clone(),
@@ -323,7 +355,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunGuard {
     fn drop(&mut self) {
         // After a panic; what ended is not ended again.
         let _ = self.recorder.end(&What::end(Exit::Internal, None, None));
@@ -367,8 +399,8 @@ fn last_words(recorder: &Arc<Recorder>, before: &Arc<Before>, goodbye: &'static 
 const EAGAIN: i32 = 11;
 
 /// Without threads nothing can be bounded, so nothing is begun.
-fn no_thread(e: &io::Error) -> Trouble {
-    Trouble::new(Exit::Unknown, "no-thread", format!("this run cannot have the threads that it needs: {e}"))
+fn no_thread(e: &io::Error) -> Diagnostic {
+    Diagnostic::new(Exit::Unknown, "no-thread", format!("this run cannot have the threads that it needs: {e}"))
         .fact("needed for", "signals, the deadline, and streams whose reader does not read")
         .fact("changed", "nothing: no pod was contacted")
         .next("raise the limit on processes: ulimit -u, pids.max of the pod, podPidsLimit of the kubelet")
@@ -387,10 +419,10 @@ fn waiting_words(waiting: &Waiting, patience: Duration) -> String {
     )
 }
 
-fn locked(waiting: &Waiting, again: &str, before: Option<String>) -> Trouble {
+fn locked(waiting: &Waiting, again: &str, before: Option<String>) -> Diagnostic {
     let what =
         waiting.holder.as_ref().map(|h| format!(": the {} of pod {}", h.app.goal, h.app.pod)).unwrap_or_default();
-    let mut trouble = Trouble::new(Exit::Locked, "locked", format!("another run works on these pods{what}"));
+    let mut trouble = Diagnostic::new(Exit::Locked, "locked", format!("another run works on these pods{what}"));
     if let Some(h) = &waiting.holder {
         let since = h.app.run.began().map(|at| at.to_string()).unwrap_or_default();
         trouble = trouble

@@ -7,13 +7,13 @@ use clap::{Args, Subcommand};
 
 use super::{
     confpath,
-    stream::{Look, Streams, answer, fail, shown},
-    wiring::World,
+    stream::{OutputStyle, Streams, answer, fail, shown},
+    wiring::Platform,
 };
 use crate::{
     exit::Exit,
     journal::{self, runs},
-    render::{self, Trouble, words::counted},
+    render::{self, Diagnostic, words::counted},
     run_id::RunId,
 };
 
@@ -48,7 +48,7 @@ pub enum RunsWhat {
 }
 
 /// Runs it.
-pub fn run(args: &RunsArgs, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &RunsArgs, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     match text(args, world, look) {
         Ok(text) => match answer(s, &text) {
             Ok(()) => Exit::Ok,
@@ -58,17 +58,17 @@ pub fn run(args: &RunsArgs, world: &dyn World, look: &Look, s: &mut Streams<'_>)
     }
 }
 
-fn state(world: &dyn World) -> Result<PathBuf, Trouble> {
+fn state(world: &dyn Platform) -> Result<PathBuf, Diagnostic> {
     confpath::state(world.env()).ok_or_else(|| {
         let text = format!("it is not known where the journals are: set {}", journal::DIR_VARIABLE);
-        Trouble::new(Exit::NoInput, "no-journal", text).next("ALTIBASE_HOME serves as well: $ALTIBASE_HOME/aku")
+        Diagnostic::new(Exit::NoInput, "no-journal", text).next("ALTIBASE_HOME serves as well: $ALTIBASE_HOME/aku")
     })
 }
 
-fn text(args: &RunsArgs, world: &dyn World, look: &Look) -> Result<String, Trouble> {
+fn text(args: &RunsArgs, world: &dyn Platform, look: &OutputStyle) -> Result<String, Diagnostic> {
     let state = state(world)?;
     let unreadable = |what: String| {
-        move |e: std::io::Error| Trouble::new(Exit::NoInput, "no-journal", format!("cannot read {what}: {e}"))
+        move |e: std::io::Error| Diagnostic::new(Exit::NoInput, "no-journal", format!("cannot read {what}: {e}"))
     };
     let folder = || state.display().to_string();
     match &args.what {
@@ -85,7 +85,7 @@ fn text(args: &RunsArgs, world: &dyn World, look: &Look) -> Result<String, Troub
             let id = match run {
                 Some(id) => id.clone(),
                 None => newest().map_err(unreadable(folder()))?.ok_or_else(|| {
-                    Trouble::new(Exit::NoInput, "no-journal", format!("there is no journal in {}", folder()))
+                    Diagnostic::new(Exit::NoInput, "no-journal", format!("there is no journal in {}", folder()))
                 })?,
             };
             let run = runs::load(&state, &id).map_err(unreadable(format!("the journal of {id}")))?;
@@ -93,7 +93,11 @@ fn text(args: &RunsArgs, world: &dyn World, look: &Look) -> Result<String, Troub
         }
         RunsWhat::Gc { keep } => {
             let gone = runs::gc(&state, *keep).map_err(|e| {
-                Trouble::new(Exit::Output, "output", format!("not all journals in {} could be removed: {e}", folder()))
+                Diagnostic::new(
+                    Exit::Output,
+                    "output",
+                    format!("not all journals in {} could be removed: {e}", folder()),
+                )
             })?;
             Ok(format!("removed {} from {}\n", counted(gone, "journal"), folder()))
         }

@@ -3,17 +3,15 @@
 //! Sends nothing but SELECTs. Repeats a look at a pod whose only SYSDBA slot is taken, because that usually passes
 //! (`aku-behaviour.md` B.0); everything else is taken as seen.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    args::{Common, What},
+    common::{Common, What},
     confpath,
     env::read_small,
-    marker,
-    running::Running,
-    turn,
+    marker, time,
     who::{self, Who, who},
-    wiring::{Cluster, Job, Way, World},
+    wiring::{Cluster, Platform, Way},
 };
 use crate::{
     conf::{self, Config, password},
@@ -24,10 +22,10 @@ use crate::{
     desired::{Desired, Goal, ReplicationAddress},
     exit::Exit,
     journal::runs,
-    lock::{self, Held},
+    lock::{self},
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
     plan::{self, Op, Plan, saved},
-    render::Trouble,
+    render::Diagnostic,
     run_id::RunId,
     topology::{Ordinal, Target},
 };
@@ -36,7 +34,7 @@ use crate::{
 const ENDPOINTS_VARIABLE: &str = "AKU_ENDPOINTS";
 
 /// What is known before anything is asked.
-pub struct Scene {
+pub struct CommandContext {
     /// The configuration.
     pub conf: Config,
     /// Its digest.
@@ -56,14 +54,14 @@ pub struct Scene {
 ///
 /// # Errors
 /// It cannot be found or is invalid; the headline then shows the lines with carets.
-pub fn read_conf(world: &dyn World, common: &Common, warn: &mut dyn FnMut(&str)) -> Result<Config, Trouble> {
+pub fn read_conf(world: &dyn Platform, common: &Common, warn: &mut dyn FnMut(&str)) -> Result<Config, Diagnostic> {
     let (path, bytes) = confpath::read(common.conf.as_deref(), world.env())
-        .map_err(|e| Trouble::new(Exit::from(&e), "conf", e.to_string()))?;
+        .map_err(|e| Diagnostic::new(Exit::from(&e), "conf", e.to_string()))?;
     let parsed = conf::parse(&path, &bytes);
     let Some(config) = parsed.config else {
         let blocks = conf::render_problems(&parsed.problems, &parsed.source, conf::Colour::Never);
         let headline = format!("{path} is not valid\n{}", blocks.trim_end());
-        return Err(Trouble::new(Exit::BadData, "conf", headline).next("aku validate    (after correcting it)"));
+        return Err(Diagnostic::new(Exit::BadData, "conf", headline).next("aku validate    (after correcting it)"));
     };
     warn(&conf::problem_lines(&parsed.problems, &parsed.source));
     Ok(config)
@@ -71,10 +69,10 @@ pub fn read_conf(world: &dyn World, common: &Common, warn: &mut dyn FnMut(&str))
 
 /// The addresses of all pods, and whether a file names them.
 fn endpoints(
-    world: &dyn World,
+    world: &dyn Platform,
     common: &Common,
     conf: &Config,
-) -> Result<(BTreeMap<Ordinal, Endpoint>, bool), Trouble> {
+) -> Result<(BTreeMap<Ordinal, Endpoint>, bool), Diagnostic> {
     let named = common.endpoints.clone().or_else(|| world.env().var(ENDPOINTS_VARIABLE).map(Into::into));
     let given = named.is_some();
     let endpoints = match named {
@@ -83,7 +81,7 @@ fn endpoints(
                 EndpointsError::Read { .. } => Exit::NoInput,
                 EndpointsError::Invalid { .. } => Exit::BadData,
             };
-            Trouble::new(exit, "endpoints", e.to_string())
+            Diagnostic::new(exit, "endpoints", e.to_string())
         })?,
         None => Endpoints::default(),
     };
@@ -105,17 +103,17 @@ pub struct OwnPod {
 /// Reads everything that a start of this pod will read, and opens no connection.
 ///
 /// # Errors
-/// As [`Scene::open`], the driver apart.
-pub fn own_pod(world: &dyn World, common: &Common, warn: &mut dyn FnMut(&str)) -> Result<OwnPod, Trouble> {
+/// As [`CommandContext::open`], the driver apart.
+pub fn own_pod(world: &dyn Platform, common: &Common, warn: &mut dyn FnMut(&str)) -> Result<OwnPod, Diagnostic> {
     let env = world.env();
     let conf = read_conf(world, common, warn)?;
     let who = who(common.ordinal, env.var(who::VARIABLE), &world.hostname(), &conf)?;
     let (mut endpoints, endpoints_given) = endpoints(world, common, &conf)?;
     password::resolve(|name| env.var(name).map(Into::into), read_small, &conf)
-        .map_err(|e| Trouble::new(password_exit(&e), "password", e.to_string()))?;
+        .map_err(|e| Diagnostic::new(password_exit(&e), "password", e.to_string()))?;
     let endpoint = endpoints
         .remove(&who.pod)
-        .ok_or_else(|| Trouble::new(Exit::BadData, "endpoints", format!("nothing says where pod {} is", who.pod)))?;
+        .ok_or_else(|| Diagnostic::new(Exit::BadData, "endpoints", format!("nothing says where pod {} is", who.pod)))?;
     Ok(OwnPod { conf, who, endpoint, endpoints_given })
 }
 
@@ -129,17 +127,17 @@ pub fn goal(what: What, pod: Ordinal) -> Goal {
     }
 }
 
-impl Scene {
+impl CommandContext {
     /// Reads what there is to read and opens no connection. `what` is asked once the pod is known.
     ///
     /// # Errors
     /// Configuration, endpoints, password, ordinal or driver are missing or wrong; the pod is surplus.
     pub fn open(
-        world: &dyn World,
+        world: &dyn Platform,
         common: &Common,
         what: impl FnOnce(Ordinal) -> Goal,
         warn: &mut dyn FnMut(&str),
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, Diagnostic> {
         let env = world.env();
         let conf = read_conf(world, common, warn)?;
         let who = who(common.ordinal, env.var(who::VARIABLE), &world.hostname(), &conf)?;
@@ -151,7 +149,7 @@ impl Scene {
         let desired = Desired::new(&conf, what(who.pod), address);
         refuse_surplus(&desired)?;
         let (password, _) = password::resolve(|name| env.var(name).map(Into::into), read_small, &conf)
-            .map_err(|e| Trouble::new(password_exit(&e), "password", e.to_string()))?;
+            .map_err(|e| Diagnostic::new(password_exit(&e), "password", e.to_string()))?;
         let pods = desired.pods.keys().copied().collect();
         let way = Way { endpoints, pods, driver: common.odbc_driver.clone(), password };
         let cluster = world.cluster(way)?;
@@ -167,12 +165,12 @@ impl Scene {
             connect_timeout: self.connect_timeout,
             query_timeout: (!self.conf.query_timeout.is_zero()).then_some(self.conf.query_timeout),
             silence_timeout: None,
-            app_info: lock::working(self.desired.goal.word(), self.who.pod, std::process::id(), self.run.as_ref()),
+            app_info: lock::working(self.desired.goal.as_str(), self.who.pod, std::process::id(), self.run.as_ref()),
         }
     }
 
     /// Looks at every pod. `retry` is told before each repeated look.
-    pub fn observe(&self, world: &dyn World, retry: &mut dyn FnMut(Retry)) -> Observed {
+    pub fn observe(&self, world: &dyn Platform, retry: &mut dyn FnMut(Retry)) -> Observed {
         let mut observed = self.look(world);
         for attempt in 1..=self.conf.query_retry_count {
             let busy: Vec<Ordinal> = busy(&observed);
@@ -189,11 +187,11 @@ impl Scene {
     /// AKU_QUERY_RETRY_DELAY_MSEC, differently for each process: who met once does not meet again.
     fn varied(&self, attempt: u32) -> Duration {
         let seed = u64::from(std::process::id()) ^ u64::from(self.who.pod.get()) << 32;
-        turn::varied(seed, attempt, self.conf.query_retry_delay)
+        time::varied(seed, attempt, self.conf.query_retry_delay)
     }
 
     /// Looks at every pod once.
-    pub fn look(&self, world: &dyn World) -> Observed {
+    pub fn look(&self, world: &dyn Platform) -> Observed {
         let mut observed = self.pods();
         observed.marker = marker::view(self.marker_path(world).as_ref(), observed.pod(self.who.pod));
         observed.marked_here = marker::here(world.env(), self.desired.pods.keys().copied(), self.who.here);
@@ -222,7 +220,7 @@ impl Scene {
     ///
     /// # Errors
     /// The planner's refusal.
-    pub fn plan(&self, world: &dyn World, observed: &mut Observed) -> Result<Plan, plan::Refusal> {
+    pub fn plan(&self, world: &dyn Platform, observed: &mut Observed) -> Result<Plan, plan::Refusal> {
         let mut left = self.conf.query_retry_count;
         let mut missed = false;
         loop {
@@ -281,41 +279,15 @@ impl Scene {
 
     /// Where this pod's marker is, when it is on this machine.
     #[must_use]
-    pub fn marker_path(&self, world: &dyn World) -> Option<std::path::PathBuf> {
+    pub fn marker_path(&self, world: &dyn Platform) -> Option<std::path::PathBuf> {
         marker::path(world.env(), self.who.pod, self.who.here)
-    }
-
-    /// How a plan made from `observed` is carried out.
-    #[must_use]
-    pub fn job(&self, world: &dyn World, observed: &Observed, running: &Running, lock: Arc<Held>) -> Job {
-        let started_at = observed.pod(self.who.pod).and_then(|p| p.server.started_at_s);
-        let text = marker::text(std::process::id(), started_at, &self.digest);
-        Job {
-            login: self.login(),
-            query_timeout: self.conf.query_timeout,
-            retry_count: self.conf.query_retry_count,
-            retry_delay: self.conf.query_retry_delay,
-            deadline: running.left(),
-            grace: running.grace(),
-            progress: None,
-            lock,
-            witness: Some(running.recorder()),
-            stop: running.stop(),
-            earlier: plan::resume::Past::new(),
-            marker: self.marker_path(world).map(|path| (path, text)),
-            marked_here: observed
-                .marked_here
-                .iter()
-                .filter_map(|pod| Some((*pod, marker::path(world.env(), *pod, self.who.here)?)))
-                .collect(),
-        }
     }
 
     /// Whether the marker that a plan writes at its end could be written.
     ///
     /// # Errors
     /// It could not; nothing was changed yet.
-    pub fn probe_marker(&self, world: &dyn World, plan: &Plan) -> Result<(), Trouble> {
+    pub fn probe_marker(&self, world: &dyn Platform, plan: &Plan) -> Result<(), Diagnostic> {
         match self.marker_path(world) {
             Some(path) if plan.actions.iter().any(|a| a.op == Op::WriteMarker) => marker::probe(&path),
             Some(_) | None => Ok(()),
@@ -327,7 +299,7 @@ impl Scene {
     ///
     /// # Errors
     /// It never worked (exit 69).
-    pub fn check_address(&self, world: &dyn World, tell: &mut dyn FnMut(&str)) -> Result<(), Trouble> {
+    pub fn check_address(&self, world: &dyn Platform, tell: &mut dyn FnMut(&str)) -> Result<(), Diagnostic> {
         let (pod, attempts) = (self.who.pod, self.conf.address_check_count.max(1));
         let mut last = None;
         for attempt in 1..=attempts {
@@ -343,7 +315,7 @@ impl Scene {
             }
         }
         let text = format!("pod {pod} cannot be reached at its own service address after {attempts} attempts");
-        let trouble = Trouble::new(Exit::Unavailable, "address-check", text);
+        let trouble = Diagnostic::new(Exit::Unavailable, "address-check", text);
         let said = last.map(|e| trouble_of_absence(trouble.clone(), &e.address, &e.error.to_string()));
         Err(said.unwrap_or(trouble))
     }
@@ -359,7 +331,7 @@ const COUNT_MARGIN: Duration = Duration::from_secs(5);
 /// Interval of the address check; the documents do not say, one second is assumed (`aku-behaviour.md` B.10).
 const ADDRESS_CHECK_PAUSE: Duration = Duration::from_secs(1);
 
-fn trouble_of_absence(trouble: Trouble, address: &str, said: &str) -> Trouble {
+fn trouble_of_absence(trouble: Diagnostic, address: &str, said: &str) -> Diagnostic {
     trouble
         .fact("where", address)
         .fact("database", said)
@@ -410,7 +382,7 @@ fn password_exit(e: &password::PasswordError) -> Exit {
 }
 
 /// A pod beyond the configured count is told so before anything is opened (`aku-behaviour.md` F 30).
-fn refuse_surplus(desired: &Desired) -> Result<(), Trouble> {
+fn refuse_surplus(desired: &Desired) -> Result<(), Diagnostic> {
     let surplus = match desired.goal {
         Goal::Start(pod) | Goal::End(pod) | Goal::Clean(pod) => !desired.pods.contains_key(&pod),
         // A pod that left may be one that aku.conf no longer has.
@@ -421,7 +393,7 @@ fn refuse_surplus(desired: &Desired) -> Result<(), Trouble> {
     }
     let nothing = Observed::new(BTreeMap::new(), MarkerView::Elsewhere);
     match plan::make(desired, &nothing) {
-        Err(refusal) => Err(Trouble::from(&refusal)),
+        Err(refusal) => Err(Diagnostic::from(&refusal)),
         Ok(_) => Ok(()),
     }
 }
@@ -429,8 +401,8 @@ fn refuse_surplus(desired: &Desired) -> Result<(), Trouble> {
 /// The trouble behind a refusal. Where nothing could be seen at all, the exit code says why (`contract.md`
 /// 2.3: 69 and 77).
 #[must_use]
-pub fn refused(refusal: &plan::Refusal, observed: &Observed, pod: Ordinal) -> Trouble {
-    let trouble = Trouble::from(refusal);
+pub fn refused(refusal: &plan::Refusal, observed: &Observed, pod: Ordinal) -> Diagnostic {
+    let trouble = Diagnostic::from(refusal);
     let own = observed.pods.get(&pod);
     let any_seen = observed.pods.values().any(|v| matches!(v, PodView::Seen(_)));
     let exit = match (trouble.exit, own) {
@@ -438,5 +410,5 @@ pub fn refused(refusal: &plan::Refusal, observed: &Observed, pod: Ordinal) -> Tr
         (Exit::Unknown, Some(PodView::Absent { .. })) if !any_seen => Exit::Unavailable,
         (exit, _) => exit,
     };
-    Trouble { exit, ..trouble }
+    Diagnostic { exit, ..trouble }
 }

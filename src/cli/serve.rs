@@ -24,14 +24,15 @@ use signal_hook::{
 };
 
 use super::{
-    args::{Common, Format},
+    common::Common,
     drift::{self, DriftArgs},
+    plan_args::Format,
     policy::PolicyArgs,
-    stream::{Look, Streams, answer, fail},
+    stream::{OutputStyle, Streams, answer, fail},
     time,
-    wiring::World,
+    wiring::Platform,
 };
-use crate::{exit::Exit, outlet, render::Trouble};
+use crate::{exit::Exit, outlet, render::Diagnostic};
 
 /// Looks are never closer together, and never further apart.
 const CLOSEST: Duration = Duration::from_secs(5);
@@ -126,7 +127,7 @@ fn word(alive: bool) -> &'static str {
 }
 
 /// Serves until it is told to end.
-pub fn run(args: &ServeArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &ServeArgs, common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     let shelf = Shelf::new(args.every);
     if let Err(trouble) = opened(args, &shelf) {
         return fail(s, look, &trouble);
@@ -158,9 +159,9 @@ pub fn run(args: &ServeArgs, common: &Common, world: &dyn World, look: &Look, s:
     }
 }
 
-fn opened(args: &ServeArgs, shelf: &Shelf) -> Result<(), Trouble> {
+fn opened(args: &ServeArgs, shelf: &Shelf) -> Result<(), Diagnostic> {
     let trouble = |e: io::Error| {
-        Trouble::new(Exit::Output, "listen", format!("cannot listen on {}: {e}", args.metrics))
+        Diagnostic::new(Exit::Output, "listen", format!("cannot listen on {}: {e}", args.metrics))
             .next("name another address: --metrics [HOST]:PORT")
     };
     leave_on_signals().map_err(trouble)?;

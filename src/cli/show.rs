@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     file_args::{GraphArgs, GraphFormat, ShowArgs, ShowFormat},
-    stream::{Look, Streams, answer, fail, shown, tell},
+    stream::{OutputStyle, Streams, answer, fail, shown, tell},
     typed::shell,
 };
 use crate::{
@@ -12,11 +12,11 @@ use crate::{
     exit::Exit,
     files,
     plan::saved::{DOCUMENT, Misfit, ReadError, Reading, Saved},
-    render::{self, Head, Layout, Line, Sql, Trouble},
+    render::{self, Diagnostic, Head, Layout, Line, Sql},
 };
 
 /// Runs it.
-pub fn run(args: &ShowArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &ShowArgs, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     let reading = match files::read(&args.file, DOCUMENT).and_then(|text| Reading::parse(&text)) {
         Ok(reading) => reading,
         Err(e) => return fail(s, look, &unreadable(&args.file, &e.into())),
@@ -41,7 +41,7 @@ pub fn run(args: &ShowArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
     }
 }
 
-fn known(saved: &Saved, format: ShowFormat, args: &ShowArgs, look: &Look) -> String {
+fn known(saved: &Saved, format: ShowFormat, args: &ShowArgs, look: &OutputStyle) -> String {
     let file = shell(&args.file);
     match format {
         ShowFormat::Json => saved.text(),
@@ -77,7 +77,7 @@ fn known(saved: &Saved, format: ShowFormat, args: &ShowArgs, look: &Look) -> Str
 }
 
 /// Runs `aku graph`.
-pub fn graph(args: &GraphArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn graph(args: &GraphArgs, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     let saved = match files::saved(&args.file) {
         Ok(saved) => saved,
         Err(e) => return fail(s, look, &unreadable(&args.file, &e)),
@@ -93,12 +93,12 @@ pub fn graph(args: &GraphArgs, look: &Look, s: &mut Streams<'_>) -> Exit {
 }
 
 /// What is wrong with a plan file.
-pub(super) fn unreadable(file: &Path, e: &ReadError) -> Trouble {
+pub(super) fn unreadable(file: &Path, e: &ReadError) -> Diagnostic {
     let (exit, code) = match e {
         ReadError::File(fault) => fault_code(fault),
         ReadError::Misfit(_) => (Exit::BadData, "plan-release"),
     };
-    Trouble::new(exit, code, e.to_string())
+    Diagnostic::new(exit, code, e.to_string())
         .fact("file", file.display().to_string())
         .fact("changed", "nothing: no pod was contacted")
         .next("aku plan -o FILE    (makes a new one)")

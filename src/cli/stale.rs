@@ -64,7 +64,7 @@ fn footprint(plan: &Plan) -> Vec<String> {
             lines.extend(unsent.iter().map(|u| format!("loses what {} has not sent to pod {}", u.name, u.peer)));
         }
     }
-    lines.extend(plan.approvals.iter().map(|a| format!("needs --approve {}={}", a.class.word(), a.scope)));
+    lines.extend(plan.approvals.iter().map(|a| format!("needs --approve {}={}", a.class.as_str(), a.scope)));
     lines.extend(plan.actions.iter().map(line));
     lines
 }

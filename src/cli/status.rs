@@ -6,10 +6,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    args::{Common, Format},
+    common::Common,
     look,
-    stream::{Look, Streams, answer, shown},
-    wiring::World,
+    plan_args::Format,
+    stream::{OutputStyle, Streams, answer, shown},
+    wiring::Platform,
 };
 use crate::{exit::Exit, render, status::Status};
 
@@ -30,7 +31,7 @@ pub struct StatusArgs {
 }
 
 /// Runs it.
-pub fn run(args: &StatusArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &StatusArgs, common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     match screens(args, common, world, look, s) {
         Ok(exit) | Err(exit) => exit,
     }
@@ -39,8 +40,8 @@ pub fn run(args: &StatusArgs, common: &Common, world: &dyn World, look: &Look, s
 fn screens(
     args: &StatusArgs,
     common: &Common,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     let scene = look::open(common, world, look, s)?;

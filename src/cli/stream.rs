@@ -10,12 +10,12 @@ use std::{
 };
 
 use super::{
-    args::{ColorWhen, Common},
-    env::Env,
+    common::{ColorWhen, Common},
+    env::{Env, Talk},
 };
 use crate::{
     exit::Exit,
-    render::{self, Colour, Doc, Trouble},
+    render::{self, Colour, Diagnostic, Doc},
 };
 
 /// The streams, and what is known of them.
@@ -58,7 +58,7 @@ impl Terminal {
 
 /// How output looks.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct OutputStyle {
     /// Columns that may be used.
     pub width: usize,
     /// On standard output.
@@ -69,21 +69,12 @@ pub struct Look {
     pub talk: Talk,
 }
 
-/// Whether progress and warnings are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Talk {
-    /// Yes.
-    Full,
-    /// Only errors and questions.
-    Quiet,
-}
-
 /// Widest human output.
 const WIDEST: usize = 120;
 /// Columns without a terminal.
 const NO_TERMINAL: usize = 100;
 
-impl Look {
+impl OutputStyle {
     /// From flags, environment and terminals.
     #[must_use]
     pub fn new(common: &Common, env: &Env, terminal: Terminal) -> Self {
@@ -143,12 +134,12 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// As [`answer`] for a command that changes pods: failures are remembered, never acted upon.
 #[derive(Debug)]
-pub struct Patient {
+pub struct AnswerWriter {
     reader: Reader,
     failed: Option<io::Error>,
 }
 
-impl Patient {
+impl AnswerWriter {
     /// Nothing is written yet.
     #[must_use]
     pub fn new(reader: Reader) -> Self {
@@ -200,19 +191,26 @@ impl Patient {
 }
 
 /// Shows what is wrong and gives its exit code.
-pub fn fail(s: &mut Streams<'_>, look: &Look, trouble: &Trouble) -> Exit {
+pub fn fail(s: &mut Streams<'_>, look: &OutputStyle, trouble: &Diagnostic) -> Exit {
     tell(s, &told(&render::trouble(trouble, look.width), look));
     trouble.exit
 }
 
 /// Text of a document for standard output.
 #[must_use]
-pub fn shown(doc: &Doc, look: &Look) -> String {
+pub fn shown(doc: &Doc, look: &OutputStyle) -> String {
     doc.folded(look.width).text(look.out)
 }
 
 /// Text of a document for standard error.
 #[must_use]
-pub fn told(doc: &Doc, look: &Look) -> String {
+pub fn told(doc: &Doc, look: &OutputStyle) -> String {
     doc.folded(look.width).text(look.err)
+}
+
+/// Tells something that is no error.
+pub(super) fn talk(look: &OutputStyle, s: &mut Streams<'_>, text: &str) {
+    if look.talk == Talk::Full && !text.is_empty() {
+        tell(s, &format!("{text}\n"));
+    }
 }

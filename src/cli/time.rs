@@ -1,5 +1,6 @@
 //! Lengths of time on the command line.
 
+use crate::apply;
 use std::time::Duration;
 
 /// `500ms`, `3s`, `5m`, `1h`; a number alone is an error, because nobody knows what it means.
@@ -21,6 +22,11 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 /// As [`parse`], and `0` for none at all.
 pub fn parse_or_nothing(text: &str) -> Result<Duration, String> {
     if text == "0" { Ok(Duration::ZERO) } else { parse(text) }
+}
+
+/// A pause between half of `mean` and one and a half of it.
+pub(super) fn varied(seed: u64, round: u32, mean: Duration) -> Duration {
+    mean / 2 + mean * apply::spread(seed ^ (u64::from(round) << 40)) / 0x1_0000
 }
 
 #[cfg(test)]

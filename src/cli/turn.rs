@@ -14,30 +14,19 @@ use std::{
 };
 
 use super::{
-    running::{News, Running},
-    scene::{Retry, Scene, busy},
-    wiring::World,
+    running::{News, RunGuard},
+    scene::{CommandContext, Retry, busy},
+    time::varied,
+    wiring::{Admission, Platform},
 };
 use crate::{
-    apply,
     desired::Goal,
     lock::Held,
     observe::{Observed, PodView},
     plan::{Code, Plan, Refusal, RefusalKind},
-    render::{Trouble, words},
+    render::{Diagnostic, words},
     topology::Ordinal,
 };
-
-/// What an ordinary login finds at a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
-    /// It gets in.
-    Open,
-    /// ADMIN_MODE is on.
-    Closed,
-    /// Nobody answers, or something else is wrong.
-    Away,
-}
 
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +39,11 @@ pub enum Turn {
 
 /// Whose turn it is for a start of `me`.
 #[must_use]
-pub fn whose(me: Ordinal, doors: &BTreeMap<Ordinal, Door>) -> Turn {
-    if doors.values().any(|door| *door == Door::Open) {
+pub fn whose(me: Ordinal, doors: &BTreeMap<Ordinal, Admission>) -> Turn {
+    if doors.values().any(|door| *door == Admission::Open) {
         return Turn::Mine;
     }
-    let closed = |(pod, door): (&Ordinal, &Door)| (*door == Door::Closed && *pod < me).then_some(*pod);
+    let closed = |(pod, door): (&Ordinal, &Admission)| (*door == Admission::Closed && *pod < me).then_some(*pod);
     doors.iter().find_map(closed).map_or(Turn::Mine, Turn::After)
 }
 
@@ -84,7 +73,7 @@ struct Patience {
 }
 
 impl Patience {
-    fn new(running: &Running, me: Ordinal) -> Self {
+    fn new(running: &RunGuard, me: Ordinal) -> Self {
         // Not the process: in containers all of them have the same number.
         let seed = running.run().as_str().bytes().fold(u64::from(me.get()), |n, b| n.wrapping_mul(31) + u64::from(b));
         Self { whole: running.patience(), began: Instant::now(), paused: Cell::default(), seed, rounds: Cell::new(0) }
@@ -103,17 +92,12 @@ impl Patience {
     }
 
     /// Between half of `mean` and one and a half of it.
-    fn pause(&self, world: &dyn World, mean: Duration) {
+    fn pause(&self, world: &dyn Platform, mean: Duration) {
         self.rounds.set(self.rounds.get() + 1);
         let pause = varied(self.seed, self.rounds.get(), mean);
         self.paused.set(self.paused.get() + pause);
         world.sleep(pause);
     }
-}
-
-/// A pause between half of `mean` and one and a half of it.
-pub(super) fn varied(seed: u64, round: u32, mean: Duration) -> Duration {
-    mean / 2 + mean * apply::spread(seed ^ (u64::from(round) << 40)) / 0x1_0000
 }
 
 /// Waits for the turn of this run, takes the lock, looks and plans; again, with everything given back in between, while
@@ -122,12 +106,12 @@ pub(super) fn varied(seed: u64, round: u32, mean: Duration) -> Duration {
 /// # Errors
 /// Another run has the lock (exit 6).
 pub fn take(
-    scene: &Scene,
-    world: &dyn World,
-    running: &Running,
+    scene: &CommandContext,
+    world: &dyn Platform,
+    running: &RunGuard,
     again: &str,
     tell: &mut dyn FnMut(News<'_>),
-) -> Result<Made, Trouble> {
+) -> Result<Made, Diagnostic> {
     let patience = Patience::new(running, scene.who.pod);
     let mut said = Said::default();
     for attempt in 1.. {
@@ -173,7 +157,13 @@ impl Said {
 }
 
 /// A start waits for the pods before it, holding nothing.
-fn wait(scene: &Scene, world: &dyn World, patience: &Patience, said: &mut Said, tell: &mut dyn FnMut(News<'_>)) {
+fn wait(
+    scene: &CommandContext,
+    world: &dyn Platform,
+    patience: &Patience,
+    said: &mut Said,
+    tell: &mut dyn FnMut(News<'_>),
+) {
     let (Goal::Start(me), true) = (scene.desired.goal, patience.is_left()) else { return };
     while let Turn::After(pod) = whose(me, &scene.cluster.doors(&scene.login())) {
         if !patience.is_left() {
@@ -197,7 +187,7 @@ enum InTheWay {
     Source(String),
 }
 
-fn in_the_way(scene: &Scene, observed: &Observed, planned: &Result<Plan, Refusal>) -> InTheWay {
+fn in_the_way(scene: &CommandContext, observed: &Observed, planned: &Result<Plan, Refusal>) -> InTheWay {
     let busy = busy(observed);
     if !busy.is_empty() {
         return InTheWay::Session(busy);

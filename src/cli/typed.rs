@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::Common;
+use super::common::Common;
 use crate::desired::Goal;
 
 /// The flags of `common` that say which cluster and which pod, each with a blank before it.

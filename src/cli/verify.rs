@@ -15,12 +15,13 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    args::{Common, Format},
+    common::Common,
     look,
-    plan::talk,
-    scene::Scene,
-    stream::{Look, Streams, answer, fail, shown},
-    wiring::World,
+    plan_args::Format,
+    scene::CommandContext,
+    stream::talk,
+    stream::{OutputStyle, Streams, answer, fail, shown},
+    wiring::Platform,
 };
 use crate::{
     conf::GroupId,
@@ -31,7 +32,7 @@ use crate::{
         layout::{Layout, layouts},
     },
     plan,
-    render::{self, Trouble},
+    render::{self, Diagnostic},
     status::{State, Status},
     topology::{Ordinal, Target},
     verify::{
@@ -66,7 +67,7 @@ pub struct VerifyArgs {
 }
 
 /// Runs it.
-pub fn run(args: &VerifyArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Exit {
+pub fn run(args: &VerifyArgs, common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     match verified(args, common, world, look, s) {
         Ok(exit) | Err(exit) => exit,
     }
@@ -75,8 +76,8 @@ pub fn run(args: &VerifyArgs, common: &Common, world: &dyn World, look: &Look, s
 fn verified(
     args: &VerifyArgs,
     common: &Common,
-    world: &dyn World,
-    look: &Look,
+    world: &dyn Platform,
+    look: &OutputStyle,
     s: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     let scene = look::open(common, world, look, s)?;
@@ -84,7 +85,7 @@ fn verified(
     let observed = look::observe(&scene, world, look, s);
     if observed.pods.values().all(|v| !matches!(v, PodView::Seen(_))) {
         let exit = look::view(&scene.desired, &observed);
-        return Err(fail(s, look, &Trouble::new(exit, "verify", "no pod answers").next("aku status")));
+        return Err(fail(s, look, &Diagnostic::new(exit, "verify", "no pod answers").next("aku status")));
     }
     let (members, left_out) = members(&scene, &observed);
     let report = match members.first() {
@@ -124,7 +125,7 @@ fn settle(args: &VerifyArgs) -> Settle {
 }
 
 /// The targets that were asked for, each with its group.
-fn chosen(args: &VerifyArgs, scene: &Scene) -> Result<Vec<(GroupId, Target)>, Trouble> {
+fn chosen(args: &VerifyArgs, scene: &CommandContext) -> Result<Vec<(GroupId, Target)>, Diagnostic> {
     let groups = &scene.desired.groups;
     let all = || groups.iter().flat_map(|(id, g)| g.targets.iter().map(|t| (*id, t.clone())));
     if args.only.is_empty() {
@@ -134,7 +135,7 @@ fn chosen(args: &VerifyArgs, scene: &Scene) -> Result<Vec<(GroupId, Target)>, Tr
         if !all().any(|(_, t)| names(wanted, &t)) {
             let known = all().map(|(_, t)| t.table_sql()).collect::<Vec<_>>().join(", ");
             let text = format!("aku.conf has no target {wanted}");
-            return Err(Trouble::new(Exit::Usage, "usage", text).fact("targets", known));
+            return Err(Diagnostic::new(Exit::Usage, "usage", text).fact("targets", known));
         }
     }
     Ok(all().filter(|(_, t)| args.only.iter().any(|wanted| names(wanted, t))).collect())
@@ -147,7 +148,7 @@ fn names(wanted: &str, target: &Target) -> bool {
 }
 
 /// Pods whose copy should be complete, and the others.
-fn members(scene: &Scene, observed: &Observed) -> (Vec<Ordinal>, Vec<LeftOut>) {
+fn members(scene: &CommandContext, observed: &Observed) -> (Vec<Ordinal>, Vec<LeftOut>) {
     let status = Status::of(&scene.desired, observed);
     let down = plan::down(&scene.desired, observed);
     let (mut members, mut left_out) = (Vec::new(), Vec::new());
@@ -172,7 +173,7 @@ fn members(scene: &Scene, observed: &Observed) -> (Vec<Ordinal>, Vec<LeftOut>) {
 
 /// Sessions for each worker. A pod in ADMIN_MODE has room for one of ours only, so there may be fewer workers.
 fn sessions(
-    scene: &Scene,
+    scene: &CommandContext,
     members: &[Ordinal],
     args: &VerifyArgs,
     mut left_out: Vec<LeftOut>,
@@ -206,7 +207,7 @@ fn sessions(
 
 /// One comparison of several targets.
 struct Job<'a> {
-    scene: &'a Scene,
+    scene: &'a CommandContext,
     reference: Ordinal,
     settle: Settle,
     targets: &'a [(GroupId, Target)],

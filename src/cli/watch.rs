@@ -12,7 +12,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use super::stream::{Look, Talk};
+use super::{env::Talk, stream::OutputStyle};
 use crate::{
     apply::Event,
     plan::Plan,
@@ -145,7 +145,7 @@ fn draw(canvas: &Canvas) {
 /// Watches one run.
 pub struct Watch<'a> {
     plan: &'a Plan,
-    look: &'a Look,
+    look: &'a OutputStyle,
     show: Show<'a>,
     now: &'a dyn Fn() -> Timestamp,
     /// Every signal in order.
@@ -155,7 +155,7 @@ pub struct Watch<'a> {
 impl<'a> Watch<'a> {
     /// A watch.
     #[must_use]
-    pub fn new(plan: &'a Plan, look: &'a Look, show: Show<'a>, now: &'a dyn Fn() -> Timestamp) -> Self {
+    pub fn new(plan: &'a Plan, look: &'a OutputStyle, show: Show<'a>, now: &'a dyn Fn() -> Timestamp) -> Self {
         let show = if look.talk == Talk::Quiet { Show::Nothing } else { show };
         Self { plan, look, show, now, signals: Vec::new() }
     }

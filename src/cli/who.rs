@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use crate::{
     conf::Config,
     exit::Exit,
-    render::Trouble,
+    render::Diagnostic,
     topology::{Ordinal, OrdinalError},
 };
 
@@ -32,13 +32,18 @@ pub fn unchecked(flag: Option<Ordinal>, variable: Option<&OsStr>, hostname: &OsS
 ///
 /// # Errors
 /// Nothing says which pod is meant.
-pub fn who(flag: Option<Ordinal>, variable: Option<&OsStr>, hostname: &OsStr, conf: &Config) -> Result<Who, Trouble> {
+pub fn who(
+    flag: Option<Ordinal>,
+    variable: Option<&OsStr>,
+    hostname: &OsStr,
+    conf: &Config,
+) -> Result<Who, Diagnostic> {
     let here = match variable {
         Some(text) => {
             let text = text.to_string_lossy();
             let here = text
                 .parse()
-                .map_err(|e| Trouble::new(Exit::Usage, "usage", format!("{VARIABLE} is \"{text}\": {}", range(&e, conf))))?;
+                .map_err(|e| Diagnostic::new(Exit::Usage, "usage", format!("{VARIABLE} is \"{text}\": {}", range(&e, conf))))?;
             Ok(here)
         }
         None => from_hostname(&hostname.to_string_lossy(), conf),
@@ -46,7 +51,7 @@ pub fn who(flag: Option<Ordinal>, variable: Option<&OsStr>, hostname: &OsStr, co
     match (flag, here) {
         (Some(pod), here) => Ok(Who { pod, here: here.ok() }),
         (None, Ok(here)) => Ok(Who { pod: here, here: Some(here) }),
-        (None, Err(why)) => Err(Trouble::new(Exit::Usage, "usage", "it is not clear which pod is meant")
+        (None, Err(why)) => Err(Diagnostic::new(Exit::Usage, "usage", "it is not clear which pod is meant")
             .fact("because", why)
             .next("add --ordinal N")
             .next(format!(

@@ -15,29 +15,29 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use secrecy::SecretString;
 
-use super::{env::Env, turn::Door};
+use super::env::Env;
 use crate::{
     apply::{
-        self, Clock as _, Context, Event, Limits, Marker, Report, StopFlag, SystemClock, Witness,
+        self, Clock as _, Context, Event, IntentLog, Limits, Marker, Report, StopFlag, SystemClock,
         signals::{self, LastWords, Limit, Listening},
     },
     db::{
         self, ConnectError, ConnectFailure, Connector, Login, Privilege, Session,
         endpoints::Endpoint,
-        lending::Lending,
         odbc::{self, OdbcConnector},
+        session_keeper::SessionKeeper,
     },
     desired::Desired,
     exit::Exit,
     lock::{self, Held, Waiting, Wanted},
     observe::{self, Gathering, Observed},
-    plan::{Plan, resume::Past},
-    render::Trouble,
+    plan::{Plan, resume::CompletedActions},
+    render::Diagnostic,
     topology::{Ordinal, Target},
 };
 
 /// The surroundings of a run.
-pub trait World {
+pub trait Platform {
     /// Variables of the environment.
     fn env(&self) -> &Env;
     /// The machine's name.
@@ -57,7 +57,7 @@ pub trait World {
     ///
     /// # Errors
     /// Something is missing before anything can be tried, e.g. the ODBC driver.
-    fn cluster(&self, way: Way) -> Result<Box<dyn Cluster>, Trouble>;
+    fn cluster(&self, way: Way) -> Result<Box<dyn Cluster>, Diagnostic>;
 }
 
 /// How the pods are reached.
@@ -79,7 +79,7 @@ pub trait Cluster {
     /// Counts rows and notes them.
     fn count(&self, observed: &mut Observed, wanted: &[(Ordinal, Vec<Target>)], how: &Gathering);
     /// What an ordinary login finds at each pod. Takes nobody's SYSDBA session.
-    fn doors(&self, login: &Login) -> BTreeMap<Ordinal, Door>;
+    fn doors(&self, login: &Login) -> BTreeMap<Ordinal, Admission>;
     /// An ordinary session on one pod. Takes nobody's SYSDBA session.
     ///
     /// # Errors
@@ -124,11 +124,11 @@ pub struct Job {
     /// The lock.
     pub lock: Arc<Held>,
     /// Who is told of statements before they are sent.
-    pub witness: Option<Arc<dyn Witness>>,
+    pub witness: Option<Arc<dyn IntentLog>>,
     /// What signals raise.
     pub stop: StopFlag,
     /// What earlier runs of the plan did.
-    pub earlier: Past,
+    pub earlier: CompletedActions,
     /// Where the start marker is and what is written to it; `None` when it is none of this run's business.
     pub marker: Option<(PathBuf, String)>,
     /// Start markers of any pods that are on this machine.
@@ -148,7 +148,7 @@ impl Real {
     }
 }
 
-impl World for Real {
+impl Platform for Real {
     fn env(&self) -> &Env {
         &self.env
     }
@@ -173,7 +173,7 @@ impl World for Real {
         signals::listen(last, limit)
     }
 
-    fn cluster(&self, way: Way) -> Result<Box<dyn Cluster>, Trouble> {
+    fn cluster(&self, way: Way) -> Result<Box<dyn Cluster>, Diagnostic> {
         let password = way.password.clone();
         let (driver, takes_part) = (way.driver, way.pods.clone());
         let connector = db::connector(way.endpoints, way.pods, way.password, |pods| {
@@ -186,23 +186,23 @@ impl World for Real {
             let setup = odbc::setup::prepare(&setup).map_err(|e| no_driver(&e, &pods))?;
             let address = |e: Endpoint| odbc::Address { host: e.host, port: e.port };
             let pods = pods.into_iter().map(|(pod, e)| (pod, address(e))).collect();
-            Ok::<Box<dyn Connector>, Trouble>(Box::new(OdbcConnector::new(setup, pods, password)))
+            Ok::<Box<dyn Connector>, Diagnostic>(Box::new(OdbcConnector::new(setup, pods, password)))
         })?;
-        Ok(Box::new(Pods { connector: Arc::new(Lending::new(Arc::from(connector))), pods: takes_part }))
+        Ok(Box::new(Pods { connector: Arc::new(SessionKeeper::new(Arc::from(connector))), pods: takes_part }))
     }
 }
 
-fn no_driver(e: &dyn std::error::Error, pods: &BTreeMap<Ordinal, Endpoint>) -> Trouble {
+fn no_driver(e: &dyn std::error::Error, pods: &BTreeMap<Ordinal, Endpoint>) -> Diagnostic {
     let names: Vec<_> = pods.keys().map(ToString::to_string).collect();
     let whom = format!("pod {}: no endpoints file names another transport", names.join(", "));
-    Trouble::new(Exit::NoInput, "odbc", e.to_string())
+    Diagnostic::new(Exit::NoInput, "odbc", e.to_string())
         .fact("needed for", whom)
         .fact("changed", "nothing: no pod was contacted")
 }
 
 /// Pods behind a connector.
 struct Pods {
-    connector: Arc<Lending>,
+    connector: Arc<SessionKeeper>,
     /// That take part.
     pods: Vec<Ordinal>,
 }
@@ -216,12 +216,12 @@ impl Cluster for Pods {
         observe::count_rows(&*self.connector, observed, wanted, how);
     }
 
-    fn doors(&self, login: &Login) -> BTreeMap<Ordinal, Door> {
+    fn doors(&self, login: &Login) -> BTreeMap<Ordinal, Admission> {
         let login = Login { privilege: Privilege::Normal, ..login.clone() };
         db::each_pod(self.pods.iter().copied(), |pod| match self.connector.connect(pod, &login) {
-            Ok(_) => Door::Open,
-            Err(e) if e.failure == ConnectFailure::AdminMode => Door::Closed,
-            Err(_) => Door::Away,
+            Ok(_) => Admission::Open,
+            Err(e) if e.failure == ConnectFailure::AdminMode => Admission::Closed,
+            Err(_) => Admission::Away,
         })
     }
 
@@ -243,7 +243,7 @@ impl Cluster for Pods {
 
     fn apply(&self, plan: &Plan, job: &Job, on_event: &mut dyn FnMut(&Event)) -> Report {
         let clock = SystemClock;
-        let connector: Arc<Lending> = Arc::clone(&self.connector);
+        let connector: Arc<SessionKeeper> = Arc::clone(&self.connector);
         let limits = Limits::for_query_timeout(job.query_timeout);
         let seed = RandomState::new().hash_one(std::process::id());
         let context = Context {
@@ -258,6 +258,17 @@ impl Cluster for Pods {
             clock: Arc::new(clock),
             limits: Limits { grace: job.grace, progress: job.progress.unwrap_or(limits.progress), ..limits },
         };
-        apply::go_on(plan, &job.earlier, &context, &job.stop, on_event)
+        apply::resume(plan, &job.earlier, &context, &job.stop, on_event)
     }
+}
+
+/// What an ordinary login finds at a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It gets in.
+    Open,
+    /// ADMIN_MODE is on.
+    Closed,
+    /// Nobody answers, or something else is wrong.
+    Away,
 }

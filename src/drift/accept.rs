@@ -142,7 +142,7 @@ impl Entry {
             self.pod.map(|p| format!("pod {p}")),
             self.object.clone(),
             self.fact.clone(),
-            self.kind.map(|k| k.word().to_owned()),
+            self.kind.map(|k| k.as_str().to_owned()),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use aku_core::coded;
+use aku_core::stable_codes;
 
 /// How bad a difference is. A property of its kind, so that a time series keeps its labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -18,7 +18,7 @@ pub enum Severity {
 impl Severity {
     /// The word.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Warning => "warning",
             Self::Critical => "critical",
@@ -28,7 +28,7 @@ impl Severity {
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $severity:ident;)+) => {
-        coded! {
+        stable_codes! {
             /// What is different. `D1xx` pods, `D2xx` definitions, `D3xx` streams, `D4xx` settings, `D5xx` tables,
             /// `D6xx` servers.
             pub enum Kind;
@@ -149,7 +149,7 @@ impl Kind {
     /// Whether it is about a pod as a whole, so that nothing on the pod counts as right.
     #[must_use]
     pub fn is_about_a_pod(self) -> bool {
-        self.word().starts_with("D1")
+        self.as_str().starts_with("D1")
     }
 }
 
@@ -157,11 +157,11 @@ impl std::str::FromStr for Kind {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |word: &'static str| word.split('-').next().unwrap_or(word);
-        let is = |k: &&Self| k.word().eq_ignore_ascii_case(text) || number(k.word()).eq_ignore_ascii_case(text);
+        let is = |k: &&Self| k.as_str().eq_ignore_ascii_case(text) || number(k.as_str()).eq_ignore_ascii_case(text);
         Self::ALL.iter().find(is).copied().ok_or_else(|| {
             let near = Self::ALL
                 .iter()
-                .map(|k| (strsim::jaro_winkler(k.word(), text), k.word()))
+                .map(|k| (strsim::jaro_winkler(k.as_str(), text), k.as_str()))
                 .max_by(|a, b| a.0.total_cmp(&b.0));
             format!("no such kind; the nearest is {}", near.map_or("", |n| n.1))
         })

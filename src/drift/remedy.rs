@@ -264,8 +264,8 @@ mod tests {
             for pod in [ord(0), ord(2)] {
                 match of(*kind, pod, Some(ord(1)), "SETTING", Way::Usual) {
                     Remedy::Goal(_) => {}
-                    Remedy::Person(what) => assert!(what.len() > 50, "{}: {what}", kind.word()),
-                    other @ (Remedy::Wait(_) | Remedy::Nothing) => panic!("{}: {other:?}", kind.word()),
+                    Remedy::Person(what) => assert!(what.len() > 50, "{}: {what}", kind.as_str()),
+                    other @ (Remedy::Wait(_) | Remedy::Nothing) => panic!("{}: {other:?}", kind.as_str()),
                 }
             }
         }

@@ -50,7 +50,7 @@ impl What {
         let actions = plan.actions.iter().map(|a| planned(a, &mut numbers)).collect();
         let reached = |(id, m): (_, &crate::plan::Milestone)| Reached { id, actions: m.actions().to_vec() };
         all.push(Self::Plan {
-            goal: plan.goal.word().to_owned(),
+            goal: plan.goal.as_str().to_owned(),
             ordinal: plan.goal.pod(),
             statefulset: plan.statefulset.clone(),
             transfer: transfer.to_owned(),

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 
 use super::{Durable, Journal};
 use crate::{
-    apply::Witness,
+    apply::IntentLog,
     bounded,
     db::DbError,
     events::{self, DbFault, Line, StatementOutcome, What},
@@ -243,7 +243,7 @@ impl Drop for Recorder {
     }
 }
 
-impl Witness for Recorder {
+impl IntentLog for Recorder {
     fn intent(&self, id: ActionId, pod: Ordinal, sql: &str) -> u64 {
         let statement = self.statements.fetch_add(1, Ordering::AcqRel) + 1;
         self.keep(&What::Intent { statement, id, ordinal: pod, sql: sql.to_owned() }, Durable::Now);

@@ -15,7 +15,7 @@ use crate::{
     observe::Remembered,
     plan::{
         ActionId,
-        resume::{Earlier, Past},
+        resume::{CompletedActions, PriorOutcome},
     },
     run_id::RunId,
     topology::Ordinal,
@@ -95,7 +95,7 @@ pub struct Half {
     /// The newest of them.
     pub run: RunId,
     /// What all of them did with its actions.
-    pub past: Past,
+    pub past: CompletedActions,
     /// The first run of something else that worked on `pod` after it.
     pub since: Option<RunId>,
 }
@@ -235,19 +235,18 @@ impl Run {
     }
 
     /// What is known of the plan's actions after this run, when `past` was known before it.
-    fn continued(&self, past: Past) -> Past {
-        let mut now: BTreeMap<ActionId, Option<Earlier>> = BTreeMap::new();
+    fn continued(&self, past: CompletedActions) -> CompletedActions {
+        let mut now: BTreeMap<ActionId, Option<PriorOutcome>> = BTreeMap::new();
         for line in &self.lines {
             match &line.what {
-                What::ActionStart { id, .. } => drop(now.insert(*id, Some(Earlier::Begun))),
+                What::ActionStart { id, .. } => drop(now.insert(*id, Some(PriorOutcome::Begun))),
                 What::ActionEnd { id, outcome, .. } => {
                     let how = match (outcome, past.get(id)) {
                         // So already because an earlier run did it, or got it through, is done by a run.
-                        (ActionOutcome::Done, _) | (ActionOutcome::Already, Some(Earlier::Did | Earlier::Begun)) => {
-                            Earlier::Did
-                        }
-                        (ActionOutcome::Already, Some(Earlier::FoundSo) | None) => Earlier::FoundSo,
-                        (ActionOutcome::Failed | ActionOutcome::Unknown, _) => Earlier::Begun,
+                        (ActionOutcome::Done, _)
+                        | (ActionOutcome::Already, Some(PriorOutcome::Did | PriorOutcome::Begun)) => PriorOutcome::Did,
+                        (ActionOutcome::Already, Some(PriorOutcome::FoundSo) | None) => PriorOutcome::FoundSo,
+                        (ActionOutcome::Failed | ActionOutcome::Unknown, _) => PriorOutcome::Begun,
                     };
                     now.insert(*id, Some(how));
                 }
@@ -263,7 +262,7 @@ impl Run {
         let ids: BTreeSet<ActionId> = now.keys().chain(past.keys()).copied().collect();
         let merged = ids.into_iter().filter_map(|id| match (now.get(&id), past.get(&id)) {
             (Some(Some(how)), _) => Some((id, *how)),
-            (Some(None) | None, Some(_)) => Some((id, Earlier::Begun)),
+            (Some(None) | None, Some(_)) => Some((id, PriorOutcome::Begun)),
             (Some(None) | None, None) => None,
         });
         merged.collect()
@@ -385,19 +384,20 @@ mod tests {
             why: String::new(),
         };
         let first = run(vec![start(1), end(1, Done), start(2), end(2, Already), start(3), end(3, Failed), skipped(4)]);
-        let known = |past: &Past| past.iter().map(|(id, how)| (id.0, *how)).collect::<Vec<_>>();
-        let past = first.continued(Past::new());
-        assert_eq!(known(&past), [(1, Earlier::Did), (2, Earlier::FoundSo), (3, Earlier::Begun)]);
+        let known = |past: &CompletedActions| past.iter().map(|(id, how)| (id.0, *how)).collect::<Vec<_>>();
+        let past = first.continued(CompletedActions::new());
+        assert_eq!(known(&past), [(1, PriorOutcome::Did), (2, PriorOutcome::FoundSo), (3, PriorOutcome::Begun)]);
         // One that was refused leaves all as it was; one that goes on says so of what is done.
         assert_eq!(run(vec![]).continued(past.clone()), past);
         let second = run(vec![end(1, Already), end(2, Already), start(3), end(3, Already), start(4)]);
         let past = second.continued(past);
-        let all = [(1, Earlier::Did), (2, Earlier::FoundSo), (3, Earlier::Did), (4, Earlier::Begun)];
+        let all =
+            [(1, PriorOutcome::Did), (2, PriorOutcome::FoundSo), (3, PriorOutcome::Did), (4, PriorOutcome::Begun)];
         assert_eq!(known(&past), all);
         // What was to be done again and was not reached counts no more.
         let third = run(vec![end(1, Already), start(2), end(2, Done), skipped(3)]);
         let past = third.continued(past);
-        let all = [(1, Earlier::Did), (2, Earlier::Did), (3, Earlier::Begun), (4, Earlier::Begun)];
+        let all = [(1, PriorOutcome::Did), (2, PriorOutcome::Did), (3, PriorOutcome::Begun), (4, PriorOutcome::Begun)];
         assert_eq!(known(&past), all);
     }
 

@@ -15,7 +15,7 @@ use super::{Answer, LockId, SessionIds, request};
 use crate::{
     db::{
         DbError, Login, Session,
-        lending::{Lending, Reopened},
+        session_keeper::{Reopened, SessionKeeper},
         sql::ReadSql,
     },
     topology::Ordinal,
@@ -34,7 +34,7 @@ fn lose(lost: &Lost, why: String) {
 /// The lock of a run.
 pub struct Held {
     id: LockId,
-    lending: Option<Arc<Lending>>,
+    keeper: Option<Arc<SessionKeeper>>,
     /// Pods whose lock lives in a session of its own.
     sessions: SessionIds,
     ordinary: Vec<Ordinal>,
@@ -60,14 +60,14 @@ impl Held {
         Self::on(None, LockId(0))
     }
 
-    pub(super) fn new(lending: Arc<Lending>, id: LockId) -> Self {
-        Self::on(Some(lending), id)
+    pub(super) fn new(keeper: Arc<SessionKeeper>, id: LockId) -> Self {
+        Self::on(Some(keeper), id)
     }
 
-    fn on(lending: Option<Arc<Lending>>, id: LockId) -> Self {
+    fn on(keeper: Option<Arc<SessionKeeper>>, id: LockId) -> Self {
         Self {
             id,
-            lending,
+            keeper,
             sessions: SessionIds::new(),
             ordinary: Vec::new(),
             kept: Vec::new(),
@@ -134,7 +134,7 @@ impl Held {
     }
 
     pub(super) fn keep(&mut self, pod: Ordinal, session: Box<dyn Session>, login: Login) {
-        let Some(lending) = &self.lending else { return };
+        let Some(keeper) = &self.keeper else { return };
         self.kept.push(pod);
         let (id, lost) = (self.id, Arc::clone(&self.lost));
         // Locks on other pods were held all the time, so nobody came in between; alone, nobody can tell.
@@ -152,15 +152,15 @@ impl Held {
             }
             Err(e) => Err(e),
         });
-        lending.keep(pod, session, login, reopened);
+        keeper.keep(pod, session, login, reopened);
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.beats.clear();
-        if let Some(lending) = &self.lending {
-            lending.release();
+        if let Some(keeper) = &self.keeper {
+            keeper.release();
         }
     }
 }

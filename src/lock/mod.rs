@@ -30,7 +30,7 @@ pub use held::Held;
 use crate::{
     db::{
         ConnectError, ConnectFailure, Connector as _, DbError, Login, Privilege, Session, each_pod, error::native,
-        lending::Lending, sql::ReadSql,
+        session_keeper::SessionKeeper, sql::ReadSql,
     },
     topology::Ordinal,
 };
@@ -100,17 +100,21 @@ const PACE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// Another run has it for longer than `patience`.
-pub fn acquire(lending: &Arc<Lending>, wanted: &Wanted, tell: &mut dyn FnMut(&Waiting)) -> Result<Held, Box<Waiting>> {
+pub fn acquire(
+    keeper: &Arc<SessionKeeper>,
+    wanted: &Wanted,
+    tell: &mut dyn FnMut(&Waiting),
+) -> Result<Held, Box<Waiting>> {
     let normal = login(wanted, Privilege::Normal);
-    let mut links = each_pod(wanted.pods.iter().copied(), |pod| lending.connect(pod, &normal));
-    let mut held = Held::new(Arc::clone(lending), wanted.id);
+    let mut links = each_pod(wanted.pods.iter().copied(), |pod| keeper.connect(pod, &normal));
+    let mut held = Held::new(Arc::clone(keeper), wanted.id);
     let began = Instant::now();
     for &pod in &wanted.pods {
         let mut attempt = links.remove(&pod);
         // A session that was lost while this run waited for another pod is opened once more.
         for round in 0..2 {
             let Some(link) = attempt.take() else { break };
-            let (session, privilege) = match opened(lending, wanted, pod, link) {
+            let (session, privilege) = match opened(keeper, wanted, pod, link) {
                 Ok(opened) => opened,
                 Err(why) => {
                     held.without(pod, why);
@@ -122,7 +126,7 @@ pub fn acquire(lending: &Arc<Lending>, wanted: &Wanted, tell: &mut dyn FnMut(&Wa
                     Privilege::Normal => held.add(pod, session),
                     Privilege::Sysdba => held.keep(pod, session, login(wanted, Privilege::Sysdba)),
                 },
-                Got::Nothing(e) if e.lost_session() && round == 0 => attempt = Some(lending.connect(pod, &normal)),
+                Got::Nothing(e) if e.lost_session() && round == 0 => attempt = Some(keeper.connect(pod, &normal)),
                 Got::Nothing(e) => held.without(pod, e.to_string()),
             }
         }
@@ -149,14 +153,14 @@ type Link = Result<Box<dyn Session>, ConnectError>;
 
 /// The session that is to hold the lock; in words why there is none.
 fn opened(
-    lending: &Lending,
+    keeper: &SessionKeeper,
     wanted: &Wanted,
     pod: Ordinal,
     link: Link,
 ) -> Result<(Box<dyn Session>, Privilege), String> {
     match link {
         Ok(session) => Ok((session, Privilege::Normal)),
-        Err(e) if e.failure == ConnectFailure::AdminMode && pod == wanted.own => lending
+        Err(e) if e.failure == ConnectFailure::AdminMode && pod == wanted.own => keeper
             .connect(pod, &login(wanted, Privilege::Sysdba))
             .map(|session| (session, Privilege::Sysdba))
             .map_err(|e| e.to_string()),

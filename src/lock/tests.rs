@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering as Atomic};
 
 use super::*;
-use crate::apply::testing::{Cluster, FakeConnector, World};
+use crate::apply::testing::{Cluster, FakeConnector, ScriptedPods};
 
 /// Pods 0 and 1 in service, 2 and 3 in ADMIN_MODE.
 fn cluster() -> Arc<Cluster> {
-    let mut world = World::default();
+    let mut world = ScriptedPods::default();
     for n in 0..4 {
         world.pod(n).properties.insert("ADMIN_MODE", i64::from(n >= 2));
     }
@@ -35,8 +35,8 @@ fn wanted(own: u8, patience: Duration) -> Wanted {
     }
 }
 
-fn lending(cluster: &Arc<Cluster>) -> Arc<Lending> {
-    Arc::new(Lending::new(Arc::new(FakeConnector(Arc::clone(cluster)))))
+fn keeper(cluster: &Arc<Cluster>) -> Arc<SessionKeeper> {
+    Arc::new(SessionKeeper::new(Arc::new(FakeConnector(Arc::clone(cluster)))))
 }
 
 fn pods(held: &Held) -> Vec<u8> {
@@ -46,14 +46,14 @@ fn pods(held: &Held) -> Vec<u8> {
 #[test]
 fn pods_in_service_and_the_own_pod_are_locked() {
     let cluster = cluster();
-    let lending = lending(&cluster);
-    let held = acquire(&lending, &wanted(2, Duration::ZERO), &mut |_| panic!("nobody is there")).unwrap();
+    let keeper = keeper(&cluster);
+    let held = acquire(&keeper, &wanted(2, Duration::ZERO), &mut |_| panic!("nobody is there")).unwrap();
     assert_eq!(pods(&held), [0, 1, 2]);
     assert_eq!(held.without_pods().keys().copied().collect::<Vec<_>>(), [pod(3)]);
     assert!(held.session(pod(0)).is_some() && held.session(pod(2)).is_none());
     // The single SYSDBA session of pod 2 serves the run, and nobody else gets one.
     let sysdba = login(&wanted(2, Duration::ZERO), Privilege::Sysdba);
-    drop(lending.connect(pod(2), &sysdba).unwrap());
+    drop(keeper.connect(pod(2), &sysdba).unwrap());
     let other = FakeConnector(Arc::clone(&cluster));
     let refused = crate::db::Connector::connect(&other, pod(2), &sysdba).map(drop).unwrap_err();
     assert_eq!(refused.failure, ConnectFailure::SysdbaBusy);
@@ -68,12 +68,12 @@ fn where_nobody_is_in_service_a_run_keeps_others_out_of_its_pod() {
     for n in 0..4 {
         cluster.world().pod(n).properties.insert("ADMIN_MODE", 1);
     }
-    let (first, second) = (lending(&cluster), lending(&cluster));
+    let (first, second) = (keeper(&cluster), keeper(&cluster));
     let on_2 = acquire(&first, &wanted(2, Duration::ZERO), &mut |_| panic!("nobody is there")).unwrap();
     let on_0 = acquire(&second, &wanted(0, Duration::ZERO), &mut |_| panic!("they cannot meet")).unwrap();
     assert_eq!((pods(&on_2), pods(&on_0)), (vec![2], vec![0]));
     let sysdba = login(&wanted(0, Duration::ZERO), Privilege::Sysdba);
-    let other = |lending: &Arc<Lending>, on| lending.connect(pod(on), &sysdba).map(drop).map_err(|e| e.failure);
+    let other = |keeper: &Arc<SessionKeeper>, on| keeper.connect(pod(on), &sysdba).map(drop).map_err(|e| e.failure);
     // Also between two statements of the other, when its session is not lent.
     assert_eq!(other(&second, 2), Err(ConnectFailure::SysdbaBusy));
     assert_eq!(other(&first, 0), Err(ConnectFailure::SysdbaBusy));
@@ -88,10 +88,10 @@ fn where_nobody_is_in_service_a_run_keeps_others_out_of_its_pod() {
 #[test]
 fn the_holder_is_named() {
     let cluster = cluster();
-    let first = acquire(&lending(&cluster), &wanted(2, Duration::ZERO), &mut |_| {}).unwrap();
+    let first = acquire(&keeper(&cluster), &wanted(2, Duration::ZERO), &mut |_| {}).unwrap();
     let mut rounds = 0;
     let patient = wanted(3, Duration::from_millis(250));
-    let waiting = acquire(&lending(&cluster), &patient, &mut |_| rounds += 1).unwrap_err();
+    let waiting = acquire(&keeper(&cluster), &patient, &mut |_| rounds += 1).unwrap_err();
     assert_eq!((waiting.pod, waiting.holder.unwrap().app.pod), (pod(0), pod(2)));
     assert!(rounds >= 1 && waiting.waited >= Duration::from_millis(250));
     assert_eq!(first.lost(), None);
@@ -109,8 +109,8 @@ fn two_runs_are_never_inside_at_once() {
             thread::spawn(move || {
                 let mut dice = seed.wrapping_mul(u64::from(own) + 1) | 1;
                 for _ in 0..6 {
-                    let lending = lending(&cluster);
-                    let held = acquire(&lending, &wanted(own, Duration::from_secs(60)), &mut |_| {}).unwrap();
+                    let keeper = keeper(&cluster);
+                    let held = acquire(&keeper, &wanted(own, Duration::from_secs(60)), &mut |_| {}).unwrap();
                     assert_eq!(inside.fetch_add(1, Atomic::SeqCst), 0, "somebody else is inside");
                     dice ^= dice << 13;
                     dice ^= dice >> 7;
@@ -131,7 +131,7 @@ fn two_runs_are_never_inside_at_once() {
 #[test]
 fn a_lost_session_is_noticed() {
     let cluster = cluster();
-    let held = acquire(&lending(&cluster), &wanted(2, Duration::ZERO), &mut |_| {}).unwrap();
+    let held = acquire(&keeper(&cluster), &wanted(2, Duration::ZERO), &mut |_| {}).unwrap();
     cluster.world().pod(1).end_session(held.session(pod(1)).unwrap());
     let until = Instant::now() + Duration::from_secs(30);
     while held.lost().is_none() && Instant::now() < until {

@@ -11,7 +11,7 @@ use super::{BrokenBy, MarkerView, Observed, Pod, PodView, RowCount, layout};
 use crate::{
     db::{
         self, ConnectError, Connector, DbError, Login, Privilege, Rows, Session, Value, each_pod, error::native,
-        facts::Facts, sql::ReadSql,
+        facts::FactBatch, sql::ReadSql,
     },
     desired::Desired,
     ledger,
@@ -162,7 +162,7 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, wanted: &[Ta
     // The views before the catalog: a sender that starts in between is then seen as IS_STARTED without a row, never as
     // a row without its object.
     let [senders, receivers, gaps] =
-        at_once(session, &Facts::Streams, &[ReadSql::Senders, ReadSql::Receivers, ReadSql::Gaps], optional)?;
+        at_once(session, &FactBatch::Streams, &[ReadSql::Senders, ReadSql::Receivers, ReadSql::Gaps], optional)?;
     let definitions = match session.query(&ReadSql::Definitions) {
         Err(e) if e.native == native::NO_COLUMN => session.query(&ReadSql::DefinitionsOfOld)?,
         other => other?,
@@ -171,7 +171,7 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, wanted: &[Ta
     let of = || owners.clone();
     let [tables, constraints, partitions] = at_once(
         session,
-        &Facts::Tables(of()),
+        &FactBatch::Tables(of()),
         &[ReadSql::Tables(of()), ReadSql::Constraints(of()), ReadSql::Partitions(of())],
         |session, sql| session.query(sql),
     )?;
@@ -224,7 +224,8 @@ fn read_ledger(session: &mut dyn Session) -> Result<(ledger::View, Option<u64>),
 pub(super) fn columns(session: &mut dyn Session, owners: &[Identifier]) -> Result<(Rows, Rows), DbError> {
     let of = || owners.to_vec();
     let parts = [ReadSql::Columns(of()), ReadSql::KeyColumns(of())];
-    let [mut columns, mut keys] = at_once(session, &Facts::Columns(of()), &parts, |session, sql| session.query(sql))?;
+    let [mut columns, mut keys] =
+        at_once(session, &FactBatch::Columns(of()), &parts, |session, sql| session.query(sql))?;
     for rows in [&mut columns, &mut keys] {
         if let Some(at) = rows.columns.iter().position(|c| c == "ORDER_NO") {
             rows.rows.sort_by_key(|cells| match cells.get(at) {
@@ -243,11 +244,11 @@ type Ask = fn(&mut dyn Session, &ReadSql) -> Result<Rows, DbError>;
 /// the views.
 fn at_once<const N: usize>(
     session: &mut dyn Session,
-    facts: &Facts,
+    facts: &FactBatch,
     parts: &[ReadSql; N],
     ask: Ask,
 ) -> Result<[Rows; N], DbError> {
-    match session.query(&ReadSql::Facts(facts.clone())) {
+    match session.query(&ReadSql::FactBatch(facts.clone())) {
         Ok(rows) => {
             let mut answers = facts.split(&rows).into_iter();
             Ok(std::array::from_fn(|_| answers.next().unwrap_or_default()))

@@ -147,7 +147,7 @@ fn what_cannot_be_asked_at_once_is_asked_one_by_one_with_the_same_answers() {
         let (mut sim, client) = cluster(generation, 3);
         let (at_once, _) = looked(&mut sim, client, |_| None);
         let (one_by_one, asked) = looked(&mut sim, client, |sql| match sql {
-            ReadSql::Facts(_) => Some(native::SYNTAX),
+            ReadSql::FactBatch(_) => Some(native::SYNTAX),
             ReadSql::Definitions => Some(native::NO_COLUMN),
             _ => None,
         });
@@ -160,7 +160,9 @@ fn what_cannot_be_asked_at_once_is_asked_one_by_one_with_the_same_answers() {
 fn an_older_server_lacks_views_and_that_is_all() {
     let (mut sim, client) = cluster(Generation::V7_2, 2);
     let (pod, _) = looked(&mut sim, client, |sql| match sql {
-        ReadSql::Facts(crate::db::facts::Facts::Streams) | ReadSql::Gaps | ReadSql::Sessions => Some(native::NO_TABLE),
+        ReadSql::FactBatch(crate::db::facts::FactBatch::Streams) | ReadSql::Gaps | ReadSql::Sessions => {
+            Some(native::NO_TABLE)
+        }
         _ => None,
     });
     let name = ReplicationName::exact("R01").unwrap();

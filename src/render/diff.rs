@@ -43,7 +43,7 @@ fn one(doc: &mut Doc, change: &Change) {
             for s in sql {
                 below(doc, s);
             }
-            below(doc, &format!("[{}] {}", because.code.word(), because.text));
+            below(doc, &format!("[{}] {}", because.code.as_str(), because.text));
         }
         Change::Gone { id, action, sql } => {
             doc.line(head("-", Role::Change, format!("{id} {action}")));

@@ -203,7 +203,7 @@ impl Page<'_> {
     }
 
     fn story(&self, doc: &mut Doc, d: &Difference) {
-        let code = format!("{} [{}, {}]", d.text, d.kind.word(), d.severity.word());
+        let code = format!("{} [{}, {}]", d.text, d.kind.as_str(), d.severity.as_str());
         self.wrapped(doc, Line::default(), Role::Dim, &code, self.indent());
         if !d.next.is_empty() {
             self.wrapped(doc, Line::default(), Role::Dim, &format!("next: {}", d.next), self.indent());
@@ -274,7 +274,7 @@ fn summary(doc: &mut Doc, report: &Report, width: usize) {
         }
     };
     let rules = denied(&report.policy).map(|f| &*f.code);
-    let denied: Vec<_> = report.denied.iter().map(|k| k.word()).chain(rules).collect();
+    let denied: Vec<_> = report.denied.iter().map(|k| k.as_str()).chain(rules).collect();
     let denied = if denied.is_empty() { String::new() } else { format!(" Denied: {}.", denied.join(", ")) };
     let fix = fixes(report);
     let fix = if fix.is_empty() { String::new() } else { format!(" Fix: {}.", fix.join("; ")) };
@@ -345,7 +345,7 @@ pub fn plugin_line(report: &Report) -> String {
     let text = visible(&told.join("; ")).replace('|', "/");
     format!(
         "AKU {} - {}: {text} | new={} known={} accepted={} unchecked={} unseen={unseen}\n",
-        Plugin::of(report).word(),
+        Plugin::of(report).as_str(),
         report.statefulset,
         report.new.len(),
         report.known.len(),

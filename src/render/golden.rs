@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::{
-    Again, Colour, Doc, Head, Layout, Sql, Trouble, event,
+    Again, Colour, Diagnostic, Doc, Head, Layout, Sql, event,
     fixtures::{self, settings},
     plan, reached, report, trouble,
 };
@@ -49,7 +49,7 @@ fn planned(p: &Plan, width: usize, sql: Sql) -> Doc {
         at: at(),
         here: Some(p.goal.pod()),
         conf: "sha256:9f2c41aa0000",
-        apply: Some(&format!("aku apply {}", p.goal.word())),
+        apply: Some(&format!("aku apply {}", p.goal.as_str())),
     };
     plan(p, &head, Layout { width, sql })
 }
@@ -105,17 +105,17 @@ fn refusals() {
         next: vec!["close the other SYSDBA session on pod 1".to_owned()],
     };
     let conf =
-        Trouble::new(Exit::BadData, "conf", "aku.conf is not valid\n  3 | AKU_PORT_NO = x\n    |               ^");
+        Diagnostic::new(Exit::BadData, "conf", "aku.conf is not valid\n  3 | AKU_PORT_NO = x\n    |               ^");
     settings().bind(|| {
-        insta::assert_snapshot!("refusal-80", text(&trouble(&Trouble::from(&refusal), 80)));
-        insta::assert_snapshot!("refusal-cannot-tell-100", text(&trouble(&Trouble::from(&unknown), 100)));
+        insta::assert_snapshot!("refusal-80", text(&trouble(&Diagnostic::from(&refusal), 80)));
+        insta::assert_snapshot!("refusal-cannot-tell-100", text(&trouble(&Diagnostic::from(&unknown), 100)));
         insta::assert_snapshot!("trouble-conf-100", text(&trouble(&conf, 100)));
     });
-    every_width("refusal", |width| trouble(&Trouble::from(&refusal), width));
+    every_width("refusal", |width| trouble(&Diagnostic::from(&refusal), width));
 }
 
 fn reporting(p: &Plan, r: &Report, width: usize) -> Doc {
-    report(p, r, &Again::anew(format!("aku apply {}", p.goal.word())), Exit::Partial, width)
+    report(p, r, &Again::anew(format!("aku apply {}", p.goal.as_str())), Exit::Partial, width)
 }
 
 fn reported(p: &Plan, r: &Report, width: usize) -> String {
@@ -200,7 +200,7 @@ fn plans_of_the_planner() {
     let refused = world(Goal::Start(ord(2))).up(1, 0).up(2, 1);
     let planned = |w: &Worlds| match make(&w.desired, &w.observed) {
         Ok(p) => shown(&p, 100, Sql::Hidden),
-        Err(r) => text(&trouble(&Trouble::from(&r), 100)),
+        Err(r) => text(&trouble(&Diagnostic::from(&r), 100)),
     };
     settings().bind(|| {
         insta::assert_snapshot!("planner-full-join", planned(&full));

@@ -31,13 +31,13 @@ pub(super) struct Node {
     pub(super) title: String,
     /// Second line; may be empty.
     pub(super) more: String,
-    pub(super) kind: Look,
+    pub(super) kind: NodeShape,
     pub(super) critical: Weight,
 }
 
 /// What a box says by its shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum NodeShape {
     Destroys,
     Changes,
     Looks,
@@ -115,19 +115,19 @@ fn whole(plan: &Plan, title: String) -> Chart {
     Chart { title, nodes: nodes.collect(), edges: edges.collect() }
 }
 
-fn kind(a: &Action) -> Look {
+fn kind(a: &Action) -> NodeShape {
     if is_undo(a) {
-        return Look::Undo;
+        return NodeShape::Undo;
     }
     match a.op.effect() {
-        Effect::DeletesRows | Effect::RemovesDefinition => Look::Destroys,
-        Effect::Observe => Look::Looks,
+        Effect::DeletesRows | Effect::RemovesDefinition => NodeShape::Destroys,
+        Effect::Observe => NodeShape::Looks,
         Effect::Define
         | Effect::Run
         | Effect::CopiesRows
         | Effect::ForgetsPosition
         | Effect::Setting
-        | Effect::Marks => Look::Changes,
+        | Effect::Marks => NodeShape::Changes,
     }
 }
 
@@ -160,7 +160,7 @@ fn collapsed(plan: &Plan, title: &str) -> Chart {
         pod: *pod,
         title: counted(actions.len(), "action"),
         more: kinds(actions),
-        kind: if actions.iter().any(|a| destroys(a)) { Look::Destroys } else { Look::Changes },
+        kind: if actions.iter().any(|a| destroys(a)) { NodeShape::Destroys } else { NodeShape::Changes },
         critical: Weight::Normal,
     });
     let edges = between.iter().map(|((from, to), n)| Edge {
@@ -195,10 +195,10 @@ pub fn dot(plan: &Plan) -> String {
         line(&mut out, format_args!("    label={};", quoted(&name)));
         for n in nodes {
             let shape = match n.kind {
-                Look::Destroys => ", shape=octagon, color=red, fontcolor=red",
-                Look::Looks => ", shape=ellipse",
-                Look::Undo => ", style=dashed",
-                Look::Changes => "",
+                NodeShape::Destroys => ", shape=octagon, color=red, fontcolor=red",
+                NodeShape::Looks => ", shape=ellipse",
+                NodeShape::Undo => ", style=dashed",
+                NodeShape::Changes => "",
             };
             let bold = bold(n.critical, ", penwidth=2.5");
             let more = if n.more.is_empty() { String::new() } else { format!("\\n{}", inner(&n.more)) };
@@ -225,9 +225,9 @@ pub fn mermaid(plan: &Plan) -> String {
             let more = if n.more.is_empty() { String::new() } else { format!("<br/>{}", entities(&n.more)) };
             let text = format!("\"{}{more}\"", entities(&n.title));
             let boxed = match n.kind {
-                Look::Destroys => format!("{{{{{text}}}}}"),
-                Look::Looks => format!("([{text}])"),
-                Look::Undo | Look::Changes => format!("[{text}]"),
+                NodeShape::Destroys => format!("{{{{{text}}}}}"),
+                NodeShape::Looks => format!("([{text}])"),
+                NodeShape::Undo | NodeShape::Changes => format!("[{text}]"),
             };
             line(&mut out, format_args!("    {}{boxed}", n.id));
         }
@@ -241,8 +241,8 @@ pub fn mermaid(plan: &Plan) -> String {
     }
     let of = |look| chart.nodes.iter().filter(|n| n.kind == look).map(|n| n.id.as_str()).collect::<Vec<_>>().join(",");
     for (class, style, ids) in [
-        ("destroys", "stroke:#c00,stroke-width:2px,color:#c00", of(Look::Destroys)),
-        ("undo", "stroke-dasharray:4 3", of(Look::Undo)),
+        ("destroys", "stroke:#c00,stroke-width:2px,color:#c00", of(NodeShape::Destroys)),
+        ("undo", "stroke-dasharray:4 3", of(NodeShape::Undo)),
     ] {
         if !ids.is_empty() {
             line(&mut out, format_args!("  classDef {class} {style}\n  class {ids} {class}"));

@@ -133,7 +133,7 @@ fn destructive(out: &mut String, plan: &Plan) {
     }
     out.push_str("<section class=\"bad\">\n<h2>Deletes or gives up something</h2>\n");
     for a in &plan.approvals {
-        let flag = format!("--approve {}={}", a.class.word(), a.scope);
+        let flag = format!("--approve {}={}", a.class.as_str(), a.scope);
         put(out, format_args!("<p>{} <code>{}</code></p>", escape(&sentence(&a.because)), escape(&flag)));
     }
     if !all.is_empty() {
@@ -166,7 +166,7 @@ fn destructive(out: &mut String, plan: &Plan) {
 }
 
 fn reason(r: &Reason) -> String {
-    format!("{} <code class=\"code\">{}</code>", escape(&sentence(&r.text)), r.code.word())
+    format!("{} <code class=\"code\">{}</code>", escape(&sentence(&r.text)), r.code.as_str())
 }
 
 fn why(out: &mut String, plan: &Plan) {
@@ -281,7 +281,7 @@ fn policy(out: &mut String, saved: &Saved) {
             out,
             format_args!(
                 "<li><strong>{}</strong> {text}{actions} <code class=\"code\">{}</code></li>",
-                f.level.word(),
+                f.level.as_str(),
                 escape(&f.code)
             ),
         );

@@ -48,7 +48,7 @@ fn at(saved: &Saved, file: &str, level: Level) -> String {
     let plan = &saved.plan;
     let scope =
         plan.goal.single().map_or_else(|| plan.statefulset.clone(), |pod| format!("{}/{pod}", plan.statefulset));
-    let mut out = format!("<!-- aku-plan {} {} {} -->\n", plan.goal.word(), comment(&scope), saved.digest());
+    let mut out = format!("<!-- aku-plan {} {} {} -->\n", plan.goal.as_str(), comment(&scope), saved.digest());
     let what = format!("aku {} of {}: {}", plan.goal.title(), plan.statefulset, verdict(plan));
     put(&mut out, format_args!("**{}** To be applied before {}.\n", cell(&what), saved.expires_at));
     if level != Level::Full {
@@ -90,7 +90,7 @@ fn put(out: &mut String, args: std::fmt::Arguments<'_>) {
 
 fn destructive(out: &mut String, plan: &Plan, level: Level) {
     for a in &plan.approvals {
-        let flag = format!("--approve {}={}", a.class.word(), a.scope);
+        let flag = format!("--approve {}={}", a.class.as_str(), a.scope);
         put(out, format_args!("* :warning: {} Needs `{}`", cell(&sentence(&a.because)), code(&flag)));
     }
     if !plan.approvals.is_empty() {
@@ -131,7 +131,7 @@ fn reasons(out: &mut String, plan: &Plan, level: Level) {
     let most = if level == Level::Full { usize::MAX } else { FEW };
     for (word, list) in [("Why", because), ("Mind", &plan.notes)] {
         for r in list.iter().take(most) {
-            put(out, format_args!("* {word}: {} `{}`", cell(&sentence(&r.text)), r.code.word()));
+            put(out, format_args!("* {word}: {} `{}`", cell(&sentence(&r.text)), r.code.as_str()));
         }
         if list.len() > most {
             put(out, format_args!("* {word}: and {} more", list.len() - most));
@@ -191,7 +191,7 @@ fn details(out: &mut String, plan: &Plan, pod: Ordinal) {
         for sql in a.op.statements() {
             put(&mut body, format_args!("       {};", visible(&sql.to_string())));
         }
-        put(&mut body, format_args!("       [{}] {}", a.because.code.word(), visible(&a.because.text)));
+        put(&mut body, format_args!("       [{}] {}", a.because.code.as_str(), visible(&a.because.text)));
     }
     let fence = fence(&body);
     put(out, format_args!("<details><summary>pod {pod}: {}</summary>\n", counted(mine.len(), "action")));

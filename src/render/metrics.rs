@@ -166,7 +166,7 @@ fn items(text: &mut Text, look: &Looked<'_>) {
     for pod in look.desired.pods.keys() {
         for kind in Kind::ALL {
             let n = counts.get(&(*pod, *kind)).copied().unwrap_or(0);
-            let labels = [("pod", &*pod.to_string()), ("kind", kind.word()), ("severity", kind.severity().word())];
+            let labels = [("pod", &*pod.to_string()), ("kind", kind.as_str()), ("severity", kind.severity().as_str())];
             text.sample("aku_drift_items", &labels, n);
         }
     }

@@ -3,6 +3,7 @@
 
 mod check;
 mod commands;
+mod diagnostic;
 mod diff;
 mod drift;
 mod foreign;
@@ -23,11 +24,11 @@ mod status;
 mod style;
 mod svg;
 mod table;
-mod trouble;
 mod verify;
 pub mod words;
 
 pub use check::check;
+pub use diagnostic::{Diagnostic, trouble};
 pub use diff::diff;
 pub use drift::{drift, plugin_line};
 pub use foreign::foreign_plan;
@@ -44,7 +45,6 @@ pub use review::review;
 pub use runs::{run, runs};
 pub use status::status;
 pub use style::{Colour, Doc, Line, Role};
-pub use trouble::{Trouble, trouble};
 pub use verify::verify;
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ fn nothing_to_do(doc: &mut Doc, plan: &Plan, layout: Layout) {
     doc.line(Line::plain(format!(
         "Nothing to do: {whose} of {} is as \"{}\" wants it; {right} looked at and right.",
         plan.statefulset,
-        plan.goal.word()
+        plan.goal.as_str()
     )));
     notes(doc, plan, layout.width);
 }
@@ -118,7 +118,7 @@ fn title(doc: &mut Doc, plan: &Plan, head: &Head<'_>) {
     let from =
         head.here.filter(|h| plan.goal.single() != Some(*h)).map(|h| format!("   from pod {h}")).unwrap_or_default();
     doc.line(
-        Line::plain(format!("{} {}   {}{from}", head.command, plan.goal.word(), about(plan)))
+        Line::plain(format!("{} {}   {}{from}", head.command, plan.goal.as_str(), about(plan)))
             .with(Role::Dim, format!("   {}   conf {}", head.at.strftime("%F %TZ"), short_digest(head.conf))),
     );
 }
@@ -313,7 +313,7 @@ fn why(doc: &mut Doc, plan: &Plan, width: usize) {
 }
 
 fn reason(r: &Reason) -> String {
-    coded(&r.text, r.code.word())
+    coded(&r.text, r.code.as_str())
 }
 
 /// The code stands behind the sentence, before a definition that follows on lines of its own.
@@ -326,7 +326,7 @@ fn coded(text: &str, code: &str) -> String {
 
 /// As [`reason`], with the code cut to its number: it stands below every action.
 fn short_reason(r: &Reason) -> String {
-    let code = r.code.word().split('-').next().unwrap_or_default();
+    let code = r.code.as_str().split('-').next().unwrap_or_default();
     coded(&r.text, code)
 }
 

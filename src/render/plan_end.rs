@@ -84,7 +84,7 @@ fn rows_behind(plan: &Plan, kind: &str) -> String {
 /// The flags that say yes to everything the plan asks.
 #[must_use]
 pub fn approval_flags(plan: &Plan) -> Vec<String> {
-    plan.approvals.iter().map(|a| format!("--approve {}={}", a.class.word(), a.scope)).collect()
+    plan.approvals.iter().map(|a| format!("--approve {}={}", a.class.as_str(), a.scope)).collect()
 }
 
 pub(super) fn to_apply(doc: &mut Doc, plan: &Plan, head: &Head<'_>, width: usize) {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
+    diagnostic::{Failed, fact, failed_action, next},
     op,
     style::{Doc, Line, Role},
-    trouble::{Failed, fact, failed_action, next},
     words::{count, counted, duration, ids, number},
 };
 use crate::{

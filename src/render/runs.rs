@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
+    diagnostic::fact,
     style::{Doc, Line, Role},
-    trouble::fact,
     words::{count, counted, duration, ids},
 };
 use crate::{

@@ -11,7 +11,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Head, Layout, Sql, Trouble,
+    Diagnostic, Head, Layout, Sql,
     golden::{at, text},
     plan, trouble,
 };
@@ -296,7 +296,7 @@ fn people(w: &Worlds, made: &Result<Plan, Refusal>) -> String {
             };
             text(&plan(p, &head, Layout { width: 100, sql: Sql::Hidden }))
         }
-        Err(r) => text(&trouble(&Trouble::from(r), 100)),
+        Err(r) => text(&trouble(&Diagnostic::from(r), 100)),
     }
 }
 

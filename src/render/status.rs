@@ -62,7 +62,7 @@ fn pods(doc: &mut Doc, status: &Status, width: usize) {
         };
         rows.push(vec![
             (Role::Plain, pod.to_string()),
-            (role(p.state), p.state.word().to_owned()),
+            (role(p.state), p.state.as_str().to_owned()),
             (Role::Plain, users.to_owned()),
             (Role::Plain, p.why.clone()),
         ]);
@@ -163,7 +163,7 @@ fn identity(doc: &mut Doc, status: &Status, width: usize) {
                 (Role::Plain, i.cluster.short()),
                 (Role::Plain, i.incarnation.to_string()),
                 (Role::Plain, i.run.to_string()),
-                (Role::Plain, i.standing.word().to_owned()),
+                (Role::Plain, i.standing.as_str().to_owned()),
                 (Role::Plain, copied),
                 (Role::Plain, i.log_end.map_or_else(|| "-".to_owned(), |sn| sn.to_string())),
                 (Role::Dim, by),

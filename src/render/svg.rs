@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
-    graph::{Chart, Look, Node, Weight},
+    graph::{Chart, Node, NodeShape, Weight},
     html::escape,
 };
 use crate::plan::Plan;
@@ -154,14 +154,14 @@ pub(super) fn svg(plan: &Plan) -> Option<String> {
 
 fn node(out: &mut String, n: &Node, (x, y): (usize, usize)) {
     let kind = match n.kind {
-        Look::Destroys => "destroys",
-        Look::Changes => "changes",
-        Look::Looks => "looks",
-        Look::Undo => "undo",
+        NodeShape::Destroys => "destroys",
+        NodeShape::Changes => "changes",
+        NodeShape::Looks => "looks",
+        NodeShape::Undo => "undo",
     };
     let critical = if n.critical == Weight::Critical { " critical" } else { "" };
     let below = format!("pod {}{}{}", n.pod, if n.more.is_empty() { "" } else { ": " }, n.more);
-    let round = if n.kind == Look::Looks { HEIGHT / 2 } else { 5 };
+    let round = if n.kind == NodeShape::Looks { HEIGHT / 2 } else { 5 };
     put(
         out,
         format_args!(

@@ -8,7 +8,7 @@ mod tests;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use aku_core::coded;
+use aku_core::stable_codes;
 
 use crate::{
     document::Fault,
@@ -21,7 +21,7 @@ use crate::{
 
 pub use sarif::sarif;
 
-coded! {
+stable_codes! {
     /// What is checked of a file, by stable codes. None of them can be switched off.
     pub enum Check;
     /// The file cannot be read.
@@ -69,7 +69,7 @@ impl Review {
 }
 
 fn finding(check: Check, text: impl Into<String>) -> Finding {
-    Finding { code: check.word().into(), level: Level::Deny, text: text.into(), actions: Vec::new() }
+    Finding { code: check.as_str().into(), level: Level::Deny, text: text.into(), actions: Vec::new() }
 }
 
 /// A file that is no plan.

@@ -13,8 +13,8 @@ use crate::plan::{
 pub fn sarif(review: &Review, file: &str, text: &str) -> Value {
     let rules: Vec<Value> = Check::ALL
         .iter()
-        .map(|c| (c.word(), c.story()))
-        .chain(Rule::ALL.iter().map(|r| (r.word(), r.story())))
+        .map(|c| (c.as_str(), c.explanation()))
+        .chain(Rule::ALL.iter().map(|r| (r.as_str(), r.explanation())))
         .map(|(id, story)| json!({ "id": id, "fullDescription": { "text": one_line(story) } }))
         .collect();
     let results: Vec<Value> = review

@@ -52,7 +52,7 @@ fn every_way_in_which_a_file_is_wrong_has_its_code_and_exit() {
     for (text, at, check, exit) in table {
         let review = review(&text, at);
         let first = review.findings.first().map(|f| f.code.to_string());
-        assert_eq!((first.as_deref(), review.exit), (check.map(Check::word), exit), "{review:#?}");
+        assert_eq!((first.as_deref(), review.exit), (check.map(Check::as_str), exit), "{review:#?}");
     }
 }
 

@@ -49,7 +49,7 @@ impl Goal {
 
     /// One word: `start`, `end`, `clean`, `reconcile`, `recover` or `forget`.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Start(_) => "start",
             Self::End(_) => "end",
@@ -64,8 +64,8 @@ impl Goal {
     #[must_use]
     pub fn title(self) -> String {
         match self {
-            Self::Start(p) | Self::End(p) | Self::Clean(p) | Self::Forget(p) => format!("{} pod {p}", self.word()),
-            Self::CleanEverywhere | Self::Reconcile => format!("{} all pods", self.word()),
+            Self::Start(p) | Self::End(p) | Self::Clean(p) | Self::Forget(p) => format!("{} pod {p}", self.as_str()),
+            Self::CleanEverywhere | Self::Reconcile => format!("{} all pods", self.as_str()),
             Self::Recover(Some(from)) => format!("recover pod 0 from pod {from}"),
             Self::Recover(None) => "recover pod 0".to_owned(),
         }
@@ -76,7 +76,7 @@ impl Goal {
     pub fn arguments(self) -> String {
         match self {
             Self::Start(_) | Self::End(_) | Self::Clean(_) | Self::Reconcile | Self::Recover(None) => {
-                self.word().to_owned()
+                self.as_str().to_owned()
             }
             Self::CleanEverywhere => "clean --everywhere".to_owned(),
             Self::Recover(Some(from)) => format!("recover --from {from}"),

@@ -7,7 +7,6 @@
 //! * [`app_info`] and [`run_id`]: how a run introduces itself.
 
 pub mod app_info;
-pub mod coded;
 pub mod conf;
 pub mod desired;
 pub mod document;
@@ -18,6 +17,7 @@ pub mod plan;
 pub mod remedy;
 pub mod run_id;
 pub mod sql;
+pub mod stable_codes;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod topology;

@@ -10,9 +10,9 @@ mod dial;
 mod each;
 pub mod endpoints;
 pub mod lab;
-pub mod lending;
 pub mod odbc;
 mod resolve;
+pub mod session_keeper;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod timed;

@@ -145,7 +145,7 @@ pub enum StopSignal {
 impl StopSignal {
     /// As `aku run` takes it.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Int => "INT",
             Self::Term => "TERM",
@@ -166,7 +166,7 @@ pub enum Access {
 impl Access {
     /// As Kubernetes spells it.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::ReadWriteOnce => "ReadWriteOnce",
             Self::ReadWriteOncePod => "ReadWriteOncePod",

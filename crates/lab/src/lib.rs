@@ -6,11 +6,11 @@
 //! The engine (`server`) is free of sockets, threads and clocks: inputs and the time go in, outputs come out ([`io`]).
 //! `pod` hosts it as a process with real TCP; `sim` hosts many in one thread under a seed.
 
-mod armed;
 pub mod conformance;
 mod control;
 pub mod data;
 pub mod fault;
+mod fault_rules;
 pub mod io;
 mod lab_error;
 pub mod layout;

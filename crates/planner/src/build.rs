@@ -25,9 +25,9 @@ pub(super) struct Builder {
 /// What an action waits for, and why. A copy costs next to nothing: what many actions wait for is made once, before the loop
 /// that adds them, because each call of [`on`](Self::on) and [`and`](Self::and) makes a list.
 #[derive(Clone, Default)]
-pub(super) struct Waits(Vec<After>);
+pub(super) struct Dependencies(Vec<After>);
 
-impl Waits {
+impl Dependencies {
     pub fn none() -> Self {
         Self::default()
     }
@@ -53,11 +53,11 @@ impl Waits {
 }
 
 impl Builder {
-    pub fn add(&mut self, pod: Ordinal, op: Op, because: Reason, waits: Waits) -> ActionId {
+    pub fn add(&mut self, pod: Ordinal, op: Op, because: Reason, waits: Dependencies) -> ActionId {
         self.add_when(pod, op, because, waits, RunWhen::Normal)
     }
 
-    pub fn add_when(&mut self, pod: Ordinal, op: Op, because: Reason, waits: Waits, run: RunWhen) -> ActionId {
+    pub fn add_when(&mut self, pod: Ordinal, op: Op, because: Reason, waits: Dependencies, run: RunWhen) -> ActionId {
         let id = ActionId(u32::try_from(self.actions.len() + 1).unwrap_or(u32::MAX));
         if let Op::CreateReplication { name, .. } = &op {
             self.creates.entry((pod, name.clone())).or_insert(id);

@@ -22,14 +22,15 @@ use aku_core::{
 };
 
 use super::{
-    build::{Waits, pods, why},
+    build::{Dependencies, pods, why},
+    cluster_view::ClusterView,
     deliver::{self, Passable, Way},
     end::{How, Leave},
-    identity, ledger,
-    world::World,
+    identity,
+    ledger,
 };
 
-pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
+pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
     let mut leave = Leave::new(world, me, How::Cleans);
     let (fenced, pairs) = leave.begin();
     leave.make(&pairs);
@@ -40,7 +41,7 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
     let live = |(_, o): (Ordinal, &Object)| matches!(world.observed.side(me, &o.name), Side::Live(_) | Side::GaveUp);
     if world.desired.objects_of(me).any(live) {
         let delivered = flushed.values().flatten().copied();
-        let waits = Waits::on(delivered, "nothing is forgotten before everything is delivered")
+        let waits = Dependencies::on(delivered, "nothing is forgotten before everything is delivered")
             .and(fenced, "users are out first");
         leave.noted = ledger::before_forgetting(world, &mut leave.build, me, waits);
     }
@@ -104,18 +105,18 @@ pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
 }
 
 /// What a slave committed goes to pod 0 while it still can.
-fn to_source(world: &World<'_>, leave: &mut Leave<'_>, k: Ordinal, object: &Object) -> Option<ActionId> {
+fn to_source(world: &ClusterView<'_>, leave: &mut Leave<'_>, k: Ordinal, object: &Object) -> Option<ActionId> {
     let running = world.replication(k, object).is_some_and(|r| r.sender == Sender::Running);
     running.then(|| {
         let op = Op::Flush { name: object.name.clone(), peer: Ordinal::MASTER, wait_s: world.desired.flush_wait_s() };
         let text = format!("what pod {k} committed so far reaches pod 0");
-        leave.build.add(k, op, why(Code::FlushBeforeStop, text), Waits::none())
+        leave.build.add(k, op, why(Code::FlushBeforeStop, text), Dependencies::none())
     })
 }
 
 /// A yes for what a pod has not sent and cannot deliver: it is never sent once its objects are gone. Each stream is named,
 /// with what is known of its length.
-pub(super) fn undelivered(world: &World<'_>, me: Ordinal) -> Option<Approval> {
+pub(super) fn undelivered(world: &ClusterView<'_>, me: Ordinal) -> Option<Approval> {
     let lost = |(k, o): (Ordinal, &Object)| {
         let gap = world.replication(me, o).and_then(|r| r.gap).map(|g| format!(", gap {g}")).unwrap_or_default();
         let why = match (world.observed.side(me, &o.name), world.observed.pods.get(&k)) {
@@ -145,7 +146,7 @@ pub(super) fn undelivered(world: &World<'_>, me: Ordinal) -> Option<Approval> {
 }
 
 /// Slaves that lose their source: a yes for each, and what to do instead.
-fn left_behind(world: &World<'_>, notes: &mut Vec<Reason>) -> Vec<Approval> {
+fn left_behind(world: &ClusterView<'_>, notes: &mut Vec<Reason>) -> Vec<Approval> {
     let source = Ordinal::MASTER;
     let holds = |k: &Ordinal| {
         let live = |o: &Object| matches!(world.observed.side(*k, &o.name), Side::Live(_) | Side::GaveUp);

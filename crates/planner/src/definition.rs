@@ -14,9 +14,9 @@ use aku_core::{
 };
 
 use super::{
-    build::{Builder, Waits, why},
+    build::{Builder, Dependencies, why},
+    cluster_view::ClusterView,
     preflight,
-    world::World,
 };
 
 /// What is wrong with one side of a pair.
@@ -96,7 +96,7 @@ impl Wrong {
 
 /// What is wrong with what `pod` holds, but for tables that go over to or from another object of the pair; nothing where it
 /// holds nothing.
-pub(super) fn wrong(world: &World<'_>, pod: Ordinal, peer: Ordinal, object: &Object) -> Wrong {
+pub(super) fn wrong(world: &ClusterView<'_>, pod: Ordinal, peer: Ordinal, object: &Object) -> Wrong {
     let mut wrong = all_wrong(world, pod, peer, object);
     let name = &object.name;
     wrong.missing.retain(|t| !world.moves.gains(name, t));
@@ -105,7 +105,7 @@ pub(super) fn wrong(world: &World<'_>, pod: Ordinal, peer: Ordinal, object: &Obj
 }
 
 /// The same with them.
-pub(super) fn all_wrong(world: &World<'_>, pod: Ordinal, peer: Ordinal, object: &Object) -> Wrong {
+pub(super) fn all_wrong(world: &ClusterView<'_>, pod: Ordinal, peer: Ordinal, object: &Object) -> Wrong {
     let Some(found) = world.replication(pod, object) else { return Wrong::default() };
     let unlike = world.items_against(object.group, found);
     let address = &world.desired.pods[&peer];
@@ -127,11 +127,11 @@ pub(super) fn all_wrong(world: &World<'_>, pod: Ordinal, peer: Ordinal, object: 
 /// Corrects one stopped side: addresses first, then what is missing, then what is too much. On one object the steps
 /// follow each other; the last id is that of the last one.
 pub(super) fn correct(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     build: &mut Builder,
     (pod, peer): (Ordinal, Ordinal),
     object: &Object,
-    waits: &Waits,
+    waits: &Dependencies,
 ) -> Vec<ActionId> {
     let wrong = wrong(world, pod, peer, object);
     correct_what(world, build, (pod, peer), object, wrong, waits)
@@ -139,18 +139,18 @@ pub(super) fn correct(
 
 /// As [`correct`], where the caller knows what is wrong by then.
 pub(super) fn correct_what(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     build: &mut Builder,
     (pod, peer): (Ordinal, Ordinal),
     object: &Object,
     wrong: Wrong,
-    waits: &Waits,
+    waits: &Dependencies,
 ) -> Vec<ActionId> {
     let mut done: Vec<ActionId> = Vec::new();
     let mut add = |op, because: Reason| {
         let waits = match done.last() {
             None => waits.clone(),
-            Some(last) => Waits::on([*last], "one change of an object at a time"),
+            Some(last) => Dependencies::on([*last], "one change of an object at a time"),
         };
         done.push(build.add(pod, op, because, waits));
     };
@@ -186,17 +186,17 @@ pub(super) fn correct_what(
 
 /// The steps of a definition that can only be dropped and made again.
 pub(super) fn remake(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     build: &mut Builder,
     (pod, peer): (Ordinal, Ordinal),
     object: &Object,
-    waits: Waits,
+    waits: Dependencies,
 ) -> ActionId {
     let diff = preflight::difference(world, pod, peer, object).unwrap_or_default();
     let text =
         format!("it is not what aku.conf says, and it holds no position that could be lost:\n{}", diff.trim_end());
     let op = Op::DropReplication { name: object.name.clone(), peer };
     let dropped = build.add(pod, op, why(Code::Differs, text.clone()), waits);
-    let op = super::catch_up::create_op(world, pod, object);
-    build.add(pod, op, why(Code::Differs, text), Waits::on([dropped], "the name must be free"))
+    let op = super::steps::create_op(world, pod, object);
+    build.add(pod, op, why(Code::Differs, text), Dependencies::on([dropped], "the name must be free"))
 }

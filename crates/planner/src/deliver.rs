@@ -1,6 +1,8 @@
 //! What a pod committed goes to a peer through one object: the object is made anew where the peer lost it, the sender is
 //! started where it is down, and FLUSH waits. Plans no FLUSH that cannot return.
 
+use std::collections::BTreeSet;
+
 use aku_core::{
     desired::Object,
     observe::{Sender, Side},
@@ -12,10 +14,9 @@ use aku_core::{
 };
 
 use super::{
-    build::{Builder, Waits},
-    full::{self, Delivery},
+    build::{Builder, Dependencies},
+    cluster_view::ClusterView,
     preflight,
-    world::World,
 };
 
 /// One direction of an object.
@@ -37,14 +38,14 @@ pub(super) enum Passable {
 }
 
 /// Whether what `from` holds back can be delivered.
-pub(super) fn passable(world: &World<'_>, way: Way<'_>) -> Passable {
+pub(super) fn passable(world: &ClusterView<'_>, way: Way<'_>) -> Passable {
     let Way { from, to, object } = way;
     if world.replication(from, object).is_some_and(|r| r.sender == Sender::Running) {
         // It gets through, whatever the catalogs say.
         return Passable::Yes;
     }
     if world.observed.side(to, &object.name) == Side::Missing {
-        let right = full::delivery(world, from, to, object) == Delivery::Possible;
+        let right = delivery(world, from, to, object) == Delivery::Possible;
         return match preflight::check(world, &[to], &[(to, object)]) {
             Ok(()) if right => Passable::OnceMade,
             Ok(()) => {
@@ -56,7 +57,7 @@ pub(super) fn passable(world: &World<'_>, way: Way<'_>) -> Passable {
             }
         };
     }
-    match full::delivery(world, from, to, object) {
+    match delivery(world, from, to, object) {
         Delivery::Possible => Passable::Yes,
         Delivery::AfterMending | Delivery::Impossible => Passable::No(format!(
             "the two definitions do not go together, so pod {to} turns pod {from} away (ERR-6100D)"
@@ -75,9 +76,9 @@ pub(super) fn proof(to: &str) -> Reason {
 /// What the steps of a delivery wait for.
 pub(super) struct Gate {
     /// All of them.
-    pub first: Waits,
+    pub first: Dependencies,
     /// The START.
-    pub start: Waits,
+    pub start: Dependencies,
     /// Whether the peer's object is made in this plan.
     pub peer: Peer,
 }
@@ -95,7 +96,7 @@ pub(super) enum Peer {
 /// FLUSH, and a START where there is no sender. One that the peer turned away because it had no object sleeps for up to a
 /// minute (REPLICATION_SENDER_SLEEP_TIMEOUT), so where the peer gets it in this plan the sender is started anew.
 pub(super) fn deliver(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     build: &mut Builder,
     way: Way<'_>,
     (start, flush): (Reason, Reason),
@@ -117,4 +118,29 @@ pub(super) fn deliver(
     });
     let op = Op::Flush { name: name(), peer: to, wait_s: world.desired.flush_wait_s() };
     build.add(from, op, flush, first.and(started, "only a running sender can be flushed"))
+}
+
+/// Whether a sender of `me` can get through to another pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// It knows the right address, and the two definitions go together (ERR-6100D otherwise).
+    Possible,
+    /// Once the peer's side, which has no place in the log, is made anew as aku.conf says.
+    AfterMending,
+    Impossible,
+}
+
+/// What becomes of what `me` has not sent to member `k`. Where `k` has no object, it is created first.
+pub(super) fn delivery(world: &ClusterView<'_>, me: Ordinal, k: Ordinal, object: &Object) -> Delivery {
+    let Some(mine) = world.replication(me, object) else { return Delivery::Impossible };
+    let possible = |yes| if yes { Delivery::Possible } else { Delivery::Impossible };
+    let right = preflight::is_let_in(world, me, k, object, world.targets_of(object.group));
+    let Some(theirs) = world.replication(k, object) else { return possible(right) };
+    let mirrored: BTreeSet<_> = theirs.items.iter().map(|i| (&i.remote, &i.local)).collect();
+    let together = mine.hosts.contains(&world.desired.pods[&k])
+        && mine.mode == theirs.mode
+        && (mine.options ^ theirs.options) & preflight::COMPARED == 0
+        && mine.items.iter().map(|i| (&i.local, &i.remote)).collect::<BTreeSet<_>>() == mirrored;
+    let idle = world.observed.side(k, &object.name) == Side::Reset && !world.is_started(k, object);
+    if !together && right && idle { Delivery::AfterMending } else { possible(together) }
 }

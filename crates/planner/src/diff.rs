@@ -119,7 +119,7 @@ fn reasons(of: &[Reason]) -> String {
 }
 
 fn reason(r: &Reason) -> String {
-    format!("[{}] {}", r.code.word(), r.text)
+    format!("[{}] {}", r.code.as_str(), r.text)
 }
 
 fn why(d: &Decision) -> &[Reason] {
@@ -164,7 +164,7 @@ fn word(of: impl Serialize) -> String {
 
 fn approvals(a: &Plan, b: &Plan, changes: &mut Vec<Change>) {
     let flags = |p: &Plan| -> BTreeMap<String, String> {
-        p.approvals.iter().map(|x| (format!("{}={}", x.class.word(), x.scope), x.because.clone())).collect()
+        p.approvals.iter().map(|x| (format!("{}={}", x.class.as_str(), x.scope), x.because.clone())).collect()
     };
     let (then, now) = (flags(a), flags(b));
     for flag in then.keys().filter(|f| !now.contains_key(*f)) {

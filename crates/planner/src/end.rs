@@ -17,14 +17,14 @@ use aku_core::{
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use super::{
-    build::{Builder, Waits, why},
-    catch_up,
+    build::{Builder, Dependencies, why},
+    cluster_view::ClusterView,
     deliver::{self, Gate, Passable, Peer, Way},
-    strays::{self, Objects},
-    world::World,
+    steps,
+    unmanaged::{self, Objects},
 };
 
-pub(super) fn plan(world: &World<'_>, me: Ordinal) -> Plan {
+pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
     let mut end = Leave::new(world, me, How::Ends);
     let (fenced, pairs) = end.begin();
     end.make(&pairs);
@@ -115,7 +115,7 @@ pub(super) enum How {
 
 /// The steps of a pod that leaves.
 pub(super) struct Leave<'a> {
-    pub world: &'a World<'a>,
+    pub world: &'a ClusterView<'a>,
     me: Ordinal,
     how: How,
     pub build: Builder,
@@ -129,7 +129,7 @@ pub(super) struct Leave<'a> {
 }
 
 impl<'a> Leave<'a> {
-    pub fn new(world: &'a World<'a>, me: Ordinal, how: How) -> Self {
+    pub fn new(world: &'a ClusterView<'a>, me: Ordinal, how: How) -> Self {
         Self {
             world,
             me,
@@ -216,7 +216,7 @@ impl<'a> Leave<'a> {
         };
         let fenced = ((open && sends) || concerned).then(|| {
             let text = "what clients commit after the last flush would be lost, so they are shut out first";
-            self.build.add(self.me, Op::Fence, why(Code::Fence, text), Waits::none())
+            self.build.add(self.me, Op::Fence, why(Code::Fence, text), Dependencies::none())
         });
         match self.world.observed.marker {
             MarkerView::Present | MarkerView::Stale => {
@@ -225,7 +225,7 @@ impl<'a> Leave<'a> {
                     How::Cleans => "the pod is no longer kept in sync",
                 };
                 let because = why(Code::Marker, text);
-                self.build.add(self.me, Op::RemoveMarker, because, Waits::on(fenced, "right after the fence"));
+                self.build.add(self.me, Op::RemoveMarker, because, Dependencies::on(fenced, "right after the fence"));
             }
             MarkerView::Missing | MarkerView::Elsewhere => {}
         }
@@ -238,9 +238,9 @@ impl<'a> Leave<'a> {
             How::Ends => Objects::Stay,
             How::Cleans => Objects::Go,
         };
-        let first = Waits::on(fenced, "users are out first");
+        let first = Dependencies::on(fenced, "users are out first");
         let ends = [(self.me, k), (k, self.me)];
-        ends.into_iter().flat_map(|ends| strays::remove_twins(self.world, &mut self.build, ends, objects, &first)).collect()
+        ends.into_iter().flat_map(|ends| unmanaged::remove_twins(self.world, &mut self.build, ends, objects, &first)).collect()
     }
 
     /// STOP on both sides of every pair with `k`, then RESET here, DROP here where the objects go, and RESET there.
@@ -248,10 +248,10 @@ impl<'a> Leave<'a> {
     pub fn leave(&mut self, k: Ordinal, fenced: Option<ActionId>, flushed: &[ActionId]) {
         let me = self.me;
         let flushed = || flushed.iter().copied();
-        let stop_waits =
-            Waits::on(flushed(), "everything is delivered before the streams stop").and(fenced, "users are out first");
+        let stop_waits = Dependencies::on(flushed(), "everything is delivered before the streams stop")
+            .and(fenced, "users are out first");
         let (mut stopped_there, mut dropped) = (Vec::new(), Vec::new());
-        let forgotten = Waits::on(
+        let forgotten = Dependencies::on(
             self.source_forgotten.iter().copied(),
             "pod 0 is forgotten first: who is live with it counts as complete",
         );
@@ -261,7 +261,7 @@ impl<'a> Leave<'a> {
             if !self.forgets(k, &object) {
                 continue;
             }
-            let stopped = Waits::on(mine, "RESET needs a stopped sender")
+            let stopped = Dependencies::on(mine, "RESET needs a stopped sender")
                 .and(flushed(), "unsent rows are never forgotten")
                 .and(fenced, "users are out first")
                 .and(self.noted, "a kill from here on is seen as what it is");
@@ -273,12 +273,12 @@ impl<'a> Leave<'a> {
             dropped.extend(self.remove(k, &object, [mine, theirs, forgot]));
             stopped_there.push((object, theirs, forgot));
         }
-        let forgotten = Waits::on(
+        let forgotten = Dependencies::on(
             self.source_forgotten.iter().copied(),
             "in every group, so that a group that neither side has a place in is one that aku.conf gained",
         );
         for (object, theirs, mine) in stopped_there {
-            let stopped = Waits::on(theirs, "RESET needs a stopped sender")
+            let stopped = Dependencies::on(theirs, "RESET needs a stopped sender")
                 .and(mine, "the leaving pod forgets first: a kill in between means a new copy, never a gap")
                 .and(flushed(), "only a pair whose flush returned is reset")
                 .and(dropped.iter().copied(), "a DROP that fails leaves the peer as it is");
@@ -297,7 +297,7 @@ impl<'a> Leave<'a> {
         let goes = self.how == How::Cleans && self.world.replication(self.me, object).is_some();
         goes.then(|| {
             // The server has had crashes when DROP met a receiver or an incoming START (BUG-50058, BUG-50862): peers stop first.
-            let waits = Waits::on(theirs, "the peer must not be sending")
+            let waits = Dependencies::on(theirs, "the peer must not be sending")
                 .and(mine, "DROP needs a stopped sender")
                 .and(forgot, "the place goes first: what is left of a clean that breaks off looks joined to nobody")
                 .and(self.noted, "a kill from here on is seen as what it is");
@@ -336,8 +336,8 @@ impl<'a> Leave<'a> {
             let start = why(Code::SenderDown, text);
             let flush = why(Code::FlushBeforeStop, format!("everything pod {me} committed must be on pod {k}"));
             let gate = Gate {
-                first: Waits::on(fenced, "users are out first"),
-                start: Waits::on(made, "both sides must be there"),
+                first: Dependencies::on(fenced, "users are out first"),
+                start: Dependencies::on(made, "both sides must be there"),
                 peer: if made.is_some() { Peer::Gets } else { Peer::Has },
             };
             let way = Way { from: me, to: k, object: &object };
@@ -349,7 +349,7 @@ impl<'a> Leave<'a> {
                 me,
                 Op::CheckDelivered { names },
                 deliver::proof(&format!("pod {k}")),
-                Waits::on(flushed, "it looks at what they did"),
+                Dependencies::on(flushed, "it looks at what they did"),
             )
         })
     }
@@ -376,11 +376,11 @@ impl<'a> Leave<'a> {
             all.filter(move |o| is_lost(k, o)).map(move |o| (k, o))
         };
         let creating: Vec<_> = pairs.iter().flat_map(|k| lost(*k)).collect();
-        let made = catch_up::create(world, &mut self.build, &creating);
+        let made = steps::create(world, &mut self.build, &creating);
         self.made = creating.iter().zip(made).map(|((k, o), id)| (*k, o.name.clone(), id)).collect();
     }
 
-    fn stop(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: &Waits) -> Option<ActionId> {
+    fn stop(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: &Dependencies) -> Option<ActionId> {
         // The flush may have started a sender that was down.
         let revived = pod == self.me
             && self.delivers()
@@ -393,7 +393,7 @@ impl<'a> Leave<'a> {
         })
     }
 
-    fn reset(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: Waits) -> Option<ActionId> {
+    fn reset(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: Dependencies) -> Option<ActionId> {
         match self.world.observed.side(pod, &object.name) {
             // What was given up was never delivered: the mark stays, so that the next start names the loss.
             Side::GaveUp if pod == self.me => None,

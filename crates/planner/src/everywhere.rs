@@ -20,17 +20,17 @@ use aku_core::{
 use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use super::{
-    build::{Builder, Waits, why},
-    catch_up, clean,
+    build::{Builder, Dependencies, why},
+    clean,
+    cluster_view::ClusterView,
     deliver::{self, Gate, Passable, Peer, Way},
-    identity,
-    strays::{self, Objects},
-    world::World,
+    identity, steps,
+    unmanaged::{self, Objects},
 };
 
 const GONE: &str = "the pods are no longer kept in sync; their tables stay as they are";
 
-pub(super) fn plan(world: &World<'_>) -> Plan {
+pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
     let mut build = Builder::default();
     let mut notes = world.notes(None);
     // Nobody is to be connected.
@@ -39,8 +39,8 @@ pub(super) fn plan(world: &World<'_>) -> Plan {
     let fenced = fence(world, &mut build);
     let delivered = ways.deliver(world, &mut build, &fenced);
     for (pod, peer) in world.desired.objects.iter().flat_map(sides).collect::<BTreeSet<_>>() {
-        let first = Waits::on(fenced.get(&pod).copied(), "users are out first");
-        strays::remove_twins(world, &mut build, (pod, peer), Objects::Go, &first);
+        let first = Dependencies::on(fenced.get(&pod).copied(), "users are out first");
+        unmanaged::remove_twins(world, &mut build, (pod, peer), Objects::Go, &first);
     }
     let mut places = Places { world, ways: &ways, first: [&fenced, &delivered], forgotten: Vec::new() };
     let stopped = places.stop(&mut build);
@@ -65,7 +65,7 @@ pub(super) fn plan(world: &World<'_>) -> Plan {
         MarkerView::Present | MarkerView::Stale => {
             let last = build.last();
             let because = why(Code::Marker, "the pod is no longer kept in sync");
-            build.add(Ordinal::MASTER, Op::RemoveMarker, because, Waits::on(last, "at the end"));
+            build.add(Ordinal::MASTER, Op::RemoveMarker, because, Dependencies::on(last, "at the end"));
         }
         MarkerView::Missing | MarkerView::Elsewhere => {}
     }
@@ -108,7 +108,7 @@ struct Ways<'w> {
 }
 
 impl<'w> Ways<'w> {
-    fn new(world: &'w World<'_>) -> Self {
+    fn new(world: &'w ClusterView<'_>) -> Self {
         let sides = |o: &'w Object| [(o.pair.low(), o.pair.high()), (o.pair.high(), o.pair.low())].map(|e| (e, o));
         let live = |from: Ordinal, o: &Object| matches!(world.observed.side(from, &o.name), Side::Live(_));
         let ways = world.desired.objects.iter().flat_map(sides);
@@ -128,7 +128,7 @@ impl<'w> Ways<'w> {
     /// Everything goes out, and each pod sees that nobody is left to commit more.
     fn deliver(
         &self,
-        world: &World<'_>,
+        world: &ClusterView<'_>,
         build: &mut Builder,
         fenced: &BTreeMap<Ordinal, ActionId>,
     ) -> BTreeMap<Ordinal, ActionId> {
@@ -138,7 +138,7 @@ impl<'w> Ways<'w> {
             .filter(|(_, how)| *how == Passable::OnceMade)
             .map(|(way, _)| (way.to, way.object))
             .collect();
-        let made = catch_up::create(world, build, &lost);
+        let made = steps::create(world, build, &lost);
         let made: Vec<(Ordinal, &ReplicationName, ActionId)> =
             lost.iter().zip(made).map(|((pod, o), id)| (*pod, &o.name, id)).collect();
         let mut flushed: BTreeMap<Ordinal, (Vec<ActionId>, Vec<ReplicationName>)> = BTreeMap::new();
@@ -149,8 +149,8 @@ impl<'w> Ways<'w> {
                 format!("pod {from} has no sender to pod {to}, and it keeps a position: what is unsent goes out first");
             let flush = format!("everything pod {from} committed must be on pod {to}");
             let gate = Gate {
-                first: Waits::on(fenced.get(&from).copied(), "users are out first"),
-                start: Waits::on(made, "both sides must be there"),
+                first: Dependencies::on(fenced.get(&from).copied(), "users are out first"),
+                start: Dependencies::on(made, "both sides must be there"),
                 peer: if made.is_some() { Peer::Gets } else { Peer::Has },
             };
             let because = (why(Code::SenderDown, start), why(Code::FlushBeforeStop, flush));
@@ -159,7 +159,7 @@ impl<'w> Ways<'w> {
             names.push(way.object.name.clone());
         }
         let proved = flushed.into_iter().map(|(pod, (ids, names))| {
-            let waits = Waits::on(ids, "it looks at what they did");
+            let waits = Dependencies::on(ids, "it looks at what they did");
             (pod, build.add(pod, Op::CheckDelivered { names }, deliver::proof("every peer"), waits))
         });
         proved.collect()
@@ -167,19 +167,19 @@ impl<'w> Ways<'w> {
 }
 
 /// Users are shut out wherever something is sent.
-fn fence(world: &World<'_>, build: &mut Builder) -> BTreeMap<Ordinal, ActionId> {
+fn fence(world: &ClusterView<'_>, build: &mut Builder) -> BTreeMap<Ordinal, ActionId> {
     let sends = |pod: &Ordinal| {
         let live = |o: &Object| matches!(world.observed.side(*pod, &o.name), Side::Live(_));
         world.desired.objects_of(*pod).any(|(_, o)| live(o) || world.is_started(*pod, o))
     };
     let text = "what clients commit after the last flush would be lost, so they are shut out first";
     let pods: Vec<_> = world.seen().filter(sends).collect();
-    pods.into_iter().map(|pod| (pod, build.add(pod, Op::Fence, why(Code::Fence, text), Waits::none()))).collect()
+    pods.into_iter().map(|pod| (pod, build.add(pod, Op::Fence, why(Code::Fence, text), Dependencies::none()))).collect()
 }
 
 /// What goes, in this order: senders, places, objects.
 struct Places<'w, 'a> {
-    world: &'w World<'a>,
+    world: &'w ClusterView<'a>,
     ways: &'w Ways<'w>,
     /// What a pod does first: users are out, everything is delivered.
     first: [&'w BTreeMap<Ordinal, ActionId>; 2],
@@ -191,10 +191,10 @@ struct Places<'w, 'a> {
 type Stopped<'w> = HashMap<&'w ReplicationName, Vec<ActionId>>;
 
 impl<'w> Places<'w, '_> {
-    fn waits(&self, object: &Object) -> Waits {
+    fn waits(&self, object: &Object) -> Dependencies {
         let pods = [object.pair.low(), object.pair.high()];
         let both = pods.iter().flat_map(|pod| self.first.iter().filter_map(|done| done.get(pod).copied()));
-        Waits::on(both, "users are out and everything is delivered before the streams stop")
+        Dependencies::on(both, "users are out and everything is delivered before the streams stop")
     }
 
     fn stop(&self, build: &mut Builder) -> Stopped<'w> {
@@ -248,7 +248,7 @@ impl<'w> Places<'w, '_> {
             let there = |(peer, o): &(Ordinal, &Object)| self.world.pod(*peer).is_some() && self.is_there(pod, o);
             let names = self.world.desired.objects_of(pod).filter(there).map(|(_, o)| o.name.clone()).collect();
             let own = self.forgotten.iter().filter(|(p, _)| *p == pod).map(|(_, id)| *id);
-            let waits = Waits::on(own, "it looks at what they did");
+            let waits = Dependencies::on(own, "it looks at what they did");
             let waits = if Some(pod) == first { waits.and(last.iter().copied(), "on every pod") } else { waits };
             let text = "an object goes only when no pod has a place any more: what is left of a clean that breaks off is then a cluster that was cleaned, never a group that aku.conf seems to have gained";
             last.push(build.add(pod, Op::CheckQuiet { names }, why(Code::CleanObject, text), waits));

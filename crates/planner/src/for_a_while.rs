@@ -13,8 +13,8 @@ use aku_core::{
 };
 
 use super::{
-    build::{Builder, Waits, why},
-    world::World,
+    build::{Builder, Dependencies, why},
+    cluster_view::ClusterView,
 };
 
 /// A setting that is as the steps of a plan need it, until [`Builder::put_back`].
@@ -38,10 +38,10 @@ impl Builder {
     /// Sets it. `None` on a server that does not have it.
     pub fn hold(
         &mut self,
-        world: &World<'_>,
+        world: &ClusterView<'_>,
         (pod, setting): (Ordinal, Setting),
         because: Reason,
-        waits: Waits,
+        waits: Dependencies,
     ) -> Option<Held> {
         let now = world.pod(pod)?.property(setting.name())?;
         if now == setting.during() {
@@ -55,14 +55,14 @@ impl Builder {
     pub fn put_back(&mut self, held: &Held, users: &[ActionId], because: &'static str) -> Option<ActionId> {
         let armed_by = held.on.or_else(|| users.first().copied())?;
         let op = Op::SetProperty { property: held.setting, from: held.setting.during(), to: held.back };
-        let waits = Waits::on(users.iter().copied(), because).and(held.on, "it undoes this");
+        let waits = Dependencies::on(users.iter().copied(), because).and(held.on, "it undoes this");
         let because = why(Code::PutBack, "put back whatever happens");
         Some(self.add_when(held.pod, op, because, waits, RunWhen::Always { armed_by }))
     }
 
     /// Puts back what killed runs left behind, and says so; what the plan itself needs is only said, because it is put back
     /// with that.
-    pub fn put_back_left(&mut self, world: &World<'_>, needs: &[(Ordinal, Setting)], notes: &mut Vec<Reason>) {
+    pub fn put_back_left(&mut self, world: &ClusterView<'_>, needs: &[(Ordinal, Setting)], notes: &mut Vec<Reason>) {
         for left in world.observed.left_behind().into_iter().filter(|left| in_reach(world, left.pod)) {
             let LeftBehind { pod, setting, back, known } = left;
             let now = setting.during();
@@ -77,13 +77,13 @@ impl Builder {
             }
             let op = Op::SetProperty { property: setting, from: now, to: back };
             let text = format!("{is}; it is put back to {value}");
-            self.add(pod, op, why(Code::SettingLeft, text), Waits::none());
+            self.add(pod, op, why(Code::SettingLeft, text), Dependencies::none());
         }
     }
 }
 
 /// The only session of another pod that is closed is left to that pod's own start, and to a person.
-fn in_reach(world: &World<'_>, pod: Ordinal) -> bool {
+fn in_reach(world: &ClusterView<'_>, pod: Ordinal) -> bool {
     let open = world.pod(pod).is_some_and(|p| !p.admin_mode());
     match world.desired.goal {
         Goal::Start(me) => pod == me || open,

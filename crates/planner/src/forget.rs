@@ -12,13 +12,13 @@ use aku_core::{
 };
 
 use super::{
-    build::{Builder, Waits, why},
+    build::{Builder, Dependencies, why},
+    cluster_view::{ClusterView, runs},
     identity,
-    strays::{self, Kind},
-    world::{World, runs},
+    unmanaged::{self, Kind},
 };
 
-pub(super) fn plan(world: &World<'_>, gone: Ordinal) -> Result<Plan, Refusal> {
+pub(super) fn plan(world: &ClusterView<'_>, gone: Ordinal) -> Result<Plan, Refusal> {
     judge(world, gone)?;
     let mut build = Builder::default();
     let mut notes = world.notes(Some(gone));
@@ -74,19 +74,19 @@ pub(super) fn plan(world: &World<'_>, gone: Ordinal) -> Result<Plan, Refusal> {
 }
 
 /// Objects towards the pod on every pod that was seen, also those of a pod beyond AKU_SERVER_COUNT.
-fn held<'a>(world: &World<'a>, gone: Ordinal) -> Vec<(Ordinal, ReplicationName, &'a Replication)> {
+fn held<'a>(world: &ClusterView<'a>, gone: Ordinal) -> Vec<(Ordinal, ReplicationName, &'a Replication)> {
     let wanted = world
         .desired
         .objects_of(gone)
         .filter_map(|(k, o)| world.replication(k, o).map(|found| (k, o.name.clone(), found)));
-    let surplus = strays::all(world)
+    let surplus = unmanaged::all(world)
         .into_iter()
         .filter(|s| matches!(s.kind, Kind::Surplus(k) | Kind::OldGroup(k) | Kind::Twin(k) if k == gone))
         .map(|s| (s.pod, s.name.clone(), s.found));
     wanted.chain(surplus).filter(|(pod, _, _)| *pod != gone).collect()
 }
 
-fn since(world: &World<'_>, pod: Ordinal, name: &ReplicationName, found: &Replication) -> String {
+fn since(world: &ClusterView<'_>, pod: Ordinal, name: &ReplicationName, found: &Replication) -> String {
     let gap = found.gap.map(|g| format!(", gap {g}")).unwrap_or_default();
     match world.observed.side(pod, name) {
         Side::Live(sn) => format!(" (from SN {sn}{gap})"),
@@ -99,15 +99,15 @@ fn steps(build: &mut Builder, gone: Ordinal, pod: Ordinal, name: &ReplicationNam
     let text = format!("pod {pod} keeps log for pod {gone}, which left for good");
     let stopped = runs(found).then(|| {
         let op = Op::Stop { name: name.clone(), peer: gone };
-        build.add(pod, op, why(Code::GoneForGood, text.clone()), Waits::none())
+        build.add(pod, op, why(Code::GoneForGood, text.clone()), Dependencies::none())
     });
     if found.position.is_live() || found.gave_up.is_some() {
         let op = Op::Reset { name: name.clone(), peer: gone };
-        build.add(pod, op, why(Code::GoneForGood, text), Waits::on(stopped, "RESET needs a stopped sender"));
+        build.add(pod, op, why(Code::GoneForGood, text), Dependencies::on(stopped, "RESET needs a stopped sender"));
     }
 }
 
-fn judge(world: &World<'_>, gone: Ordinal) -> Result<(), Refusal> {
+fn judge(world: &ClusterView<'_>, gone: Ordinal) -> Result<(), Refusal> {
     let refuse = |kind, code, text: String, next: Vec<String>| {
         Err(Refusal { kind, because: vec![Reason::new(code, text)], next })
     };

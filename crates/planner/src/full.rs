@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use aku_core::{
     conf::{GroupId, MemberDown},
     desired::Object,
-    observe::{Mode, RowCount, Side, grouped},
+    observe::{Mode, Side},
     plan::{
         Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
         reason::{Code, Reason},
@@ -15,22 +15,23 @@ use aku_core::{
 };
 
 use super::{
-    build::{Waits, pods},
-    catch_up, identity,
+    build::{Dependencies, pods},
+    cluster_view::ClusterView,
+    deliver::{self, Delivery},
+    draft::{Draft, no_source},
+    identity,
     join::{self, Join},
-    preflight, stakes,
-    start::{Draft, no_source},
-    strays::{self, Kind},
-    world::World,
+    stakes, steps,
+    unmanaged::{self, Kind},
 };
 
 /// Members other than source and joiner: the pods that must be pinned.
-pub(super) fn members(world: &World<'_>, me: Ordinal) -> Vec<Ordinal> {
+pub(super) fn members(world: &ClusterView<'_>, me: Ordinal) -> Vec<Ordinal> {
     world.seen_others(me).filter(|k| !k.is_master() && world.is_member(*k)).collect()
 }
 
 /// Everything that bars a full join before rows are even counted.
-pub(super) fn bars(world: &World<'_>, me: Ordinal, because: &[Reason]) -> Result<(), Refusal> {
+pub(super) fn bars(world: &ClusterView<'_>, me: Ordinal, because: &[Reason]) -> Result<(), Refusal> {
     let source = Ordinal::MASTER;
     let refuse = |kind, code, text: String, next: Vec<String>| {
         let mut all = vec![Reason::new(code, text)];
@@ -112,7 +113,7 @@ fn other_conf(what: String, differs: Vec<Reason>) -> Refusal {
 
 /// Bars a pod that is not connected while the running pods replicate nothing that this configuration has: it would be
 /// opened beside them.
-pub(super) fn nothing_in_common(world: &World<'_>, me: Ordinal) -> Result<(), Refusal> {
+pub(super) fn nothing_in_common(world: &ClusterView<'_>, me: Ordinal) -> Result<(), Refusal> {
     if world.is_member(me) || world.targets().next().is_some() || world.desired.groups.is_empty() {
         return Ok(());
     }
@@ -124,11 +125,11 @@ pub(super) fn nothing_in_common(world: &World<'_>, me: Ordinal) -> Result<(), Re
 
 /// What the running pods show of another configuration: a pod beyond AKU_SERVER_COUNT that log is kept for, our tables
 /// under another prefix, tables that they replicate and this configuration does not have.
-fn conf_differs(world: &World<'_>, me: Ordinal) -> Vec<Reason> {
+fn conf_differs(world: &ClusterView<'_>, me: Ordinal) -> Vec<Reason> {
     let reason = |text| Reason::new(Code::ConfDiffers, text);
-    let mut found: Vec<Reason> = strays::all(world)
+    let mut found: Vec<Reason> = unmanaged::all(world)
         .into_iter()
-        .filter(|s| matches!(strays::side(world, s), Side::Live(_)))
+        .filter(|s| matches!(unmanaged::side(world, s), Side::Live(_)))
         .filter_map(|s| match s.kind {
             Kind::Surplus(peer) => Some(reason(format!(
                 "pod {} keeps log for pod {peer} ({}), and AKU_SERVER_COUNT is {} here; if pod {peer} left for good: aku apply forget {peer}",
@@ -173,7 +174,7 @@ fn conf_differs(world: &World<'_>, me: Ordinal) -> Vec<Reason> {
 }
 
 pub(super) fn plan(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     me: Ordinal,
     mut draft: Draft,
     creating: &[(Ordinal, &Object)],
@@ -188,10 +189,10 @@ pub(super) fn plan(
     let mut join = Join { world, me, source, members: members(world, me), draft: &mut draft };
 
     let fenced = join.fence();
-    let created = catch_up::create(world, &mut join.draft.build, creating);
-    let mended = join.mend(fenced);
-    let salvaged = join.salvage(&created, &mended, fenced);
-    let forgotten = join.forget(&salvaged);
+    let created = steps::create(world, &mut join.draft.build, creating);
+    let mended = join.recreate_receivers(fenced);
+    let salvaged = join.deliver_unsent(&created, &mended, fenced);
+    let forgotten = join.reset_positions(&salvaged);
     let stopped: Vec<_> = forgotten.iter().map(|g| g.id).collect();
     let defined = join.redefine(&stopped, &mended);
     let mut ready: Vec<_> = [fenced].iter().chain(&created).chain(&defined).copied().collect();
@@ -203,17 +204,17 @@ pub(super) fn plan(
     let synced = join.sync(&emptied, &rows, &pins);
     let proved = join.prove(&synced);
     let running = join.start_all(proved);
-    let delayed = catch_up::delay(
+    let delayed = steps::delay(
         world,
         &mut draft,
-        Waits::on(running.iter().copied(), "the delay counts from the moment the rows are right"),
+        Dependencies::on(running.iter().copied(), "the delay counts from the moment the rows are right"),
     );
-    let opened = catch_up::open(
+    let opened = steps::open(
         world,
         &mut draft,
-        Waits::on(running, "users come in when every stream runs").and(delayed, "after the delay"),
+        Dependencies::on(running, "users come in when every stream runs").and(delayed, "after the delay"),
     );
-    catch_up::marker(world, &mut draft, opened);
+    steps::marker(world, &mut draft, opened);
     draft.notes.retain(|n| n.code != Code::Differs);
     let lacking: BTreeSet<_> =
         unsent.iter().filter(|u| matches!(u.side, Side::Missing | Side::Reset)).map(|u| u.peer).collect();
@@ -228,7 +229,7 @@ pub(super) fn plan(
     draft.into_plan(world, Decision::Full { source, because, rows, unsent }, approvals)
 }
 
-fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
+fn rows_at_stake(world: &ClusterView<'_>, me: Ordinal) -> Vec<RowsAtStake> {
     let counted = |target: &Target| RowsAtStake {
         target: target.clone(),
         joiner: world.rows(me, target),
@@ -238,7 +239,7 @@ fn rows_at_stake(world: &World<'_>, me: Ordinal) -> Vec<RowsAtStake> {
 }
 
 /// Sides of the joiner that cannot deliver what they hold.
-fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
+fn unsent(world: &ClusterView<'_>, me: Ordinal) -> Vec<Unsent> {
     // With a position towards the source the pod was a member in that group, and may hold something that others do not have
     // yet. An end forgets the source first, and so does the copy of a new table, so one that broke off leaves none.
     let live = |o: &&Object| matches!(world.observed.side(me, &o.name), Side::Live(_));
@@ -250,7 +251,7 @@ fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
             (Side::GaveUp, _) => true,
             (Side::Live(_), Side::Unknown) => world.is_down(k, Some(me)),
             (Side::Live(_), Side::Missing | Side::Reset | Side::Live(_) | Side::GaveUp) => {
-                world.is_member(k) && delivery(world, me, k, o) == Delivery::Impossible
+                world.is_member(k) && deliver::delivery(world, me, k, o) == Delivery::Impossible
             }
             // The peer joined while the pod was away, or somebody made the pod forget it: the source gets the tail and does
             // not pass it on.
@@ -264,34 +265,9 @@ fn unsent(world: &World<'_>, me: Ordinal) -> Vec<Unsent> {
     world.objects_of(me).filter_map(lost).collect()
 }
 
-/// Whether a sender of `me` can get through to another pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Delivery {
-    /// It knows the right address, and the two definitions go together (ERR-6100D otherwise).
-    Possible,
-    /// Once the peer's side, which has no place in the log, is made anew as aku.conf says.
-    AfterMending,
-    Impossible,
-}
-
-/// What becomes of what `me` has not sent to member `k`. Where `k` has no object, it is created first.
-pub(super) fn delivery(world: &World<'_>, me: Ordinal, k: Ordinal, object: &Object) -> Delivery {
-    let Some(mine) = world.replication(me, object) else { return Delivery::Impossible };
-    let possible = |yes| if yes { Delivery::Possible } else { Delivery::Impossible };
-    let right = preflight::is_let_in(world, me, k, object, world.targets_of(object.group));
-    let Some(theirs) = world.replication(k, object) else { return possible(right) };
-    let mirrored: BTreeSet<_> = theirs.items.iter().map(|i| (&i.remote, &i.local)).collect();
-    let together = mine.hosts.contains(&world.desired.pods[&k])
-        && mine.mode == theirs.mode
-        && (mine.options ^ theirs.options) & preflight::COMPARED == 0
-        && mine.items.iter().map(|i| (&i.local, &i.remote)).collect::<BTreeSet<_>>() == mirrored;
-    let idle = world.observed.side(k, &object.name) == Side::Reset && !world.is_started(k, object);
-    if !together && right && idle { Delivery::AfterMending } else { possible(together) }
-}
-
 /// Whether a slave that is there may hold rows that the source does not get: it was a member once and is none now. A join that
 /// broke off looks like that in single groups; nobody was admitted to it.
-fn is_cut_off(world: &World<'_>, k: Ordinal) -> bool {
+fn is_cut_off(world: &ClusterView<'_>, k: Ordinal) -> bool {
     let source = Ordinal::MASTER;
     let (mut was_member, mut broke_off) = (false, false);
     for object in world.objects_between(k, source) {
@@ -314,7 +290,7 @@ fn goes_on(policy: MemberDown, me: Ordinal) -> String {
     }
 }
 
-fn approvals(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
+fn approvals(world: &ClusterView<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
     let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
     let (because, lost) = undelivered(world, me, rows, unsent).unzip();
     let lost = lost.unwrap_or(stakes::Unsent::Delivered);
@@ -409,7 +385,7 @@ fn undelivered(
 }
 
 /// A slave with which the pod is live in a group that neither has a place in towards the source: a clean of pod 0 broke off.
-fn beside_the_source(world: &World<'_>, me: Ordinal) -> Option<Ordinal> {
+fn beside_the_source(world: &ClusterView<'_>, me: Ordinal) -> Option<Ordinal> {
     let source = Ordinal::MASTER;
     let none = |k: Ordinal, group: GroupId| {
         let object = world.desired.object_between(k, source, group).filter(|o| !world.is_new(o.group));
@@ -417,14 +393,4 @@ fn beside_the_source(world: &World<'_>, me: Ordinal) -> Option<Ordinal> {
     };
     let live = |k: Ordinal, o: &Object| k != source && world.sides(me, k, o).both_live();
     world.objects_of(me).find(|(k, o)| live(*k, o) && none(me, o.group) && none(*k, o.group)).map(|(k, _)| k)
-}
-
-/// `1 row`, `7 rows`, `at least 7 rows`.
-pub(super) fn rows_of(n: RowCount) -> String {
-    match n {
-        RowCount::Counted(1) => "1 row".to_owned(),
-        RowCount::Counted(n) => format!("{} rows", grouped(n)),
-        RowCount::AtLeast { at_least } => format!("at least {} rows", grouped(at_least)),
-        RowCount::NotCounted => "an unknown number of rows".to_owned(),
-    }
 }

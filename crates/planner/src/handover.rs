@@ -31,12 +31,12 @@ use aku_core::{
 };
 
 use super::{
-    build::{Builder, Waits, why},
+    build::{Builder, Dependencies, why},
+    cluster_view::{ClusterView, runs},
     definition,
     join::DRAIN_S,
-    moves::{Gives, How, Loser, Unit},
-    reconcile::sides,
-    world::World,
+    links::sides,
+    moved::{Gives, How, Loser, Unit},
 };
 
 /// A port that no server of ours listens on: whoever is sent there is refused at once.
@@ -50,7 +50,7 @@ pub(super) struct Done {
     pub dropped: Vec<(Ordinal, ReplicationName)>,
 }
 
-pub(super) fn unit(world: &World<'_>, build: &mut Builder, unit: &Unit, before: &Waits) -> Done {
+pub(super) fn unit(world: &ClusterView<'_>, build: &mut Builder, unit: &Unit, before: &Dependencies) -> Done {
     let mut h = Handover { world, build, unit, all: Vec::new(), stops: Vec::new(), dropped: Vec::new() };
     let (low, high) = (unit.object.pair.low(), unit.object.pair.high());
     let begun = match &unit.how {
@@ -58,14 +58,14 @@ pub(super) fn unit(world: &World<'_>, build: &mut Builder, unit: &Unit, before: 
         How::Connected { fresh } => h.connect(before, fresh),
         How::Renamed => h.make(before),
     };
-    let begun_all = Waits::on(begun.ids.values().flatten().copied(), "from then on the other object has every change");
+    let begun_all = Dependencies::on(begun.ids.values().flatten().copied(), "from then on the other object has every change");
     let delivered: Vec<ActionId> = unit
         .losers
         .iter()
         .flat_map(|loser| [(low, high), (high, low)].map(|ends| (loser, ends)))
         .map(|(loser, ends)| h.deliver(loser, ends, before, &begun_all))
         .collect();
-    let delivered = Waits::on(delivered, "everything is delivered before the streams stop");
+    let delivered = Dependencies::on(delivered, "everything is delivered before the streams stop");
     let stopped = h.stop_losers(&delivered);
     let undone = h.undo(&begun, &stopped);
     let given = h.give(&stopped);
@@ -91,7 +91,7 @@ enum Taken {
 }
 
 struct Handover<'w, 'a, 'b> {
-    world: &'w World<'a>,
+    world: &'w ClusterView<'a>,
     build: &'b mut Builder,
     unit: &'w Unit,
     all: Vec<ActionId>,
@@ -101,7 +101,7 @@ struct Handover<'w, 'a, 'b> {
 }
 
 impl Handover<'_, '_, '_> {
-    fn act(&mut self, pod: Ordinal, op: Op, code: Code, text: impl Into<String>, waits: Waits) -> ActionId {
+    fn act(&mut self, pod: Ordinal, op: Op, code: Code, text: impl Into<String>, waits: Dependencies) -> ActionId {
         let id = self.build.add(pod, op, why(code, text), waits);
         self.all.push(id);
         id
@@ -120,7 +120,7 @@ impl Handover<'_, '_, '_> {
     }
 
     /// (1) It runs with other tables: STOP both, ADD TABLE both.
-    fn add(&mut self, before: &Waits) -> Begun {
+    fn add(&mut self, before: &Dependencies) -> Begun {
         let (world, unit, name) = (self.world, self.unit, self.name());
         let mut begun = Begun::default();
         for (pod, peer) in sides(&unit.object) {
@@ -137,7 +137,7 @@ impl Handover<'_, '_, '_> {
             for target in &unit.targets {
                 let waits = |last: Option<ActionId>| match last {
                     None => stopped.clone(),
-                    Some(last) => Waits::on([last], "one change of an object at a time"),
+                    Some(last) => Dependencies::on([last], "one change of an object at a time"),
                 };
                 let item = |r: &aku_core::observe::Replication| r.items.iter().any(|i| i.local == *target);
                 if world.replication(pod, &unit.object).is_some_and(item) {
@@ -162,7 +162,7 @@ impl Handover<'_, '_, '_> {
     }
 
     /// (1) It has nothing of its own: it begins anew.
-    fn connect(&mut self, before: &Waits, fresh: &[Target]) -> Begun {
+    fn connect(&mut self, before: &Dependencies, fresh: &[Target]) -> Begun {
         let (world, unit, name) = (self.world, self.unit, self.name());
         let mut ready = before.clone();
         for (pod, peer) in sides(&unit.object) {
@@ -190,7 +190,7 @@ impl Handover<'_, '_, '_> {
     }
 
     /// (1) It is made beside the one that goes.
-    fn make(&mut self, before: &Waits) -> Begun {
+    fn make(&mut self, before: &Dependencies) -> Begun {
         let (world, unit, name) = (self.world, self.unit, self.name());
         let mut made = Vec::new();
         for (pod, peer) in sides(&unit.object) {
@@ -200,21 +200,21 @@ impl Handover<'_, '_, '_> {
                     "a change that broke off left it; {} carries its tables, so it is made anew",
                     self.from()
                 );
-                if super::world::runs(found) {
+                if runs(found) {
                     let op = Op::Stop { name: name.clone(), peer };
                     let id = self.act(pod, op, Code::Moved, text.clone(), waits);
-                    waits = Waits::on([id], "RESET needs a stopped sender");
+                    waits = Dependencies::on([id], "RESET needs a stopped sender");
                 }
                 if found.position.is_live() || found.gave_up.is_some() {
                     let op = Op::Reset { name: name.clone(), peer };
                     let id = self.act(pod, op, Code::Moved, text.clone(), waits);
-                    waits = Waits::on([id], "it holds no place then");
+                    waits = Dependencies::on([id], "it holds no place then");
                 }
                 let op = Op::DropReplication { name: name.clone(), peer };
                 let id = self.act(pod, op, Code::Moved, text, waits);
                 let op = self.create(peer);
                 let text = self.made_for();
-                let id = self.act(pod, op, Code::Moved, text, Waits::on([id], "the name must be free"));
+                let id = self.act(pod, op, Code::Moved, text, Dependencies::on([id], "the name must be free"));
                 made.push(id);
                 continue;
             }
@@ -222,7 +222,7 @@ impl Handover<'_, '_, '_> {
             let text = self.made_for();
             made.push(self.act(pod, op, Code::Moved, text, waits));
         }
-        let ready = Waits::on(made, "both sides must be there");
+        let ready = Dependencies::on(made, "both sides must be there");
         self.pin(&ready, &[])
     }
 
@@ -248,7 +248,7 @@ impl Handover<'_, '_, '_> {
         self.unit.how == How::Renamed && pods.iter().any(|p| self.world.pod(*p).is_some_and(one))
     }
 
-    fn pin(&mut self, ready: &Waits, fresh: &[Target]) -> Begun {
+    fn pin(&mut self, ready: &Dependencies, fresh: &[Target]) -> Begun {
         let (unit, name) = (self.unit, self.name());
         let mut begun = Begun::default();
         for (pod, peer) in sides(&unit.object) {
@@ -258,12 +258,12 @@ impl Handover<'_, '_, '_> {
             begun.undo.push((pod, peer, Taken::Pin, pin));
             let op = Op::Drain { wait_s: DRAIN_S };
             let text = format!("a transaction that was open on pod {pod} at the pin is in {} alone", self.from());
-            let waits = Waits::on([pin], "it looks at what was open at the pin");
+            let waits = Dependencies::on([pin], "it looks at what was open at the pin");
             let mut ids = vec![self.act(pod, op, Code::Drain, text, waits)];
             if !fresh.is_empty() {
                 let op = Op::CheckEmpty { targets: fresh.to_vec() };
                 let text = format!("what pod {pod} committed before its pin to a table that is new reaches nobody");
-                let waits = Waits::on([pin], "it looks at what was there before the pin");
+                let waits = Dependencies::on([pin], "it looks at what was there before the pin");
                 ids.push(self.act(pod, op, Code::NewTable, text, waits));
             }
             begun.ids.insert(pod, ids);
@@ -276,8 +276,8 @@ impl Handover<'_, '_, '_> {
         &mut self,
         loser: &Loser,
         (pod, peer): (Ordinal, Ordinal),
-        before: &Waits,
-        begun: &Waits,
+        before: &Dependencies,
+        begun: &Dependencies,
     ) -> ActionId {
         let found = self.world.observed.replication(pod, &loser.name);
         let down = found.is_some_and(|r| r.sender == Sender::None);
@@ -296,7 +296,7 @@ impl Handover<'_, '_, '_> {
         self.act(pod, op, Code::FlushBeforeStop, text, waits)
     }
 
-    fn stop_losers(&mut self, delivered: &Waits) -> Vec<ActionId> {
+    fn stop_losers(&mut self, delivered: &Dependencies) -> Vec<ActionId> {
         for loser in &self.unit.losers {
             for (pod, peer) in sides(&self.unit.object) {
                 let op = Op::Stop { name: loser.name.clone(), peer };
@@ -323,7 +323,7 @@ impl Handover<'_, '_, '_> {
             };
             let text = format!("the change broke off: {} goes on as before", self.from());
             let run = RunWhen::Undo { armed_by: *id, until: until.clone() };
-            let waits = Waits::on(stopped.iter().copied(), "only if the tables do not go over");
+            let waits = Dependencies::on(stopped.iter().copied(), "only if the tables do not go over");
             let id = self.build.add_when(*pod, op, why(code, text), waits, run);
             self.all.push(id);
             undone.push(id);
@@ -333,7 +333,7 @@ impl Handover<'_, '_, '_> {
 
     /// (2) The tables go out of the objects that carried them; an object that has given all goes.
     fn give(&mut self, stopped: &[ActionId]) -> Vec<ActionId> {
-        let stopped = Waits::on(stopped.iter().copied(), "neither side may be sending");
+        let stopped = Dependencies::on(stopped.iter().copied(), "neither side may be sending");
         let mut given = Vec::new();
         for loser in &self.unit.losers {
             match &loser.gives {
@@ -350,7 +350,7 @@ impl Handover<'_, '_, '_> {
         given
     }
 
-    fn take_out(&mut self, loser: &Loser, targets: &[Target], stopped: &Waits) -> Vec<ActionId> {
+    fn take_out(&mut self, loser: &Loser, targets: &[Target], stopped: &Dependencies) -> Vec<ActionId> {
         let mut out = Vec::new();
         for (pod, peer) in sides(&self.unit.object) {
             let mut last: Option<ActionId> = None;
@@ -360,13 +360,13 @@ impl Handover<'_, '_, '_> {
                 let text = format!("{} has it from here on; its rows stay", self.name());
                 let waits = match last {
                     None => stopped.clone(),
-                    Some(last) => Waits::on([last], "one change of an object at a time"),
+                    Some(last) => Dependencies::on([last], "one change of an object at a time"),
                 };
                 last = Some(self.act(pod, op, Code::Moved, text, waits));
             }
             out.extend(last);
         }
-        let changed = Waits::on(out.iter().copied(), "both sides must agree before they meet");
+        let changed = Dependencies::on(out.iter().copied(), "both sides must agree before they meet");
         for (pod, peer) in sides(&self.unit.object) {
             let op = Op::Start { name: loser.name.clone(), peer, expect: Expect::Live };
             let text = format!("pod {pod} goes on with the other tables from where it stopped");
@@ -384,7 +384,7 @@ impl Handover<'_, '_, '_> {
     }
 
     /// An object that goes forgets its places; until the first is forgotten it could go on.
-    fn forget(&mut self, loser: &Loser, stopped: &Waits) -> Vec<ActionId> {
+    fn forget(&mut self, loser: &Loser, stopped: &Dependencies) -> Vec<ActionId> {
         let mut waits = stopped.clone();
         let mut forgotten = Vec::new();
         let (low, high) = (self.unit.object.pair.low(), self.unit.object.pair.high());
@@ -392,7 +392,7 @@ impl Handover<'_, '_, '_> {
             let op = Op::Reset { name: loser.name.clone(), peer };
             let text = format!("it has delivered everything, and {} has what comes; a place that is left would keep log for nothing", self.name());
             let id = self.act(pod, op, Code::Moved, text, waits);
-            waits = Waits::on([id], "one side after the other");
+            waits = Dependencies::on([id], "one side after the other");
             forgotten.push(id);
         }
         let first = Milestone::of(forgotten.first().copied());
@@ -401,19 +401,19 @@ impl Handover<'_, '_, '_> {
             let text = "the change broke off: it goes on as before".to_owned();
             let armed_by = self.stop_of(pod, &loser.name);
             let run = RunWhen::Undo { armed_by, until: first.clone() };
-            let waits = Waits::on(forgotten.iter().copied(), "only if its places are still there");
+            let waits = Dependencies::on(forgotten.iter().copied(), "only if its places are still there");
             let id = self.build.add_when(pod, op, why(Code::SendAgain, text), waits, run);
             self.all.push(id);
         }
         if self.is_alone() {
-            let waits = Waits::on(forgotten.iter().copied(), "its places are forgotten");
+            let waits = Dependencies::on(forgotten.iter().copied(), "its places are forgotten");
             let gone = self.drop_object(loser, &waits);
             return self.addresses(&gone);
         }
         forgotten
     }
 
-    fn drop_object(&mut self, loser: &Loser, waits: &Waits) -> Vec<ActionId> {
+    fn drop_object(&mut self, loser: &Loser, waits: &Dependencies) -> Vec<ActionId> {
         let mut gone = Vec::new();
         for (pod, peer) in sides(&self.unit.object) {
             self.dropped.push((pod, loser.name.clone()));
@@ -432,7 +432,7 @@ impl Handover<'_, '_, '_> {
             let old = vec![aku_core::desired::ReplicationAddress { port: NOWHERE, ..address.clone() }];
             let op = Op::ChangeHost { name: self.name(), peer, host: address.host, port: address.port, old };
             let text = "REPLICATION_ALLOW_DUPLICATE_HOSTS is 0, so the address is free only now";
-            let waits = Waits::on(gone.iter().copied(), "one object for each address");
+            let waits = Dependencies::on(gone.iter().copied(), "one object for each address");
             right.push(self.act(pod, op, Code::AddressChanged, text, waits));
         }
         right
@@ -441,7 +441,7 @@ impl Handover<'_, '_, '_> {
     /// (3) and (4)
     fn start(&mut self, begun: &Begun, undone: &[ActionId], given: &[ActionId]) {
         let name = self.name();
-        let waits = Waits::on(given.iter().copied(), "never beside the one that carried them")
+        let waits = Dependencies::on(given.iter().copied(), "never beside the one that carried them")
             .and(undone.iter().copied(), "both sides must agree before they meet");
         let mut started = Vec::new();
         for (pod, peer) in sides(&self.unit.object) {
@@ -462,10 +462,10 @@ impl Handover<'_, '_, '_> {
         for (pod, peer) in sides(&self.unit.object) {
             let op = Op::Flush { name: name.clone(), peer, wait_s: self.world.desired.flush_wait_s() };
             let text = format!("{name} is seen to deliver before the other goes");
-            let waits = Waits::on(started.iter().copied(), "only a running sender can be flushed");
+            let waits = Dependencies::on(started.iter().copied(), "only a running sender can be flushed");
             proved.push(self.act(pod, op, Code::ProveDelivered, text, waits));
         }
-        let proved = Waits::on(proved, "the new one delivers");
+        let proved = Dependencies::on(proved, "the new one delivers");
         for loser in self.unit.losers.iter().filter(|l| l.gives == Gives::All) {
             self.drop_object(loser, &proved);
         }
@@ -473,7 +473,7 @@ impl Handover<'_, '_, '_> {
 }
 
 /// The object that carries everything goes under its old name; this is the one that takes over.
-pub(super) fn renamed(world: &World<'_>, old: &Object, wanted: ReplicationName) -> Unit {
+pub(super) fn renamed(world: &ClusterView<'_>, old: &Object, wanted: ReplicationName) -> Unit {
     Unit {
         object: Object { name: wanted, ..old.clone() },
         how: How::Renamed,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aku_core::{
     desired::Desired,
     found::as_found,
-    ledger::{ClusterId, Ledger, Peer, Standing, View},
+    ledger::{ClusterId, Peer, Standing, View},
     observe::Observed,
     plan::{
         Approval, ApprovalClass, Refusal, RefusalKind,
@@ -15,47 +15,38 @@ use aku_core::{
     topology::Ordinal,
 };
 
-use super::{build::pods, world::World};
-
-pub(super) fn signature<'a>(world: &World<'a>, pod: Ordinal) -> Option<&'a str> {
-    world.pod(pod)?.server.signature.as_deref().map(str::trim).filter(|s| !s.is_empty())
-}
-
-/// The ledger of a pod, when it was written for this pod in this database.
-pub(super) fn held<'w>(world: &'w World<'_>, pod: Ordinal) -> Option<&'w Ledger> {
-    world.ledger(pod).held().filter(|l| l.pod == pod && signature(world, pod).is_none_or(|s| s == l.signature))
-}
+use super::{build::pods, cluster_view::ClusterView};
 
 /// What `k` remembers of `pod`.
-pub(super) fn remembered<'w>(world: &'w World<'_>, k: Ordinal, pod: Ordinal) -> Option<&'w Peer> {
-    held(world, k)?.peers.get(&pod)
+pub(super) fn remembered<'w>(world: &'w ClusterView<'_>, k: Ordinal, pod: Ordinal) -> Option<&'w Peer> {
+    world.held(k)?.peers.get(&pod)
 }
 
 /// Whether both ledgers name one cluster: the rows of both come from the same line, whatever the age of the databases.
-pub(super) fn one_cluster(world: &World<'_>, a: Ordinal, b: Ordinal) -> bool {
-    matches!((held(world, a), held(world, b)), (Some(a), Some(b)) if a.cluster == b.cluster)
+pub(super) fn one_cluster(world: &ClusterView<'_>, a: Ordinal, b: Ordinal) -> bool {
+    matches!((world.held(a), world.held(b)), (Some(a), Some(b)) if a.cluster == b.cluster)
 }
 
 /// The cluster of `pod`, where pod 0 was looked at and does not belong to it, and that of pod 0.
-pub(super) fn foreign_source(world: &World<'_>, pod: Ordinal) -> Option<(ClusterId, Option<ClusterId>)> {
+pub(super) fn foreign_source(world: &ClusterView<'_>, pod: Ordinal) -> Option<(ClusterId, Option<ClusterId>)> {
     let source = Ordinal::MASTER;
-    let mine = held(world, pod)?.cluster;
-    let founder = || signature(world, source).is_some_and(|s| ClusterId::founded_on(s) == mine);
+    let mine = world.held(pod)?.cluster;
+    let founder = || world.signature(source).is_some_and(|s| ClusterId::founded_on(s) == mine);
     let theirs = match world.ledger(source) {
         View::NotRead | View::Broken { .. } | View::Newer { .. } => return None,
         // The cluster began with the database that pod 0 has: a run was killed before it noted that there.
         View::Missing | View::Empty if founder() => return None,
         View::Missing | View::Empty => None,
-        View::Held(_) => held(world, source).map(|l| l.cluster),
+        View::Held(_) => world.held(source).map(|l| l.cluster),
     };
     (theirs != Some(mine)).then_some((mine, theirs))
 }
 
 /// Whether pod 0 and the pod itself both noted that the pod left in order, as it is now: pod 0 had everything that the pod
 /// had, and what it lacks it lost or deleted since.
-pub(super) fn left_in_order(world: &World<'_>, pod: Ordinal) -> bool {
+pub(super) fn left_in_order(world: &ClusterView<'_>, pod: Ordinal) -> bool {
     let source = Ordinal::MASTER;
-    let (Some(mine), Some(theirs)) = (held(world, pod), held(world, source)) else { return false };
+    let (Some(mine), Some(theirs)) = (world.held(pod), world.held(source)) else { return false };
     let noted = theirs.peers.get(&pod).is_some_and(|p| {
         p.standing == Standing::Ended && p.incarnation == mine.incarnation && p.signature == mine.signature
     });
@@ -68,9 +59,9 @@ pub(super) fn left_in_order(world: &World<'_>, pod: Ordinal) -> bool {
 
 /// Whether the pod was cleaned since it was opened last, as itself or pod 0 noted: what was written there since was sent to
 /// nobody.
-pub(super) fn was_cleaned(world: &World<'_>, pod: Ordinal) -> bool {
-    let own = held(world, pod).is_some_and(|l| l.standing == Standing::Cleaned);
-    let mine = signature(world, pod);
+pub(super) fn was_cleaned(world: &ClusterView<'_>, pod: Ordinal) -> bool {
+    let own = world.held(pod).is_some_and(|l| l.standing == Standing::Cleaned);
+    let mine = world.signature(pod);
     let noted = remembered(world, Ordinal::MASTER, pod)
         .is_some_and(|p| p.standing == Standing::Cleaned && mine == Some(p.signature.as_str()));
     own || noted
@@ -78,15 +69,15 @@ pub(super) fn was_cleaned(world: &World<'_>, pod: Ordinal) -> bool {
 
 /// What shows that the volume of a pod is an older copy of itself: others remember more of the same database than it shows.
 /// The server itself shows nothing (`measured.md` 9.2).
-pub(super) fn behind(world: &World<'_>, pod: Ordinal) -> Option<String> {
-    let mine = signature(world, pod)?;
+pub(super) fn behind(world: &ClusterView<'_>, pod: Ordinal) -> Option<String> {
+    let mine = world.signature(pod)?;
     let shown = match world.ledger(pod) {
         View::NotRead | View::Broken { .. } | View::Newer { .. } => return None,
         View::Missing | View::Empty => None,
-        View::Held(_) => Some(held(world, pod)?),
+        View::Held(_) => Some(world.held(pod)?),
     };
     let of = |k: Ordinal| {
-        let theirs = held(world, k)?;
+        let theirs = world.held(k)?;
         let then = theirs.peers.get(&pod).filter(|p| p.signature == mine)?;
         let Some(shown) = shown else {
             return Some(format!(
@@ -114,51 +105,37 @@ pub(super) fn behind(world: &World<'_>, pod: Ordinal) -> Option<String> {
 /// Pods whose volume is an older copy of itself, and what shows it, for commands that make no plan.
 pub fn put_back(desired: &Desired, observed: &Observed) -> BTreeMap<Ordinal, String> {
     let desired = &*as_found(desired, observed);
-    let world = World::new(desired, observed);
+    let world = ClusterView::new(desired, observed);
     world.seen().filter_map(|k| Some((k, behind(&world, k)?))).collect()
 }
 
 /// Members that are not there, for commands that make no plan.
 #[must_use]
 pub fn down(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> {
-    World::new(&as_found(desired, observed), observed).pods_down(None).into_iter().collect()
+    ClusterView::new(&as_found(desired, observed), observed).pods_down(None).into_iter().collect()
 }
 
 /// Pods that the ledgers call members, there or not, for commands that make no plan.
 #[must_use]
 pub fn called_members(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> {
-    running(&World::new(&as_found(desired, observed), observed))
-}
-
-/// Pods that the ledgers of this cluster call running: each by its own row, one that was not seen by what the newest row
-/// remembers of it. The cluster is that of pod 0; while pod 0 is not there or has no ledger, that of the newest row.
-pub(super) fn running(world: &World<'_>) -> BTreeSet<Ordinal> {
-    let newest = || world.seen().filter_map(|k| held(world, k)).max_by_key(|l| l.run);
-    let Some(cluster) = held(world, Ordinal::MASTER).or_else(newest).map(|l| l.cluster) else { return BTreeSet::new() };
-    let ledgers = || world.seen().filter_map(|k| held(world, k)).filter(|l| l.cluster == cluster);
-    let newest = |pod: Ordinal| {
-        let own = ledgers().find(|l| l.pod == pod).map(|l| (l.run, l.standing));
-        let noted = ledgers().filter_map(|l| l.peers.get(&pod).map(|p| (l.run, p.standing)));
-        own.or_else(|| noted.max_by_key(|(run, _)| *run)).map(|(_, standing)| standing)
-    };
-    world.desired.pods.keys().copied().filter(|k| newest(*k) == Some(Standing::Running)).collect()
+    ClusterView::new(&as_found(desired, observed), observed).called_running()
 }
 
 /// As the planner asks it, for whoever says yes by a rule: nobody says yes to these by a rule.
 #[must_use]
 pub fn without_quorum(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> {
-    no_quorum(&World::new(&as_found(desired, observed), observed))
+    no_quorum(&ClusterView::new(&as_found(desired, observed), observed))
 }
 
 /// Pods that the ledgers of this cluster call running and that were not seen, where those that were seen are no majority.
-pub(super) fn no_quorum(world: &World<'_>) -> BTreeSet<Ordinal> {
+pub(super) fn no_quorum(world: &ClusterView<'_>) -> BTreeSet<Ordinal> {
     no_quorum_without(world, None)
 }
 
 /// What somebody says yes to before a position or an object goes while the members that were seen are no majority: whoever
 /// looks from the smaller part sees a pod as gone that the others work with. `gone` is what the goal is about and says
 /// nothing.
-pub(super) fn quorum_asked(world: &World<'_>, gone: Option<Ordinal>, what: &str) -> Vec<Approval> {
+pub(super) fn quorum_asked(world: &ClusterView<'_>, gone: Option<Ordinal>, what: &str) -> Vec<Approval> {
     let away = no_quorum_without(world, gone);
     let approval = |pod: &Ordinal| Approval {
         class: ApprovalClass::MemberDown,
@@ -170,8 +147,8 @@ pub(super) fn quorum_asked(world: &World<'_>, gone: Option<Ordinal>, what: &str)
     away.iter().map(approval).collect()
 }
 
-fn no_quorum_without(world: &World<'_>, gone: Option<Ordinal>) -> BTreeSet<Ordinal> {
-    let mut members = running(world);
+fn no_quorum_without(world: &ClusterView<'_>, gone: Option<Ordinal>) -> BTreeSet<Ordinal> {
+    let mut members = world.called_running();
     if let Some(gone) = gone {
         members.remove(&gone);
     }
@@ -181,34 +158,37 @@ fn no_quorum_without(world: &World<'_>, gone: Option<Ordinal>) -> BTreeSet<Ordin
 
 /// The second in which the database of a pod was created. A signature carries it as a hexadecimal number (`measured.md` 4:
 /// `BA35EC821714-6B00DD1A:000E578D-7257D71A`); what does not look so says nothing.
-fn born(world: &World<'_>, pod: Ordinal) -> Option<u32> {
-    let (_, rest) = signature(world, pod)?.split_once('-')?;
+fn born(world: &ClusterView<'_>, pod: Ordinal) -> Option<u32> {
+    let (_, rest) = world.signature(pod)?.split_once('-')?;
     u32::from_str_radix(rest.split_once(':')?.0, 16).ok()
 }
 
 /// Whether the database of `a` was created after that of `b`, as far as both tell.
-pub(super) fn is_younger(world: &World<'_>, a: Ordinal, b: Ordinal) -> bool {
+pub(super) fn is_younger(world: &ClusterView<'_>, a: Ordinal, b: Ordinal) -> bool {
     matches!((born(world, a), born(world, b)), (Some(a), Some(b)) if a > b)
 }
 
 /// A pod beside `me` whose database is older than that of pod 0 and which is connected with pod 0 in both directions: pod 0
 /// has the rows of the cluster, although its database is young (a recovery filled it).
-pub(super) fn filled_beside(world: &World<'_>, me: Ordinal) -> Option<Ordinal> {
+pub(super) fn filled_beside(world: &ClusterView<'_>, me: Ordinal) -> Option<Ordinal> {
     let source = Ordinal::MASTER;
     // Whose own rows were copied from pod 0 says nothing of what pod 0 had before.
-    let copied = |k: Ordinal| held(world, k).is_some_and(|l| l.copied.is_some_and(|c| c.from == source));
+    let copied = |k: Ordinal| world.held(k).is_some_and(|l| l.copied.is_some_and(|c| c.from == source));
     world.seen_others(me).find(|k| *k != source && world.is_member(*k) && is_younger(world, source, *k) && !copied(*k))
 }
 
 /// Other pods that were seen with the database of `pod`.
-fn twins(world: &World<'_>, pod: Ordinal) -> Vec<Ordinal> {
-    let Some(mine) = signature(world, pod) else { return Vec::new() };
-    world.seen_others(pod).filter(|k| signature(world, *k) == Some(mine)).collect()
+fn twins(world: &ClusterView<'_>, pod: Ordinal) -> Vec<Ordinal> {
+    let Some(mine) = world.signature(pod) else { return Vec::new() };
+    world.seen_others(pod).filter(|k| world.signature(*k) == Some(mine)).collect()
 }
 
 /// Refuses where one of `concerned` holds the same database as another pod: the server refuses to replicate with itself
 /// (ERR-6110C), and rows that both hold tell nothing about who has them.
-pub(super) fn refuse_clones(world: &World<'_>, concerned: impl IntoIterator<Item = Ordinal>) -> Result<(), Refusal> {
+pub(super) fn refuse_clones(
+    world: &ClusterView<'_>,
+    concerned: impl IntoIterator<Item = Ordinal>,
+) -> Result<(), Refusal> {
     for pod in concerned {
         moved(world, pod)?;
         let mut same = twins(world, pod);
@@ -220,7 +200,7 @@ pub(super) fn refuse_clones(world: &World<'_>, concerned: impl IntoIterator<Item
         let text = format!(
             "{} hold the same database (signature {}): the volume of one is a copy of the other's, and a server does not replicate with itself (ERR-6110C); nothing was changed",
             pods(&same),
-            signature(world, pod).unwrap_or_default()
+            world.signature(pod).unwrap_or_default()
         );
         // The ledger in it says whose it was.
         let copy = |k: &&Ordinal| world.ledger(**k).held().is_some_and(|l| l.pod != **k);
@@ -244,9 +224,8 @@ pub(super) fn refuse_clones(world: &World<'_>, concerned: impl IntoIterator<Item
 }
 
 /// A volume that belongs to another pod: its ledger says so, although that other pod may not be there.
-fn moved(world: &World<'_>, pod: Ordinal) -> Result<(), Refusal> {
-    let other =
-        world.ledger(pod).held().filter(|l| l.pod != pod && signature(world, pod) == Some(l.signature.as_str()));
+fn moved(world: &ClusterView<'_>, pod: Ordinal) -> Result<(), Refusal> {
+    let other = world.ledger(pod).held().filter(|l| l.pod != pod && world.signature(pod) == Some(l.signature.as_str()));
     let Some(ledger) = other else { return Ok(()) };
     let text = format!(
         "the volume of pod {pod} is that of pod {0}, or a copy of it: its ledger was written for pod {0} in this database (signature {1}); nothing was changed",

@@ -16,21 +16,19 @@ use aku_core::{
 use foldhash::{HashMap, HashMapExt as _};
 
 use super::{
-    build::{Waits, why},
-    catch_up,
-    deliver::{self, Gate, Peer, Way},
+    build::{Dependencies, why},
+    cluster_view::ClusterView,
+    deliver::{self, Delivery, Gate, Peer, Way},
+    draft::Draft,
     for_a_while::Held,
-    full::{self, Delivery},
-    preflight,
-    start::Draft,
-    world::World,
+    preflight, steps,
 };
 
 /// Longest wait for transactions that were open at the pin, seconds.
 pub(super) const DRAIN_S: u32 = 60;
 
 pub(super) struct Join<'w, 'd> {
-    pub world: &'w World<'w>,
+    pub world: &'w ClusterView<'w>,
     pub me: Ordinal,
     pub source: Ordinal,
     pub members: Vec<Ordinal>,
@@ -52,7 +50,7 @@ pub(super) struct Gone {
 pub(super) type Mended = BTreeMap<ReplicationName, ActionId>;
 
 /// Settings that killed runs left behind; those that the join itself needs are put back with it.
-pub(super) fn put_back_left(world: &World<'_>, draft: &mut Draft, me: Ordinal, source: Ordinal) {
+pub(super) fn put_back_left(world: &ClusterView<'_>, draft: &mut Draft, me: Ordinal, source: Ordinal) {
     let needs = [(me, Setting::DdlEnable), (source, Setting::SyncLockTimeout)];
     draft.build.put_back_left(world, &needs, &mut draft.notes);
 }
@@ -69,20 +67,20 @@ impl Join<'_, '_> {
     /// Who is on the pod although it is closed: somebody who came before it was closed.
     pub fn fence(&mut self) -> ActionId {
         let text = "ADMIN_MODE 1 keeps out who comes, not who is there; what they wrote would be deleted or be in the way of the copy";
-        self.draft.build.add(self.me, Op::Fence, why(Code::Fence, text), Waits::none())
+        self.draft.build.add(self.me, Op::Fence, why(Code::Fence, text), Dependencies::none())
     }
 
     /// (1) A side that keeps the joiner from delivering and has no place of its own is made anew.
-    pub fn mend(&mut self, fenced: ActionId) -> Mended {
+    pub fn recreate_receivers(&mut self, fenced: ActionId) -> Mended {
         let me = self.me;
         let mut mended = Mended::new();
         for k in self.receivers_of_salvage() {
             for object in self.objects(k) {
                 let live = matches!(self.world.observed.side(me, &object.name), Side::Live(_));
-                if !live || full::delivery(self.world, me, k, &object) != Delivery::AfterMending {
+                if !live || deliver::delivery(self.world, me, k, &object) != Delivery::AfterMending {
                     continue;
                 }
-                let fenced = Waits::on([fenced], "what is written after the flush would be lost");
+                let fenced = Dependencies::on([fenced], "what is written after the flush would be lost");
                 let stop = self.world.is_started(me, &object).then(|| {
                     let op = Op::Stop { name: object.name.clone(), peer: k };
                     let text = "an object is made anew only while nobody sends to it (ERR-6109F)";
@@ -94,8 +92,8 @@ impl Join<'_, '_> {
                 let op = Op::DropReplication { name: object.name.clone(), peer: me };
                 let waits = fenced.and(stop, "neither side may be sending");
                 let dropped = self.draft.build.add(k, op, why(Code::Salvage, text.clone()), waits);
-                let op = catch_up::create_op(self.world, k, &object);
-                let waits = Waits::on([dropped], "the name must be free");
+                let op = steps::create_op(self.world, k, &object);
+                let waits = Dependencies::on([dropped], "the name must be free");
                 mended.insert(object.name, self.draft.build.add(k, op, why(Code::Salvage, text), waits));
             }
         }
@@ -103,9 +101,9 @@ impl Join<'_, '_> {
     }
 
     /// (1) What the joiner has not sent is delivered, where its side is live and the peer has the object.
-    pub fn salvage(&mut self, created: &[ActionId], mended: &Mended, fenced: ActionId) -> Salvaged {
+    pub fn deliver_unsent(&mut self, created: &[ActionId], mended: &Mended, fenced: ActionId) -> Salvaged {
         let mut flushed = Vec::new();
-        let objects_first = Waits::on(created.iter().copied(), "objects first");
+        let objects_first = Dependencies::on(created.iter().copied(), "objects first");
         for k in self.receivers_of_salvage() {
             for object in self.objects(k) {
                 let sides = self.world.sides(self.me, k, &object);
@@ -114,7 +112,7 @@ impl Join<'_, '_> {
                 else {
                     continue;
                 };
-                if full::delivery(self.world, self.me, k, &object) == Delivery::Impossible {
+                if deliver::delivery(self.world, self.me, k, &object) == Delivery::Impossible {
                     continue;
                 }
                 // What was made anew in this plan.
@@ -126,7 +124,7 @@ impl Join<'_, '_> {
                 );
                 let because = why(Code::Salvage, text);
                 let gate = Gate {
-                    first: Waits::on([fenced], "what is written after the flush would be lost"),
+                    first: Dependencies::on([fenced], "what is written after the flush would be lost"),
                     start: objects_first.clone().and(swapped, "both sides must agree before they meet"),
                     peer: match (swapped, made) {
                         (Some(_), _) => Peer::Swaps,
@@ -144,7 +142,7 @@ impl Join<'_, '_> {
     }
 
     /// (2) Both sides of every pair of the joiner: STOP, then RESET; its own side first.
-    pub fn forget(&mut self, salvaged: &Salvaged) -> Vec<Gone> {
+    pub fn reset_positions(&mut self, salvaged: &Salvaged) -> Vec<Gone> {
         let mut done = Vec::new();
         let delivered: HashMap<&ReplicationName, ActionId> = salvaged.iter().map(|(name, id)| (name, *id)).collect();
         let others: Vec<_> = self.world.desired.pods.keys().copied().filter(|k| *k != self.me).collect();
@@ -169,7 +167,7 @@ impl Join<'_, '_> {
         object: &Object,
         after: Option<ActionId>,
     ) -> Option<ActionId> {
-        let waits = Waits::on(after, "what is unsent goes out first, and the joiner forgets before its peer");
+        let waits = Dependencies::on(after, "what is unsent goes out first, and the joiner forgets before its peer");
         // Salvage starts a sender that was down.
         let started = self.world.is_started(pod, object) || (pod == self.me && after.is_some());
         let stop = started.then(|| {
@@ -195,7 +193,7 @@ impl Join<'_, '_> {
         let receivers = self.receivers_of_salvage();
         let mine = self.world.objects_of(me).map(|(k, o)| (me, k, o.clone()));
         let theirs = self.world.objects_of(me).filter(|(k, _)| receivers.contains(k)).map(|(k, o)| (k, me, o.clone()));
-        let gone = Waits::on(forgotten.iter().copied(), "an object with a position is not dropped");
+        let gone = Dependencies::on(forgotten.iter().copied(), "an object with a position is not dropped");
         for (pod, peer, object) in mine.chain(theirs).collect::<Vec<_>>() {
             if pod != me && mended.contains_key(&object.name) {
                 continue;
@@ -206,12 +204,12 @@ impl Join<'_, '_> {
                 format!("it is not what aku.conf says, and its position is forgotten anyway:\n{}", diff.trim_end());
             let op = Op::DropReplication { name: object.name.clone(), peer };
             let dropped = self.draft.build.add(pod, op, why(Code::Differs, text.clone()), gone.clone());
-            let op = catch_up::create_op(self.world, pod, &object);
+            let op = steps::create_op(self.world, pod, &object);
             done.push(self.draft.build.add(
                 pod,
                 op,
                 why(Code::Differs, text),
-                Waits::on([dropped], "the name must be free"),
+                Dependencies::on([dropped], "the name must be free"),
             ));
         }
         done
@@ -224,7 +222,7 @@ impl Join<'_, '_> {
         let (me, source) = (self.me, self.source);
         let (mut pins, mut flushed) = (Vec::new(), Vec::new());
         let old = "an old position would replay old changes, and a place towards the source would make the joiner look complete";
-        let first = Waits::on(ready.iter().copied(), "the joiner is closed, and objects are there")
+        let first = Dependencies::on(ready.iter().copied(), "the joiner is closed, and objects are there")
             .and(forgotten.iter().filter(|g| g.with == source).map(|g| g.id), old);
         let mut own: HashMap<(Ordinal, &ReplicationName), Vec<ActionId>> = HashMap::new();
         for g in forgotten.iter().filter(|g| g.with != source) {
@@ -249,7 +247,7 @@ impl Join<'_, '_> {
                 k,
                 Op::Drain { wait_s: DRAIN_S },
                 why(Code::Drain, text),
-                Waits::on(here, "it looks at what was open at the pin"),
+                Dependencies::on(here, "it looks at what was open at the pin"),
             );
             let live = |o: &&Object| self.world.sides(k, source, o).both_live();
             for object in self.world.objects_between(k, source).filter(live).cloned().collect::<Vec<_>>() {
@@ -260,7 +258,7 @@ impl Join<'_, '_> {
                     k,
                     op,
                     why(Code::FlushToSource, text),
-                    Waits::on([drained], "it delivers what the drain waited for"),
+                    Dependencies::on([drained], "it delivers what the drain waited for"),
                 ));
             }
         }
@@ -275,7 +273,7 @@ impl Join<'_, '_> {
         pins: &[(Ordinal, Object, ActionId)],
         flushed: &[ActionId],
     ) -> ActionId {
-        let waits = Waits::on(ready.iter().copied(), "positions are forgotten first")
+        let waits = Dependencies::on(ready.iter().copied(), "positions are forgotten first")
             .and(pins.iter().map(|(_, _, id)| *id), "a pin sends until its STOP")
             .and(flushed.iter().copied(), "a failure up to here loses nothing");
         let text =
@@ -287,7 +285,7 @@ impl Join<'_, '_> {
     pub fn truncate(&mut self, quiet: ActionId) -> Vec<ActionId> {
         let (me, source) = (self.me, self.source);
         let because = why(Code::DdlSwitch, "TRUNCATE of a replicated table needs it (ERR-312C4)");
-        let waits = Waits::on([quiet], "the switch is open as briefly as possible");
+        let waits = Dependencies::on([quiet], "the switch is open as briefly as possible");
         let held = self.draft.build.hold(self.world, (me, Setting::DdlEnable), because, waits);
         let on = held.as_ref().and_then(Held::on);
         let mut emptied = Vec::new();
@@ -298,14 +296,17 @@ impl Join<'_, '_> {
                 me,
                 op,
                 why(Code::EmptyTarget, text),
-                Waits::on([on.unwrap_or(quiet)], if on.is_some() { "needs the switch" } else { "nothing arrives" }),
+                Dependencies::on(
+                    [on.unwrap_or(quiet)],
+                    if on.is_some() { "needs the switch" } else { "nothing arrives" },
+                ),
             ));
         }
         let over = "when the tables are empty, or it failed";
         let back = held.and_then(|held| self.draft.build.put_back(&held, &emptied, over));
         let targets = self.world.targets().cloned().collect();
-        let waits =
-            Waits::on(emptied, "it looks at what they did").and(back, "the switch is closed before rows are copied");
+        let waits = Dependencies::on(emptied, "it looks at what they did")
+            .and(back, "the switch is closed before rows are copied");
         vec![self.draft.build.add(
             me,
             Op::CheckEmpty { targets },
@@ -323,12 +324,12 @@ impl Join<'_, '_> {
     ) -> Vec<ActionId> {
         let (me, source) = (self.me, self.source);
         let text = format!("a SYNC that waits for its lock makes pod {source} skip changes it receives");
-        let waits = Waits::on(emptied.iter().copied(), "only for the length of the copy");
+        let waits = Dependencies::on(emptied.iter().copied(), "only for the length of the copy");
         let because = why(Code::NoSyncLock, text);
         let held = self.draft.build.hold(self.world, (source, Setting::SyncLockTimeout), because, waits);
         let off = held.as_ref().and_then(Held::on);
         let mut synced = Vec::new();
-        let ready = Waits::on(emptied.iter().copied(), "sync needs empty tables").and(off, "without the lock");
+        let ready = Dependencies::on(emptied.iter().copied(), "sync needs empty tables").and(off, "without the lock");
         let rows: HashMap<&Target, &RowsAtStake> = rows.iter().map(|r| (&r.target, r)).collect();
         for object in self.objects(source) {
             let group = &self.world.desired.groups[&object.group];
@@ -346,7 +347,7 @@ impl Join<'_, '_> {
             self.draft.build.put_back(&held, &synced, "when the copy is over, or failed");
         }
         let until = Milestone::of(synced.iter().copied());
-        let over = Waits::on(synced.iter().copied(), "only if the copy did not finish");
+        let over = Dependencies::on(synced.iter().copied(), "only if the copy did not finish");
         for (k, object, pin) in pins {
             let run = RunWhen::Undo { armed_by: *pin, until: until.clone() };
             let text = format!("without a finished copy the pin would make pod {k} keep log for nothing");
@@ -377,7 +378,7 @@ impl Join<'_, '_> {
             me,
             op,
             why(Code::ProveContents, text),
-            Waits::on(synced.iter().copied(), "it looks at what they copied"),
+            Dependencies::on(synced.iter().copied(), "it looks at what they copied"),
         )
     }
 
@@ -387,7 +388,7 @@ impl Join<'_, '_> {
         let me = self.me;
         let mut out = Vec::new();
         for k in self.members.iter().copied().chain([self.source]).collect::<Vec<_>>() {
-            let proved = Waits::on([proved], "no side of the joiner is live before its copy is proved");
+            let proved = Dependencies::on([proved], "no side of the joiner is live before its copy is proved");
             let waits = if k == self.source {
                 let text = "pod 0 last: who has a place towards it and not towards another member lost that one";
                 proved.and(out.iter().copied(), text)
@@ -409,7 +410,7 @@ impl Join<'_, '_> {
                     k,
                     op,
                     why(Code::ResumeFromPin, text),
-                    Waits::on([proved], "nothing arrives before the copy is proved"),
+                    Dependencies::on([proved], "nothing arrives before the copy is proved"),
                 ));
             }
         }

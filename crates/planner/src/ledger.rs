@@ -24,15 +24,14 @@ use aku_core::{
 use foldhash::{HashSet, HashSetExt as _};
 
 use super::{
-    build::{Builder, Waits, why},
-    identity::{self, signature},
-    start::Draft,
-    world::World,
+    build::{Builder, Dependencies, why},
+    cluster_view::ClusterView,
+    identity,
 };
 
 /// What a run does to the rows.
 struct Account<'w, 'a> {
-    world: &'w World<'a>,
+    world: &'w ClusterView<'a>,
     cluster: ClusterId,
     run: u64,
     /// Pods that change how they stand, or get a copy.
@@ -51,11 +50,11 @@ struct Change {
 }
 
 impl<'w, 'a> Account<'w, 'a> {
-    fn new(world: &'w World<'a>, cluster: ClusterId, changed: BTreeMap<Ordinal, Change>) -> Self {
-        let of = |k| identity::held(world, k).filter(|l| l.cluster == cluster);
+    fn new(world: &'w ClusterView<'a>, cluster: ClusterId, changed: BTreeMap<Ordinal, Change>) -> Self {
+        let of = |k| world.held(k).filter(|l| l.cluster == cluster);
         let kept = |k: &Ordinal| {
             let open = world.pod(*k).is_some_and(|p| !p.admin_mode());
-            let ours = identity::held(world, *k).is_some_and(|l| l.cluster == cluster);
+            let ours = world.held(*k).is_some_and(|l| l.cluster == cluster);
             changed.contains_key(k) || ours || (open && world.is_member(*k))
         };
         let reached = world.seen().filter(kept).collect();
@@ -65,14 +64,14 @@ impl<'w, 'a> Account<'w, 'a> {
 
     /// The highest incarnation that anybody knows of for the database that the pod has now.
     fn incarnation(&self, pod: Ordinal) -> u64 {
-        let own = identity::held(self.world, pod).map(|l| l.incarnation);
+        let own = self.world.held(pod).map(|l| l.incarnation);
         let remembered = self.world.seen().filter_map(|k| identity::remembered(self.world, k, pod));
-        let same = remembered.filter(|p| signature(self.world, pod) == Some(p.signature.as_str()));
+        let same = remembered.filter(|p| self.world.signature(pod) == Some(p.signature.as_str()));
         own.into_iter().chain(same.map(|p| p.incarnation)).max().unwrap_or(0)
     }
 
     fn standing(&self, pod: Ordinal) -> Standing {
-        let held = || identity::held(self.world, pod).filter(|l| l.cluster == self.cluster).map(|l| l.standing);
+        let held = || self.world.held(pod).filter(|l| l.cluster == self.cluster).map(|l| l.standing);
         self.changed.get(&pod).map(|c| c.standing).or_else(held).unwrap_or(Standing::Running)
     }
 
@@ -82,8 +81,8 @@ impl<'w, 'a> Account<'w, 'a> {
             View::NotRead | View::Broken { .. } | View::Newer { .. } => return None,
             View::Missing | View::Empty | View::Held(_) => {}
         }
-        let mine = signature(self.world, pod).filter(|s| is_plain(s))?;
-        let before = identity::held(self.world, pod).filter(|l| l.cluster == self.cluster);
+        let mine = self.world.signature(pod).filter(|s| is_plain(s))?;
+        let before = self.world.held(pod).filter(|l| l.cluster == self.cluster);
         let change = self.changed.get(&pod);
         let opens = change.is_some_and(|c| c.opens);
         let copied = change.and_then(|c| c.copied).map(|from| Copied { from, run: self.run });
@@ -113,8 +112,8 @@ impl<'w, 'a> Account<'w, 'a> {
             let standing = change.map(|c| c.standing);
             return before.map(|p| Peer { standing: standing.unwrap_or(p.standing), ..p.clone() });
         };
-        let mine = signature(self.world, k).filter(|s| is_plain(s))?;
-        let known = identity::held(self.world, k).filter(|l| l.cluster == self.cluster);
+        let mine = self.world.signature(k).filter(|s| is_plain(s))?;
+        let known = self.world.held(k).filter(|l| l.cluster == self.cluster);
         if known.is_none() && change.is_none() {
             return before.cloned();
         }
@@ -139,14 +138,14 @@ impl<'w, 'a> Account<'w, 'a> {
 /// The cluster that `pod` is taken into: that of pod 0; while pod 0 is not there, the one that the pod knows itself, or
 /// another member does. A ledger begins with the database of pod 0 and nowhere else; a pod 0 without one takes the cluster of
 /// whoever is connected with it.
-fn cluster(world: &World<'_>, pod: Ordinal) -> Option<ClusterId> {
+fn cluster(world: &ClusterView<'_>, pod: Ordinal) -> Option<ClusterId> {
     if world.desired.ledger == Switch::Off {
         return None;
     }
     let source = Ordinal::MASTER;
-    let of = |k: Ordinal| identity::held(world, k).map(|l| l.cluster);
+    let of = |k: Ordinal| world.held(k).map(|l| l.cluster);
     if world.pod(source).is_some() {
-        let founded = || signature(world, source).filter(|s| is_plain(s)).map(ClusterId::founded_on);
+        let founded = || world.signature(source).filter(|s| is_plain(s)).map(ClusterId::founded_on);
         // Who is connected with pod 0 has its rows, or gave them to it in a recovery that was killed before it noted that.
         let beside = || world.seen_others(source).filter(|k| world.is_member(*k)).find_map(of);
         return match world.ledger(source) {
@@ -159,26 +158,36 @@ fn cluster(world: &World<'_>, pod: Ordinal) -> Option<ClusterId> {
 
 /// The rows that a start writes: the pod's own before it opens, those of the other members after that. Returns what the
 /// opening waits for.
-pub(super) fn before_opening(world: &World<'_>, draft: &mut Draft, waits: &Waits) -> Option<ActionId> {
-    let me = draft.me;
+pub(super) fn before_opening(
+    world: &ClusterView<'_>,
+    build: &mut Builder,
+    me: Ordinal,
+    copied: Option<Ordinal>,
+    waits: &Dependencies,
+) -> Option<ActionId> {
     let cluster = cluster(world, me)?;
-    let change = Change { standing: Standing::Running, opens: true, copied: draft.copied_from };
+    let change = Change { standing: Standing::Running, opens: true, copied };
     let account = Account::new(world, cluster, [(me, change)].into());
     let op = account.op(me)?;
     let text = format!("pod {me} opens for the {} time with this database", nth(&op));
-    let own = draft.build.add(me, op, why(Code::Ledger, text), waits.clone());
+    let own = build.add(me, op, why(Code::Ledger, text), waits.clone());
     for k in account.reached.iter().copied().filter(|k| *k != me) {
         let Some(op) = account.op(k) else { continue };
         let text = format!("pod {k} remembers that pod {me} opens, so that an older copy of its volume is noticed");
-        let waits = Waits::on([own], "nobody remembers what the pod itself does not know");
-        draft.build.add(k, op, why(Code::Ledger, text), waits);
+        let waits = Dependencies::on([own], "nobody remembers what the pod itself does not know");
+        build.add(k, op, why(Code::Ledger, text), waits);
     }
     Some(own)
 }
 
 /// The row of a pod that is cleaned, before it forgets anything: a clean that breaks off is then never mistaken for a pod
 /// that lost its rows.
-pub(super) fn before_forgetting(world: &World<'_>, build: &mut Builder, me: Ordinal, waits: Waits) -> Option<ActionId> {
+pub(super) fn before_forgetting(
+    world: &ClusterView<'_>,
+    build: &mut Builder,
+    me: Ordinal,
+    waits: Dependencies,
+) -> Option<ActionId> {
     let change = Change { standing: Standing::Cleaned, opens: false, copied: None };
     let op = Account::new(world, cluster(world, me)?, [(me, change)].into()).op(me)?;
     let text = format!("pod {me} is no longer kept in sync, and whoever finds a clean that broke off knows it");
@@ -198,7 +207,7 @@ fn nth(op: &Op) -> String {
 }
 
 /// The plan with the rows that its goal writes when all else is done; a start has written its own.
-pub(super) fn afterwards(world: &World<'_>, mut plan: Plan) -> Plan {
+pub(super) fn afterwards(world: &ClusterView<'_>, mut plan: Plan) -> Plan {
     let change = |standing| Change { standing, opens: false, copied: None };
     let (changed, text): (BTreeMap<Ordinal, Change>, String) = match plan.goal {
         Goal::Start(_) => return plan,
@@ -228,8 +237,8 @@ pub(super) fn afterwards(world: &World<'_>, mut plan: Plan) -> Plan {
     let found = match plan.goal {
         // Pod 0 lost what it knew.
         Goal::Recover(Some(from)) if world.desired.ledger == Switch::On => {
-            let founded = || signature(world, from).filter(|s| is_plain(s)).map(ClusterId::founded_on);
-            identity::held(world, from).map(|l| l.cluster).or_else(founded)
+            let founded = || world.signature(from).filter(|s| is_plain(s)).map(ClusterId::founded_on);
+            world.held(from).map(|l| l.cluster).or_else(founded)
         }
         Goal::Start(_)
         | Goal::End(_)
@@ -247,7 +256,7 @@ pub(super) fn afterwards(world: &World<'_>, mut plan: Plan) -> Plan {
         plan.actions.iter().filter(|a| matches!(a.op, Op::WriteLedger { .. })).map(|a| (a.pod, a.id)).collect();
     let open = account.reached.iter().copied().filter(|k| written.iter().all(|(pod, _)| pod != k));
     let writes: Vec<(Ordinal, Op)> = open.filter_map(|k| Some((k, account.op(k)?))).collect();
-    let unknown = |k: &Ordinal| identity::held(world, *k).is_none_or(|l| l.cluster != cluster);
+    let unknown = |k: &Ordinal| world.held(*k).is_none_or(|l| l.cluster != cluster);
     let nothing = match plan.goal {
         Goal::Reconcile => !writes.iter().any(|(k, _)| unknown(k)),
         // It is a member for the ledgers, although nobody keeps log for it.
@@ -305,11 +314,11 @@ fn sinks(plan: &Plan) -> Vec<(Ordinal, ActionId)> {
 }
 
 /// What is to be said of ledgers that cannot be used.
-pub(super) fn notes(world: &World<'_>) -> Vec<Reason> {
+pub(super) fn notes(world: &ClusterView<'_>) -> Vec<Reason> {
     let mut notes = Vec::new();
     for k in world.seen() {
         let said = match world.ledger(k) {
-            View::Held(l) if identity::held(world, k).is_none() => format!(
+            View::Held(l) if world.held(k).is_none() => format!(
                 "the ledger on pod {k} came with a dump of another database (signature {}); it counts as none and is written anew when the pod starts",
                 l.signature
             ),
@@ -327,7 +336,7 @@ pub(super) fn notes(world: &World<'_>) -> Vec<Reason> {
 }
 
 /// What is not noticed without ledgers, for plans that go on without them.
-pub(super) fn without(world: &World<'_>) -> Option<Reason> {
+pub(super) fn without(world: &ClusterView<'_>) -> Option<Reason> {
     let closed = world.desired.goal.single().and_then(|me| world.pod(me)).is_some_and(Pod::admin_mode);
     let starts = matches!(world.desired.goal, Goal::Start(_));
     (world.desired.ledger == Switch::Off && starts && closed).then(|| {

@@ -3,15 +3,17 @@
 //! [`make`] is a pure function of [`Desired`](aku_core::desired::Desired) and [`Observed`](aku_core::observe::Observed): no
 //! clock, no I/O, no environment. There is no dry run anywhere: a dry run is a plan that nobody applies.
 
+mod added_targets;
+mod alter;
 mod build;
 mod catch_up;
 mod clean;
-mod copy_in;
-mod correct;
+mod cluster_view;
 pub mod cost;
 mod definition;
 mod deliver;
 pub mod diff;
+mod draft;
 mod end;
 mod everywhere;
 pub mod facts;
@@ -20,12 +22,16 @@ mod forget;
 mod full;
 mod handover;
 mod identity;
+mod initial_copy;
 mod join;
 mod ledger;
+mod ledgers;
+mod links;
 mod make;
 mod master;
+mod moved;
 mod moves;
-mod newcomers;
+mod operations;
 pub mod policy;
 mod preflight;
 mod reconcile;
@@ -34,13 +40,14 @@ mod rehearse;
 pub mod remedy;
 mod rename;
 pub mod resume;
+pub mod risk;
 pub mod saved;
 pub mod schema;
 mod stakes;
 mod start;
 pub mod status;
-mod strays;
-mod world;
+mod steps;
+mod unmanaged;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -12,7 +12,10 @@ use aku_core::{
     topology::{Ordinal, Target},
 };
 
-use super::{clean, end, everywhere, forget, identity, ledger, reconcile, recover, remedy, start, world::World};
+use super::{
+    clean, cluster_view::ClusterView, end, everywhere, forget, identity, ledger, links, moves, reconcile, recover, remedy,
+    start,
+};
 
 /// Plans, and lets the independent checker look at the result.
 ///
@@ -53,6 +56,16 @@ pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
     })
 }
 
+/// What planners ask, with what a reconcile hands over.
+fn view<'a>(desired: &'a Desired, observed: &'a Observed) -> ClusterView<'a> {
+    let mut world = ClusterView::new(desired, observed);
+    match desired.goal {
+        Goal::Reconcile => world.moves = moves::find(&world, &links::active(&world)),
+        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Recover(_) | Goal::Forget(_) => {}
+    }
+    world
+}
+
 /// What is printed below a refusal names the goal that the table of remedies has for it.
 fn with_remedy(mut refusal: Refusal, goal: Goal) -> Refusal {
     match remedy::of_refusal(&refusal, goal) {
@@ -72,12 +85,12 @@ fn with_remedy(mut refusal: Refusal, goal: Goal) -> Refusal {
 }
 
 fn draft(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
-    let world = World::new(desired, observed);
+    let world = view(desired, observed);
     let plan = of_goal(&world)?;
     Ok(ledger::afterwards(&world, plan))
 }
 
-fn of_goal(world: &World<'_>) -> Result<Plan, Refusal> {
+fn of_goal(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
     let desired = world.desired;
     match desired.goal {
         Goal::Start(me) => {
@@ -106,7 +119,7 @@ fn of_goal(world: &World<'_>) -> Result<Plan, Refusal> {
 #[must_use]
 pub fn row_questions(desired: &Desired, observed: &Observed) -> Vec<(Ordinal, Vec<Target>)> {
     let desired = &*as_found(desired, observed);
-    let world = World::new(desired, observed);
+    let world = view(desired, observed);
     match desired.goal {
         Goal::Start(me) if seen(&world, me).is_ok() => start::row_questions(&world, me),
         Goal::Recover(_) if seen(&world, Ordinal::MASTER).is_ok() => recover::row_questions(&world),
@@ -118,7 +131,7 @@ pub fn row_questions(desired: &Desired, observed: &Observed) -> Vec<(Ordinal, Ve
 }
 
 /// Nothing can be said about pods of which none was seen.
-fn somebody(world: &World<'_>) -> Result<(), Refusal> {
+fn somebody(world: &ClusterView<'_>) -> Result<(), Refusal> {
     if world.seen().next().is_some() {
         return Ok(());
     }
@@ -136,7 +149,7 @@ fn somebody(world: &World<'_>) -> Result<(), Refusal> {
     Err(Refusal { kind: RefusalKind::CannotTell, because, next })
 }
 
-fn seen(world: &World<'_>, me: Ordinal) -> Result<(), Refusal> {
+fn seen(world: &ClusterView<'_>, me: Ordinal) -> Result<(), Refusal> {
     let count = world.desired.pods.len();
     let refuse = |kind, code, text: String, next: Vec<String>| {
         Err(Refusal { kind, because: vec![Reason::new(code, text)], next })

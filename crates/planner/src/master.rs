@@ -11,14 +11,16 @@ use aku_core::{
 };
 
 use super::{
-    build::{Waits, why},
-    catch_up, identity, preflight, stakes,
-    start::{Draft, word},
-    world::World,
+    build::{Dependencies, why},
+    cluster_view::ClusterView,
+    draft::Draft,
+    identity,
+    links::word,
+    preflight, stakes, steps,
 };
 
 /// The pairs where pod 0 lost its place while a slave has one; what is odd about slaves goes to `notes`.
-pub(super) fn lost_pairs(world: &World<'_>, notes: &mut Vec<Reason>) -> Vec<Reason> {
+pub(super) fn lost_pairs(world: &ClusterView<'_>, notes: &mut Vec<Reason>) -> Vec<Reason> {
     let me = Ordinal::MASTER;
     let mut failed = Vec::new();
     for k in world.seen_others(me) {
@@ -70,7 +72,7 @@ pub(super) fn lost_pairs(world: &World<'_>, notes: &mut Vec<Reason>) -> Vec<Reas
 }
 
 /// Refuses when pod 0 lost its place while a slave has one: what the slaves committed meanwhile never reached it.
-pub(super) fn judge(world: &World<'_>, notes: &mut Vec<Reason>) -> Result<(), Refusal> {
+pub(super) fn judge(world: &ClusterView<'_>, notes: &mut Vec<Reason>) -> Result<(), Refusal> {
     let failed = lost_pairs(world, notes);
     if failed.is_empty() {
         restored(world)?;
@@ -97,7 +99,7 @@ pub(super) fn judge(world: &World<'_>, notes: &mut Vec<Reason>) -> Result<(), Re
 }
 
 /// Whether a slave keeps log for pod 0: a clean of pod 0 that went to its end leaves no such place.
-fn is_kept_for(world: &World<'_>) -> bool {
+fn is_kept_for(world: &ClusterView<'_>) -> bool {
     let me = Ordinal::MASTER;
     let live = |k: Ordinal, o: &Object| matches!(world.observed.side(k, &o.name), Side::Live(_));
     world.seen_others(me).any(|k| world.desired.objects_between(me, k).any(|o| live(k, o)))
@@ -119,7 +121,7 @@ fn clean_broke_off(failed: Vec<Reason>) -> Refusal {
 }
 
 /// Refuses when the volume of pod 0 is an older copy of itself: what it had acknowledged since is on the slaves only.
-fn restored(world: &World<'_>) -> Result<(), Refusal> {
+fn restored(world: &ClusterView<'_>) -> Result<(), Refusal> {
     let Some(evidence) = identity::behind(world, Ordinal::MASTER) else { return Ok(()) };
     let text = format!(
         "the volume of pod 0 was put back from an older copy ({evidence}): what pod 0 had committed since is missing there, and what it would commit now is skipped by the others; nothing was changed"
@@ -138,7 +140,7 @@ fn restored(world: &World<'_>) -> Result<(), Refusal> {
 
 /// A pod that cannot be looked at may be a slave that is ahead of pod 0. Where pod 0 has no place in the log towards it,
 /// nobody can tell.
-fn unseen_slaves(world: &World<'_>) -> Result<(), Refusal> {
+fn unseen_slaves(world: &ClusterView<'_>) -> Result<(), Refusal> {
     let me = Ordinal::MASTER;
     let doubtful: Vec<_> = world
         .pods_broken()
@@ -166,30 +168,30 @@ fn unseen_slaves(world: &World<'_>) -> Result<(), Refusal> {
 }
 
 /// Creates what is missing, catches up with every pod that is live in both directions, opens.
-pub(super) fn plan(world: &World<'_>, mut draft: Draft, creating: &[(Ordinal, &Object)]) -> Plan {
-    let created = catch_up::create(world, &mut draft.build, creating);
-    let caught_up = catch_up::streams(
+pub(super) fn plan(world: &ClusterView<'_>, mut draft: Draft, creating: &[(Ordinal, &Object)]) -> Plan {
+    let created = steps::create(world, &mut draft.build, creating);
+    let caught_up = steps::streams(
         world,
         &mut draft,
-        &Waits::on(created.iter().copied(), "an object must exist before it starts"),
+        &Dependencies::on(created.iter().copied(), "an object must exist before it starts"),
     );
     let compared =
-        catch_up::compare(world, &mut draft, Waits::on(caught_up.iter().copied(), "it looks at what they brought"));
-    let opened = catch_up::open(
+        steps::compare(world, &mut draft, Dependencies::on(caught_up.iter().copied(), "it looks at what they brought"));
+    let opened = steps::open(
         world,
         &mut draft,
-        Waits::on(created, "objects first")
+        Dependencies::on(created, "objects first")
             .and(caught_up, "users come in when the streams are caught up")
             .and(compared, "the rows are those of the others"),
     );
-    catch_up::marker(world, &mut draft, opened);
+    steps::marker(world, &mut draft, opened);
     let because = vec![why(Code::Master, "pod 0 is the source of all copies; no rows are copied to it")];
     let approvals = stakes::of_an_empty_master(world).into_iter().collect();
     draft.into_plan(world, Decision::None { because }, approvals)
 }
 
 /// Where nothing but rows tells whether pod 0 came back with an empty volume, they are counted on everybody.
-pub(super) fn row_questions(world: &World<'_>) -> Vec<(Ordinal, Vec<Target>)> {
+pub(super) fn row_questions(world: &ClusterView<'_>) -> Vec<(Ordinal, Vec<Target>)> {
     let me = Ordinal::MASTER;
     let others: Vec<_> = world.seen_others(me).filter(|k| preflight::check(world, &[*k], &[]).is_ok()).collect();
     let barred = preflight::check(world, &[me], &[]).is_err() || judge(world, &mut Vec::new()).is_err();

@@ -14,89 +14,11 @@ use aku_core::{
 };
 
 use super::{
-    reconcile::{self, Link},
-    strays::{self, Kind},
-    world::World,
+    cluster_view::ClusterView,
+    links::{self, Link},
+    moved::{Gives, How, Loser, Moves, Unit},
+    unmanaged::{self, Kind},
 };
-
-/// What is handed over between pods that take part.
-#[derive(Clone, Default)]
-pub(super) struct Moves {
-    /// In the order in which they are done; those of one pair follow each other.
-    pub units: Vec<Unit>,
-    /// Tables that an object gets from another, or would get.
-    gains: BTreeMap<ReplicationName, BTreeSet<Target>>,
-    /// Tables that an object gives to another, or would give.
-    losses: BTreeMap<ReplicationName, BTreeSet<Target>>,
-    /// What a person should know.
-    pub notes: Vec<Reason>,
-}
-
-/// One object gets tables from others of the same pair.
-#[derive(Clone)]
-pub(super) struct Unit {
-    /// The object that gets them.
-    pub object: Object,
-    pub how: How,
-    /// What it gets.
-    pub targets: Vec<Target>,
-    /// From whom.
-    pub losers: Vec<Loser>,
-}
-
-/// How it gets them.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum How {
-    /// It runs with other tables and gets these as well.
-    Added,
-    /// It has nothing of its own, so it begins anew; these tables come with it, and are empty.
-    Connected { fresh: Vec<Target> },
-    /// It is made under another name, and takes over everything.
-    Renamed,
-}
-
-/// An object that carries tables by now.
-#[derive(Clone)]
-pub(super) struct Loser {
-    pub name: ReplicationName,
-    pub gives: Gives,
-}
-
-/// What it gives.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Gives {
-    /// These; it keeps others.
-    Tables(Vec<Target>),
-    /// Everything: it goes.
-    All,
-}
-
-impl Moves {
-    /// Whether an object takes part in one.
-    pub fn concerns(&self, name: &ReplicationName) -> bool {
-        self.units.iter().any(|u| u.object.name == *name || u.losers.iter().any(|l| l.name == *name))
-    }
-
-    /// Whether an object gets the table from another one, now or when what bars it is out of the way.
-    pub fn gains(&self, name: &ReplicationName, target: &Target) -> bool {
-        self.gains.get(name).is_some_and(|t| t.contains(target))
-    }
-
-    /// Whether an object carries the table for another one by now.
-    pub fn loses(&self, name: &ReplicationName, target: &Target) -> bool {
-        self.losses.get(name).is_some_and(|t| t.contains(target))
-    }
-
-    /// Whether an object is to get or to give tables, now or later.
-    pub fn is_open(&self, name: &ReplicationName) -> bool {
-        self.gains.contains_key(name) || self.losses.contains_key(name)
-    }
-
-    fn add(&mut self, gains: &ReplicationName, from: &ReplicationName, target: &Target) {
-        self.gains.entry(gains.clone()).or_default().insert(target.clone());
-        self.losses.entry(from.clone()).or_default().insert(target.clone());
-    }
-}
 
 /// An object of a pair that sends both ways, or could.
 struct Carrier<'a> {
@@ -117,10 +39,10 @@ impl Carrier<'_> {
 }
 
 /// All of them between pods that take part.
-pub(super) fn find(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Moves {
+pub(super) fn find(world: &ClusterView<'_>, active: &BTreeSet<Ordinal>) -> Moves {
     let mut moves = Moves::default();
     let pods: Vec<Ordinal> = active.iter().copied().collect();
-    let strays = strays::all(world);
+    let strays = unmanaged::all(world);
     for (i, low) in pods.iter().enumerate() {
         for high in &pods[i + 1..] {
             let carriers = carriers(world, &strays, *low, *high);
@@ -132,11 +54,11 @@ pub(super) fn find(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Moves {
     moves
 }
 
-fn lacks_object(world: &World<'_>, low: Ordinal, high: Ordinal) -> bool {
-    world.desired.objects_between(low, high).any(|o| reconcile::link(world, o) != Link::Live)
+fn lacks_object(world: &ClusterView<'_>, low: Ordinal, high: Ordinal) -> bool {
+    world.desired.objects_between(low, high).any(|o| links::link(world, o) != Link::Live)
 }
 
-fn carriers<'a>(world: &World<'a>, strays: &[strays::Stray<'a>], low: Ordinal, high: Ordinal) -> Vec<Carrier<'a>> {
+fn carriers<'a>(world: &ClusterView<'a>, strays: &[unmanaged::Stray<'a>], low: Ordinal, high: Ordinal) -> Vec<Carrier<'a>> {
     let sides = |name: &ReplicationName| {
         let both = [low, high].map(|p| matches!(world.observed.side(p, name), Side::Live(_)));
         let found = [low, high].map(|p| world.observed.replication(p, name));
@@ -147,7 +69,7 @@ fn carriers<'a>(world: &World<'a>, strays: &[strays::Stray<'a>], low: Ordinal, h
     };
     let wanted = world.desired.objects_between(low, high);
     let wanted = wanted.filter_map(|o| Some(Carrier { name: &o.name, sides: sides(&o.name)?, wanted: Some(o) }));
-    let of_pair = |s: &&strays::Stray<'a>| {
+    let of_pair = |s: &&unmanaged::Stray<'a>| {
         let peer = strays.iter().find(|t| t.pod == high && t.name == s.name);
         s.pod == low && s.kind == Kind::OldGroup(high) && peer.is_some_and(|t| t.kind == Kind::OldGroup(low))
     };
@@ -156,7 +78,7 @@ fn carriers<'a>(world: &World<'a>, strays: &[strays::Stray<'a>], low: Ordinal, h
     wanted.chain(gone).collect()
 }
 
-fn of_pair(world: &World<'_>, pods: [Ordinal; 2], carriers: &[Carrier<'_>], moves: &mut Moves) {
+fn of_pair(world: &ClusterView<'_>, pods: [Ordinal; 2], carriers: &[Carrier<'_>], moves: &mut Moves) {
     let [low, high] = pods;
     // Items that each carrier is left with, as the units before have changed them.
     let mut left: BTreeMap<&ReplicationName, usize> = BTreeMap::new();
@@ -238,14 +160,14 @@ fn gives(carried: &[(&Target, Vec<&Carrier<'_>>)], carrier: &Carrier<'_>) -> usi
     carried.iter().filter(|(_, from)| has(from, carrier)).count()
 }
 
-fn how(world: &World<'_>, pods: [Ordinal; 2], object: &Object, moved: &[Target]) -> How {
+fn how(world: &ClusterView<'_>, pods: [Ordinal; 2], object: &Object, moved: &[Target]) -> How {
     let targets = &world.desired.groups[&object.group].targets;
     let fresh: Vec<Target> = targets.iter().filter(|t| !moved.contains(t)).cloned().collect();
     let own = |pod: &Ordinal| {
         let found = world.observed.replication(*pod, &object.name);
         found.is_some_and(|r| r.items.iter().any(|i| !moved.contains(&i.local)))
     };
-    match reconcile::link(world, object) {
+    match links::link(world, object) {
         Link::Live if pods.iter().any(own) => How::Added,
         Link::Live | Link::None | Link::Half => How::Connected { fresh },
     }
@@ -253,7 +175,7 @@ fn how(world: &World<'_>, pods: [Ordinal; 2], object: &Object, moved: &[Target])
 
 /// Why an object cannot get these tables while both pods run.
 fn barred(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     pods: [Ordinal; 2],
     object: &Object,
     carried: &[(&Target, Vec<&Carrier<'_>>)],
@@ -267,7 +189,7 @@ fn barred(
     if found.clone().any(|r| r.mode != Mode::Lazy) {
         return Some(format!("{} is EAGER, which cannot be changed while it runs", object.name));
     }
-    match (how(world, pods, object, &moved), reconcile::link(world, object)) {
+    match (how(world, pods, object, &moved), links::link(world, object)) {
         (How::Added | How::Renamed, Link::Live | Link::None | Link::Half) => None,
         (How::Connected { fresh }, Link::Live | Link::None) => {
             let filled = |t: &&Target| pods.iter().any(|p| world.rows(*p, t).is_empty() != Some(true));

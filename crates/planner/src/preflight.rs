@@ -13,10 +13,10 @@ use aku_core::{
     topology::{Identifier, Ordinal, ReplicationName, Target},
 };
 
-use super::world::World;
+use super::cluster_view::ClusterView;
 
 /// Checks `pods`, which must have been seen; `creating` lists the objects that each pod will get.
-pub(super) fn check(world: &World<'_>, pods: &[Ordinal], creating: &[(Ordinal, &Object)]) -> Result<(), Refusal> {
+pub(super) fn check(world: &ClusterView<'_>, pods: &[Ordinal], creating: &[(Ordinal, &Object)]) -> Result<(), Refusal> {
     let mut because = Vec::new();
     let mut next = Vec::new();
     for &pod in pods {
@@ -71,7 +71,7 @@ fn partitions<'a>(names: impl Iterator<Item = &'a Identifier>) -> String {
 }
 
 fn properties(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     pod: Ordinal,
     seen: &Pod,
     new: usize,
@@ -114,13 +114,13 @@ fn properties(
 }
 
 /// How an existing object differs from what it should be, as a unified diff of the two CREATE texts; `None` when equal.
-pub(super) fn difference(world: &World<'_>, pod: Ordinal, other: Ordinal, object: &Object) -> Option<String> {
+pub(super) fn difference(world: &ClusterView<'_>, pod: Ordinal, other: Ordinal, object: &Object) -> Option<String> {
     difference_from(world, pod, other, object, &world.desired.groups[&object.group].targets)
 }
 
 /// As [`difference`], where the object should have these targets.
 pub(super) fn difference_from(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     pod: Ordinal,
     other: Ordinal,
     object: &Object,
@@ -198,7 +198,13 @@ fn options(found: &Replication) -> Vec<String> {
 pub(super) const COMPARED: i64 = 1 | 32;
 
 /// Whether an object leads to its peer and has these targets, so that a peer made as aku.conf says lets it in.
-pub(super) fn is_let_in(world: &World<'_>, pod: Ordinal, other: Ordinal, object: &Object, targets: &[Target]) -> bool {
+pub(super) fn is_let_in(
+    world: &ClusterView<'_>,
+    pod: Ordinal,
+    other: Ordinal,
+    object: &Object,
+    targets: &[Target],
+) -> bool {
     let Some(found) = world.replication(pod, object) else { return true };
     let here = found.mode == Mode::Lazy
         && found.options & COMPARED == 0

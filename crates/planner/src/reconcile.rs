@@ -21,59 +21,22 @@ use aku_core::{
 };
 
 use super::{
-    build::{Builder, Waits, pods, why},
-    catch_up, copy_in, correct,
+    added_targets::{self, Newcomers},
+    alter,
+    build::{Builder, Dependencies, pods, why},
+    cluster_view::{ClusterView, runs},
     definition::{self, ModeIs},
-    handover,
-    newcomers::{self, Newcomers},
-    preflight, rename,
-    strays::{self, Kind, Stray},
-    world::{World, runs},
+    handover, initial_copy,
+    links::{self, Link},
+    preflight, rename, steps,
+    unmanaged::{self, Kind, Stray},
 };
 
-/// What the two sides of an object are to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Link {
-    /// Both kept their place.
-    Live,
-    /// Neither has one: never connected.
-    None,
-    /// One has and the other has not, or a server gave up log: only a new copy helps.
-    Half,
-}
-
-pub(super) fn link(world: &World<'_>, object: &Object) -> Link {
-    let sides = world.sides(object.pair.low(), object.pair.high(), object);
-    match (sides.mine, sides.theirs) {
-        (Side::Live(_), Side::Live(_)) => Link::Live,
-        (Side::Missing | Side::Reset, Side::Missing | Side::Reset) => Link::None,
-        (Side::Live(_), Side::Missing | Side::Reset | Side::GaveUp | Side::Unknown)
-        | (Side::Missing | Side::Reset, Side::Live(_) | Side::GaveUp | Side::Unknown)
-        | (Side::GaveUp | Side::Unknown, _) => Link::Half,
-    }
-}
-
-/// Pods that take part: members that admit users, and those that a reconcile closed and did not get to open again: the two
-/// sides of a pair differ, or it still replicates what aku.conf does not have, which bars every copy of another pod.
-pub(super) fn active(world: &World<'_>) -> BTreeSet<Ordinal> {
-    let open = |k: Ordinal| world.pod(k).is_some_and(|p| !p.admin_mode());
-    let members: BTreeSet<_> = world.seen().filter(|k| world.is_member(*k)).collect();
-    let broken_off = |k: Ordinal| {
-        world.desired.objects_of(k).filter(|(other, _)| members.contains(other)).any(|(other, o)| {
-            let held = |pod| world.replication(pod, o);
-            let extra = |r| !world.items_against(o.group, r).1.is_empty();
-            world.sides(k, other, o).both_live()
-                && (held(k).map(|r| &r.items) != held(other).map(|r| &r.items) || held(k).is_some_and(extra))
-        })
-    };
-    members.iter().copied().filter(|k| open(*k) || (!k.is_master() && broken_off(*k))).collect()
-}
-
-pub(super) fn row_questions(world: &World<'_>) -> Vec<(Ordinal, Vec<Target>)> {
-    let active = active(world);
+pub(super) fn row_questions(world: &ClusterView<'_>) -> Vec<(Ordinal, Vec<Target>)> {
+    let active = links::active(world);
     let mut wanted: BTreeSet<&Target> = BTreeSet::new();
-    for object in pairs(world, &active) {
-        wanted.extend(newcomers::lacks(world, object));
+    for object in links::pairs(world, &active) {
+        wanted.extend(added_targets::lacks(world, object));
     }
     if wanted.is_empty() {
         return Vec::new();
@@ -83,19 +46,14 @@ pub(super) fn row_questions(world: &World<'_>) -> Vec<(Ordinal, Vec<Target>)> {
     active.iter().copied().filter(whole).map(|pod| (pod, wanted.clone())).collect()
 }
 
-/// Objects whose two pods both take part.
-pub(super) fn pairs<'a>(world: &World<'a>, active: &'a BTreeSet<Ordinal>) -> impl Iterator<Item = &'a Object> {
-    world.desired.objects.iter().filter(|o| active.contains(&o.pair.low()) && active.contains(&o.pair.high()))
-}
-
-pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
-    let active = active(world);
+pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
+    let active = links::active(world);
     let creating = missing(world, &active);
     let renames = rename::all(world, |o| active.contains(&o.pair.low()) && active.contains(&o.pair.high()));
     rename::room(world, &renames)?;
     let taking_part: Vec<_> = active.iter().copied().collect();
     preflight::check(world, &taking_part, &creating)?;
-    let newcomers = newcomers::judge(world, &active)?;
+    let newcomers = added_targets::judge(world, &active)?;
     let mut r = Reconcile {
         world,
         active: &active,
@@ -108,10 +66,10 @@ pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
     r.notes.extend(world.moves.notes.iter().cloned());
     let copies = [(Ordinal::MASTER, Setting::SyncLockTimeout)];
     r.build.put_back_left(world, if newcomers.copies.is_empty() { &[] } else { &copies }, &mut r.notes);
-    let created = catch_up::create(world, &mut r.build, &creating);
-    let objects_first = Waits::on(created.iter().copied(), "objects first");
+    let created = steps::create(world, &mut r.build, &creating);
+    let objects_first = Dependencies::on(created.iter().copied(), "objects first");
     r.hand_over();
-    for object in pairs(world, &active) {
+    for object in links::pairs(world, &active) {
         r.pair(object, &newcomers, &objects_first);
     }
     for pod in &taking_part {
@@ -123,7 +81,7 @@ pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
         r.ended(pod);
     }
     r.strays();
-    copy_in::plan(world, &mut r.build, &mut r.notes, &active, &newcomers, &created);
+    initial_copy::plan(world, &mut r.build, &mut r.notes, &active, &newcomers, &created);
     let renamed = rename::plan(world, &mut r.build, &renames, &newcomers, |pod| active.contains(&pod));
     r.notes.extend(renamed.notes);
     r.dropped.extend(renamed.dropped);
@@ -132,7 +90,7 @@ pub(super) fn plan(world: &World<'_>) -> Result<Plan, Refusal> {
 
 /// Objects that pods which take part do not hold. Creating one is safe where nobody would send to it at once: it has no
 /// position and keeps no log.
-fn missing<'a>(world: &World<'a>, active: &BTreeSet<Ordinal>) -> Vec<(Ordinal, &'a Object)> {
+fn missing<'a>(world: &ClusterView<'a>, active: &BTreeSet<Ordinal>) -> Vec<(Ordinal, &'a Object)> {
     active
         .iter()
         .flat_map(|pod| world.desired.objects_of(*pod).map(move |(_, o)| (*pod, o)))
@@ -146,7 +104,7 @@ fn missing<'a>(world: &World<'a>, active: &BTreeSet<Ordinal>) -> Vec<(Ordinal, &
 }
 
 struct Reconcile<'w, 'a> {
-    world: &'w World<'a>,
+    world: &'w ClusterView<'a>,
     active: &'w BTreeSet<Ordinal>,
     build: Builder,
     notes: Vec<Reason>,
@@ -160,19 +118,19 @@ impl Reconcile<'_, '_> {
         self.notes.push(Reason::new(code, text));
     }
 
-    fn pair(&mut self, object: &Object, newcomers: &Newcomers, created: &Waits) {
+    fn pair(&mut self, object: &Object, newcomers: &Newcomers, created: &Dependencies) {
         let (low, high) = (object.pair.low(), object.pair.high());
-        if newcomers.is_copied(object) || newcomers::begun_by_a_move(self.world, object) {
+        if newcomers.is_copied(object) || added_targets::begun_by_a_move(self.world, object) {
             return;
         }
-        match link(self.world, object) {
+        match links::link(self.world, object) {
             Link::Half => {
                 let sides = self.world.sides(low, high, object);
                 let text = format!(
                     "{}: pod {low} {}, pod {high} {}; only a new copy of one of them helps: `aku apply end --ordinal {high}`, then `aku apply start --ordinal {high}`",
                     object.name,
-                    super::start::word(sides.mine),
-                    super::start::word(sides.theirs)
+                    links::word(sides.mine),
+                    links::word(sides.theirs)
                 );
                 self.note(Code::SidesDisagree, text);
             }
@@ -193,7 +151,7 @@ impl Reconcile<'_, '_> {
                     }
                     self.run_again(object);
                 } else {
-                    correct::pair(self.world, &mut self.build, object);
+                    alter::pair(self.world, &mut self.build, object);
                 }
             }
             Link::None if newcomers.is_put_off(object) => {}
@@ -214,27 +172,27 @@ impl Reconcile<'_, '_> {
             // No sender would get through.
             return;
         }
-        for (pod, peer) in sides(object) {
+        for (pod, peer) in links::sides(object) {
             let down = |r: &&Replication| r.sender == Sender::None && r.hosts.contains(&self.world.desired.pods[&peer]);
             if self.world.replication(pod, object).as_ref().is_some_and(down) {
                 let op = Op::Start { name: object.name.clone(), peer, expect: Expect::Live };
                 let text = format!("pod {pod} has no sender to pod {peer}; it resumes where it stopped");
-                self.build.add(pod, op, why(Code::SenderDown, text), Waits::none());
+                self.build.add(pod, op, why(Code::SenderDown, text), Dependencies::none());
             }
         }
     }
 
     /// A pair that was never connected, between two pods whose tables of the group are empty.
-    fn connect(&mut self, object: &Object, created: Waits) {
+    fn connect(&mut self, object: &Object, created: Dependencies) {
         let world = self.world;
         let targets = world.desired.groups[&object.group].targets.clone();
         let mut ready = created;
-        for (pod, peer) in sides(object) {
+        for (pod, peer) in links::sides(object) {
             let done = self.settle_reset(pod, peer, object);
             ready = ready.and(done, "the definition first");
         }
         let mut pins: Vec<(Ordinal, Ordinal, ActionId)> = Vec::new();
-        for (pod, peer) in sides(object) {
+        for (pod, peer) in links::sides(object) {
             let op = Op::Pin { name: object.name.clone(), peer };
             let text = format!(
                 "from now on pod {pod} keeps its log for pod {peer}; what it committed before is proved to be nothing"
@@ -245,20 +203,21 @@ impl Reconcile<'_, '_> {
         for (pod, _, pin) in &pins {
             let op = Op::CheckEmpty { targets: targets.clone() };
             let text = format!("what pod {pod} committed before its pin reaches nobody, so its tables must be empty");
-            let waits = Waits::on([*pin], "it looks at what was there before the pin");
+            let waits = Dependencies::on([*pin], "it looks at what was there before the pin");
             checks.push(self.build.add(*pod, op, why(Code::NewTable, text), waits));
         }
         for (pod, peer, pin) in &pins {
             let op = Op::Unpin { name: object.name.clone(), peer: *peer };
             let text = "the tables are not empty, or the run stopped before that was proved";
             let run = RunWhen::Undo { armed_by: *pin, until: Milestone::of(checks.iter().copied()) };
-            let waits = Waits::on(checks.iter().copied(), "only if they are not proved empty");
+            let waits = Dependencies::on(checks.iter().copied(), "only if they are not proved empty");
             self.build.add_when(*pod, op, why(Code::UndoPin, text), waits, run);
         }
         for (pod, peer, _) in pins {
             let op = Op::Start { name: object.name.clone(), peer, expect: Expect::Live };
             let text = format!("pod {pod} sends from its pin on");
-            let waits = Waits::on(checks.iter().copied(), "only tables proved empty are connected without a copy");
+            let waits =
+                Dependencies::on(checks.iter().copied(), "only tables proved empty are connected without a copy");
             self.build.add(pod, op, why(Code::ResumeFromPin, text), waits);
         }
     }
@@ -274,9 +233,9 @@ impl Reconcile<'_, '_> {
         }
         if wrong.mode == ModeIs::Wrong {
             self.dropped.push((pod, object.name.clone()));
-            return vec![definition::remake(self.world, &mut self.build, (pod, peer), object, Waits::none())];
+            return vec![definition::remake(self.world, &mut self.build, (pod, peer), object, Dependencies::none())];
         }
-        definition::correct(self.world, &mut self.build, (pod, peer), object, &Waits::none())
+        definition::correct(self.world, &mut self.build, (pod, peer), object, &Dependencies::none())
     }
 
     /// The side of a pod whose peer does not take part.
@@ -342,7 +301,7 @@ impl Reconcile<'_, '_> {
     }
 
     fn strays(&mut self) {
-        let all = strays::all(self.world);
+        let all = unmanaged::all(self.world);
         for stray in all.iter().filter(|s| !self.world.moves.concerns(s.name)) {
             match stray.kind {
                 // It is made anew when its pair gets its name.
@@ -370,10 +329,10 @@ impl Reconcile<'_, '_> {
 
     fn surplus(&mut self, stray: &Stray<'_>, peer: Ordinal) {
         let count = self.world.desired.pods.len();
-        match strays::side(self.world, stray) {
+        match unmanaged::side(self.world, stray) {
             Side::Reset if !runs(stray.found) => {
                 let text = format!("AKU_SERVER_COUNT is {count}, so there is no pod {peer}; no log is kept for it");
-                self.drop_stray(stray, peer, &text, Waits::none());
+                self.drop_stray(stray, peer, &text, Dependencies::none());
             }
             side @ (Side::Live(_) | Side::GaveUp | Side::Reset | Side::Missing | Side::Unknown) => self.note(
                 Code::Surplus,
@@ -381,13 +340,13 @@ impl Reconcile<'_, '_> {
                     "{}: pod {} {}, and AKU_SERVER_COUNT is {count}; if pod {peer} left for good: aku apply forget {peer}",
                     stray.name,
                     stray.pod,
-                    super::start::word(side)
+                    links::word(side)
                 ),
             ),
         }
     }
 
-    fn drop_stray(&mut self, stray: &Stray<'_>, peer: Ordinal, text: &str, waits: Waits) {
+    fn drop_stray(&mut self, stray: &Stray<'_>, peer: Ordinal, text: &str, waits: Dependencies) {
         self.dropped.push((stray.pod, stray.name.clone()));
         let op = Op::DropReplication { name: stray.name.clone(), peer };
         self.build.add(stray.pod, op, why(Code::SurplusObject, text), waits);
@@ -407,7 +366,7 @@ impl Reconcile<'_, '_> {
         let world = self.world;
         let both: Vec<(&Stray<'_>, Ordinal)> =
             std::iter::once((stray, peer)).chain(other.map(|o| (o, stray.pod))).collect();
-        let states: Vec<Side> = both.iter().map(|(s, _)| strays::side(world, s)).collect();
+        let states: Vec<Side> = both.iter().map(|(s, _)| unmanaged::side(world, s)).collect();
         let peer_known = world.pod(peer).is_some();
         if peer_known && states.iter().any(|s| *s == Side::Reset) | (states.len() == 1) && self.is_taken_over(&both) {
             self.finish_old(&both);
@@ -417,13 +376,13 @@ impl Reconcile<'_, '_> {
             && (states.iter().all(|s| *s == Side::Reset)
                 || (states.len() == 2
                     && both.iter().all(|(s, _)| {
-                        matches!(strays::side(world, s), Side::Live(_)) && s.found.sender == Sender::Running
+                        matches!(unmanaged::side(world, s), Side::Live(_)) && s.found.sender == Sender::Running
                     })));
         if !safe {
             let said: Vec<_> = both
                 .iter()
                 .zip(&states)
-                .map(|((s, _), side)| format!("pod {} {}", s.pod, super::start::word(*side)))
+                .map(|((s, _), side)| format!("pod {} {}", s.pod, links::word(*side)))
                 .collect();
             self.note(
                 Code::Surplus,
@@ -442,14 +401,14 @@ impl Reconcile<'_, '_> {
             let wait_s = world.desired.flush_wait_s();
             let op = Op::Flush { name: s.name.clone(), peer: *to, wait_s };
             let because = why(Code::FlushBeforeStop, format!("what pod {} committed so far reaches pod {to}", s.pod));
-            flushed.push(self.build.add(s.pod, op, because, Waits::none()));
+            flushed.push(self.build.add(s.pod, op, because, Dependencies::none()));
         }
-        let delivered = Waits::on(flushed, "everything is delivered before the streams stop");
+        let delivered = Dependencies::on(flushed, "everything is delivered before the streams stop");
         for (s, to) in both.iter().filter(|(s, _)| runs(s.found)) {
             let op = Op::Stop { name: s.name.clone(), peer: *to };
             stopped.push(self.build.add(s.pod, op, why(Code::SurplusObject, text), delivered.clone()));
         }
-        let waits = Waits::on(stopped, "neither side may be sending");
+        let waits = Dependencies::on(stopped, "neither side may be sending");
         for (s, to) in both {
             self.drop_stray(s, to, text, waits.clone());
         }
@@ -480,18 +439,18 @@ impl Reconcile<'_, '_> {
         for (s, to) in both {
             let stopped = runs(s.found).then(|| {
                 let op = Op::Stop { name: s.name.clone(), peer: *to };
-                self.build.add(s.pod, op, why(Code::Moved, text), Waits::none())
+                self.build.add(s.pod, op, why(Code::Moved, text), Dependencies::none())
             });
             let mut last = stopped;
             if s.found.position.is_live() || s.found.gave_up.is_some() {
                 let op = Op::Reset { name: s.name.clone(), peer: *to };
-                let waits = Waits::on(stopped, "RESET needs a stopped sender");
+                let waits = Dependencies::on(stopped, "RESET needs a stopped sender");
                 last = Some(self.build.add(s.pod, op, why(Code::Moved, text), waits));
             }
             gone.extend(last);
         }
         for (s, to) in both {
-            let waits = Waits::on(gone.iter().copied(), "no place of it is left");
+            let waits = Dependencies::on(gone.iter().copied(), "no place of it is left");
             self.drop_stray(s, *to, text, waits);
         }
     }
@@ -500,8 +459,8 @@ impl Reconcile<'_, '_> {
     fn hand_over(&mut self) {
         let mut last: BTreeMap<Pair, Vec<ActionId>> = BTreeMap::new();
         for unit in &self.world.moves.units {
-            let before = last.get(&unit.object.pair).map_or_else(Waits::none, |ids| {
-                Waits::on(ids.iter().copied(), "one table after the other between two pods")
+            let before = last.get(&unit.object.pair).map_or_else(Dependencies::none, |ids| {
+                Dependencies::on(ids.iter().copied(), "one table after the other between two pods")
             });
             let made = handover::unit(self.world, &mut self.build, unit, &before);
             self.dropped.extend(made.dropped);
@@ -542,10 +501,4 @@ impl Reconcile<'_, '_> {
             already_right: self.right,
         }
     }
-}
-
-/// Both pods of an object with their peers.
-pub(super) fn sides(object: &Object) -> [(Ordinal, Ordinal); 2] {
-    let (low, high) = (object.pair.low(), object.pair.high());
-    [(low, high), (high, low)]
 }

@@ -19,18 +19,17 @@ use aku_core::{
 };
 
 use super::{
-    build::{Waits, pods, why},
-    catch_up,
+    build::{Dependencies, pods, why},
+    cluster_view::ClusterView,
     deliver::{self, Gate, Passable, Peer, Way},
-    full, identity,
+    draft::Draft,
+    identity,
     join::{self, Join},
-    master, preflight, stakes,
-    start::Draft,
-    world::World,
+    master, preflight, stakes, steps,
 };
 
 /// Every pod that was seen is counted: rows are the only evidence there is.
-pub(super) fn row_questions(world: &World<'_>) -> Vec<(Ordinal, Vec<Target>)> {
+pub(super) fn row_questions(world: &ClusterView<'_>) -> Vec<(Ordinal, Vec<Target>)> {
     if !world.pod(Ordinal::MASTER).is_some_and(Pod::admin_mode) {
         return Vec::new();
     }
@@ -39,7 +38,7 @@ pub(super) fn row_questions(world: &World<'_>) -> Vec<(Ordinal, Vec<Target>)> {
     world.seen().filter(whole).map(|pod| (pod, targets.clone())).collect()
 }
 
-pub(super) fn plan(world: &World<'_>, from: Option<Ordinal>) -> Result<Plan, Refusal> {
+pub(super) fn plan(world: &ClusterView<'_>, from: Option<Ordinal>) -> Result<Plan, Refusal> {
     let me = Ordinal::MASTER;
     let lost = bars(world, from)?;
     let slaves: Vec<Slave> = world.seen_others(me).map(|pod| Slave::of(world, pod)).collect();
@@ -55,7 +54,7 @@ pub(super) fn plan(world: &World<'_>, from: Option<Ordinal>) -> Result<Plan, Ref
     let approvals = approvals(world, &slaves, source, &rows, &unsent);
     notes(world, &mut draft, &slaves, source);
 
-    let created = catch_up::create(world, &mut draft.build, &creating);
+    let created = steps::create(world, &mut draft.build, &creating);
     join::put_back_left(world, &mut draft, me, source.pod);
     let mut recovery = Recovery { world, source, draft: &mut draft };
     let mut ready = recovery.open_source();
@@ -63,9 +62,9 @@ pub(super) fn plan(world: &World<'_>, from: Option<Ordinal>) -> Result<Plan, Ref
     let fenced = recovery.fence_master();
     recovery.unmark(Ordinal::MASTER, fenced);
     let mut join = Join { world, me, source: source.pod, members: Vec::new(), draft: &mut draft };
-    let mended = join.mend(fenced);
-    let salvaged = join.salvage(&created, &mended, fenced);
-    let forgotten = join.forget(&salvaged);
+    let mended = join.recreate_receivers(fenced);
+    let salvaged = join.deliver_unsent(&created, &mended, fenced);
+    let forgotten = join.reset_positions(&salvaged);
     let stopped: Vec<_> = forgotten.iter().map(|g| g.id).collect();
     let defined = join.redefine(&stopped, &mended);
     ready.extend(created.iter().chain(&stopped).chain(&defined).copied());
@@ -110,7 +109,7 @@ enum Service {
 }
 
 impl Slave {
-    fn of(world: &World<'_>, pod: Ordinal) -> Self {
+    fn of(world: &ClusterView<'_>, pod: Ordinal) -> Self {
         let closed = world.pod(pod).is_none_or(Pod::admin_mode);
         let live = |o: &Object| matches!(world.observed.side(pod, &o.name), Side::Live(_));
         let count = |t: &'_ Target| match world.rows(pod, t) {
@@ -141,7 +140,7 @@ fn refuse<T>(kind: RefusalKind, because: Vec<Reason>, next: Vec<String>) -> Resu
 }
 
 /// What bars a recovery; otherwise what shows that pod 0 needs one.
-fn bars(world: &World<'_>, from: Option<Ordinal>) -> Result<Vec<Reason>, Refusal> {
+fn bars(world: &ClusterView<'_>, from: Option<Ordinal>) -> Result<Vec<Reason>, Refusal> {
     let me = Ordinal::MASTER;
     if !world.pod(me).is_some_and(Pod::admin_mode) {
         let text = "pod 0 admits users (ADMIN_MODE 0), and what they write would be deleted by a recovery; nothing was changed";
@@ -188,19 +187,19 @@ fn bars(world: &World<'_>, from: Option<Ordinal>) -> Result<Vec<Reason>, Refusal
 }
 
 /// Whether anything shows that pod 0 failed.
-fn is_failed(world: &World<'_>) -> bool {
+fn is_failed(world: &ClusterView<'_>) -> bool {
     let lost = || !master::lost_pairs(world, &mut Vec::new()).is_empty();
     lost() || identity::behind(world, Ordinal::MASTER).is_some() || emptied(world).is_some()
 }
 
 /// Whether two pods were counted with different numbers of rows: a volume that was put back shows nothing else.
-fn is_unlike(world: &World<'_>, k: Ordinal) -> bool {
+fn is_unlike(world: &ClusterView<'_>, k: Ordinal) -> bool {
     let differ = |t: &Target| matches!((world.rows(Ordinal::MASTER, t).exact(), world.rows(k, t).exact()), (Some(a), Some(b)) if a != b);
     world.pod(k).is_some() && world.desired.targets().any(differ)
 }
 
 /// Tables that are empty on pod 0 and not on another pod: all of them, or some while pod 0 is connected with nobody.
-fn emptied(world: &World<'_>) -> Option<String> {
+fn emptied(world: &ClusterView<'_>) -> Option<String> {
     let me = Ordinal::MASTER;
     let elsewhere = |t: &Target| {
         let holders = world.seen_others(me).filter(|k| world.rows(*k, t).is_empty() == Some(false));
@@ -227,7 +226,7 @@ fn emptied(world: &World<'_>) -> Option<String> {
 }
 
 /// The named slave if it can be the source, else the most advanced one.
-fn chosen<'s>(world: &World<'_>, slaves: &'s [Slave], from: Option<Ordinal>) -> Result<&'s Slave, Refusal> {
+fn chosen<'s>(world: &ClusterView<'_>, slaves: &'s [Slave], from: Option<Ordinal>) -> Result<&'s Slave, Refusal> {
     let usable = |s: &&Slave| s.total() > 0;
     let found = match from {
         Some(pod) => slaves.iter().find(|s| s.pod == pod).filter(usable),
@@ -241,7 +240,7 @@ fn chosen<'s>(world: &World<'_>, slaves: &'s [Slave], from: Option<Ordinal>) -> 
     let why_not = |s: &Slave| match &s.rows {
         None => format!("the rows of pod {} could not be counted", s.pod),
         Some(_) if s.total() == 0 => format!("every target on pod {} is empty", s.pod),
-        Some(_) => format!("pod {} holds {}", s.pod, full::rows_of(RowCount::Counted(s.total()))),
+        Some(_) => format!("pod {} holds {}", s.pod, stakes::rows_of(RowCount::Counted(s.total()))),
     };
     let text = match from {
         Some(pod) if pod.is_master() => "pod 0 is the pod to be recovered, so it cannot be the source".to_owned(),
@@ -282,13 +281,13 @@ fn most_advanced(source: &Slave) -> String {
     format!(
         "no source was named: {service} pod {} holds the most rows ({}); only rows were compared, because no server keeps how far a pod 0 that failed had got with each slave; of equals the smallest number is taken",
         source.pod,
-        full::rows_of(RowCount::Counted(source.total()))
+        stakes::rows_of(RowCount::Counted(source.total()))
     )
 }
 
 /// On pod 0 every object that is missing; on the source those of the pair with pod 0, and those without which another slave
 /// cannot deliver.
-fn creating<'a>(world: &World<'a>, slaves: &[Slave], source: Ordinal) -> Vec<(Ordinal, &'a Object)> {
+fn creating<'a>(world: &ClusterView<'a>, slaves: &[Slave], source: Ordinal) -> Vec<(Ordinal, &'a Object)> {
     let me = Ordinal::MASTER;
     let missing = |pod: Ordinal, o: &Object| world.observed.side(pod, &o.name) == Side::Missing;
     let mine = world.desired.objects_of(me).filter(|(_, o)| missing(me, o)).map(|(_, o)| (me, o));
@@ -301,7 +300,7 @@ fn creating<'a>(world: &World<'a>, slaves: &[Slave], source: Ordinal) -> Vec<(Or
     mine.chain(theirs).chain(lost).collect()
 }
 
-fn rows_at_stake(world: &World<'_>, source: Ordinal) -> Vec<RowsAtStake> {
+fn rows_at_stake(world: &ClusterView<'_>, source: Ordinal) -> Vec<RowsAtStake> {
     let row = |target: &Target| RowsAtStake {
         target: target.clone(),
         joiner: world.rows(Ordinal::MASTER, target),
@@ -311,7 +310,7 @@ fn rows_at_stake(world: &World<'_>, source: Ordinal) -> Vec<RowsAtStake> {
 }
 
 /// What pod 0 itself still holds for the source and cannot deliver.
-fn unsent(world: &World<'_>, source: Ordinal) -> Vec<Unsent> {
+fn unsent(world: &ClusterView<'_>, source: Ordinal) -> Vec<Unsent> {
     let me = Ordinal::MASTER;
     let lost = |o: &Object| {
         let sides = world.sides(me, source, o);
@@ -326,7 +325,7 @@ fn unsent(world: &World<'_>, source: Ordinal) -> Vec<Unsent> {
 }
 
 fn approvals(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     slaves: &[Slave],
     source: &Slave,
     rows: &[RowsAtStake],
@@ -435,13 +434,13 @@ fn approvals(
 
 /// Whether a slave was counted with more rows than the source while clients may be writing on it, and delivers what it
 /// committed: its numbers move, and prove nothing before it is closed.
-fn is_on_its_way(world: &World<'_>, other: &Slave, source: &Slave) -> bool {
+fn is_on_its_way(world: &ClusterView<'_>, other: &Slave, source: &Slave) -> bool {
     let open = other.service == Service::Open;
     let mut pairs = world.desired.objects_between(other.pod, source.pod);
     open && other.ahead_of(source).next().is_some() && pairs.all(|o| world.sides(other.pod, source.pod, o).both_live())
 }
 
-fn notes(world: &World<'_>, draft: &mut Draft, slaves: &[Slave], source: &Slave) {
+fn notes(world: &ClusterView<'_>, draft: &mut Draft, slaves: &[Slave], source: &Slave) {
     let from = source.pod;
     for other in slaves.iter().filter(|s| s.pod != from && !is_on_its_way(world, s, source)) {
         if other.ahead_of(source).next().is_some() {
@@ -450,8 +449,8 @@ fn notes(world: &World<'_>, draft: &mut Draft, slaves: &[Slave], source: &Slave)
                 format!(
                     "pod {} holds more rows than pod {from} in some tables ({} and {} in all); compare them (`aku verify`) before you say yes",
                     other.pod,
-                    full::rows_of(RowCount::Counted(other.total())),
-                    full::rows_of(RowCount::Counted(source.total()))
+                    stakes::rows_of(RowCount::Counted(other.total())),
+                    stakes::rows_of(RowCount::Counted(source.total()))
                 ),
             ));
         }
@@ -483,7 +482,7 @@ fn notes(world: &World<'_>, draft: &mut Draft, slaves: &[Slave], source: &Slave)
 }
 
 /// Whether what a slave that leaves has not sent can be delivered to the source.
-fn delivers(world: &World<'_>, k: Ordinal, source: Ordinal, object: &Object) -> bool {
+fn delivers(world: &ClusterView<'_>, k: Ordinal, source: Ordinal, object: &Object) -> bool {
     let live = matches!(world.observed.side(k, &object.name), Side::Live(_));
     let way = Way { from: k, to: source, object };
     live && world.pod(source).is_some() && !matches!(deliver::passable(world, way), Passable::No(_))
@@ -494,7 +493,7 @@ fn both_ways(pod: Ordinal, peer: Ordinal) -> String {
 }
 
 struct Recovery<'w, 'd> {
-    world: &'w World<'w>,
+    world: &'w ClusterView<'w>,
     source: &'w Slave,
     draft: &'d mut Draft,
 }
@@ -506,21 +505,21 @@ impl Recovery<'_, '_> {
         let open = closed.then(|| {
             let text =
                 format!("pod {} is the surviving copy now, and a copy is taken from a pod in service", self.source.pod);
-            self.draft.build.add(self.source.pod, Op::Open, why(Code::OneSource, text), Waits::none())
+            self.draft.build.add(self.source.pod, Op::Open, why(Code::OneSource, text), Dependencies::none())
         });
         open.into_iter().collect()
     }
 
     fn fence_master(&mut self) -> ActionId {
         let text = "ADMIN_MODE 1 keeps out who comes, not who is there; nobody may write while pod 0 is emptied";
-        self.draft.build.add(Ordinal::MASTER, Op::Fence, why(Code::Fence, text), Waits::none())
+        self.draft.build.add(Ordinal::MASTER, Op::Fence, why(Code::Fence, text), Dependencies::none())
     }
 
     /// A closed pod is not ready, where its marker is in reach.
     fn unmark(&mut self, pod: Ordinal, fenced: ActionId) {
         if self.world.observed.marked_here.contains(&pod) {
             let because = why(Code::Marker, "the pod is no longer started");
-            self.draft.build.add(pod, Op::RemoveMarker, because, Waits::on([fenced], "right after the fence"));
+            self.draft.build.add(pod, Op::RemoveMarker, because, Dependencies::on([fenced], "right after the fence"));
         }
     }
 
@@ -539,7 +538,7 @@ impl Recovery<'_, '_> {
                 continue;
             }
             let text = format!("pod {k} leaves, because only one slave can be the source; users are shut out first");
-            let fenced = self.draft.build.add(k, Op::Fence, why(Code::OneSource, text), Waits::none());
+            let fenced = self.draft.build.add(k, Op::Fence, why(Code::OneSource, text), Dependencies::none());
             self.unmark(k, fenced);
             delivered.push((k, self.deliver(k, fenced)));
         }
@@ -550,8 +549,10 @@ impl Recovery<'_, '_> {
                 "pod {} had more rows when they were counted; now that it has delivered, pod {source} must hold as many",
                 other.pod
             );
-            let waits =
-                Waits::on(delivered.iter().map(|(_, id)| *id), "what other pods send arrives on both, or on neither");
+            let waits = Dependencies::on(
+                delivered.iter().map(|(_, id)| *id),
+                "what other pods send arrives on both, or on neither",
+            );
             proved.push((other.pod, self.draft.build.add(source, op, why(Code::ProveHolds, text), waits)));
         }
         // A proof stands for all that it waits for.
@@ -566,7 +567,7 @@ impl Recovery<'_, '_> {
             }
             // The one that leaves forgets first: a kill in between means a new copy, never a gap.
             let (first, second) = if others.contains(&high) { (high, low) } else { (low, high) };
-            let waits = Waits::on(after(first), "everything is delivered before the streams stop")
+            let waits = Dependencies::on(after(first), "everything is delivered before the streams stop")
                 .and(after(second), "everything is delivered before the streams stop");
             let mine = self.forget_side(first, second, object, &waits);
             let waits = waits.and(mine, "the pod that leaves forgets first");
@@ -589,8 +590,8 @@ impl Recovery<'_, '_> {
             let because = why(Code::Salvage, text);
             let made = self.draft.build.creates_of(source, &object.name);
             let gate = Gate {
-                first: Waits::on([fenced], "users are out first"),
-                start: Waits::on(made, "both sides must be there"),
+                first: Dependencies::on([fenced], "users are out first"),
+                start: Dependencies::on(made, "both sides must be there"),
                 peer: if made.is_some() { Peer::Gets } else { Peer::Has },
             };
             let way = Way { from: k, to: source, object };
@@ -601,11 +602,11 @@ impl Recovery<'_, '_> {
         if names.is_empty() {
             return fenced;
         }
-        let waits = Waits::on(flushed, "it looks at what they did");
+        let waits = Dependencies::on(flushed, "it looks at what they did");
         self.draft.build.add(k, Op::CheckDelivered { names }, deliver::proof(&format!("pod {source}")), waits)
     }
 
-    fn forget_side(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: &Waits) -> Option<ActionId> {
+    fn forget_side(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, waits: &Dependencies) -> Option<ActionId> {
         let world = self.world;
         world.pod(pod)?;
         let side = world.observed.side(pod, &object.name);

@@ -16,11 +16,12 @@ use aku_core::{
 };
 
 use super::{
-    build::{Builder, Waits, why},
+    added_targets::Newcomers,
+    build::{Builder, Dependencies, why},
+    cluster_view::{ClusterView, runs},
     handover,
-    newcomers::Newcomers,
-    reconcile::{self, Link},
-    world::{World, runs},
+    links::{self, Link},
+    steps,
 };
 
 /// One object with the name that it should have.
@@ -38,29 +39,29 @@ pub(super) enum Road {
     /// No side that was seen remembers anything, and nobody sends.
     Goes,
     /// Something has to come first.
-    Waits,
+    Dependencies,
 }
 
-pub(super) fn all<'a>(world: &World<'a>, both_run: impl Fn(&Object) -> bool) -> Vec<Rename<'a>> {
+pub(super) fn all<'a>(world: &ClusterView<'a>, both_run: impl Fn(&Object) -> bool) -> Vec<Rename<'a>> {
     let renamed = world.desired.objects.iter().filter_map(|o| Some((o, world.desired.renames.get(&o.name)?)));
-    let road = |o: &Object| match reconcile::link(world, o) {
+    let road = |o: &Object| match links::link(world, o) {
         Link::Live if both_run(o) => Road::TakesOver,
         Link::None if both_run(o) => Road::TakesOver,
         Link::Live | Link::None | Link::Half if is_idle(world, o) => Road::Goes,
-        Link::Live | Link::None | Link::Half => Road::Waits,
+        Link::Live | Link::None | Link::Half => Road::Dependencies,
     };
     renamed.map(|(object, wanted)| Rename { object, wanted, road: road(object) }).collect()
 }
 
-fn is_idle(world: &World<'_>, object: &Object) -> bool {
-    reconcile::sides(object).iter().all(|(pod, _)| {
+fn is_idle(world: &ClusterView<'_>, object: &Object) -> bool {
+    links::sides(object).iter().all(|(pod, _)| {
         matches!(world.observed.side(*pod, &object.name), Side::Missing | Side::Reset | Side::Unknown)
             && !world.replication(*pod, object).is_some_and(runs)
     })
 }
 
 /// Every pod that holds both objects for a while needs room for one more at least.
-pub(super) fn room(world: &World<'_>, renames: &[Rename<'_>]) -> Result<(), Refusal> {
+pub(super) fn room(world: &ClusterView<'_>, renames: &[Rename<'_>]) -> Result<(), Refusal> {
     let (mut because, mut next) = (Vec::new(), Vec::new());
     for pod in world.seen() {
         let here = |r: &&Rename<'_>| r.road == Road::TakesOver && r.object.pair.contains(pod);
@@ -93,7 +94,7 @@ pub(super) struct Renamed {
 }
 
 pub(super) fn plan(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     build: &mut Builder,
     renames: &[Rename<'_>],
     newcomers: &Newcomers,
@@ -110,7 +111,7 @@ pub(super) fn plan(
     for rename in renames {
         let object = rename.object;
         let put_off = newcomers.is_put_off(object) || newcomers.is_copied(object);
-        let eager = reconcile::sides(object)
+        let eager = links::sides(object)
             .iter()
             .any(|(pod, _)| world.replication(*pod, object).is_some_and(|r| r.mode != Mode::Lazy));
         match rename.road {
@@ -118,8 +119,8 @@ pub(super) fn plan(
                 done.notes.push(keeps(rename, "what is said of it above comes first; run this again after that"));
             }
             Road::TakesOver => {
-                let earlier = reconcile::sides(object).map(|(pod, _)| build.about(pod, &object.name)).concat();
-                let mut before = Waits::on(earlier, "one change of an object at a time");
+                let earlier = links::sides(object).map(|(pod, _)| build.about(pod, &object.name)).concat();
+                let mut before = Dependencies::on(earlier, "one change of an object at a time");
                 if tight {
                     before = before.and(last.iter().copied(), "there is no room for all at once");
                 }
@@ -129,7 +130,7 @@ pub(super) fn plan(
                 last = made.all;
             }
             Road::Goes => {
-                for (pod, peer) in reconcile::sides(object) {
+                for (pod, peer) in links::sides(object) {
                     if world.replication(pod, object).is_none() {
                         continue;
                     }
@@ -138,19 +139,19 @@ pub(super) fn plan(
                         "aku.conf calls it {}; nothing is remembered under this name",
                         rename.wanted
                     );
-                    let waits = Waits::on(on_pod.get(&pod).copied(), "one after the other");
+                    let waits = Dependencies::on(on_pod.get(&pod).copied(), "one after the other");
                     let gone = build.add(pod, op, why(Code::Moved, text.clone()), waits);
                     done.dropped.push((pod, object.name.clone()));
                     on_pod.insert(pod, gone);
                     if makes(pod) && world.observed.replication(pod, rename.wanted).is_none() {
                         let wanted = Object { name: rename.wanted.clone(), ..object.clone() };
-                        let op = super::catch_up::create_op(world, pod, &wanted);
-                        let waits = Waits::on([gone], "the address must be free");
+                        let op = steps::create_op(world, pod, &wanted);
+                        let waits = Dependencies::on([gone], "the address must be free");
                         on_pod.insert(pod, build.add(pod, op, why(Code::Moved, text), waits));
                     }
                 }
             }
-            Road::Waits => {
+            Road::Dependencies => {
                 let (low, high) = (object.pair.low(), object.pair.high());
                 let text = format!("pods {low} and {high} have to be in service and connected for that");
                 done.notes.push(keeps(rename, &text));

@@ -17,7 +17,7 @@ use super::facts::{ANYTHING, Changed, Changes, Fact, Facts, Post};
 
 /// What earlier runs of a plan have to do with one of its actions, by their journals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Earlier {
+pub enum PriorOutcome {
     /// One of them did it.
     Did,
     /// It was so before the first of them.
@@ -26,7 +26,7 @@ pub enum Earlier {
     Begun,
 }
 
-impl Earlier {
+impl PriorOutcome {
     /// Whether the journals call it done.
     #[must_use]
     pub fn done(self) -> bool {
@@ -38,17 +38,17 @@ impl Earlier {
 }
 
 /// By action; those that no run began are missing.
-pub type Past = BTreeMap<ActionId, Earlier>;
+pub type CompletedActions = BTreeMap<ActionId, PriorOutcome>;
 
 /// Splits a half-applied plan: gives back its actions that are done, with what the journals say about them. All others
 /// are to be done, in the order of the plan. `then` are the facts of the plan, `now` those of the same plan as they are.
 ///
 /// # Errors
 /// What bars the rest, as for a plan that is begun.
-pub fn done(plan: &Plan, then: &Facts, now: &Facts, past: &Past) -> Result<Past, Changes> {
+pub fn done(plan: &Plan, then: &Facts, now: &Facts, past: &CompletedActions) -> Result<CompletedActions, Changes> {
     let looked = Looked { plan, then, now: values(now), past };
     let open: BTreeSet<ActionId> =
-        plan.actions.iter().map(|a| a.id).filter(|id| !looked.past(*id).is_some_and(Earlier::done)).collect();
+        plan.actions.iter().map(|a| a.id).filter(|id| !looked.past(*id).is_some_and(PriorOutcome::done)).collect();
     let mut left = open.clone();
     // What is left only grows, and with it what is not done after all, so the order in which that is found does not matter.
     while looked.undone(&mut left) {}
@@ -63,7 +63,7 @@ pub fn done(plan: &Plan, then: &Facts, now: &Facts, past: &Past) -> Result<Past,
 /// Actions of the rest that delete, forget or copy what a plan of now would leave alone; empty when the rest goes no
 /// further than that plan.
 #[must_use]
-pub fn beyond<'a>(plan: &'a Plan, done: &Past, fresh: &Plan) -> Vec<&'a Action> {
+pub fn beyond<'a>(plan: &'a Plan, done: &CompletedActions, fresh: &Plan) -> Vec<&'a Action> {
     let known: HashSet<(Ordinal, String)> = fresh.actions.iter().map(|a| (a.pod, uncounted(&a.op))).collect();
     let harms = |a: &&Action| match a.op.effect() {
         Effect::DeletesRows | Effect::RemovesDefinition | Effect::ForgetsPosition | Effect::CopiesRows => true,
@@ -100,16 +100,16 @@ struct Looked<'a> {
     plan: &'a Plan,
     then: &'a Facts,
     now: Values<'a>,
-    past: &'a Past,
+    past: &'a CompletedActions,
 }
 
 impl<'a> Looked<'a> {
-    fn past(&self, id: ActionId) -> Option<Earlier> {
+    fn past(&self, id: ActionId) -> Option<PriorOutcome> {
         self.past.get(&id).copied()
     }
 
     fn did(&self, id: ActionId) -> bool {
-        self.past(id).is_some_and(Earlier::done)
+        self.past(id).is_some_and(PriorOutcome::done)
     }
 
     fn posts(&self, id: ActionId) -> &'a [Post] {
@@ -215,7 +215,7 @@ impl<'a> Looked<'a> {
     fn taken_back(&self, left: &BTreeSet<ActionId>) -> Option<ActionId> {
         self.plan.actions.iter().find_map(|a| {
             // Where it only began, the pods show how far it came.
-            let ran = self.past(a.id).is_some_and(Earlier::done);
+            let ran = self.past(a.id).is_some_and(PriorOutcome::done);
             let armed_by = match &a.run {
                 RunWhen::Undo { armed_by, .. } if ran => armed_by,
                 RunWhen::Always { armed_by } if ran && left.contains(&a.id) => armed_by,

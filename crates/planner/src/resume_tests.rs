@@ -29,9 +29,9 @@ impl Half {
     }
 
     /// Everything up to an action, itself excluded, that runs in any case.
-    fn before(&self, id: ActionId) -> Past {
+    fn before(&self, id: ActionId) -> CompletedActions {
         let normal = |a: &&Action| !matches!(a.run, RunWhen::Undo { .. });
-        self.plan.actions.iter().filter(|a| a.id < id).filter(normal).map(|a| (a.id, Earlier::Did)).collect()
+        self.plan.actions.iter().filter(|a| a.id < id).filter(normal).map(|a| (a.id, PriorOutcome::Did)).collect()
     }
 
     /// The world after these actions, in the order of the plan.
@@ -47,7 +47,7 @@ impl Half {
         now
     }
 
-    fn left(&self, now: &Facts, past: &Past) -> Result<Vec<ActionId>, Changes> {
+    fn left(&self, now: &Facts, past: &CompletedActions) -> Result<Vec<ActionId>, Changes> {
         let done = done(&self.plan, &self.facts, now, past)?;
         Ok(self.plan.actions.iter().map(|a| a.id).filter(|id| !done.contains_key(id)).collect())
     }
@@ -104,11 +104,11 @@ fn it_goes_on_from_every_point_where_it_was_cut_off_between_two_actions() {
 fn without_a_journal_nothing_is_done_and_traces_bar() {
     let half = Half::of(&fresh());
     let create = half.find(|op| matches!(op, Op::CreateReplication { .. }));
-    assert_eq!(half.left(&half.facts, &Past::new()), Ok(half.from(ActionId(1))));
-    let changes = half.left(&half.after([create]), &Past::new()).unwrap_err();
+    assert_eq!(half.left(&half.facts, &CompletedActions::new()), Ok(half.from(ActionId(1))));
+    let changes = half.left(&half.after([create]), &CompletedActions::new()).unwrap_err();
     assert!(changes.matter.iter().all(|c| c.now != c.then && !c.used_by.is_empty()), "{changes:#?}");
     // A statement whose answer was lost: both are its own trace.
-    let begun = Past::from([(create, Earlier::Begun)]);
+    let begun = CompletedActions::from([(create, PriorOutcome::Begun)]);
     for now in [half.facts.clone(), half.after([create])] {
         assert_eq!(half.left(&now, &begun), Ok(half.from(ActionId(1))));
     }
@@ -120,8 +120,8 @@ fn what_was_taken_back_is_done_again_with_all_that_rests_on_it() {
     let (pin, sync) = (half.find(|op| matches!(op, Op::Pin { .. })), half.find(|op| matches!(op, Op::Sync { .. })));
     let unpin = half.find(|op| matches!(op, Op::Unpin { .. }));
     let mut past = half.before(sync);
-    past.insert(sync, Earlier::Begun);
-    past.insert(unpin, Earlier::Did);
+    past.insert(sync, PriorOutcome::Begun);
+    past.insert(unpin, PriorOutcome::Did);
     // The copy never began: the handshake failed.
     let now = half.after(past.keys().copied().filter(|id| *id != sync));
     let left = half.left(&now, &past).unwrap();
@@ -137,7 +137,7 @@ fn what_was_taken_back_is_done_again_with_all_that_rests_on_it() {
         assert!(left.contains(&half.find(is)), "{left:?}");
     }
     // The same when nobody knows whether it was taken back: the pod shows it.
-    past.insert(unpin, Earlier::Begun);
+    past.insert(unpin, PriorOutcome::Begun);
     assert_eq!(half.left(&now, &past).unwrap(), left);
     // A setting that was put back is set again for the TRUNCATE that needs it.
     let sets = half.plan.actions.iter().filter(|a| matches!(a.op, Op::SetProperty { .. })).map(|a| a.id);
@@ -150,7 +150,7 @@ fn a_copy_that_broke_off_is_never_taken_for_one_and_never_copied_into() {
     let half = Half::of(&fresh());
     let sync = half.find(|op| matches!(op, Op::Sync { .. }));
     let mut past = half.before(sync);
-    past.insert(sync, Earlier::Begun);
+    past.insert(sync, PriorOutcome::Begun);
     // Killed in the middle: the pins stay, half of the rows are there, the source's side is live.
     let mut now = half.after(past.keys().copied());
     set(&mut now, "rows/SYS.T1", 2, "50");
@@ -219,17 +219,17 @@ fn a_setting_that_a_kill_left_is_put_back_and_one_that_a_restart_lost_is_set_aga
 #[test]
 fn the_rest_goes_no_further_than_a_plan_of_now() {
     let half = Half::of(&fresh());
-    assert_eq!(beyond(&half.plan, &Past::new(), &half.plan), Vec::<&Action>::new());
+    assert_eq!(beyond(&half.plan, &CompletedActions::new(), &half.plan), Vec::<&Action>::new());
     let mut fresh = half.plan.clone();
     for a in &mut fresh.actions {
         if let Op::Sync { rows, .. } = &mut a.op {
             *rows = Some(9);
         }
     }
-    assert_eq!(beyond(&half.plan, &Past::new(), &fresh), Vec::<&Action>::new());
+    assert_eq!(beyond(&half.plan, &CompletedActions::new(), &fresh), Vec::<&Action>::new());
     fresh.actions.retain(|a| !matches!(a.op, Op::Truncate { .. }));
-    let more = beyond(&half.plan, &Past::new(), &fresh);
+    let more = beyond(&half.plan, &CompletedActions::new(), &fresh);
     assert!(!more.is_empty() && more.iter().all(|a| matches!(a.op, Op::Truncate { .. })));
-    let done: Past = more.iter().map(|a| (a.id, Earlier::Did)).collect();
+    let done: CompletedActions = more.iter().map(|a| (a.id, PriorOutcome::Did)).collect();
     assert_eq!(beyond(&half.plan, &done, &fresh), Vec::<&Action>::new());
 }

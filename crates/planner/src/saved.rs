@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use aku_core::{
     conf::{Compare, Config, MemberDown, Switch},
     document::{self, Fault},
-    plan::{Decision, Op, Plan, PodState},
+    plan::{Plan, PodState},
     topology::Ordinal,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -169,55 +169,9 @@ fn completeness(plan: &Plan) -> &'static str {
 pub fn summary(plan: &Plan) -> BTreeMap<String, usize> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for a in &plan.actions {
-        *counts.entry(a.op.word()).or_insert(0) += 1;
+        *counts.entry(a.op.as_str()).or_insert(0) += 1;
     }
     counts.into_iter().map(|(word, n)| (word.to_owned(), n)).collect()
-}
-
-/// What a plan can cost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct Risk {
-    /// Rows that are deleted on the joining pod; text, because it may exceed what JSON readers keep.
-    pub rows_deleted: String,
-    /// Whether every row was counted.
-    pub rows_deleted_is: Exactness,
-    /// Tables and partitions that are emptied.
-    pub targets_emptied: usize,
-    /// Definitions that are removed.
-    pub definitions_removed: usize,
-    /// Sides whose unsent rows cannot be delivered any more.
-    pub sides_lost: usize,
-}
-
-/// Whether a number is the whole truth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Exactness {
-    /// Yes.
-    Exact,
-    /// Something was not counted.
-    AtLeast,
-}
-
-impl Risk {
-    /// Of a plan.
-    #[must_use]
-    pub fn of(plan: &Plan) -> Self {
-        let (rows, lost) = match &plan.decision {
-            Decision::Full { rows, unsent, .. } => (rows.as_slice(), unsent.len()),
-            Decision::None { .. } | Decision::CatchUp { .. } => (&[][..], 0),
-        };
-        let known: u64 = rows.iter().map(|r| r.joiner.at_least()).sum();
-        let exact = rows.iter().all(|r| r.joiner.exact().is_some());
-        let count = |is: fn(&Op) -> bool| plan.actions.iter().filter(|a| is(&a.op)).count();
-        Self {
-            rows_deleted: known.to_string(),
-            rows_deleted_is: if exact { Exactness::Exact } else { Exactness::AtLeast },
-            targets_emptied: count(|op| matches!(op, Op::Truncate { .. })),
-            definitions_removed: count(|op| matches!(op, Op::DropReplication { .. })),
-            sides_lost: lost,
-        }
-    }
 }
 
 pub fn to_value(of: impl Serialize) -> Value {
@@ -283,7 +237,7 @@ pub fn conf_digest(conf: &Config) -> String {
         meaning["member_down"] = json!(member_down.to_string());
     }
     if *compare_at_start != Compare::Counts {
-        meaning["compare_at_start"] = json!(compare_at_start.word());
+        meaning["compare_at_start"] = json!(compare_at_start.as_str());
     }
     document::digest(&meaning)
 }

@@ -1,9 +1,9 @@
 //! The JSON Schema of a saved plan, made from the types, so that it cannot differ from what is written.
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::collections::BTreeMap;
 
 use aku_core::{
-    plan::{Effect, Op, Plan},
+    plan::{Effect, Plan},
     topology::Ordinal,
 };
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::{
     facts::{Fact, FactId, Post},
     policy::Finding,
-    saved::{Cited, List, Risk},
+    risk::Risk,
+    saved::{Cited, List},
 };
 
 /// A plan saved by `aku plan -o`. Readers ignore fields they do not know.
@@ -104,17 +105,6 @@ struct Observer {
 #[must_use]
 pub fn text() -> String {
     format!("{:#}\n", schema())
-}
-
-/// The words of every operation.
-#[must_use]
-pub fn operations() -> &'static [String] {
-    static WORDS: OnceLock<Vec<String>> = OnceLock::new();
-    WORDS.get_or_init(|| {
-        let schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Op>();
-        let variants = schema.to_value()["oneOf"].as_array().cloned().unwrap_or_default();
-        variants.iter().filter_map(|v| v["properties"]["op"]["const"].as_str().map(str::to_owned)).collect()
-    })
 }
 
 /// The schema, draft 2020-12.

@@ -8,7 +8,7 @@ use aku_core::{
 };
 use foldhash::HashSet;
 
-use super::{build::pods, full::rows_of, identity, world::World};
+use super::{build::pods, cluster_view::ClusterView, identity};
 
 /// How many tables are named one by one.
 const NAMED: usize = 4;
@@ -43,7 +43,7 @@ pub(super) enum Unsent {
 }
 
 /// What has to be said yes to because a full copy deletes these rows on `me`.
-pub(super) fn of_a_copy(world: &World<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: Unsent) -> Vec<Approval> {
+pub(super) fn of_a_copy(world: &ClusterView<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: Unsent) -> Vec<Approval> {
     let held: Vec<&RowsAtStake> = rows.iter().filter(|r| r.joiner.is_empty() != Some(true)).collect();
     if held.is_empty() {
         return Vec::new();
@@ -75,7 +75,7 @@ struct Doubtful<'r> {
     because: String,
 }
 
-fn doubtful<'r>(world: &World<'_>, me: Ordinal, held: &[&'r RowsAtStake]) -> Vec<Doubtful<'r>> {
+fn doubtful<'r>(world: &ClusterView<'_>, me: Ordinal, held: &[&'r RowsAtStake]) -> Vec<Doubtful<'r>> {
     let source = Ordinal::MASTER;
     let joiner = |rows: &[&RowsAtStake]| of_tables(rows.iter().map(|r| (&r.target, r.joiner)));
     let mut all = Vec::new();
@@ -133,7 +133,7 @@ fn doubtful<'r>(world: &World<'_>, me: Ordinal, held: &[&'r RowsAtStake]) -> Vec
     } else if is_stranger(world, me) {
         // Numbers say nothing of rows that came from somewhere else: as many may be others. Where the ledger says that the pod
         // is one of us, or pod 0 has none that could tell, only what is too much was written since.
-        let kin = identity::one_cluster(world, source, me) || identity::held(world, source).is_none();
+        let kin = identity::one_cluster(world, source, me) || world.held(source).is_none();
         doubt(ApprovalClass::LosesUnsent, &|r| !kin || has_more(r), &|rows| {
             let some = if rows.iter().any(|r| has_more(r)) { "some are" } else { "any may be" };
             format!(
@@ -156,20 +156,20 @@ fn has_more(r: &RowsAtStake) -> bool {
 }
 
 /// Whether the pod has no object at all towards the source: it was cleaned, or never started.
-fn is_stranger(world: &World<'_>, me: Ordinal) -> bool {
+fn is_stranger(world: &ClusterView<'_>, me: Ordinal) -> bool {
     world.objects_between(me, Ordinal::MASTER).all(|o| world.observed.side(me, &o.name) == Side::Missing)
 }
 
 /// Whether pod 0 has to be looked into before it opens: it is closed and no pod is connected with it in both directions, so
 /// nothing but its rows tells whether it came back with an empty volume.
-pub(super) fn asks_of_master(world: &World<'_>) -> bool {
+pub(super) fn asks_of_master(world: &ClusterView<'_>) -> bool {
     let me = Ordinal::MASTER;
     world.pod(me).is_some_and(Pod::admin_mode) && !world.seen_others(me).any(|k| world.is_member(k))
 }
 
 /// What has to be said yes to before pod 0 opens with tables empty of which others hold rows: it is the source of all copies
 /// then.
-pub(super) fn of_an_empty_master(world: &World<'_>) -> Option<Approval> {
+pub(super) fn of_an_empty_master(world: &ClusterView<'_>) -> Option<Approval> {
     let me = Ordinal::MASTER;
     if !asks_of_master(world) {
         return None;
@@ -205,7 +205,7 @@ pub(super) fn of_an_empty_master(world: &World<'_>) -> Option<Approval> {
 }
 
 /// Pod 0 does not know the cluster that another pod with rows belongs to.
-fn of_a_new_master(world: &World<'_>) -> Option<Approval> {
+fn of_a_new_master(world: &ClusterView<'_>) -> Option<Approval> {
     let me = Ordinal::MASTER;
     let holds = |k: Ordinal| world.desired.targets().any(|t| world.rows(k, t).is_empty() != Some(true));
     let (k, (theirs, mine)) =
@@ -221,6 +221,16 @@ fn of_a_new_master(world: &World<'_>) -> Option<Approval> {
             theirs.short()
         ),
     })
+}
+
+/// `1 row`, `7 rows`, `at least 7 rows`.
+pub(super) fn rows_of(n: RowCount) -> String {
+    match n {
+        RowCount::Counted(1) => "1 row".to_owned(),
+        RowCount::Counted(n) => format!("{} rows", grouped(n)),
+        RowCount::AtLeast { at_least } => format!("at least {} rows", grouped(at_least)),
+        RowCount::NotCounted => "an unknown number of rows".to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ pub enum State {
 impl State {
     /// The word.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Undefined => "UNDEFINED",
             Self::Joiner => "JOINER",
@@ -115,7 +115,7 @@ pub enum Link {
 
 /// What the state of a pod that answers follows from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct LinkFacts {
     /// Whether users get in.
     pub door: Door,
     /// SYNC.
@@ -128,7 +128,7 @@ pub struct Facts {
 
 /// The mapping. The table at the top of this file says the same in words.
 #[must_use]
-pub fn state(facts: &Facts) -> (State, String) {
+pub fn state(facts: &LinkFacts) -> (State, String) {
     match facts.copying {
         Copying::To(pod) => return (State::Donor, format!("copies its tables to pod {pod}")),
         Copying::From(pod) => return (State::Joiner, format!("is being copied from pod {pod}")),
@@ -295,7 +295,7 @@ impl Status {
     }
 }
 
-fn left(facts: &Facts) -> String {
+fn left(facts: &LinkFacts) -> String {
     let kept: Vec<Ordinal> =
         facts.open.iter().chain(&facts.closed).filter(|(_, l)| **l != Link::Nothing).map(|(k, _)| *k).collect();
     if kept.is_empty() {
@@ -357,8 +357,9 @@ fn worked_on(desired: &Desired, observed: &Observed, pod: Ordinal) -> bool {
     observed.is_worked_on(pod) || desired.objects_of(pod).any(syncs)
 }
 
-fn facts(desired: &Desired, observed: &Observed, me: Ordinal, seen: &Pod) -> Facts {
-    let mut facts = Facts { door: door(seen), copying: Copying::None, open: BTreeMap::new(), closed: BTreeMap::new() };
+fn facts(desired: &Desired, observed: &Observed, me: Ordinal, seen: &Pod) -> LinkFacts {
+    let mut facts =
+        LinkFacts { door: door(seen), copying: Copying::None, open: BTreeMap::new(), closed: BTreeMap::new() };
     let syncs =
         |pod, object: &Object| observed.replication(pod, &object.name).is_some_and(|r| r.sender == Sender::Syncing);
     for (other, object) in desired.objects_of(me) {
@@ -378,7 +379,7 @@ fn facts(desired: &Desired, observed: &Observed, me: Ordinal, seen: &Pod) -> Fac
     facts
 }
 
-impl Facts {
+impl LinkFacts {
     /// What the pairs with the open pods hold; where none is open, those with the closed ones.
     fn place(&self) -> Place {
         let towards: Vec<Link> =

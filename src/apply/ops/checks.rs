@@ -3,7 +3,7 @@
 use super::super::{
     codes::Code,
     look,
-    trouble::Trouble,
+    op_error::OpError,
     work::{Ended, Work},
 };
 use super::{fence, rows, waits};
@@ -19,7 +19,7 @@ fn list<T: ToString>(things: impl IntoIterator<Item = T>) -> String {
 
 /// The FLUSHes returned behind the fence, so the peer has what was committed: here it is seen that this still holds.
 /// Users are out, nobody is left who could commit more, and the senders run that the FLUSHes asked.
-pub(super) fn delivered(work: &mut Work<'_>, names: &[ReplicationName]) -> Result<Ended, Trouble> {
+pub(super) fn delivered(work: &mut Work<'_>, names: &[ReplicationName]) -> Result<Ended, OpError> {
     if look::property(work, work.action.pod, "ADMIN_MODE")? == Some(0) {
         return Err(work.told(Code::NotDelivered, "users are admitted again (ADMIN_MODE 0)"));
     }
@@ -47,7 +47,7 @@ pub(super) fn delivered(work: &mut Work<'_>, names: &[ReplicationName]) -> Resul
     }
 }
 
-pub(super) fn quiet(work: &mut Work<'_>, names: &[ReplicationName]) -> Result<Ended, Trouble> {
+pub(super) fn quiet(work: &mut Work<'_>, names: &[ReplicationName]) -> Result<Ended, OpError> {
     let mut live = Vec::new();
     for name in names {
         let side = look::side_of(work, name)?;
@@ -71,7 +71,7 @@ pub(super) fn quiet(work: &mut Work<'_>, names: &[ReplicationName]) -> Result<En
     }
 }
 
-pub(super) fn empty(work: &mut Work<'_>, targets: &[Target]) -> Result<Ended, Trouble> {
+pub(super) fn empty(work: &mut Work<'_>, targets: &[Target]) -> Result<Ended, OpError> {
     let counts = look::count(work, work.action.pod, targets)?;
     let full = targets.iter().zip(counts).filter(|(_, n)| *n > 0);
     let full: Vec<_> = full.map(|(target, n)| format!("{target} holds {n} rows")).collect();
@@ -80,7 +80,7 @@ pub(super) fn empty(work: &mut Work<'_>, targets: &[Target]) -> Result<Ended, Tr
 
 /// Counts the fenced pod, then this one: what arrives in between only makes this one fuller. What the fenced pod has just
 /// delivered may still be applied, so it is tried again.
-pub(super) fn holds(work: &mut Work<'_>, of: Ordinal, targets: &[Target]) -> Result<Ended, Trouble> {
+pub(super) fn holds(work: &mut Work<'_>, of: Ordinal, targets: &[Target]) -> Result<Ended, OpError> {
     let here = work.action.pod;
     let mut lacking = Vec::new();
     for attempt in 1..=TRIES {
@@ -141,7 +141,7 @@ pub(super) fn contents(
     names: &[ReplicationName],
     targets: &[Target],
     wait_s: u32,
-) -> Result<Ended, Trouble> {
+) -> Result<Ended, OpError> {
     let joiner = work.action.pod;
     let began: Vec<_> = targets.iter().map(|t| work.source_before(t)).collect();
     let mut stream = Stream::MayLag;

@@ -9,7 +9,7 @@ use std::{
 use super::{
     super::{
         codes::Code,
-        trouble::Trouble,
+        op_error::OpError,
         work::{Ended, Work},
     },
     rows, waits,
@@ -32,7 +32,7 @@ use crate::{
 struct Desk<'d, 'w> {
     work: Mutex<&'d mut Work<'w>>,
     /// What went wrong, as the run knows it.
-    trouble: Mutex<Option<Trouble>>,
+    trouble: Mutex<Option<OpError>>,
 }
 
 impl<'d, 'w> Desk<'d, 'w> {
@@ -40,10 +40,10 @@ impl<'d, 'w> Desk<'d, 'w> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ask<T>(&self, ask: impl FnOnce(&mut Work<'w>) -> Result<T, Trouble>) -> Result<T, DbError> {
+    fn ask<T>(&self, ask: impl FnOnce(&mut Work<'w>) -> Result<T, OpError>) -> Result<T, DbError> {
         ask(&mut self.work()).map_err(|trouble| {
             let error = match &trouble {
-                Trouble::Statement(s) => s.error.clone(),
+                OpError::Statement(s) => s.error.clone(),
                 _ => DbError { sqlstate: "HY000".to_owned(), native: 0, message: "the run was held up".to_owned() },
             };
             self.trouble.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(trouble);
@@ -84,7 +84,7 @@ pub(super) fn every_row(
     names: &[ReplicationName],
     targets: &[Target],
     wait_s: u32,
-) -> Result<Ended, Trouble> {
+) -> Result<Ended, OpError> {
     let here = work.action.pod;
     let owners = Target::owners(targets);
     let mut tables: BTreeMap<Ordinal, BTreeMap<TableName, Layout>> = BTreeMap::new();

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::super::{
     codes::Code,
     look,
-    trouble::Trouble,
+    op_error::OpError,
     work::{Ended, Work},
 };
 use crate::{
@@ -18,7 +18,7 @@ pub(super) fn create(
     name: &ReplicationName,
     (host, port): (&str, u16),
     targets: &[Target],
-) -> Result<Ended, Trouble> {
+) -> Result<Ended, OpError> {
     if look::side(work, name)?.is_some() {
         let found = look::definition(work, name)?;
         let wanted: BTreeSet<_> = targets.iter().cloned().collect();
@@ -42,7 +42,7 @@ pub(super) fn create(
     Ok(Ended::done())
 }
 
-pub(super) fn drop(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, Trouble> {
+pub(super) fn drop(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, OpError> {
     if look::side(work, name)?.is_none() {
         return Ok(Ended::Already);
     }

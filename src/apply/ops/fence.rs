@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use super::super::{
     codes::Code,
     look,
+    op_error::{OpError, OpFinding},
     sessions::Slot,
-    trouble::{Told, Trouble},
     work::{Ended, Work},
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
 /// Looks in a row that must find nobody: a login that began before ADMIN_MODE 1 may show up late.
 const LOOKS: u32 = 2;
 
-pub(super) fn fence(work: &mut Work<'_>) -> Result<Ended, Trouble> {
+pub(super) fn fence(work: &mut Work<'_>) -> Result<Ended, OpError> {
     let pod = work.action.pod;
     let admin = look::property(work, pod, "ADMIN_MODE")?;
     let lanes = work.shared.context.limits.lanes.max(1);
@@ -44,7 +44,7 @@ pub(super) fn fence(work: &mut Work<'_>) -> Result<Ended, Trouble> {
     if gone.is_none() {
         let detail = closing.left.join(", ");
         let (code, error) = (Code::SessionsLeft, closing.refused);
-        return Err(Trouble::Told(Box::new(Told { code, pod, sql: None, error, detail })));
+        return Err(OpError::OpFinding(Box::new(OpFinding { code, pod, sql: None, error, detail })));
     }
     match (admin, closing.closed.len()) {
         (Some(0), n) => Ok(Ended::said(format!("{n} {} closed", if n == 1 { "session" } else { "sessions" }))),
@@ -53,12 +53,12 @@ pub(super) fn fence(work: &mut Work<'_>) -> Result<Ended, Trouble> {
     }
 }
 
-fn slot(work: &Work<'_>) -> Result<Slot, Trouble> {
+fn slot(work: &Work<'_>) -> Result<Slot, OpError> {
     let kept = work.shared.sessions.keep_slot(work.action.pod);
-    kept.map_err(|e| Trouble::NoSession(Box::new(e)))
+    kept.map_err(|e| OpError::NoSession(Box::new(e)))
 }
 
-fn database(work: &mut Work<'_>) -> Result<Identifier, Trouble> {
+fn database(work: &mut Work<'_>) -> Result<Identifier, OpError> {
     let rows = work.read(&ReadSql::Server)?;
     let name = rows.iter().next().and_then(|row| row.text("DB_NAME"));
     let unknown = || work.told(Code::NoSessionFacts, "V$DATABASE.DB_NAME cannot be read");
@@ -75,7 +75,7 @@ struct Closing {
 
 impl Closing {
     /// Closes whoever is there; `Some` when nobody was, twice in a row.
-    fn round(&mut self, work: &mut Work<'_>) -> Result<Option<()>, Trouble> {
+    fn round(&mut self, work: &mut Work<'_>) -> Result<Option<()>, OpError> {
         self.left.clear();
         let others = others(work)?;
         self.left.extend(others.iter().map(|(_, words)| words.clone()));
@@ -99,11 +99,11 @@ impl Closing {
     }
 
     /// A refusal is remembered; whether the session is gone is seen in the next round.
-    fn close(&mut self, work: &mut Work<'_>, session: i64) -> Result<(), Trouble> {
+    fn close(&mut self, work: &mut Work<'_>, session: i64) -> Result<(), OpError> {
         self.closed.insert(session);
         match work.change(&ChangeSql::CloseSession { database: self.database.clone(), session }) {
             Ok(()) => Ok(()),
-            Err(Trouble::Statement(s)) if !s.error.lost_session() => {
+            Err(OpError::Statement(s)) if !s.error.lost_session() => {
                 self.refused = Some(s.error);
                 Ok(())
             }
@@ -113,7 +113,7 @@ impl Closing {
 }
 
 /// Sessions of users that are not this run's own, by number, in words.
-pub(super) fn others(work: &mut Work<'_>) -> Result<Vec<(i64, String)>, Trouble> {
+pub(super) fn others(work: &mut Work<'_>) -> Result<Vec<(i64, String)>, OpError> {
     let rows = work.read(&ReadSql::Sessions)?;
     let own = work.shared.sessions.own(work.action.pod);
     if own.is_empty() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::super::{
     codes::Code,
     look,
-    trouble::Trouble,
+    op_error::OpError,
     work::{Ended, Work},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     topology::{ReplicationName, Target},
 };
 
-pub(super) fn add_table(work: &mut Work<'_>, name: &ReplicationName, target: &Target) -> Result<Ended, Trouble> {
+pub(super) fn add_table(work: &mut Work<'_>, name: &ReplicationName, target: &Target) -> Result<Ended, OpError> {
     look::side_of(work, name)?;
     if look::definition(work, name)?.targets.contains(target) {
         return Ok(Ended::Already);
@@ -34,7 +34,7 @@ pub(super) fn drop_table(
     name: &ReplicationName,
     target: &Target,
     remote: &Target,
-) -> Result<Ended, Trouble> {
+) -> Result<Ended, OpError> {
     look::side_of(work, name)?;
     let found = look::definition(work, name)?;
     let there = if target == remote {
@@ -59,7 +59,7 @@ pub(super) fn change_host(
     name: &ReplicationName,
     (host, port): (&str, u16),
     old: &[ReplicationAddress],
-) -> Result<Ended, Trouble> {
+) -> Result<Ended, OpError> {
     look::side_of(work, name)?;
     let found = look::definition(work, name)?.hosts;
     let known = |h: &str, p: u16| found.iter().any(|(host, port)| host == h && *port == p);
@@ -82,7 +82,7 @@ pub(super) fn clear_option(
     work: &mut Work<'_>,
     name: &ReplicationName,
     option: ObjectOption,
-) -> Result<Ended, Trouble> {
+) -> Result<Ended, OpError> {
     if look::side_of(work, name)?.options.is_none_or(|mask| mask & option.bit() == 0) {
         return Ok(Ended::Already);
     }
@@ -91,7 +91,7 @@ pub(super) fn clear_option(
     Ok(Ended::done())
 }
 
-fn stopped(work: &mut Work<'_>, name: &ReplicationName) -> Result<(), Trouble> {
+fn stopped(work: &mut Work<'_>, name: &ReplicationName) -> Result<(), OpError> {
     let side = look::side_of(work, name)?;
     if side.sender || side.is_started {
         return Err(work.told(Code::SenderExists, format!("{name} cannot be changed while it sends")));
@@ -100,7 +100,7 @@ fn stopped(work: &mut Work<'_>, name: &ReplicationName) -> Result<(), Trouble> {
 }
 
 /// Neither a sender here, nor a receiver of the peer's sender, which may linger after its STOP.
-fn quiet(work: &mut Work<'_>, name: &ReplicationName) -> Result<(), Trouble> {
+fn quiet(work: &mut Work<'_>, name: &ReplicationName) -> Result<(), OpError> {
     stopped(work, name)?;
     let names = std::slice::from_ref(name);
     let gone = work.poll(work.shared.context.limits.quiet, |work| {

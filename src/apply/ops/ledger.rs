@@ -2,7 +2,7 @@
 
 use super::super::{
     codes::Code,
-    trouble::Trouble,
+    op_error::OpError,
     work::{Ended, Work},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     observe,
 };
 
-pub(super) fn write(work: &mut Work<'_>, ledger: &Ledger) -> Result<Ended, Trouble> {
+pub(super) fn write(work: &mut Work<'_>, ledger: &Ledger) -> Result<Ended, OpError> {
     let row = || Box::new(ledger.clone());
     match look(work)? {
         // Written by an earlier attempt; the pod may have beaten since.
@@ -36,15 +36,15 @@ pub(super) fn write(work: &mut Work<'_>, ledger: &Ledger) -> Result<Ended, Troub
     }
 }
 
-fn change(work: &mut Work<'_>, sql: &ChangeSql) -> Result<Ended, Trouble> {
+fn change(work: &mut Work<'_>, sql: &ChangeSql) -> Result<Ended, OpError> {
     work.change(sql)?;
     Ok(Ended::done())
 }
 
-fn look(work: &mut Work<'_>) -> Result<View, Trouble> {
+fn look(work: &mut Work<'_>) -> Result<View, OpError> {
     match work.read(&ReadSql::Ledger) {
         Ok(rows) => Ok(observe::ledger_of(&rows)),
-        Err(Trouble::Statement(s)) if s.error.native == native::NO_TABLE => Ok(View::Missing),
+        Err(OpError::Statement(s)) if s.error.native == native::NO_TABLE => Ok(View::Missing),
         Err(other) => Err(other),
     }
 }

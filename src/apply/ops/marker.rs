@@ -10,20 +10,20 @@ use std::{
 use super::super::{
     codes::Code,
     context::Marker,
-    trouble::Trouble,
+    op_error::OpError,
     work::{Ended, Work},
 };
 
-fn marker(work: &Work<'_>) -> Result<Marker, Trouble> {
+fn marker(work: &Work<'_>) -> Result<Marker, OpError> {
     let none = || work.told(Code::Marker, "this run does not know where it is");
     work.shared.context.marker.clone().ok_or_else(none)
 }
 
-fn failed(work: &Work<'_>, path: &Path, e: &io::Error) -> Trouble {
+fn failed(work: &Work<'_>, path: &Path, e: &io::Error) -> OpError {
     work.told(Code::Marker, format!("{}: {e}", path.display()))
 }
 
-pub(super) fn write(work: &mut Work<'_>) -> Result<Ended, Trouble> {
+pub(super) fn write(work: &mut Work<'_>) -> Result<Ended, OpError> {
     let Marker { path, text } = marker(work)?;
     if fs::read_to_string(&path).is_ok_and(|there| there == text) {
         return Ok(Ended::Already);
@@ -42,7 +42,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn remove(work: &mut Work<'_>) -> Result<Ended, Trouble> {
+pub(super) fn remove(work: &mut Work<'_>) -> Result<Ended, OpError> {
     let elsewhere = work.shared.context.marked_here.get(&work.action.pod).cloned();
     let path = elsewhere.map_or_else(|| Ok(marker(work)?.path), Ok)?;
     match fs::remove_file(&path) {

@@ -15,13 +15,13 @@ mod sync;
 mod waits;
 
 use super::{
-    trouble::Trouble,
+    op_error::OpError,
     work::{Ended, Work},
 };
 use crate::plan::{Depth, Op};
 
 /// Carries out one operation, once.
-pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, Trouble> {
+pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, OpError> {
     let action = work.action;
     match &action.op {
         Op::CreateReplication { name, host, port, targets, .. } => define::create(work, name, (host, *port), targets),

@@ -3,7 +3,7 @@
 use super::super::{
     codes::Code,
     look,
-    trouble::{Told, Trouble},
+    op_error::{OpError, OpFinding},
     work::{Ended, Work},
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     topology::{Ordinal, Target},
 };
 
-pub(super) fn truncate(work: &mut Work<'_>, target: &Target, source: Ordinal) -> Result<Ended, Trouble> {
+pub(super) fn truncate(work: &mut Work<'_>, target: &Target, source: Ordinal) -> Result<Ended, OpError> {
     let kept = source_rows(work, target, source).map_err(|trouble| unfit(source, trouble))?;
     work.remember_source(target, kept);
     let rows = look::count(work, work.action.pod, std::slice::from_ref(target))?[0];
@@ -21,24 +21,24 @@ pub(super) fn truncate(work: &mut Work<'_>, target: &Target, source: Ordinal) ->
     let planned = work.shared.planned.iter().find(|(t, _)| t == target).map_or(0, |(_, n)| *n);
     if kept == 0 && planned > 0 {
         let detail = format!("{target} had {} on pod {source} and has none now", count(planned, "row"));
-        return Err(Trouble::told(source, Code::SourceEmptied, detail));
+        return Err(OpError::told(source, Code::SourceEmptied, detail));
     }
     work.change(&ChangeSql::Truncate(target.clone()))?;
     Ok(Ended::said(format!("{} deleted, {kept} on pod {source}", count(rows, "row"))))
 }
 
-fn source_rows(work: &mut Work<'_>, target: &Target, source: Ordinal) -> Result<u64, Trouble> {
+fn source_rows(work: &mut Work<'_>, target: &Target, source: Ordinal) -> Result<u64, OpError> {
     match look::property(work, source, "ADMIN_MODE")? {
         Some(0) => Ok(look::count(work, source, std::slice::from_ref(target))?[0]),
-        Some(_) => Err(Trouble::told(source, Code::SourceUnfit, format!("pod {source} is in ADMIN_MODE"))),
-        None => Err(Trouble::told(source, Code::SourceUnfit, format!("ADMIN_MODE of pod {source} cannot be read"))),
+        Some(_) => Err(OpError::told(source, Code::SourceUnfit, format!("pod {source} is in ADMIN_MODE"))),
+        None => Err(OpError::told(source, Code::SourceUnfit, format!("ADMIN_MODE of pod {source} cannot be read"))),
     }
 }
 
 /// A source that cannot be looked at is unfit; what may pass is left to the retries.
-fn unfit(source: Ordinal, trouble: Trouble) -> Trouble {
+fn unfit(source: Ordinal, trouble: OpError) -> OpError {
     match trouble {
-        Trouble::Statement(s) if !s.error.lost_session() => Trouble::Told(Box::new(Told {
+        OpError::Statement(s) if !s.error.lost_session() => OpError::OpFinding(Box::new(OpFinding {
             code: Code::SourceUnfit,
             pod: source,
             sql: Some(s.sql),

@@ -3,12 +3,12 @@
 use super::super::{
     codes::Code,
     look,
-    trouble::Trouble,
+    op_error::OpError,
     work::{Ended, Work},
 };
 use crate::db::{setting::Setting, sql::ChangeSql};
 
-pub(super) fn set_property(work: &mut Work<'_>, setting: Setting, from: i64, to: i64) -> Result<Ended, Trouble> {
+pub(super) fn set_property(work: &mut Work<'_>, setting: Setting, from: i64, to: i64) -> Result<Ended, OpError> {
     let property = setting.name();
     let now = look::property(work, work.action.pod, property)?
         .ok_or_else(|| work.told(Code::NoProperty, property.to_owned()))?;
@@ -21,7 +21,7 @@ pub(super) fn set_property(work: &mut Work<'_>, setting: Setting, from: i64, to:
 
 /// Admits users to the server that this run worked on, and to no other: one that was restarted meanwhile may have come back
 /// with another volume.
-pub(super) fn open(work: &mut Work<'_>) -> Result<Ended, Trouble> {
+pub(super) fn open(work: &mut Work<'_>) -> Result<Ended, OpError> {
     let (pod, property) = (work.action.pod, "ADMIN_MODE");
     let now = look::property(work, pod, property)?;
     if work.shared.sessions.restarted(pod) {

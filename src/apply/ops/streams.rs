@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::{
     codes::Code,
     look::{self, Connected, Side},
-    trouble::Trouble,
+    op_error::OpError,
     work::{Begun, Ended, Stood, Work},
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 /// START RETRY, and a look whether it got through: a plain START polls with a sleep of a second (`measured.md` 9.1). START
 /// RETRY says yes whatever the peer says, so where the sender is not connected the object is put back to where it stood,
 /// and a plain START answers.
-pub(super) fn start(work: &mut Work<'_>, name: &ReplicationName, expect: Expect) -> Result<Ended, Trouble> {
+pub(super) fn start(work: &mut Work<'_>, name: &ReplicationName, expect: Expect) -> Result<Ended, OpError> {
     let side = look::side_of(work, name)?;
     if let Some(at) = &side.gave_up {
         // The server may have gone on by itself from a later position; its sender then proves nothing.
@@ -39,7 +39,7 @@ pub(super) fn start(work: &mut Work<'_>, name: &ReplicationName, expect: Expect)
     }
 }
 
-fn begin(work: &mut Work<'_>, name: &ReplicationName, side: &Side) -> Result<Ended, Trouble> {
+fn begin(work: &mut Work<'_>, name: &ReplicationName, side: &Side) -> Result<Ended, OpError> {
     let plain = ChangeSql::Start(name.clone());
     // Only a LAZY object takes START RETRY (397601, `measured.md` 9.5).
     if side.mode != Some(Mode::Lazy) || work.memory.begun == Some(Begun::Refused) {
@@ -57,7 +57,7 @@ fn begin(work: &mut Work<'_>, name: &ReplicationName, side: &Side) -> Result<End
 const TURNED_AWAY: Duration = Duration::from_millis(300);
 
 /// Whether the sender got through to its peer.
-fn judge(work: &mut Work<'_>, name: &ReplicationName, stood: Stood) -> Result<Ended, Trouble> {
+fn judge(work: &mut Work<'_>, name: &ReplicationName, stood: Stood) -> Result<Ended, OpError> {
     work.yield_lane();
     let mut away_since = None;
     let over = work.glance(work.shared.context.limits.connect, |work| {
@@ -88,16 +88,16 @@ fn judge(work: &mut Work<'_>, name: &ReplicationName, stood: Stood) -> Result<En
 }
 
 /// RESET after a STOP. That a sender exists is no success of a START then: it is somebody else's.
-fn forget(work: &mut Work<'_>, name: &ReplicationName) -> Result<(), Trouble> {
+fn forget(work: &mut Work<'_>, name: &ReplicationName) -> Result<(), OpError> {
     match work.change(&ChangeSql::Reset(name.clone())) {
-        Err(Trouble::Statement(s)) if s.error.native == native::SENDER_EXISTS => {
+        Err(OpError::Statement(s)) if s.error.native == native::SENDER_EXISTS => {
             Err(work.told(Code::SenderExists, format!("{name} was started by somebody else meanwhile")))
         }
         other => other,
     }
 }
 
-pub(super) fn stop(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, Trouble> {
+pub(super) fn stop(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, OpError> {
     match look::side(work, name)? {
         None => Ok(Ended::Already),
         Some(side) if !side.sender && !side.is_started => Ok(Ended::Already),
@@ -108,7 +108,7 @@ pub(super) fn stop(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended,
     }
 }
 
-pub(super) fn reset(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, Trouble> {
+pub(super) fn reset(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, OpError> {
     match look::side(work, name)? {
         None => Ok(Ended::Already),
         Some(side) if side.sender => {
@@ -122,7 +122,7 @@ pub(super) fn reset(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended
     }
 }
 
-pub(super) fn unpin(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, Trouble> {
+pub(super) fn unpin(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, OpError> {
     match look::side(work, name)? {
         None => Ok(Ended::Already),
         Some(side) if side.is_reset() => Ok(Ended::Already),
@@ -136,7 +136,7 @@ pub(super) fn unpin(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended
     }
 }
 
-pub(super) fn pin(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, Trouble> {
+pub(super) fn pin(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, OpError> {
     let side = look::side_of(work, name)?;
     if work.memory.begun != Some(Begun::Pin) && !side.is_reset() {
         let found = match side {

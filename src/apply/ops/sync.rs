@@ -12,8 +12,8 @@ use std::{
 use super::super::{
     codes::Code,
     look,
+    op_error::{OpError, OpFinding, Sent, Statement},
     retry::Fault,
-    trouble::{Sent, Statement, Told, Trouble},
     work::{Begun, Ended, Work},
 };
 use crate::{
@@ -34,7 +34,7 @@ pub(super) fn sync(
     name: &ReplicationName,
     parallel: u8,
     rows: Option<u64>,
-) -> Result<Ended, Trouble> {
+) -> Result<Ended, OpError> {
     if work.memory.begun == Some(Begun::Sync) {
         return after_lost_link(work, name);
     }
@@ -48,7 +48,7 @@ pub(super) fn sync(
 }
 
 /// What the source holds, for the check of the copy, where nobody counted it yet.
-fn count_source(work: &mut Work<'_>, targets: &[Target]) -> Result<(), Trouble> {
+fn count_source(work: &mut Work<'_>, targets: &[Target]) -> Result<(), OpError> {
     let unknown: Vec<_> = targets.iter().filter(|t| work.remembered_source(t).is_none()).cloned().collect();
     if unknown.is_empty() {
         return Ok(());
@@ -65,7 +65,7 @@ pub(super) fn sync_tables(
     parallel: u8,
     targets: &[Target],
     rows: Option<u64>,
-) -> Result<Ended, Trouble> {
+) -> Result<Ended, OpError> {
     if work.memory.begun == Some(Begun::Sync) {
         return after_lost_link(work, name);
     }
@@ -79,12 +79,12 @@ pub(super) fn sync_tables(
 }
 
 /// A SYNC is refused while a sender exists (ERR-6100A).
-fn side_without_sender(work: &mut Work<'_>, name: &ReplicationName) -> Result<look::Side, Trouble> {
+fn side_without_sender(work: &mut Work<'_>, name: &ReplicationName) -> Result<look::Side, OpError> {
     let side = look::side_of(work, name)?;
     if side.sender { Err(work.told(Code::SenderExists, name.to_string())) } else { Ok(side) }
 }
 
-fn copy(work: &mut Work<'_>, sql: &ChangeSql, rows: Option<u64>) -> Result<Ended, Trouble> {
+fn copy(work: &mut Work<'_>, sql: &ChangeSql, rows: Option<u64>) -> Result<Ended, OpError> {
     let session = prepare(work)?;
     work.memory.begun = Some(Begun::Sync);
     work.memory.sent = true;
@@ -100,23 +100,23 @@ fn copy(work: &mut Work<'_>, sql: &ChangeSql, rows: Option<u64>) -> Result<Ended
             let (pod, sql) = (work.action.pod, sql.to_string());
             if fault == Fault::Lost {
                 let (sql, error, detail) = (Some(sql.clone()), Some(error.clone()), String::new());
-                work.memory.doubt(Told { code: Code::LostLink, pod, sql, error, detail });
+                work.memory.doubt(OpFinding { code: Code::LostLink, pod, sql, error, detail });
             }
-            Err(Trouble::Statement(Box::new(Statement { pod, sent: Sent::Change, sql, error })))
+            Err(OpError::Statement(Box::new(Statement { pod, sent: Sent::Change, sql, error })))
         }
     }
 }
 
-fn prepare(work: &mut Work<'_>) -> Result<Box<dyn Session>, Trouble> {
+fn prepare(work: &mut Work<'_>) -> Result<Box<dyn Session>, OpError> {
     let pod = work.action.pod;
-    let no_session = |e| Trouble::NoSession(Box::new(e));
+    let no_session = |e| OpError::NoSession(Box::new(e));
     let mut session = work.shared.sessions.private(pod).map_err(no_session)?;
     // The server has a default of its own (7.2: 600 s).
     let sql = ChangeSql::SessionQueryTimeout(0);
     session.execute(&sql).map_err(|error| {
-        Trouble::Statement(Box::new(Statement { pod, sent: Sent::Read, sql: sql.to_string(), error }))
+        OpError::Statement(Box::new(Statement { pod, sent: Sent::Read, sql: sql.to_string(), error }))
     })?;
-    if work.control.stopped() { Err(Trouble::Stopped) } else { Ok(session) }
+    if work.control.stopped() { Err(OpError::Stopped) } else { Ok(session) }
 }
 
 /// Sends it and watches until it is back, or is given up.
@@ -125,7 +125,7 @@ fn run(
     mut session: Box<dyn Session>,
     sql: &ChangeSql,
     rows: Option<u64>,
-) -> Result<Answer, Trouble> {
+) -> Result<Answer, OpError> {
     let cancel = session.canceller();
     let text = sql.to_string();
     work.slot.say(text.clone());
@@ -167,9 +167,9 @@ fn watch(
     cancel: &Arc<dyn Cancel>,
     text: &str,
     rows: Option<u64>,
-) -> Result<Answer, Trouble> {
+) -> Result<Answer, OpError> {
     let limits = work.shared.context.limits;
-    let told = |work: &Work<'_>, code, error, detail: String| Told {
+    let told = |work: &Work<'_>, code, error, detail: String| OpFinding {
         code,
         pod: work.action.pod,
         sql: Some(text.to_owned()),
@@ -184,23 +184,23 @@ fn watch(
                 return match (answer, cancelled) {
                     (Err(error), Some((Why::Stalled, _))) => {
                         let detail = format!("for {} s, after {} rows", limits.no_progress.as_secs(), copied.rows);
-                        Err(Trouble::Told(Box::new(told(work, Code::SyncStalled, Some(error), detail))))
+                        Err(OpError::OpFinding(Box::new(told(work, Code::SyncStalled, Some(error), detail))))
                     }
                     (Err(error), Some((Why::Stopped, _))) => {
-                        Err(Trouble::Told(Box::new(told(work, Code::Stopped, Some(error), String::new()))))
+                        Err(OpError::OpFinding(Box::new(told(work, Code::Stopped, Some(error), String::new()))))
                     }
                     (answer, _) => Ok(answer),
                 };
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 let detail = "the thread of the SYNC ended without an answer".to_owned();
-                return Err(Trouble::Lost(Box::new(told(work, Code::Internal, None, detail))));
+                return Err(OpError::Lost(Box::new(told(work, Code::Internal, None, detail))));
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
         match cancelled {
             Some((_, since)) if work.now() >= since + limits.cancel => {
-                return Err(Trouble::Lost(Box::new(told(work, Code::Abandoned, None, String::new()))));
+                return Err(OpError::Lost(Box::new(told(work, Code::Abandoned, None, String::new()))));
             }
             Some(_) => {}
             // The engine cancels what runs when the run is to stop.
@@ -251,7 +251,7 @@ impl Copied {
 }
 
 /// The answer was lost. The server goes on only until it notices; what it shows then decides.
-fn after_lost_link(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, Trouble> {
+fn after_lost_link(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, OpError> {
     let bound = work.shared.context.limits.cancel;
     let over = work.poll(bound, |work| {
         let side = look::side_of(work, name)?;
@@ -268,7 +268,7 @@ fn after_lost_link(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended,
         None => {
             let detail = "the pod does not show how the copy ended".to_owned();
             let (code, pod) = (Code::LostLink, work.action.pod);
-            Err(Trouble::Lost(Box::new(Told { code, pod, sql: None, error: None, detail })))
+            Err(OpError::Lost(Box::new(OpFinding { code, pod, sql: None, error: None, detail })))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::super::{
     codes::Code,
     look,
-    trouble::{Sent, Told, Trouble},
+    op_error::{OpError, OpFinding, Sent},
     work::{Ended, Work},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     topology::{Ordinal, ReplicationName},
 };
 
-pub(super) fn delay(work: &mut Work<'_>, seconds: u64) -> Result<Ended, Trouble> {
+pub(super) fn delay(work: &mut Work<'_>, seconds: u64) -> Result<Ended, OpError> {
     work.slot.say(format!("waiting {seconds} s before users are admitted"));
     work.control.pause(Duration::from_secs(seconds))?;
     Ok(Ended::done())
@@ -24,7 +24,7 @@ pub(super) fn delay(work: &mut Work<'_>, seconds: u64) -> Result<Ended, Trouble>
 
 /// Transactions that wrote and have not ended. Those of receivers (SESSION_ID 0, `measured.md` 8; -1 where a server shows
 /// nobody's so) are left out: what they apply is in the stream of the pod that it comes from.
-pub(super) fn writers(work: &mut Work<'_>) -> Result<BTreeSet<i64>, Trouble> {
+pub(super) fn writers(work: &mut Work<'_>) -> Result<BTreeSet<i64>, OpError> {
     Ok(work
         .read(&ReadSql::OpenWriters)?
         .iter()
@@ -34,7 +34,7 @@ pub(super) fn writers(work: &mut Work<'_>) -> Result<BTreeSet<i64>, Trouble> {
 }
 
 /// Waits for the transactions that were open when the action began; later ones travel whole in the pinned stream.
-pub(super) fn drain(work: &mut Work<'_>, wait_s: u32) -> Result<Ended, Trouble> {
+pub(super) fn drain(work: &mut Work<'_>, wait_s: u32) -> Result<Ended, OpError> {
     if work.memory.draining.is_none() {
         let open = writers(work)?;
         let now = work.now();
@@ -57,7 +57,7 @@ pub(super) fn drain(work: &mut Work<'_>, wait_s: u32) -> Result<Ended, Trouble> 
 }
 
 /// The sessions that the transactions belong to, in words.
-fn owners(work: &mut Work<'_>, transactions: &BTreeSet<i64>) -> Result<String, Trouble> {
+fn owners(work: &mut Work<'_>, transactions: &BTreeSet<i64>) -> Result<String, OpError> {
     let rows = work.read(&ReadSql::Sessions)?;
     let name = |transaction: &i64| {
         rows.iter().find(|row| row.int("TRANS_ID") == Some(*transaction)).map_or_else(
@@ -69,11 +69,11 @@ fn owners(work: &mut Work<'_>, transactions: &BTreeSet<i64>) -> Result<String, T
 }
 
 /// FLUSH on `pod`; a FLUSH that ran out tells how much is left.
-pub(super) fn flush(work: &mut Work<'_>, pod: Ordinal, name: &ReplicationName, wait_s: u32) -> Result<Ended, Trouble> {
+pub(super) fn flush(work: &mut Work<'_>, pod: Ordinal, name: &ReplicationName, wait_s: u32) -> Result<Ended, OpError> {
     let sql = ChangeSql::Flush { name: name.clone(), wait_s };
     match work.change_on(pod, &sql) {
         Ok(()) => Ok(Ended::done()),
-        Err(Trouble::Statement(s)) if s.sent == Sent::Change && s.error.native == native::FLUSH_TIMEOUT => {
+        Err(OpError::Statement(s)) if s.sent == Sent::Change && s.error.native == native::FLUSH_TIMEOUT => {
             let gap = match look::gap(work, pod, name) {
                 Ok(Some(gap)) => format!("V$REPGAP.REP_GAP of {name} is {gap}"),
                 Ok(None) => format!("{name} has no sender any more"),
@@ -81,7 +81,7 @@ pub(super) fn flush(work: &mut Work<'_>, pod: Ordinal, name: &ReplicationName, w
             };
             let detail = format!("after {wait_s} s {gap}");
             let (sql, error) = (Some(s.sql), Some(s.error));
-            Err(Trouble::Told(Box::new(Told { code: Code::FlushTimeout, pod, sql, error, detail })))
+            Err(OpError::OpFinding(Box::new(OpFinding { code: Code::FlushTimeout, pod, sql, error, detail })))
         }
         Err(other) => Err(other),
     }

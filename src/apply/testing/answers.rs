@@ -1,6 +1,6 @@
 //! SELECTs on the scripted cluster.
 
-use super::{db_error, world::World};
+use super::{db_error, scripted::ScriptedPods};
 use crate::{
     db::{DbError, Rows, Value, sql::ReadSql},
     topology::Ordinal,
@@ -14,7 +14,7 @@ fn rows(columns: &[&str], rows: Vec<Vec<Value>>) -> Rows {
     Rows { columns: columns.iter().map(|c| (*c).to_owned()).collect(), rows }
 }
 
-pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -> Result<Rows, DbError> {
+pub(super) fn answer(world: &ScriptedPods, pod: Ordinal, session: i64, sql: &ReadSql) -> Result<Rows, DbError> {
     use Value::{Int, Null};
     let here = &world.pods[&pod];
     let flag = |b: bool| Int(i64::from(b));
@@ -30,7 +30,7 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
         ReadSql::SessionsOf(app) => {
             let columns = ["ID", "TASK_STATE", "LOGIN_TIME", "CLIENT_APP_INFO", "COMM_NAME"];
             let ours = here.sessions.iter().filter(|(_, s)| s.app.starts_with(app));
-            let line = |(id, s): (&i64, &super::world::FakeLogin)| {
+            let line = |(id, s): (&i64, &super::scripted::FakeLogin)| {
                 vec![Int(*id), text("WAITING"), Int(0), text(&s.app), text("TCP 10.9.9.9:4000")]
             };
             rows(&columns, ours.map(line).collect())
@@ -39,7 +39,7 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
         ReadSql::Server => rows(&["DB_NAME"], vec![vec![text("MYDB")]]),
         ReadSql::Sessions => {
             let columns = ["ID", "TRANS_ID", "DB_USERNAME", "SYSDBA_FLAG", "CLIENT_APP_INFO", "COMM_NAME"];
-            let line = |(id, s): (&i64, &super::world::FakeLogin)| {
+            let line = |(id, s): (&i64, &super::scripted::FakeLogin)| {
                 let user = s.user.map_or(Null, text);
                 vec![Int(*id), Int(s.transaction), user, flag(s.sysdba), text(&s.app), text("TCP 10.9.9.9:4000")]
             };
@@ -51,7 +51,7 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
             rows(&["ID", "SESSION_ID"], clients.chain(receivers).collect())
         }
         ReadSql::Senders => {
-            let status = |o: &super::world::Object| [Int(i64::from(!(o.refused || o.slow))), flag(o.refused)];
+            let status = |o: &super::scripted::Object| [Int(i64::from(!(o.refused || o.slow))), flag(o.refused)];
             let senders = objects().filter(|(_, o)| o.sender).map(|(n, o)| {
                 let [status, error] = status(o);
                 vec![n, Int(o.xsn), status, error]
@@ -129,7 +129,7 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
                     ("SIGNATURE", text(&row.signature)),
                     ("INCARNATION", number(row.incarnation)),
                     ("RUN_NO", number(row.run)),
-                    ("STANDING", text(row.standing.word())),
+                    ("STANDING", text(row.standing.as_str())),
                     ("COPIED_FROM", row.copied.map_or(Null, |c| number(c.from.get().into()))),
                     ("COPIED_RUN", row.copied.map_or(Null, |c| number(c.run))),
                     ("PEERS", text(row.peers_text())),
@@ -138,7 +138,7 @@ pub(super) fn answer(world: &World, pod: Ordinal, session: i64, sql: &ReadSql) -
                 rows(&columns, vec![cells])
             }
         },
-        ReadSql::Facts(_)
+        ReadSql::FactBatch(_)
         | ReadSql::Properties
         | ReadSql::Definitions
         | ReadSql::DefinitionsOfOld

@@ -2,7 +2,7 @@
 
 use super::{
     db_error,
-    world::{FakePod, Object, World},
+    scripted::{FakePod, Object, ScriptedPods},
 };
 use crate::{
     db::{DbError, sql::ChangeSql},
@@ -13,13 +13,13 @@ fn refuse(native: i32) -> Result<(), DbError> {
     Err(db_error("HY000", native))
 }
 
-fn object<'w>(world: &'w mut World, pod: Ordinal, name: &ReplicationName) -> Result<&'w mut Object, DbError> {
+fn object<'w>(world: &'w mut ScriptedPods, pod: Ordinal, name: &ReplicationName) -> Result<&'w mut Object, DbError> {
     let here = world.pods.get_mut(&pod).unwrap();
     here.objects.get_mut(name).ok_or_else(|| db_error("HY000", 397_595))
 }
 
 /// The object, when neither a sender nor a receiver of it is there.
-fn quiet<'w>(world: &'w mut World, pod: Ordinal, name: &ReplicationName) -> Result<&'w mut Object, DbError> {
+fn quiet<'w>(world: &'w mut ScriptedPods, pod: Ordinal, name: &ReplicationName) -> Result<&'w mut Object, DbError> {
     let fed = world.pods[&pod].receivers.contains(name);
     let object = object(world, pod, name)?;
     if object.is_started {
@@ -28,7 +28,7 @@ fn quiet<'w>(world: &'w mut World, pod: Ordinal, name: &ReplicationName) -> Resu
     if fed { Err(db_error("HY000", 397_471)) } else { Ok(object) }
 }
 
-pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result<(), DbError> {
+pub(super) fn change(world: &mut ScriptedPods, pod: Ordinal, sql: &ChangeSql) -> Result<(), DbError> {
     match sql {
         ChangeSql::CreateLedger => {
             let here = world.pods.get_mut(&pod).unwrap();
@@ -176,7 +176,7 @@ pub(super) fn change(world: &mut World, pod: Ordinal, sql: &ChangeSql) -> Result
     }
 }
 
-fn start(world: &mut World, pod: Ordinal, name: &ReplicationName) -> Result<(), DbError> {
+fn start(world: &mut ScriptedPods, pod: Ordinal, name: &ReplicationName) -> Result<(), DbError> {
     let sn = world.pods.get_mut(&pod).map(FakePod::next_sn).unwrap();
     let object = object(world, pod, name)?;
     if object.sender {
@@ -193,7 +193,12 @@ fn start(world: &mut World, pod: Ordinal, name: &ReplicationName) -> Result<(), 
 }
 
 /// Copies some items, or all.
-fn sync(world: &mut World, pod: Ordinal, name: &ReplicationName, some: Option<&[Target]>) -> Result<(), DbError> {
+fn sync(
+    world: &mut ScriptedPods,
+    pod: Ordinal,
+    name: &ReplicationName,
+    some: Option<&[Target]>,
+) -> Result<(), DbError> {
     let here = &world.pods[&pod];
     let rows = here.rows.clone();
     let Some(object) = here.objects.get(name) else { return refuse(397_606) };

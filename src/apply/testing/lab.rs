@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    apply::{Clock, Witness},
+    apply::{Clock, IntentLog},
     db::{
         Cancel, ConnectError, ConnectFailure, Connector, DbError, Login, Privilege, Rows, Session,
         error::native,
@@ -141,7 +141,7 @@ impl Clock for LabCluster {
     }
 }
 
-impl Witness for LabCluster {
+impl IntentLog for LabCluster {
     fn intent(&self, id: ActionId, pod: Ordinal, sql: &str) -> u64 {
         let mut plot = whole(&self.plot);
         plot.next += 1;

@@ -4,7 +4,7 @@
 mod answers;
 mod changes;
 pub(crate) mod lab;
-mod world;
+mod scripted;
 
 use std::{
     collections::VecDeque,
@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use world::{FakePod, Object, World};
+pub(crate) use scripted::{FakePod, Object, ScriptedPods};
 
 use crate::{
     apply::Clock,
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Changes the world in each round, and says when it was enough.
-pub(crate) type Enough = Box<dyn FnMut(&mut World, u32) -> bool + Send>;
+pub(crate) type Enough = Box<dyn FnMut(&mut ScriptedPods, u32) -> bool + Send>;
 
 /// What happens to a statement that a rule matches.
 pub(crate) enum Then {
@@ -45,7 +45,7 @@ pub(crate) enum Then {
     /// The driver panics.
     Panic,
     /// The world changes first, then it is done as usual.
-    First(Box<dyn FnMut(&mut World) + Send>),
+    First(Box<dyn FnMut(&mut ScriptedPods) + Send>),
     /// It waits until so many statements with this counter are under way at once, then is done as usual.
     Meet(Arc<AtomicU64>, u64),
     /// The world changes, again and again, until that says "enough"; then it is done as usual.
@@ -80,7 +80,7 @@ impl Clock for TestClock {
 /// The cluster, shared by its sessions and the test.
 #[derive(Default)]
 pub(crate) struct Cluster {
-    world: Mutex<World>,
+    world: Mutex<ScriptedPods>,
     rules: Mutex<VecDeque<Rule>>,
     pub clock: Arc<TestClock>,
     /// Lets stuck statements go.
@@ -88,11 +88,11 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub fn new(world: World) -> Arc<Self> {
+    pub fn new(world: ScriptedPods) -> Arc<Self> {
         Arc::new(Self { world: Mutex::new(world), ..Self::default() })
     }
 
-    pub fn world(&self) -> MutexGuard<'_, World> {
+    pub fn world(&self) -> MutexGuard<'_, ScriptedPods> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -184,7 +184,11 @@ impl Drop for FakeSession {
 }
 
 impl FakeSession {
-    fn run<T>(&self, text: &str, mut effect: impl FnMut(&mut World) -> Result<T, DbError>) -> Result<T, DbError> {
+    fn run<T>(
+        &self,
+        text: &str,
+        mut effect: impl FnMut(&mut ScriptedPods) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
         self.state.cancelled.store(false, Atomic::Release);
         self.state.running.store(true, Atomic::Release);
         let answer = self.scripted(text, &mut effect);
@@ -199,7 +203,11 @@ impl FakeSession {
         Err(lost())
     }
 
-    fn scripted<T>(&self, text: &str, effect: &mut dyn FnMut(&mut World) -> Result<T, DbError>) -> Result<T, DbError> {
+    fn scripted<T>(
+        &self,
+        text: &str,
+        effect: &mut dyn FnMut(&mut ScriptedPods) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
         let rule = self.cluster.matching(self.pod, text);
         if !self.cluster.world().pods.get(&self.pod).is_some_and(|p| p.sessions.contains_key(&self.id)) {
             return Err(db_error("08004", 4163));

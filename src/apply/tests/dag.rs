@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     apply::{
-        schedule::{Admit, Schedule, Trace},
+        schedule::{Admit, Schedule, SideEffect},
         testing::Then,
     },
     plan::Expect,
@@ -166,7 +166,7 @@ fn begun(outcome: &Outcome) -> bool {
 }
 
 /// What `plan::RunWhen` promises, for a run that nobody stopped.
-fn check_unstopped(actions: &[Action], outcomes: &BTreeMap<ActionId, Outcome>, trace: impl Fn(ActionId) -> Trace) {
+fn check_unstopped(actions: &[Action], outcomes: &BTreeMap<ActionId, Outcome>, trace: impl Fn(ActionId) -> SideEffect) {
     for action in actions {
         let outcome = &outcomes[&action.id];
         let before: Vec<_> = action.waits().map(|id| &outcomes[&id]).collect();
@@ -177,7 +177,7 @@ fn check_unstopped(actions: &[Action], outcomes: &BTreeMap<ActionId, Outcome>, t
             }
             RunWhen::Undo { armed_by, until } => {
                 let finished = until.actions().iter().all(|u| good(&outcomes[u]));
-                let armed = begun(&outcomes[armed_by]) && trace(*armed_by) == Trace::Some;
+                let armed = begun(&outcomes[armed_by]) && trace(*armed_by) == SideEffect::Some;
                 assert_eq!(begun(outcome), armed && !finished, "{}", action.id);
             }
         }
@@ -203,8 +203,8 @@ fn ancestors(actions: &[Action], of: ActionId) -> BTreeSet<ActionId> {
 }
 
 /// Whether an action of a played plan left a trace: two of three do.
-fn left(id: ActionId) -> Trace {
-    if id.0.is_multiple_of(3) { Trace::None } else { Trace::Some }
+fn left(id: ActionId) -> SideEffect {
+    if id.0.is_multiple_of(3) { SideEffect::None } else { SideEffect::Some }
 }
 
 /// Plays a schedule through, ending actions in an arbitrary order.
@@ -231,7 +231,7 @@ fn play(sketch: &Sketch, picks: &[usize], stop_at: usize, stopped: &Admit) -> BT
             Fate::Good => Outcome::Done { took, said: None },
             Fate::Bad => {
                 let action = &actions[id.0 as usize - 1];
-                let told = crate::apply::trouble::Trouble::Stopped;
+                let told = crate::apply::op_error::OpError::Stopped;
                 Outcome::Failed(told.describe(action, 1))
             }
         };
@@ -265,7 +265,7 @@ proptest! {
             }
             if let RunWhen::Undo { armed_by, until } = &action.run {
                 let finished = until.actions().iter().all(|u| good(&stopped[u]));
-                let armed = begun(&stopped[armed_by]) && left(*armed_by) == Trace::Some;
+                let armed = begun(&stopped[armed_by]) && left(*armed_by) == SideEffect::Some;
                 prop_assert_eq!(begun(outcome), armed && !finished);
             }
         }
@@ -289,6 +289,6 @@ proptest! {
         let actions = sketch.actions();
         let run = stage.run(actions.clone());
         // Their operations send nothing.
-        check_unstopped(&actions, &run.report.outcomes, |_| Trace::None);
+        check_unstopped(&actions, &run.report.outcomes, |_| SideEffect::None);
     }
 }

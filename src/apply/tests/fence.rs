@@ -99,7 +99,7 @@ fn a_session_that_cannot_be_closed_is_named_and_nothing_follows() {
 #[test]
 fn somebody_who_slips_in_is_closed_too() {
     let stage = stage();
-    let login = |world: &mut World| {
+    let login = |world: &mut ScriptedPods| {
         let here: &mut FakePod = world.pod(2);
         here.new_session("late", false);
     };
@@ -114,7 +114,7 @@ fn nobody_comes_back_as_sysdba() {
     let stage = stage();
     let held = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&held);
-    let look = move |world: &mut World| {
+    let look = move |world: &mut ScriptedPods| {
         let mut slots = world.pod(2).sessions.values().filter(|s| s.sysdba);
         seen.store(slots.next().is_some_and(|s| s.app.starts_with("aku")) && slots.next().is_none(), Atomic::Release);
     };

@@ -96,7 +96,7 @@ fn nothing_is_corrected_while_something_is_sent() {
             let stage = Stage::new(2);
             stage.cluster.world().pod(1).receivers.insert(name("R_01"));
             if lingers {
-                let ends = |world: &mut World| {
+                let ends = |world: &mut ScriptedPods| {
                     world.pod(1).receivers.clear();
                 };
                 stage.cluster.rule_after(2, 1, "SELECT REP_NAME, APPLY_XSN", Then::First(Box::new(ends)));
@@ -256,7 +256,7 @@ fn a_lost_answer_to_a_copy_of_some_tables_is_looked_up_and_never_sent_again() {
     let silent = Some((ConnectFailure::Timeout, 331_853));
     // The action's session and the copy's own get in, and nobody afterwards.
     stage.cluster.world().pod(0).connect_errors = [None, None].into_iter().chain([silent; 9]).collect();
-    let closes = |world: &mut World| world.pod(0).sessions.clear();
+    let closes = |world: &mut ScriptedPods| world.pod(0).sessions.clear();
     stage.cluster.rule_after(1, 0, "SELECT REP_NAME, START_FLAG", Then::First(Box::new(closes)));
     assert_eq!(stage.run(vec![sync_tables()]).word(1), "unknown E105");
 }

@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     Clock, Context, Event, Limits, Outcome, Report, Retry, StopFlag, run,
-    testing::{Cluster, FakeConnector, Object, World},
+    testing::{Cluster, FakeConnector, Object, ScriptedPods},
 };
 use crate::{
     db::{Login, Privilege},
@@ -83,7 +83,7 @@ struct Run {
 impl Stage {
     /// Pods with T1 and T2 (10 rows each on pod 0) and an object `R_ij` for every pair, stopped and reset.
     fn new(pods: u8) -> Self {
-        let mut world = World::default();
+        let mut world = ScriptedPods::default();
         for i in 0..pods {
             for t in targets() {
                 world.pod(i).rows.insert(t, if i == 0 { 10 } else { 0 });

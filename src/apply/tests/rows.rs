@@ -24,7 +24,7 @@ fn truncate_looks_at_the_source_first() {
 
 #[test]
 fn an_unfit_source_stops_the_truncate() {
-    type Spoil = fn(&mut World);
+    type Spoil = fn(&mut ScriptedPods);
     let spoil: [(&str, Spoil); 4] = [
         ("failed E140", |world| {
             world.pod(0).properties.insert("ADMIN_MODE", 1);
@@ -136,7 +136,7 @@ fn compared(stage: &Stage, because: Code) -> Run {
 
 /// Sets the rows of T1 on a pod at its nth count.
 fn at_count(stage: &Stage, nth: u32, on: u8, rows: u64) {
-    let change = move |world: &mut World| {
+    let change = move |world: &mut ScriptedPods| {
         world.pod(on).rows.insert(target("T1"), rows);
     };
     stage.cluster.rule_after(nth, on, "SELECT 0 AS N", Then::First(Box::new(change)));
@@ -211,7 +211,7 @@ fn after_truncate(t1: u64, change: impl FnOnce(&Stage)) -> (Run, Vec<String>) {
         (object.sender, object.is_started, object.xsn) = (true, true, 50);
         world.pod(1).properties.insert("REPLICATION_DDL_ENABLE", 1);
     }
-    let fill = move |world: &mut World| world.pod(1).rows.extend([(target("T1"), t1), (target("T2"), 10)]);
+    let fill = move |world: &mut ScriptedPods| world.pod(1).rows.extend([(target("T1"), t1), (target("T2"), 10)]);
     stage.cluster.rule(1, "ALTER SYSTEM SET REPLICATION_DDL_ENABLE = 0", Then::First(Box::new(fill)));
     change(&stage);
     let empty = |id, t, after: &[u32]| act(id, 1, Op::Truncate { target: target(t), source: pod(0) }, after);

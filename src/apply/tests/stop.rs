@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     apply::{StopLevel, testing::Then},
-    db::{lending::Lending, setting::Setting},
+    db::{session_keeper::SessionKeeper, setting::Setting},
     lock::{self, LockId, Wanted},
     plan::Expect,
 };
@@ -30,7 +30,7 @@ fn running(stage: &Stage) {
 /// Raises the flag so often while the statement runs.
 fn raising(stage: &Stage, rounds: u32, times: u32) -> Then {
     let stop = stage.stop.clone();
-    let raise = move |_: &mut World, round| {
+    let raise = move |_: &mut ScriptedPods, round| {
         if round <= times {
             stop.raise("SIGTERM");
         }
@@ -200,7 +200,7 @@ fn a_statement_that_outlasts_the_grace_is_cancelled_and_what_puts_back_runs() {
     let clock = Arc::clone(&stage.cluster.clock);
     // It ends only when it is cancelled, and that is not before the grace is over.
     let began = clock.now();
-    let hang = move |_: &mut World, round| {
+    let hang = move |_: &mut ScriptedPods, round| {
         if round == 1 {
             stop.raise("SIGTERM");
         }
@@ -227,10 +227,10 @@ fn a_lost_lock_begins_nothing_but_what_puts_back() {
         connect_timeout: Duration::from_secs(1),
         patience: Duration::ZERO,
     };
-    let held = Arc::new(lock::acquire(&Arc::new(Lending::new(connector)), &wanted, &mut |_| {}).unwrap());
+    let held = Arc::new(lock::acquire(&Arc::new(SessionKeeper::new(connector)), &wanted, &mut |_| {}).unwrap());
     stage.context.lock = Some(Arc::clone(&held));
     let session = held.session(pod(0)).unwrap();
-    let lose = move |world: &mut World, round| {
+    let lose = move |world: &mut ScriptedPods, round| {
         if round == 1 {
             world.pod(0).end_session(session);
         }

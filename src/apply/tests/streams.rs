@@ -199,7 +199,7 @@ fn a_handshake_is_tried_again_as_often_as_the_configuration_says() {
     assert_eq!(stage.cluster.world().object(1, "R_01").xsn, 50);
     // It lets it in a moment later.
     let stage = refused();
-    let let_in = |world: &mut World| world.object(1, "R_01").refused = false;
+    let let_in = |world: &mut ScriptedPods| world.object(1, "R_01").refused = false;
     stage.cluster.rule(1, "ALTER REPLICATION R_01 STOP", Then::First(Box::new(let_in)));
     assert_eq!(stage.word(live.clone()), "done");
     assert_eq!(stage.changes(), ["1 R_01 START RETRY", "1 R_01 STOP", "1 R_01 START"]);
@@ -250,7 +250,7 @@ fn starts_of_a_pod_with_one_session_are_sent_before_the_first_has_connected() {
     }
     let start = |id, r, peer| act(id, 2, Op::Start { name: name(r), peer: pod(peer), expect: Expect::Live }, &[]);
     // Neither connects before both were sent.
-    let both = move |world: &mut World| {
+    let both = move |world: &mut ScriptedPods| {
         for r in names {
             world.object(2, r).slow = false;
         }

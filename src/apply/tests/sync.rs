@@ -11,7 +11,7 @@ fn sync(after: &[u32]) -> Action {
     act(1, 0, Op::Sync { name: name("R_01"), peer: pod(1), parallel: 2, rows: Some(20) }, after)
 }
 
-fn copied(world: &mut World, rows: i64) {
+fn copied(world: &mut ScriptedPods, rows: i64) {
     world.pod(0).syncing.insert(name("R_01"), rows);
 }
 
@@ -47,7 +47,7 @@ fn a_slow_copy_is_let_finish_and_reports() {
     let clock = Arc::clone(&stage.cluster.clock);
     let (mut rows, mut looks) = (0, 0);
     // A row a minute, and time passes only when somebody has looked.
-    let copy = move |world: &mut World, round| {
+    let copy = move |world: &mut ScriptedPods, round| {
         let now = world.pod(0).sync_looks.load(Ordering::Acquire);
         if round == 1 || now > looks {
             (rows, looks) = (rows + 1, now);
@@ -130,7 +130,7 @@ fn after_a_lost_answer_the_pod_decides() {
     }
     let stage = Stage::new(2);
     stage.cluster.rule(0, SYNC, Then::LoseBefore);
-    let still_copying = |world: &mut World| world.object(0, "R_01").sender = true;
+    let still_copying = |world: &mut ScriptedPods| world.object(0, "R_01").sender = true;
     stage.cluster.rule_after(1, 0, "SELECT REP_NAME, START_FLAG", Then::First(Box::new(still_copying)));
     assert_eq!(stage.run(vec![sync(&[])]).word(1), "unknown E105");
 }

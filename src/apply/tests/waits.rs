@@ -20,7 +20,7 @@ fn drain_waits_for_those_who_were_there_and_for_nobody_else() {
     stage.cluster.world().pod(1).writers = [7, 8].into();
     let look = "SELECT ID, SESSION_ID FROM V$TRANSACTION";
     let leave = |ids: &'static [i64]| {
-        Then::First(Box::new(move |world: &mut World| world.pod(1).writers = ids.iter().copied().collect()))
+        Then::First(Box::new(move |world: &mut ScriptedPods| world.pod(1).writers = ids.iter().copied().collect()))
     };
     stage.cluster.rule_after(3, 1, look, leave(&[8, 9]));
     stage.cluster.rule_after(6, 1, look, leave(&[9, 10]));
@@ -50,7 +50,12 @@ fn drain_keeps_its_list_over_a_lost_session() {
     stage.cluster.world().pod(1).writers = [7].into();
     let look = "SELECT ID, SESSION_ID FROM V$TRANSACTION";
     stage.cluster.rule_after(2, 1, look, Then::LoseBefore);
-    stage.cluster.rule_after(4, 1, look, Then::First(Box::new(|world: &mut World| world.pod(1).writers = [9].into())));
+    stage.cluster.rule_after(
+        4,
+        1,
+        look,
+        Then::First(Box::new(|world: &mut ScriptedPods| world.pod(1).writers = [9].into())),
+    );
     assert_eq!(stage.word(Op::Drain { wait_s: 30 }), "done: 1 open transaction");
 }
 
@@ -94,7 +99,7 @@ fn a_drain_waits_for_clients_and_not_for_receivers() {
 }
 
 /// A pod behind its fence, with one flushed object.
-fn fenced(more: impl FnOnce(&mut World)) -> (String, String) {
+fn fenced(more: impl FnOnce(&mut ScriptedPods)) -> (String, String) {
     let stage = Stage::new(2);
     running(&stage, 1);
     {
@@ -107,7 +112,7 @@ fn fenced(more: impl FnOnce(&mut World)) -> (String, String) {
     (run.word(2), if run.word(2) == "done" { String::new() } else { run.meaning(2).to_owned() })
 }
 
-type Spoil = fn(&mut World);
+type Spoil = fn(&mut ScriptedPods);
 
 #[test]
 fn what_a_flush_proved_still_holds() {
@@ -138,7 +143,7 @@ fn who_comes_after_the_flush_undoes_its_proof() {
     let look = "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = 'ADMIN_MODE'";
     let stage = Stage::new(2);
     running(&stage, 1);
-    let open = |world: &mut World| {
+    let open = |world: &mut ScriptedPods| {
         world.pod(1).properties.insert("ADMIN_MODE", 0);
     };
     stage.cluster.rule_after(1, 1, look, Then::First(Box::new(open)));
@@ -151,12 +156,12 @@ fn who_comes_after_the_flush_undoes_its_proof() {
     for (stays, want) in [(false, "done"), (true, "failed E132")] {
         let stage = Stage::new(2);
         running(&stage, 1);
-        let come = |world: &mut World| {
+        let come = |world: &mut ScriptedPods| {
             world.pod(1).new_session("dba", true);
         };
         stage.cluster.rule_after(1, 1, look, Then::First(Box::new(come)));
         if !stays {
-            let go = |world: &mut World| world.pod(1).sessions.retain(|_, s| s.app != "dba");
+            let go = |world: &mut ScriptedPods| world.pod(1).sessions.retain(|_, s| s.app != "dba");
             stage.cluster.rule_after(3, 1, "SELECT ID, TRANS_ID", Then::First(Box::new(go)));
         }
         assert_eq!(stage.run(plan()).word(2), want);
@@ -176,7 +181,7 @@ fn quiet_means_reset_and_nobody_sending() {
         20,
         1,
         "SELECT REP_NAME, APPLY_XSN",
-        Then::First(Box::new(|world: &mut World| world.pod(1).receivers.clear())),
+        Then::First(Box::new(|world: &mut ScriptedPods| world.pod(1).receivers.clear())),
     );
     assert_eq!(stage.word(check()), "done");
     stage.cluster.world().object(1, "R_01").xsn = 77;

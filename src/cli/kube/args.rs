@@ -7,7 +7,7 @@ use aku_kube::{
 };
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::{cli::time, exit::Exit, render::Trouble};
+use crate::{cli::time, exit::Exit, render::Diagnostic};
 
 /// Flags of `aku k8s`.
 #[derive(Args, Clone, Debug)]
@@ -222,7 +222,7 @@ impl OptionArgs {
 }
 
 /// A cluster that can be written.
-pub(super) fn cluster(spec: ClusterSpec, args: &OptionArgs) -> Result<Cluster, Trouble> {
+pub(super) fn cluster(spec: ClusterSpec, args: &OptionArgs) -> Result<Cluster, Diagnostic> {
     let options = args.options(&spec);
     Cluster::new(spec, options).map_err(|wrong| {
         let by_flag = |e: &SpecError| match e {
@@ -233,7 +233,7 @@ pub(super) fn cluster(spec: ClusterSpec, args: &OptionArgs) -> Result<Cluster, T
         };
         let exit = if wrong.iter().all(by_flag) { Exit::Usage } else { Exit::BadData };
         let said: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-        Trouble::new(exit, "k8s", said.join("; "))
+        Diagnostic::new(exit, "k8s", said.join("; "))
     })
 }
 

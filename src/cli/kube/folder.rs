@@ -8,7 +8,7 @@ use std::{
 
 use aku_kube::File;
 
-use crate::{bounded, exit::Exit, files, render::Trouble};
+use crate::{bounded, exit::Exit, files, render::Diagnostic};
 
 /// The list of what was written, in the folder itself.
 const LIST: &str = ".aku-k8s";
@@ -17,15 +17,16 @@ const KEPT: &str = "overlays/";
 /// Largest list that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-pub(super) fn write(dir: &Path, wanted: &[File]) -> Result<(), Trouble> {
-    let trouble = |path: &Path, e: &io::Error| Trouble::new(Exit::Output, "folder", format!("{}: {e}", path.display()));
+pub(super) fn write(dir: &Path, wanted: &[File]) -> Result<(), Diagnostic> {
+    let trouble =
+        |path: &Path, e: &io::Error| Diagnostic::new(Exit::Output, "folder", format!("{}: {e}", path.display()));
     let earlier = match earlier(dir) {
         Ok(earlier) => earlier,
         Err(e) => return Err(trouble(dir, &e)),
     };
     let Some(earlier) = earlier else {
         let words = format!("{} is not empty, and not written by this command", dir.display());
-        return Err(Trouble::new(Exit::Usage, "folder", words).next("name a new or an empty directory"));
+        return Err(Diagnostic::new(Exit::Usage, "folder", words).next("name a new or an empty directory"));
     };
     let put = |path: &Path, text: &str| -> io::Result<()> {
         if let Some(parent) = path.parent() {

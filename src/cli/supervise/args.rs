@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::{
     cli::{env::Env, run_args::variable, time},
-    render::Trouble,
+    render::Diagnostic,
 };
 
 /// What makes a database where nobody says it.
@@ -114,7 +114,7 @@ impl Wanted {
     ///
     /// # Errors
     /// A variable that cannot be read (exit 64).
-    pub fn new(args: &SuperviseArgs, env: &Env) -> Result<Self, Trouble> {
+    pub fn new(args: &SuperviseArgs, env: &Env) -> Result<Self, Diagnostic> {
         let grace = variable(env, "AKU_GRACE", seconds)?;
         let server_stop = variable(env, "AKU_SERVER_STOP", seconds)?;
         let stop_signal = variable(env, "AKU_STOP_SIGNAL", |t| StopSignal::from_str(t, true))?;

@@ -20,20 +20,20 @@ use self::{
     world::{Container, Ready},
 };
 use super::{
-    args::Common,
+    common::Common,
     legacy_71::Style,
     legacy_log::{About, Level, Log},
     marker, reason,
     scene::{OwnPod, own_pod},
-    stream::{Look, Streams, fail},
+    stream::{OutputStyle, Streams, fail},
     who,
-    wiring::World,
+    wiring::Platform,
 };
 use crate::{
     conf,
     exit::{Code, Exit},
     outlet,
-    render::Trouble,
+    render::Diagnostic,
 };
 
 /// Between two looks at a server that boots.
@@ -44,7 +44,13 @@ const REMIND: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(30);
 
 /// Runs a container to its end.
-pub fn run(args: &SuperviseArgs, common: &Common, world: &dyn World, look: &Look, s: &mut Streams<'_>) -> Code {
+pub fn run(
+    args: &SuperviseArgs,
+    common: &Common,
+    world: &dyn Platform,
+    look: &OutputStyle,
+    s: &mut Streams<'_>,
+) -> Code {
     let wanted = match Wanted::new(args, world.env()) {
         Ok(wanted) => wanted,
         Err(trouble) => return fail(s, look, &trouble).into(),
@@ -90,13 +96,13 @@ pub fn run(args: &SuperviseArgs, common: &Common, world: &dyn World, look: &Look
         Ok(code) => Code::Container(code),
         Err(e) => {
             let text = format!("there are no signals or threads to be had: {e}");
-            stopped(container.log, &container.wanted, &Trouble::new(Exit::Internal, "no-thread", text))
+            stopped(container.log, &container.wanted, &Diagnostic::new(Exit::Internal, "no-thread", text))
         }
     }
 }
 
 /// Before there is a supervisor.
-fn stopped(mut log: Log<'_, '_, '_>, wanted: &Wanted, trouble: &Trouble) -> Code {
+fn stopped(mut log: Log<'_, '_, '_>, wanted: &Wanted, trouble: &Diagnostic) -> Code {
     let text = reason::text(trouble);
     log.write(Level::Error, About::default(), &text);
     if let Some(path) = &wanted.termination_log {

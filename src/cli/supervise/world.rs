@@ -19,13 +19,13 @@ use aku_supervise::{
 use super::args::Wanted;
 use crate::{
     cli::{
-        args::Common,
+        common::Common,
         env::Env,
         legacy_log::{About, Level, Log},
         marker, reason,
         scene::OwnPod,
     },
-    render::Trouble,
+    render::Diagnostic,
 };
 
 /// How long a look at the port may take: the server is on this machine.
@@ -63,12 +63,12 @@ pub(super) struct Container<'w, 's, 'io> {
     pub wanted: Wanted,
     pub common: Common,
     pub env: &'w Env,
-    pub ready: Result<Ready, Trouble>,
+    pub ready: Result<Ready, Diagnostic>,
     pub files: Files,
     pub log: Log<'w, 's, 'io>,
 }
 
-fn unfit(trouble: &Trouble) -> Unfit {
+fn unfit(trouble: &Diagnostic) -> Unfit {
     Unfit { code: trouble.exit as u8, words: reason::text(trouble) }
 }
 

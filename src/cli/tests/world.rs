@@ -16,8 +16,8 @@ use super::super::{
     env::Env,
     run,
     stream::{Streams, Terminal},
-    turn::Door,
-    wiring::{Cluster, Job, Way, World},
+    wiring::Admission,
+    wiring::{Cluster, Job, Platform, Way},
 };
 use crate::{
     apply::{
@@ -31,7 +31,7 @@ use crate::{
     observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
     plan::{Plan, testing::Worlds},
     render::{
-        Trouble,
+        Diagnostic,
         fixtures::{self, PASSWORD},
     },
     topology::{Ordinal, Target},
@@ -101,7 +101,7 @@ impl Cluster for Fake {
         self.connect(pod, login)
     }
 
-    fn doors(&self, _login: &Login) -> BTreeMap<Ordinal, Door> {
+    fn doors(&self, _login: &Login) -> BTreeMap<Ordinal, Admission> {
         BTreeMap::new()
     }
 
@@ -156,7 +156,7 @@ pub(super) struct Lives {
     pub(super) now: Timestamp,
 }
 
-impl World for Lives {
+impl Platform for Lives {
     fn env(&self) -> &Env {
         &self.env
     }
@@ -175,7 +175,7 @@ impl World for Lives {
     fn sleep(&self, time: Duration) {
         self.fake.seen.borrow_mut().slept.push(time);
     }
-    fn cluster(&self, _way: Way) -> Result<Box<dyn Cluster>, Trouble> {
+    fn cluster(&self, _way: Way) -> Result<Box<dyn Cluster>, Diagnostic> {
         Ok(Box::new(self.fake.clone()))
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::*;
+use crate::apply;
 
 fn pod(n: usize) -> Ordinal {
     Ordinal::new(u8::try_from(n).unwrap()).unwrap()
@@ -11,8 +12,8 @@ fn pod(n: usize) -> Ordinal {
 
 #[test]
 fn a_start_waits_for_the_closed_pods_before_it_where_nobody_is_open() {
-    use Door::{Away, Closed, Open};
-    let table: [(usize, &[Door], Turn); 8] = [
+    use Admission::{Away, Closed, Open};
+    let table: [(usize, &[Admission], Turn); 8] = [
         (0, &[Closed, Closed, Closed], Turn::Mine),
         (1, &[Closed, Closed, Closed], Turn::After(pod(0))),
         (2, &[Closed, Closed, Closed], Turn::After(pod(0))),
@@ -51,7 +52,7 @@ enum Step {
     Doors,
     Lock,
     /// Looks at the pods in `todo` from here on.
-    Look,
+    OutputStyle,
     Run,
     Ended(bool),
 }
@@ -144,7 +145,7 @@ impl Stage {
         let late = now - self.hooks[me].begin >= PATIENCE;
         match self.hooks[me].step {
             Step::Doors => {
-                let door = |open: &bool| if *open { Door::Open } else { Door::Closed };
+                let door = |open: &bool| if *open { Admission::Open } else { Admission::Closed };
                 let doors = self.open.iter().enumerate().map(|(n, open)| (pod(n), door(open))).collect();
                 let waits = matches!(whose(pod(me), &doors), Turn::After(_));
                 if waits && !late && self.manners == Manners::Ours {
@@ -171,10 +172,10 @@ impl Stage {
                 let met = self.session[me] == Some(me) || self.open[me];
                 let todo = self.others(me);
                 (self.hooks[me].todo, self.hooks[me].met) = (todo, !met);
-                self.hooks[me].step = Step::Look;
+                self.hooks[me].step = Step::OutputStyle;
                 self.draw(1, 60)
             }
-            Step::Look => {
+            Step::OutputStyle => {
                 // The session of the pod before is given back first.
                 for n in 0..self.session.len() {
                     if n != me && self.session[n] == Some(me) {

@@ -76,13 +76,13 @@ fn look(w: &Worlds) -> Drift {
 fn told(drift: &Drift) -> Vec<String> {
     let one = |d: &Difference| {
         assert!(!d.headline.is_empty() && !d.text.is_empty() && !d.next.is_empty(), "{d:?}");
-        format!("{} {} {} {}", d.pod, &d.kind.word()[..4], d.object.as_deref().unwrap_or("-"), d.fact)
+        format!("{} {} {} {}", d.pod, &d.kind.as_str()[..4], d.object.as_deref().unwrap_or("-"), d.fact)
     };
     drift.differences.iter().map(one).collect()
 }
 
 fn standings(w: &Worlds) -> Vec<&'static str> {
-    look(w).pods.iter().map(|p| p.standing.word()).collect()
+    look(w).pods.iter().map(|p| p.standing.as_str()).collect()
 }
 
 #[test]

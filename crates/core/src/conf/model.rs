@@ -34,7 +34,7 @@ impl Compare {
 
     /// The word in the file.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
             Self::Counts => "counts",

@@ -159,7 +159,7 @@ impl Property {
             Self::DelayStartCompleteTime => c.delay_start_complete.as_secs().to_string(),
             Self::FlushAtEnd => switch(c.flush_at_end),
             Self::ReplicationResetAtEnd => switch(c.replication_reset_at_end),
-            Self::CompareAtStart => c.compare_at_start.word().to_owned(),
+            Self::CompareAtStart => c.compare_at_start.as_str().to_owned(),
             Self::Ledger => switch(c.ledger),
             Self::MemberDown => c.member_down.to_string(),
         }

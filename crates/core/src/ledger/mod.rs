@@ -113,7 +113,7 @@ impl Standing {
 
     /// The word in the table.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
             Self::Ended => "ended",
@@ -125,7 +125,7 @@ impl Standing {
     /// The standing of that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.word() == word)
+        Self::ALL.into_iter().find(|s| s.as_str() == word)
     }
 }
 
@@ -239,6 +239,6 @@ impl fmt::Display for Ledger {
     /// As a fact of a plan shows it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (cluster, pod, incarnation, run) = (self.cluster.short(), self.pod, self.incarnation, self.run);
-        write!(f, "cluster {cluster}, pod {pod}, incarnation {incarnation}, run {run}, {}", self.standing.word())
+        write!(f, "cluster {cluster}, pod {pod}, incarnation {incarnation}, run {run}, {}", self.standing.as_str())
     }
 }

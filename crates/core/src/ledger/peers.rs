@@ -17,7 +17,7 @@ pub(super) fn text(peers: &BTreeMap<Ordinal, Peer>) -> String {
     for (pod, p) in peers {
         let (end, applied) = (number(p.log_end), number(p.applied));
         // Writing to a String cannot fail.
-        let _ = write!(out, "{pod},{},{},{end},{applied},{};", p.incarnation, p.standing.word(), p.signature);
+        let _ = write!(out, "{pod},{},{},{end},{applied},{};", p.incarnation, p.standing.as_str(), p.signature);
     }
     out
 }

@@ -117,7 +117,7 @@ mod tests {
             ("SIGNATURE", text(l.signature.clone())),
             ("INCARNATION", int(l.incarnation)),
             ("RUN_NO", int(l.run)),
-            ("STANDING", text(l.standing.word().to_owned())),
+            ("STANDING", text(l.standing.as_str().to_owned())),
             ("COPIED_FROM", l.copied.map_or(Value::Null, |c| int(c.from.get().into()))),
             ("COPIED_RUN", l.copied.map_or(Value::Null, |c| int(c.run))),
             ("PEERS", text(l.peers_text())),

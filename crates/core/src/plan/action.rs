@@ -354,7 +354,7 @@ pub enum Effect {
 impl Op {
     /// Its word in the file of a plan.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::CreateReplication { .. } => "create-replication",
             Self::DropReplication { .. } => "drop-replication",

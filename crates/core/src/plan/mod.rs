@@ -183,7 +183,7 @@ pub enum ApprovalClass {
 impl ApprovalClass {
     /// The word of the flag.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::DeletesRows => "deletes-rows",
             Self::RemovesDefinition => "removes-definition",

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::coded;
+use crate::stable_codes;
 
 /// Why something is so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,7 +21,7 @@ impl Reason {
     }
 }
 
-coded! {
+stable_codes! {
     /// Stable codes of reasons. `R0xx` why something is done, `W1xx` what to mind, `X2xx` why there is no plan.
     pub enum Code;
     /// The configuration asks for the object and the pod does not have it.

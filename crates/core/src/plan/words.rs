@@ -105,7 +105,7 @@ pub fn words(op: &Op) -> Words {
                 "cluster {}, incarnation {}, {}",
                 ledger.cluster.short(),
                 ledger.incarnation,
-                ledger.standing.word()
+                ledger.standing.as_str()
             ),
             ..on("note", format!("ledger, run {}", ledger.run))
         },

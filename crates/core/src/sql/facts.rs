@@ -11,7 +11,7 @@ use crate::{sql::users, topology::Identifier};
 
 /// What is asked for at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Facts {
+pub enum FactBatch {
     /// V$REPSENDER, V$REPRECEIVER, V$REPGAP, in this order.
     Streams,
     /// Tables, constraints (0 foreign key, 3 primary key) and partitions of these owners, in this order.
@@ -31,7 +31,7 @@ struct Part {
 const OWNER: (&str, &str) = ("USER_NAME", "U.USER_NAME");
 const TABLE: (&str, &str) = ("TABLE_NAME", "T.TABLE_NAME");
 
-impl Facts {
+impl FactBatch {
     fn parts(&self) -> Vec<Part> {
         let of = |from: &str, condition: &str, owners: &[Identifier]| {
             format!(
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn every_select_has_the_same_columns() {
         let owners = vec![Identifier::exact("SYS").unwrap()];
-        for facts in [Facts::Streams, Facts::Tables(owners.clone()), Facts::Columns(owners)] {
+        for facts in [FactBatch::Streams, FactBatch::Tables(owners.clone()), FactBatch::Columns(owners)] {
             let sql = facts.sql();
             let shape = |select: &str| {
                 let list = select.split(" FROM ").next().unwrap_or_default();
@@ -202,7 +202,7 @@ mod tests {
             columns: ["KIND", "T1", "N1", "N2", "N3", "N4"].map(str::to_owned).to_vec(),
             rows: vec![row("S", [1, 0, 77, 1]), row("G", [5, 0, 0, 0])],
         };
-        let [senders, receivers, gaps] = &Facts::Streams.split(&rows)[..] else { panic!("three questions") };
+        let [senders, receivers, gaps] = &FactBatch::Streams.split(&rows)[..] else { panic!("three questions") };
         assert_eq!(senders.iter().next().unwrap().int("XSN"), Some(77));
         assert_eq!(receivers.rows, Vec::<Vec<Value>>::new());
         assert_eq!(gaps.columns, ["REP_NAME", "REP_GAP"]);

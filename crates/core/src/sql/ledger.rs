@@ -18,7 +18,7 @@ fn cells(row: &Ledger) -> Vec<(&'static str, String)> {
         ("SIGNATURE", literal(&row.signature)),
         ("INCARNATION", row.incarnation.to_string()),
         ("RUN_NO", row.run.to_string()),
-        ("STANDING", literal(row.standing.word())),
+        ("STANDING", literal(row.standing.as_str())),
         ("COPIED_FROM", number(row.copied.map(|c| c.from.get().into()))),
         ("COPIED_RUN", number(row.copied.map(|c| c.run))),
         ("PEERS", literal(&row.peers_text())),

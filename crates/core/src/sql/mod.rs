@@ -15,7 +15,7 @@ use std::fmt;
 
 use crate::{
     ledger::Ledger,
-    sql::{facts::Facts, page::Page},
+    sql::{facts::FactBatch, page::Page},
     topology::{Identifier, ReplicationName, Target},
 };
 pub use error::{ConnectError, ConnectFailure, DbError};
@@ -33,8 +33,8 @@ pub enum Privilege {
 /// A statement that only reads. Its text is its `Display`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadSql {
-    /// Several questions at once, see [`Facts`].
-    Facts(Facts),
+    /// Several questions at once, see [`FactBatch`].
+    FactBatch(FactBatch),
     /// Server properties that matter to us: NAME, VALUE1.
     Properties,
     /// One row: PRODUCT_VERSION, REPL_PROTOCOL_VERSION, STARTUP_TIME_SEC, DB_NAME, DB_SIGNATURE.
@@ -274,7 +274,7 @@ const OF_REPLICATIONS: &str = "FROM SYSTEM_.SYS_REPLICATIONS_ R \
 impl fmt::Display for ReadSql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Facts(facts) => f.write_str(&facts.sql()),
+            Self::FactBatch(facts) => f.write_str(&facts.sql()),
             Self::Definitions => write!(
                 f,
                 "SELECT R.REPLICATION_NAME, R.IS_STARTED, R.XSN, R.ITEM_COUNT, R.HOST_COUNT, R.CONFLICT_RESOLUTION, \

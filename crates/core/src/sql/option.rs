@@ -40,7 +40,7 @@ impl ObjectOption {
 
     /// The word of the statement.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Recovery => "RECOVERY",
             Self::Offline => "OFFLINE",
@@ -79,7 +79,7 @@ pub enum Others {
 
 impl fmt::Display for ObjectOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+        f.write_str(self.as_str())
     }
 }
 

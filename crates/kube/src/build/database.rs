@@ -150,7 +150,7 @@ fn container(c: &Cluster) -> Container {
     args.push(format!("--server-stop={}s", o.server_stop));
     match o.stop_signal {
         StopSignal::Int => {}
-        other @ (StopSignal::Term | StopSignal::Quit) => args.push(format!("--stop-signal={}", other.word())),
+        other @ (StopSignal::Term | StopSignal::Quit) => args.push(format!("--stop-signal={}", other.as_str())),
     }
     match o.create_database {
         Wanted::Yes => args.push("--create-database".to_owned()),
@@ -214,7 +214,7 @@ fn claim(c: &Cluster) -> Claim {
     Claim {
         metadata: Meta { name: Some(DATA.to_owned()), labels: of(c, Part::Database), ..Meta::default() },
         spec: ClaimSpec {
-            access_modes: vec![o.access.word()],
+            access_modes: vec![o.access.as_str()],
             storage_class_name: o.storage_class.clone(),
             resources: ClaimResources { requests: map([("storage", &o.storage.to_string())]) },
         },

@@ -16,7 +16,7 @@ macro_rules! codes {
 
             /// The code, e.g. `K101`.
             #[must_use]
-            pub fn word(self) -> &'static str {
+            pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word),* }
             }
 
@@ -34,7 +34,7 @@ macro_rules! codes {
 
             /// Both.
             #[must_use]
-            pub fn story(self) -> &'static str {
+            pub fn explanation(self) -> &'static str {
                 match self { $(Self::$name => concat!($why, " ", $fix)),* }
             }
 

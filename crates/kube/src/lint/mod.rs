@@ -26,7 +26,7 @@ pub enum Severity {
 impl Severity {
     /// As it is written.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",

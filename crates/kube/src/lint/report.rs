@@ -16,7 +16,7 @@ pub fn text(j: &Judgement) -> String {
     let mut all = String::new();
     for f in &j.findings {
         let Finding { code, file, at, message } = f;
-        let _ = writeln!(all, "{file}:{at}: {}[{}]: {message}", code.severity().word(), code.word());
+        let _ = writeln!(all, "{file}:{at}: {}[{}]: {message}", code.severity().as_str(), code.as_str());
         let _ = writeln!(all, "  why: {}", code.why());
         let _ = writeln!(all, "  fix: {}", code.fix());
     }
@@ -38,7 +38,7 @@ pub fn json(j: &Judgement) -> Value {
         .iter()
         .map(|f| {
             json!({
-                "code": f.code.word(), "severity": f.code.severity().word(), "file": f.file,
+                "code": f.code.as_str(), "severity": f.code.severity().as_str(), "file": f.file,
                 "line": f.at.line, "column": f.at.column, "message": f.message,
                 "why": f.code.why(), "fix": f.code.fix(),
             })
@@ -61,10 +61,10 @@ pub fn sarif(j: &Judgement, version: &str) -> Value {
         .iter()
         .map(|c| {
             json!({
-                "id": c.word(),
+                "id": c.as_str(),
                 "shortDescription": {"text": c.why()},
                 "help": {"text": c.fix()},
-                "defaultConfiguration": {"level": c.severity().word()},
+                "defaultConfiguration": {"level": c.severity().as_str()},
             })
         })
         .collect();
@@ -73,9 +73,9 @@ pub fn sarif(j: &Judgement, version: &str) -> Value {
         .iter()
         .map(|f| {
             json!({
-                "ruleId": f.code.word(),
+                "ruleId": f.code.as_str(),
                 "ruleIndex": Code::ALL.iter().position(|c| *c == f.code),
-                "level": f.code.severity().word(),
+                "level": f.code.severity().as_str(),
                 "message": {"text": format!("{}. {} {}", f.message, f.code.why(), f.code.fix())},
                 "locations": [{"physicalLocation": {
                     "artifactLocation": {"uri": f.file},

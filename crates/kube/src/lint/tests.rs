@@ -268,15 +268,15 @@ fn one_defect_is_one_finding() {
         let set = good.find("kind: StatefulSet").unwrap();
         let at = if good[set..].contains(from) { set } else { 0 };
         let (before, after) = good.split_at(at);
-        assert!(after.contains(from), "{}: {from}", code.word());
+        assert!(after.contains(from), "{}: {from}", code.as_str());
         let bad = format!("{before}{}", after.replacen(from, to, 1));
         let j = judged(&spec(), &bad);
-        assert_eq!(codes(&j), [code], "{} by {to:?}\n{}", code.word(), text(&j));
+        assert_eq!(codes(&j), [code], "{} by {to:?}\n{}", code.as_str(), text(&j));
     }
     for (code, spec) in other_conf() {
         let j = judged(&spec, &good);
         let found = codes(&j);
-        assert!(found.contains(&code), "{}\n{}", code.word(), text(&j));
+        assert!(found.contains(&code), "{}\n{}", code.as_str(), text(&j));
     }
 }
 
@@ -313,7 +313,7 @@ fn every_rule_has_its_defect() {
     shown.sort();
     shown.dedup();
     assert_eq!(shown, Code::ALL);
-    let mut words: Vec<_> = Code::ALL.iter().map(|c| c.word()).collect();
+    let mut words: Vec<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
     words.dedup();
     assert!(words.len() == Code::ALL.len() && words.is_sorted(), "{words:?}");
 }
@@ -445,7 +445,7 @@ fn reports() {
 fn the_published_samples_have_their_known_defects() {
     let said = |text: &str| {
         let j = judged(&ClusterSpec { at_end: AtEnd::Reset, address_check: 30, ..spec() }, text);
-        let lines = j.findings.iter().map(|f| format!("{}:{} {}", f.code.word(), f.at, f.message));
+        let lines = j.findings.iter().map(|f| format!("{}:{} {}", f.code.as_str(), f.at, f.message));
         lines.collect::<Vec<_>>().join("\n")
     };
     golden("lint-sample-7.1.0.8.8", &said(include_str!("../../tests/data/sample-7.1.0.8.8.yaml")));

@@ -9,7 +9,7 @@ use std::{
 use mio::{Interest, Registry, Token, net::TcpListener};
 use socket2::{Domain, Socket, Type};
 
-use crate::armed::PortState;
+use crate::fault_rules::PortState;
 
 /// One port.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use aku_db::wire::{self, Response};
 
 use super::sockets::Socket;
 use crate::{
-    armed::{Armed, Passage},
     fault::{Moment, Source},
+    fault_rules::{Armed, Passage},
     io::{ConnId, DialFailure, Input, LinkId, Micros},
 };
 

@@ -13,7 +13,7 @@ use aku_core::{
 use sha2::{Digest as _, Sha256};
 
 use super::needs::Key;
-use crate::{preflight, world::World};
+use crate::{cluster_view::ClusterView, preflight};
 
 /// An object that is what the configuration says.
 pub const AS_CONFIGURED: &str = "as configured";
@@ -25,13 +25,13 @@ const UNSEEN: &str = "not seen";
 const NONE: &str = "none";
 
 pub(super) struct Reader<'a> {
-    world: World<'a>,
+    world: ClusterView<'a>,
     states: BTreeMap<Ordinal, PodState>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
-        let world = World::new(desired, observed);
+        let world = ClusterView::new(desired, observed);
         let states = world.lines(desired.goal.single()).into_iter().map(|l| (l.pod, l.state)).collect();
         Self { world, states }
     }

@@ -30,7 +30,7 @@ pub enum PolicyError {
 }
 
 fn known() -> String {
-    let words: Vec<&str> = Rule::ALL.iter().map(|r| r.word()).collect();
+    let words: Vec<&str> = Rule::ALL.iter().map(|r| r.as_str()).collect();
     words.join(", ")
 }
 
@@ -52,7 +52,8 @@ pub fn parse(text: &str) -> Result<Policy, PolicyError> {
     let file: File = toml::from_str(text).map_err(|e| PolicyError::Malformed(e.to_string().trim_end().to_owned()))?;
     let mut levels = BTreeMap::new();
     for (code, level) in file.levels {
-        let named = |r: &&Rule| r.word().eq_ignore_ascii_case(&code) || number(r.word()).eq_ignore_ascii_case(&code);
+        let named =
+            |r: &&Rule| r.as_str().eq_ignore_ascii_case(&code) || number(r.as_str()).eq_ignore_ascii_case(&code);
         let rule = Rule::ALL.iter().find(named).ok_or_else(|| PolicyError::UnknownRule { code: code.clone() })?;
         levels.insert(*rule, level);
     }

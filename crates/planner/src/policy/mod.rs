@@ -11,8 +11,8 @@ mod tests;
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use aku_core::{
-    coded,
     plan::{ActionId, Plan},
+    stable_codes,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ pub enum Level {
 impl Level {
     /// The word.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
             Self::Warn => "warn",
@@ -47,7 +47,7 @@ impl Level {
 
 macro_rules! rules {
     ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal, $level:ident;)+) => {
-        coded! {
+        stable_codes! {
             /// Built-in rules, by their stable codes.
             pub enum Rule;
             $($(#[doc = $doc])+ $variant = $word;)+
@@ -176,7 +176,7 @@ pub fn judge(policy: &Policy, subject: Subject<'_>, how: Use) -> Vec<Finding> {
         }
         let of_rule = rules::find(*rule, policy, subject, how);
         found.extend(of_rule.into_iter().map(|(text, actions)| Finding {
-            code: rule.word().into(),
+            code: rule.as_str().into(),
             level,
             text,
             actions,

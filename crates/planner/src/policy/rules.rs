@@ -12,7 +12,7 @@ use aku_core::{
 };
 
 use super::{Policy, Review, Rule, Subject, Use};
-use crate::{build, facts::Fact, saved::Risk};
+use crate::{build, facts::Fact, risk::Risk};
 
 /// Rows a second that no copy is faster than, for estimates.
 const OPTIMISTIC_ROWS_A_SECOND: u64 = 100_000;

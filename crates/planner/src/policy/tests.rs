@@ -99,10 +99,10 @@ fn every_rule_finds_what_it_looks_for_and_nothing_else() {
     assert_eq!(table.iter().map(|(r, _, _)| *r).collect::<Vec<_>>(), Rule::ALL);
     for (rule, w, how) in table {
         let found = codes(&w, &policy, how);
-        assert!(found.contains(rule.word()), "{} is not in {found:?}", rule.word());
+        assert!(found.contains(rule.as_str()), "{} is not in {found:?}", rule.as_str());
         if *quiet.observed.pods.get(&Ordinal::MASTER).unwrap() == *w.observed.pods.get(&Ordinal::MASTER).unwrap() {
             let off = Policy { levels: [(rule, Level::Off)].into(), ..policy.clone() };
-            assert!(!codes(&w, &off, how).contains(rule.word()), "{} cannot be switched off", rule.word());
+            assert!(!codes(&w, &off, how).contains(rule.as_str()), "{} cannot be switched off", rule.as_str());
         }
     }
 }
@@ -140,7 +140,7 @@ fn the_sample_is_a_policy() {
 fn rules_have_stories_and_numbers_of_their_own() {
     let mut numbers = BTreeSet::new();
     for rule in Rule::ALL {
-        let number = rule.word().split('-').next().unwrap();
-        assert!(numbers.insert(number) && number.len() == 4 && rule.story().len() > 40, "{}", rule.word());
+        let number = rule.as_str().split('-').next().unwrap();
+        assert!(numbers.insert(number) && number.len() == 4 && rule.explanation().len() > 40, "{}", rule.as_str());
     }
 }

@@ -14,13 +14,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    DOCUMENT, PLANNER_REV, Risk, Saved, completeness,
+    DOCUMENT, PLANNER_REV, Saved, completeness,
     shown::{self, Cited, List},
     summary, to_value,
 };
 use crate::{
     facts::{Fact, FactId, Facts, Post, Uses},
     policy::Finding,
+    risk::Risk,
 };
 
 /// Why this release must not apply a plan that is otherwise sound.
@@ -187,7 +188,7 @@ fn unknown_ops(plan: &Value) -> Vec<Misfit> {
     let actions = plan["actions"].as_array().unwrap_or(&empty);
     let unknown = |a: &Value| {
         let op = a["op"].as_str()?;
-        (!crate::schema::operations().iter().any(|known| known == op)).then(|| {
+        (!crate::operations::operations().iter().any(|known| known == op)).then(|| {
             let action = a["id"].as_u64().map_or_else(|| "?".to_owned(), |n| format!("A{n}"));
             Misfit::UnknownOp { action, op: op.to_owned() }
         })

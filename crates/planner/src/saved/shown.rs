@@ -14,10 +14,11 @@ use foldhash::{HashMap, HashMapExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DOCUMENT, Risk, Saved, completeness, summary};
+use super::{DOCUMENT, Saved, completeness, summary};
 use crate::{
     facts::{Fact, FactId, FactList, Facts, Post, Uses},
     policy::Finding,
+    risk::Risk,
 };
 
 /// Number of a list of facts inside its plan, from 1; written as `L1`.

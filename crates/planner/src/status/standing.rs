@@ -59,7 +59,7 @@ impl Standing {
 
     /// The word of documents.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::InService => "in-service",
             Self::Apart => "apart",
@@ -125,7 +125,7 @@ impl Standing {
 
 /// What a look at the pod showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum Sight {
     /// Nobody answers.
     Absent,
     /// Its only SYSDBA session is taken.
@@ -196,7 +196,7 @@ pub struct Inputs {
     /// Which.
     pub who: Who,
     /// What a look showed.
-    pub look: Look,
+    pub look: Sight,
     /// Who is at work on it.
     pub work: Work,
     /// What its pairs hold.
@@ -211,14 +211,14 @@ pub struct Inputs {
 #[must_use]
 pub fn decide(i: Inputs) -> Standing {
     match (i.look, i.work) {
-        (Look::Absent, Work::None | Work::Under) => match i.memory {
+        (Sight::Absent, Work::None | Work::Under) => match i.memory {
             Memory::Member => Standing::Down,
             Memory::None | Memory::Left => Standing::NotThere,
         },
-        (Look::Busy | Look::Closed, Work::Under) => Standing::Joining,
+        (Sight::Busy | Sight::Closed, Work::Under) => Standing::Joining,
         // Whose session it is that holds the only slot may not be known: a DBA's is no start.
-        (Look::Busy, Work::None) | (Look::Hidden, Work::None | Work::Under) => Standing::Unseen,
-        (Look::Closed, Work::None) => match (i.place, i.memory, i.who) {
+        (Sight::Busy, Work::None) | (Sight::Hidden, Work::None | Work::Under) => Standing::Unseen,
+        (Sight::Closed, Work::None) => match (i.place, i.memory, i.who) {
             (Place::All, Memory::None | Memory::Left | Memory::Member, Who::Master | Who::Slave) => Standing::Closed,
             // An end keeps the places of pairs whose peer was not there to take what is unsent.
             (Place::None, Memory::None | Memory::Left | Memory::Member, Who::Master | Who::Slave)
@@ -228,7 +228,7 @@ pub fn decide(i: Inputs) -> Standing {
             | (Place::Theirs, Memory::None | Memory::Left | Memory::Member, Who::Slave) => Standing::Unfinished,
             (Place::Theirs, Memory::None | Memory::Left | Memory::Member, Who::Master) => Standing::Lost,
         },
-        (Look::Open, Work::None | Work::Under) => match i.around {
+        (Sight::Open, Work::None | Work::Under) => match i.around {
             Around::Fine => Standing::InService,
             Around::Apart => Standing::Apart,
         },
@@ -246,16 +246,16 @@ fn inputs(desired: &Desired, observed: &Observed, pod: Ordinal, view: &PodView) 
     let under = |yes| if yes { Work::Under } else { Work::None };
     let copied = desired.objects_of(pod).any(|(other, o)| syncs(observed, other, &o.name));
     let (look, work, place) = match view {
-        PodView::Absent { .. } => (Look::Absent, Work::None, Place::None),
+        PodView::Absent { .. } => (Sight::Absent, Work::None, Place::None),
         PodView::Broken { failure, .. } => {
             let look = match failure {
-                BrokenBy::SysdbaBusy => Look::Busy,
-                BrokenBy::LoginRefused | BrokenBy::Timeout | BrokenBy::Unreachable | BrokenBy::Other => Look::Hidden,
+                BrokenBy::SysdbaBusy => Sight::Busy,
+                BrokenBy::LoginRefused | BrokenBy::Timeout | BrokenBy::Unreachable | BrokenBy::Other => Sight::Hidden,
             };
             (look, under(worked_on(desired, observed, pod)), Place::None)
         }
         PodView::Seen(seen) => {
-            let look = if seen.admin_mode() { Look::Closed } else { Look::Open };
+            let look = if seen.admin_mode() { Sight::Closed } else { Sight::Open };
             (look, under(copied || observed.is_worked_on(pod)), place(desired, observed, pod, seen))
         }
     };
@@ -364,7 +364,7 @@ pub fn placeless(desired: &Desired, observed: &Observed, pod: Ordinal) -> bool {
 mod tests {
     use super::*;
 
-    const LOOKS: [Look; 5] = [Look::Absent, Look::Busy, Look::Hidden, Look::Closed, Look::Open];
+    const LOOKS: [Sight; 5] = [Sight::Absent, Sight::Busy, Sight::Hidden, Sight::Closed, Sight::Open];
     const WORKS: [Work; 2] = [Work::None, Work::Under];
     const PLACES: [Place; 4] = [Place::None, Place::Theirs, Place::Some, Place::All];
     const MEMORIES: [Memory; 3] = [Memory::None, Memory::Left, Memory::Member];
@@ -399,11 +399,11 @@ mod tests {
         Column {
             title: "look",
             of: |i| match i.look {
-                Look::Absent => "nobody answers",
-                Look::Busy => "its SYSDBA session is taken",
-                Look::Hidden => "cannot be looked at",
-                Look::Closed => "closed",
-                Look::Open => "open",
+                Sight::Absent => "nobody answers",
+                Sight::Busy => "its SYSDBA session is taken",
+                Sight::Hidden => "cannot be looked at",
+                Sight::Closed => "closed",
+                Sight::Open => "open",
             },
         },
         Column {
@@ -485,8 +485,8 @@ mod tests {
             for cell in cells {
                 text.extend([" ", cell.unwrap_or("any"), " |"]);
             }
-            let states: Vec<_> = standing.states().iter().map(|s| s.word()).collect();
-            text.extend([" ", standing.word(), " | ", &states.join(", "), " |\n"]);
+            let states: Vec<_> = standing.states().iter().map(|s| s.as_str()).collect();
+            text.extend([" ", standing.as_str(), " | ", &states.join(", "), " |\n"]);
         }
         text
     }

@@ -5,9 +5,9 @@ use aku_core::{desired::Goal, observe::Client};
 use super::*;
 use crate::testing::{Worlds, desired, ord};
 
-fn facts(door: Door, copying: Copying, open: &[Link], closed: &[Link]) -> Facts {
+fn facts(door: Door, copying: Copying, open: &[Link], closed: &[Link]) -> LinkFacts {
     let links = |from: u8, l: &[Link]| (from..).zip(l).map(|(n, l)| (ord(n), *l)).collect();
-    Facts { door, copying, open: links(1, open), closed: links(10, closed) }
+    LinkFacts { door, copying, open: links(1, open), closed: links(10, closed) }
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn links_over_groups() {
 fn worlds() {
     let w = || Worlds::new(desired(Goal::Start(ord(0)), 4, 2)).up(0, 0).up(1, 0).up(2, 1).pair(0, 1, "LL");
     let states = |w: &Worlds| -> Vec<&'static str> {
-        Status::of(&w.desired, &w.observed).pods.values().map(|p| p.state.word()).collect()
+        Status::of(&w.desired, &w.observed).pods.values().map(|p| p.state.as_str()).collect()
     };
     let quiet = w().side(0, 2, 'R').side(1, 2, 'R');
     assert_eq!(states(&quiet), ["SYNCED", "SYNCED", "UNDEFINED", "UNDEFINED"]);

@@ -4,12 +4,12 @@ use super::*;
 
 #[test]
 fn every_code_is_unique_and_has_a_story() {
-    let mut words: Vec<_> = Code::ALL.iter().map(|c| c.word()).collect();
+    let mut words: Vec<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
     let n = words.len();
     words.sort_unstable();
     words.dedup();
     assert_eq!(words.len(), n);
-    assert!(Code::ALL.iter().all(|c| c.story().trim().len() > 20));
+    assert!(Code::ALL.iter().all(|c| c.explanation().trim().len() > 20));
 }
 
 /// The checker is worth something only if it catches what it claims to: every mutation of a good plan below is caught.

@@ -21,7 +21,7 @@ fn remembers(w: Worlds, pod: u8, peer: u8, incarnation: u64) -> Worlds {
 
 fn rows_written(plan: &Plan) -> Vec<(u8, u64, u64, &'static str)> {
     let row = |a: &Action| match &a.op {
-        Op::WriteLedger { ledger } => Some((a.pod.get(), ledger.run, ledger.incarnation, ledger.standing.word())),
+        Op::WriteLedger { ledger } => Some((a.pod.get(), ledger.run, ledger.incarnation, ledger.standing.as_str())),
         _ => None,
     };
     plan.actions.iter().filter_map(row).collect()

@@ -96,7 +96,7 @@ fn cell(w: &Worlds, name: &str) -> String {
         Err(r) => {
             assert_ne!(r.kind, RefusalKind::OurBug, "{name}: {:#?}", r.because);
             assert!(!r.next.is_empty(), "{name}: a refusal says what to do");
-            r.because[0].code.word()[1..4].to_owned()
+            r.because[0].code.as_str()[1..4].to_owned()
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::super::super::{
-    Clock, Context, Limits, Outcome, Report, Retry, StopFlag, Witness, run,
+    Clock, Context, IntentLog, Limits, Outcome, Report, Retry, StopFlag, run,
     testing::lab::{LabCluster, LabConnector},
 };
 use crate::{
@@ -168,7 +168,7 @@ impl Life {
     }
 
     pub fn run(&self, plan: &Plan) -> Report {
-        let witness: Arc<dyn Witness> = Arc::clone(&self.cluster) as Arc<dyn Witness>;
+        let witness: Arc<dyn IntentLog> = Arc::clone(&self.cluster) as Arc<dyn IntentLog>;
         let context = Context {
             connector: Arc::new(LabConnector(Arc::clone(&self.cluster))),
             login: login(),
@@ -228,7 +228,7 @@ impl Life {
                 match self.try_reach(*goal) {
                     Ok(reached) => at_rest &= reached == Reached::Before,
                     Err(refusal) => {
-                        println!("  {} is refused: {}", goal.title(), refusal.because[0].code.word());
+                        println!("  {} is refused: {}", goal.title(), refusal.because[0].code.as_str());
                         refused.get_or_insert(refusal);
                     }
                 }

@@ -181,9 +181,9 @@ impl<'f, 's, 'l> Scalars<'f, 's, 'l> {
     /// One of the words, in small letters or capitals; the first without a line.
     pub(super) fn compare(&mut self, property: Property) -> Option<Compare> {
         let Some(assign) = self.given.get(&property) else { return Some(Compare::ALL[0]) };
-        let found = Compare::ALL.into_iter().find(|c| c.word().eq_ignore_ascii_case(&assign.value.text));
+        let found = Compare::ALL.into_iter().find(|c| c.as_str().eq_ignore_ascii_case(&assign.value.text));
         if found.is_none() {
-            let words: Vec<_> = Compare::ALL.iter().map(|c| c.word()).collect();
+            let words: Vec<_> = Compare::ALL.iter().map(|c| c.as_str()).collect();
             let problem = Problem::new(Code::OutOfRange, format!("{} is none of its words", property.name()))
                 .label(format!("expected one of {}", words.join(", ")))
                 .hint(format!("without this line it is {}", words[0]));

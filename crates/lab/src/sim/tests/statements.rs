@@ -1,7 +1,7 @@
 //! Every statement that the program may send is understood by the lab, on both builds.
 
 use aku_core::{
-    sql::{ChangeSql, ReadSql, facts::Facts},
+    sql::{ChangeSql, ReadSql, facts::FactBatch},
     topology::{Identifier, ReplicationName, Target},
 };
 use aku_db::wire::Response;
@@ -32,9 +32,9 @@ fn reads() -> Vec<ReadSql> {
         ReadSql::Partitions(sys.clone()),
         ReadSql::Columns(sys.clone()),
         ReadSql::KeyColumns(sys.clone()),
-        ReadSql::Facts(Facts::Streams),
-        ReadSql::Facts(Facts::Tables(sys.clone())),
-        ReadSql::Facts(Facts::Columns(sys)),
+        ReadSql::FactBatch(FactBatch::Streams),
+        ReadSql::FactBatch(FactBatch::Tables(sys.clone())),
+        ReadSql::FactBatch(FactBatch::Columns(sys)),
         ReadSql::Definitions,
         ReadSql::DefinitionsOfOld,
         ReadSql::CharacterSets,

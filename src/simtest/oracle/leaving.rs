@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{
     depth,
-    world::{Ledgers, Place, Pod, World},
+    world::{Ledgers, OracleState, Place, Pod},
 };
 use crate::{
     desired::Goal,
@@ -56,7 +56,7 @@ fn duty(goal: Goal, low: usize, high: usize) -> Duty {
 
 /// The round in which what `p` has for `k` is flushed, after its fence; `None` when it has nothing, or `k` is not there.
 /// `made`: the round in which `k` gets an object that it lost.
-fn flush_round(w: &World, p: usize, k: usize, fence: usize, made: usize) -> Option<usize> {
+fn flush_round(w: &OracleState, p: usize, k: usize, fence: usize, made: usize) -> Option<usize> {
     if !w.seen(p) || !w.seen(k) {
         return None;
     }
@@ -72,12 +72,12 @@ fn flush_round(w: &World, p: usize, k: usize, fence: usize, made: usize) -> Opti
 }
 
 /// Whether the delivery needs an object that the peer lost.
-fn needs_object(w: &World, p: usize, k: usize) -> bool {
+fn needs_object(w: &OracleState, p: usize, k: usize) -> bool {
     w.seen(p) && w.seen(k) && matches!(w.sides[&(p, k)], 'T' | 'l') && w.side(k, p).place == Place::Missing
 }
 
 /// The latest round of a clean of `me`.
-fn clean_rounds(w: &World, me: usize) -> usize {
+fn clean_rounds(w: &OracleState, me: usize) -> usize {
     let others: Vec<usize> = (0..w.pods.len()).filter(|k| *k != me).collect();
     let takes_part = |k: &usize| w.side(me, *k).live() || w.side(me, *k).sender;
     let fence = usize::from(others.iter().any(takes_part));
@@ -103,7 +103,7 @@ fn clean_rounds(w: &World, me: usize) -> usize {
 }
 
 /// The latest round of a clean of all pods.
-fn everywhere_rounds(w: &World) -> usize {
+fn everywhere_rounds(w: &OracleState) -> usize {
     let count = w.pods.len();
     let sends = |p: usize, k: usize| p != k && (w.side(p, k).live() || w.side(p, k).sender);
     let fence: Vec<usize> = (0..count).map(|p| usize::from(w.seen(p) && (0..count).any(|k| sends(p, k)))).collect();
@@ -204,7 +204,7 @@ fn fewest(first: [Side; 2], running: [bool; 2], duty: Duty) -> usize {
 }
 
 /// A yes is due for every pod that loses what it has not sent, and for every slave that pod 0 leaves behind.
-fn due(w: &World, goal: Goal) -> Vec<usize> {
+fn due(w: &OracleState, goal: Goal) -> Vec<usize> {
     let stuck = |p: usize, k: usize| match w.sides[&(p, k)] {
         'L' | 'l' | 'T' => w.seen(p) && !w.seen(k),
         letter => letter == 'G' && w.seen(p),
@@ -238,7 +238,7 @@ fn due(w: &World, goal: Goal) -> Vec<usize> {
 }
 
 /// Whether there must be a plan.
-fn possible(w: &World, goal: Goal) -> bool {
+fn possible(w: &OracleState, goal: Goal) -> bool {
     let somebody = (0..w.pods.len()).any(|p| w.seen(p));
     let place = |p: usize, k: usize| matches!(w.side(p, k).place, Place::Live | Place::GaveUp);
     match goal {
@@ -271,7 +271,7 @@ fn possible(w: &World, goal: Goal) -> bool {
 
 pub fn case(seed: u64) {
     let mut rng = Rng::new(seed.wrapping_mul(0x9e37_79b9).wrapping_add(78));
-    let mut world = World::random(&mut rng);
+    let mut world = OracleState::random(&mut rng);
     world.marker = false;
     let pod = testing::ord(u8::try_from(world.me).expect("a few pods"));
     let goal = [Goal::Clean(pod), Goal::CleanEverywhere, Goal::Forget(pod), Goal::Recover(None)]

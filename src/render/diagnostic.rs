@@ -16,7 +16,7 @@ use crate::{
 
 /// Anything that ends a command without its goal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct Diagnostic {
     /// Stable word, e.g. `X204-no-source` or `usage`.
     pub code: String,
     /// What is wrong, one sentence.
@@ -29,7 +29,7 @@ pub struct Trouble {
     pub exit: Exit,
 }
 
-impl Trouble {
+impl Diagnostic {
     /// Without facts.
     pub fn new(exit: Exit, code: impl Into<String>, headline: impl Into<String>) -> Self {
         Self { code: code.into(), headline: headline.into(), facts: Vec::new(), next: Vec::new(), exit }
@@ -50,18 +50,19 @@ impl Trouble {
     }
 }
 
-impl From<&Refusal> for Trouble {
+impl From<&Refusal> for Diagnostic {
     fn from(r: &Refusal) -> Self {
         let exit = match r.kind {
             RefusalKind::Refused => Exit::Refused,
             RefusalKind::CannotTell => Exit::Unknown,
             RefusalKind::OurBug => Exit::Internal,
         };
-        let (code, headline) = r.because.first().map_or(("refused", "there is no plan"), |h| (h.code.word(), &h.text));
+        let (code, headline) =
+            r.because.first().map_or(("refused", "there is no plan"), |h| (h.code.as_str(), &h.text));
         let mut trouble = Self::new(exit, code, headline);
         for (i, detail) in r.because.iter().skip(1).enumerate() {
             let label = if i == 0 { "because" } else { "" };
-            trouble = trouble.fact(label, format!("{} [{}]", detail.text, detail.code.word()));
+            trouble = trouble.fact(label, format!("{} [{}]", detail.text, detail.code.as_str()));
         }
         trouble.next.clone_from(&r.next);
         trouble.fact("changed", "nothing: only SELECTs were sent")
@@ -73,7 +74,7 @@ const FACTS_AT: usize = 13;
 
 /// The block of an error, ending with its exit code.
 #[must_use]
-pub fn trouble(t: &Trouble, width: usize) -> Doc {
+pub fn trouble(t: &Diagnostic, width: usize) -> Doc {
     let mut doc = Doc::default();
     headline(&mut doc, &t.code, &t.headline, width);
     for (label, text) in &t.facts {

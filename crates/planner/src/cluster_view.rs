@@ -20,28 +20,24 @@ use aku_core::{
 };
 use foldhash::{HashMap, HashSet, HashSetExt as _};
 
-use crate::{
-    identity,
-    moves::{self, Moves},
-    reconcile, status,
-};
+use crate::{moved::Moves, status};
 
 /// Desired and observed side by side, with the questions the planner asks.
-pub(super) struct World<'a> {
+pub(super) struct ClusterView<'a> {
     pub desired: &'a Desired,
     pub observed: &'a Observed,
     names: HashMap<&'a ReplicationName, &'a Object>,
     members: BTreeSet<Ordinal>,
     /// Members by the ledgers, whether they are there or not.
     running: BTreeSet<Ordinal>,
-    /// What a start connects: see [`World::targets_of`].
+    /// What a start connects: see [`ClusterView::targets_of`].
     agreed: BTreeMap<GroupId, Vec<Target>>,
     /// Targets of each group, sorted as the items of an object are.
     sorted: BTreeMap<GroupId, Vec<&'a Target>>,
     rows: HashMap<(Ordinal, &'a Target), RowCount>,
     /// Tables that change hands; of a reconcile only.
     pub moves: Moves,
-    /// What [`World::items_against`] found, by the object looked at: a reconcile asks for the same one many times.
+    /// What [`ClusterView::items_against`] found, by the object looked at: a reconcile asks for the same one many times.
     against: RefCell<HashMap<*const Replication, Unlike>>,
 }
 
@@ -66,7 +62,7 @@ pub(super) fn runs(found: &Replication) -> bool {
     found.is_started || found.sender != Sender::None
 }
 
-impl<'a> World<'a> {
+impl<'a> ClusterView<'a> {
     pub fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
         let names = desired.objects.iter().map(|o| (&o.name, o)).collect();
         let agreed = desired.groups.iter().map(|(id, g)| (*id, g.targets.clone())).collect();
@@ -90,12 +86,9 @@ impl<'a> World<'a> {
             against: RefCell::default(),
         };
         world.members = desired.pods.keys().copied().filter(|k| world.connected(*k)).collect();
-        world.running = identity::running(&world);
+        world.running = world.called_running();
         if let Goal::Start(me) = desired.goal {
             world.agreed = world.agreed_with(me);
-        }
-        if desired.goal == Goal::Reconcile {
-            world.moves = moves::find(&world, &reconcile::active(&world));
         }
         world
     }

@@ -27,7 +27,7 @@ mod world;
 
 use std::collections::{BTreeMap, HashSet};
 
-use self::world::{Place, Pod, Side, World};
+use self::world::{OracleState, Place, Pod, Side};
 use super::play;
 use crate::{
     lab::sim::Rng,
@@ -70,7 +70,7 @@ enum Stage {
 }
 
 struct Search<'w> {
-    w: &'w World,
+    w: &'w OracleState,
     others: Vec<usize>,
     /// The joiner's rows need a copy: it missed something, or others missed something of it.
     needs_copy: bool,
@@ -78,7 +78,7 @@ struct Search<'w> {
 }
 
 impl<'w> Search<'w> {
-    fn new(w: &'w World) -> Self {
+    fn new(w: &'w OracleState) -> Self {
         let others: Vec<_> = (0..w.pods.len()).filter(|p| *p != w.me).collect();
         // A gap is certain where log was given up, and where a member that is just coming back has no place: whoever joins
         // gets the one towards pod 0 last.
@@ -415,7 +415,7 @@ fn depth(actions: &[Action]) -> usize {
 
 fn case(seed: u64) {
     let mut rng = Rng::new(seed.wrapping_mul(0x9e37_79b9).wrapping_add(77));
-    let world = World::random(&mut rng);
+    let world = OracleState::random(&mut rng);
     let w = world.observed();
     let ours = plan::make(&w.desired, &w.observed);
     let theirs = Search::new(&world).fewest_rounds();

@@ -1,10 +1,10 @@
 //! Enums of stable codes: one list gives the variants, the words that are shown, written and read, and the long stories of
 //! `aku explain`. Decides no code.
 
-/// `coded! { /// Doc.  pub enum Name;  /// Story.  Variant = "X000-word"; ... }`: the enum with `ALL`, `word` and `story`.
+/// `stable_codes! { /// Doc.  pub enum Name;  /// Story.  Variant = "X000-word"; ... }`: the enum with `ALL`, `as_str` and `explanation`.
 /// The documentation of a variant is its story.
 #[macro_export]
-macro_rules! coded {
+macro_rules! stable_codes {
     ($(#[$meta:meta])* pub enum $name:ident; $($(#[doc = $doc:literal])+ $variant:ident = $word:literal;)+) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,13 +19,13 @@ macro_rules! coded {
 
             /// The word that is shown. Scripts may match it; it never changes.
             #[must_use]
-            pub fn word(self) -> &'static str {
+            pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
 
             /// The long story, for `aku explain`.
             #[must_use]
-            pub fn story(self) -> &'static str {
+            pub fn explanation(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc, "\n"),+)),+ }
             }
         }

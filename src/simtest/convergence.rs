@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    life::{Ended, Life, pod},
-    stage::Cut,
+    scenario::{Ended, Life, pod},
+    sim_cluster::Cut,
 };
 use crate::{db::wire::Response, desired::Goal, found::as_found, plan, plan::testing};
 

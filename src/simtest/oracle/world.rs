@@ -91,7 +91,7 @@ pub enum Ledgers {
 /// A world, as letters: what each pod is, and what it holds towards each other.
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of the configuration")]
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct OracleState {
     pub pods: Vec<Pod>,
     pub sides: BTreeMap<(usize, usize), char>,
     pub me: usize,
@@ -102,7 +102,7 @@ pub struct World {
     pub ledgers: Ledgers,
 }
 
-impl World {
+impl OracleState {
     pub fn random(rng: &mut Rng) -> Self {
         let mut pick = |from: &str| pick(rng, from);
         let count = if pick("233") == '2' { 2 } else { 3 };

@@ -14,7 +14,7 @@ use crate::{
 
 /// Every pod, and what was sent.
 #[derive(Default)]
-pub(crate) struct World {
+pub(crate) struct ScriptedPods {
     pub pods: BTreeMap<Ordinal, FakePod>,
     /// Changing statements that reached a server: pod and text.
     pub changes: Vec<(u8, String)>,
@@ -121,7 +121,7 @@ impl FakePod {
     }
 }
 
-impl World {
+impl ScriptedPods {
     pub fn pod(&mut self, n: u8) -> &mut FakePod {
         let pod = Ordinal::new(n).unwrap();
         self.pods.entry(pod).or_insert_with(FakePod::in_service)

@@ -19,7 +19,13 @@ use aku_core::{
     topology::{Ordinal, ReplicationName, Target},
 };
 
-use super::{build, definition, full, reconcile, reconcile::Link, world::World};
+use super::{
+    build,
+    cluster_view::ClusterView,
+    definition,
+    links::{self, Link},
+    stakes,
+};
 
 /// What is to be done about tables that are not replicated yet.
 #[derive(Default)]
@@ -54,13 +60,13 @@ impl Newcomers {
 }
 
 /// Targets of the object's group that at least one side does not replicate; all of them where the pair was never connected.
-pub(super) fn lacks<'a>(world: &World<'a>, object: &'a Object) -> Vec<&'a Target> {
+pub(super) fn lacks<'a>(world: &ClusterView<'a>, object: &'a Object) -> Vec<&'a Target> {
     let targets = &world.desired.groups[&object.group].targets;
-    match reconcile::link(world, object) {
+    match links::link(world, object) {
         Link::Half => Vec::new(),
         Link::None => targets.iter().filter(|t| !world.moves.gains(&object.name, t)).collect(),
         Link::Live => {
-            let missing: Vec<_> = reconcile::sides(object)
+            let missing: Vec<_> = links::sides(object)
                 .into_iter()
                 .flat_map(|(pod, peer)| definition::wrong(world, pod, peer, object).missing)
                 .collect();
@@ -70,20 +76,20 @@ pub(super) fn lacks<'a>(world: &World<'a>, object: &'a Object) -> Vec<&'a Target
 }
 
 /// An object that was never connected and gets tables from another: what else it has comes with it, or has to wait.
-pub(super) fn begun_by_a_move(world: &World<'_>, object: &Object) -> bool {
+pub(super) fn begun_by_a_move(world: &ClusterView<'_>, object: &Object) -> bool {
     let gains = world.desired.groups[&object.group].targets.iter().any(|t| world.moves.gains(&object.name, t));
-    gains && reconcile::link(world, object) != Link::Live
+    gains && links::link(world, object) != Link::Live
 }
 
-fn rows(world: &World<'_>, pod: Ordinal, target: &Target) -> RowCount {
+fn rows(world: &ClusterView<'_>, pod: Ordinal, target: &Target) -> RowCount {
     world.rows(pod, target)
 }
 
-pub(super) fn judge(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Result<Newcomers, Refusal> {
+pub(super) fn judge(world: &ClusterView<'_>, active: &BTreeSet<Ordinal>) -> Result<Newcomers, Refusal> {
     let mut found = Newcomers::default();
     let (mut uncounted, mut taken) = (BTreeSet::new(), BTreeSet::new());
     let lacking: Vec<_> =
-        reconcile::pairs(world, active).map(|o| (o, lacks(world, o))).filter(|(o, l)| !l.is_empty() && !begun_by_a_move(world, o)).collect();
+        links::pairs(world, active).map(|o| (o, lacks(world, o))).filter(|(o, l)| !l.is_empty() && !begun_by_a_move(world, o)).collect();
     if !active.contains(&Ordinal::MASTER) && !lacking.is_empty() {
         put_off_all(&mut found, &lacking, "pod 0 is the source of all copies, and it is not in service; run this again when it is");
         return Ok(found);
@@ -118,7 +124,7 @@ pub(super) fn judge(world: &World<'_>, active: &BTreeSet<Ordinal>) -> Result<New
         put_off_all(&mut found, &lacking, "other tables change hands between objects first; run this again after that");
         return Ok(found);
     }
-    for object in reconcile::pairs(world, active) {
+    for object in links::pairs(world, active) {
         with_copies(world, object, &mut found);
     }
     slave_pairs(world, &lacking, &mut found);
@@ -138,14 +144,14 @@ fn put_off_all(found: &mut Newcomers, lacking: &[(&Object, Vec<&Target>)], why: 
 
 /// Whether a pair beside a copy takes part in it. A half pair stays one, and so does one that was never connected and lacks
 /// more than is copied: what its pods committed to the other tables is in no stream.
-fn with_copies(world: &World<'_>, object: &Object, found: &mut Newcomers) {
+fn with_copies(world: &ClusterView<'_>, object: &Object, found: &mut Newcomers) {
     let (low, high) = (object.pair.low(), object.pair.high());
     let copied: Vec<_> = [low, high].iter().filter_map(|k| found.copies.get(k)?.get(&object.group)).flatten().collect();
     if copied.is_empty() {
         return;
     }
     let rest: Vec<Target> = lacks(world, object).into_iter().filter(|t| !copied.contains(t)).cloned().collect();
-    match reconcile::link(world, object) {
+    match links::link(world, object) {
         Link::Half => {}
         Link::Live | Link::None if rest.is_empty() => {
             found.copied.insert(object.name.clone());
@@ -162,12 +168,12 @@ fn with_copies(world: &World<'_>, object: &Object, found: &mut Newcomers) {
     }
 }
 
-fn are_empty(world: &World<'_>, object: &Object, tables: &[Target]) -> bool {
+fn are_empty(world: &ClusterView<'_>, object: &Object, tables: &[Target]) -> bool {
     let pods = [object.pair.low(), object.pair.high()];
     tables.iter().all(|t| pods.iter().all(|pod| rows(world, *pod, t).is_empty() == Some(true)))
 }
 
-fn not_connected(world: &World<'_>, object: &Object, tables: &[Target]) -> Reason {
+fn not_connected(world: &ClusterView<'_>, object: &Object, tables: &[Target]) -> Reason {
     let (low, high) = (object.pair.low(), object.pair.high());
     let names: Vec<_> = tables.iter().map(ToString::to_string).collect();
     let then = if are_empty(world, object, tables) {
@@ -182,7 +188,7 @@ fn not_connected(world: &World<'_>, object: &Object, tables: &[Target]) -> Reaso
 }
 
 /// Two slaves that both replicate a table with pod 0 and not with each other: rows may have been missed in between.
-fn slave_pairs(world: &World<'_>, lacking: &[(&Object, Vec<&Target>)], found: &mut Newcomers) {
+fn slave_pairs(world: &ClusterView<'_>, lacking: &[(&Object, Vec<&Target>)], found: &mut Newcomers) {
     for (object, lack) in lacking {
         if object.pair.low().is_master() || found.is_copied(object) || found.is_put_off(object) {
             continue;
@@ -210,7 +216,7 @@ fn refuse_unknown(uncounted: &BTreeSet<(Ordinal, Target)>) -> Result<(), Refusal
     Err(Refusal { kind: RefusalKind::CannotTell, because, next })
 }
 
-fn refuse_taken(world: &World<'_>, taken: &BTreeSet<(Ordinal, Target, u64)>) -> Result<(), Refusal> {
+fn refuse_taken(world: &ClusterView<'_>, taken: &BTreeSet<(Ordinal, Target, u64)>) -> Result<(), Refusal> {
     if taken.is_empty() {
         return Ok(());
     }
@@ -218,7 +224,7 @@ fn refuse_taken(world: &World<'_>, taken: &BTreeSet<(Ordinal, Target, u64)>) -> 
     let mut because = vec![Reason::new(Code::NewTableNotEmpty, text)];
     let (mut next, mut empties) = (Vec::new(), false);
     for (pod, t, n) in taken {
-        let rows = full::rows_of(RowCount::Counted(*n));
+        let rows = stakes::rows_of(RowCount::Counted(*n));
         let through = carriers(world, *pod, t);
         let mut held = format!("{t} on pod {pod} holds {rows}");
         if through.is_empty() {
@@ -241,14 +247,14 @@ fn refuse_taken(world: &World<'_>, taken: &BTreeSet<(Ordinal, Target, u64)>) -> 
 }
 
 /// Objects through which a pod replicates a table or a part of it by now: what is deleted from it is deleted everywhere.
-fn carriers(world: &World<'_>, pod: Ordinal, target: &Target) -> Vec<String> {
+fn carriers(world: &ClusterView<'_>, pod: Ordinal, target: &Target) -> Vec<String> {
     let Some(seen) = world.pod(pod) else { return Vec::new() };
     let of_table = |i: &aku_core::observe::Item| i.local.user == target.user && i.local.table == target.table;
     let carries = |r: &aku_core::observe::Replication| r.position.is_live() && r.items.iter().any(of_table);
     seen.replications.iter().filter(|(_, r)| carries(r)).map(|(name, _)| name.to_string()).collect()
 }
 
-fn refuse_broken(world: &World<'_>, found: &Newcomers) -> Result<(), Refusal> {
+fn refuse_broken(world: &ClusterView<'_>, found: &Newcomers) -> Result<(), Refusal> {
     let broken = world.pods_broken();
     if broken.is_empty() || found.copies.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Why an operation did not get through, on its way to becoming an outcome: from [`Trouble`] to an [`ActionError`].
+//! Why an operation did not get through, on its way to becoming an outcome: from [`OpError`] to an [`ActionError`].
 //! Never decides whether to try again; that is [`retry`](super::retry).
 
 use super::{
@@ -32,7 +32,7 @@ pub(super) struct Statement {
 
 /// An operation's own finding, in words.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(super) struct OpFinding {
     pub code: Code,
     pub pod: Ordinal,
     pub sql: Option<String>,
@@ -42,7 +42,7 @@ pub(super) struct Told {
 
 /// Why an operation ended without success.
 #[derive(Clone, Debug)]
-pub(super) enum Trouble {
+pub(super) enum OpError {
     /// A statement failed.
     Statement(Box<Statement>),
     /// No session.
@@ -50,15 +50,15 @@ pub(super) enum Trouble {
     /// The run is to stop.
     Stopped,
     /// The operation looked and must not, or cannot, go on.
-    Told(Box<Told>),
+    OpFinding(Box<OpFinding>),
     /// Something was sent, and nobody can tell whether it was done.
-    Lost(Box<Told>),
+    Lost(Box<OpFinding>),
 }
 
-impl Trouble {
+impl OpError {
     /// A finding without a statement.
     pub fn told(pod: Ordinal, code: Code, detail: impl Into<String>) -> Self {
-        Self::Told(Box::new(Told { code, pod, sql: None, error: None, detail: detail.into() }))
+        Self::OpFinding(Box::new(OpFinding { code, pod, sql: None, error: None, detail: detail.into() }))
     }
 
     /// What the database said, if it said something.
@@ -66,7 +66,7 @@ impl Trouble {
         match self {
             Self::Statement(s) => Some(&s.error),
             Self::NoSession(e) => Some(&e.error),
-            Self::Told(t) | Self::Lost(t) => t.error.as_ref(),
+            Self::OpFinding(t) | Self::Lost(t) => t.error.as_ref(),
             Self::Stopped => None,
         }
     }
@@ -77,28 +77,28 @@ impl Trouble {
             Self::Statement(s) => {
                 let Statement { pod, sql, error, .. } = *s;
                 let code = code_of(Kind::of(&action.op), &error);
-                Told { code, pod, sql: Some(sql), error: Some(error), detail: String::new() }
+                OpFinding { code, pod, sql: Some(sql), error: Some(error), detail: String::new() }
             }
             Self::NoSession(e) => {
                 let ConnectError { pod, address, failure, error } = *e;
                 let detail = if address.is_empty() { String::new() } else { format!("tried {address}") };
-                Told { code: code_of_connect(failure), pod, sql: None, error: Some(error), detail }
+                OpFinding { code: code_of_connect(failure), pod, sql: None, error: Some(error), detail }
             }
             Self::Stopped => {
-                Told { code: Code::Stopped, pod: action.pod, sql: None, error: None, detail: String::new() }
+                OpFinding { code: Code::Stopped, pod: action.pod, sql: None, error: None, detail: String::new() }
             }
-            Self::Told(t) | Self::Lost(t) => *t,
+            Self::OpFinding(t) | Self::Lost(t) => *t,
         };
         error(told, action, attempts)
     }
 }
 
-pub(super) fn error(told: Told, action: &Action, attempts: u32) -> ActionError {
-    let Told { code, pod, sql, error, detail } = told;
+pub(super) fn error(told: OpFinding, action: &Action, attempts: u32) -> ActionError {
+    let OpFinding { code, pod, sql, error, detail } = told;
     let object = action.op.object().map_or_else(|| "name".to_owned(), ToString::to_string);
     let fill = |text: &&str| text.replace("{pod}", &pod.to_string()).replace("{object}", &object);
     ActionError {
-        code: code.word(),
+        code: code.as_str(),
         pod,
         statement: sql,
         error,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::life::Shape;
+use super::scenario::Shape;
 use crate::{
     conf::GroupId,
     desired::{Desired, Goal},

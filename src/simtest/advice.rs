@@ -12,9 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     conf::Conf,
-    life::{Ended, Life, Shape, pod},
     play, random,
-    stage::Cut,
+    scenario::{Ended, Life, Shape, pod},
+    sim_cluster::Cut,
 };
 use crate::{
     apply::{codes, remedy},
@@ -93,7 +93,7 @@ impl Follower<'_> {
             .map(|i| {
                 let d = &i.difference;
                 let object = d.object.as_deref().unwrap_or("-");
-                format!("pod {} {} {object} {}: {} -> {}", d.pod, d.kind.word(), d.fact, d.headline, d.next)
+                format!("pod {} {} {object} {}: {} -> {}", d.pod, d.kind.as_str(), d.fact, d.headline, d.next)
             })
             .collect();
         panic!("{}", self.life.told(&format!("{what}\ndone: {:#?}\ntold: {told:#?}", self.done)))
@@ -143,7 +143,7 @@ impl Follower<'_> {
                 for item in report.counted() {
                     let (d, said) = (&item.difference, item.difference.next.len());
                     if d.remedy == Remedy::Nothing || said < SENTENCE {
-                        self.failed(&format!("{} asks for nothing, and stays", d.kind.word()), &report);
+                        self.failed(&format!("{} asks for nothing, and stays", d.kind.as_str()), &report);
                     }
                 }
                 return End::Person;
@@ -182,7 +182,7 @@ impl Follower<'_> {
 
 /// Whether every action that failed says in words what a person has to do.
 fn asks_a_person(failed: &str, goal: Goal) -> bool {
-    let codes = codes::Code::ALL.iter().filter(|code| failed.contains(&format!(": {} ", code.word())));
+    let codes = codes::Code::ALL.iter().filter(|code| failed.contains(&format!(": {} ", code.as_str())));
     let mut remedies = codes.map(|code| remedy::of(*code, goal)).peekable();
     remedies.peek().is_some() && remedies.all(|remedy| matches!(&remedy, Remedy::Person(what) if what.len() > SENTENCE))
 }
@@ -193,7 +193,7 @@ fn word(ended: &Ended) -> String {
         Ended::Done => "done".to_owned(),
         Ended::Incomplete(what) => format!("incomplete {what}"),
         Ended::Refused(r) => format!("refused {}", r.because[0].text),
-        Ended::Unapproved(asked) => format!("asks {:?}", asked.iter().map(|a| a.class.word()).collect::<Vec<_>>()),
+        Ended::Unapproved(asked) => format!("asks {:?}", asked.iter().map(|a| a.class.as_str()).collect::<Vec<_>>()),
     }
 }
 
@@ -419,12 +419,12 @@ fn the_remedy_of_a_kind_removes_it() {
         follower.look();
         let told = follower.look();
         if !told.counted().any(|i| i.difference.kind == kind) {
-            follower.failed(&format!("{} is not told", kind.word()), &told);
+            follower.failed(&format!("{} is not told", kind.as_str()), &told);
         }
         let end = follower.follow();
         let left = follower.look();
         if end != want || (end == End::Clean && left.exit != 0) {
-            follower.failed(&format!("{}: {end:?} instead of {want:?}", kind.word()), &left);
+            follower.failed(&format!("{}: {end:?} instead of {want:?}", kind.as_str()), &left);
         }
     }
 }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    life::{Life, pod},
-    stage::Contents,
+    scenario::{Life, pod},
+    sim_cluster::Contents,
 };
 use crate::{
     desired::Goal,
@@ -111,7 +111,7 @@ impl Life {
         self.wipe(0);
         self.boot(0);
         self.create_tables(0);
-        self.start(0, super::stage::Cut::Never);
+        self.start(0, super::sim_cluster::Cut::Never);
         let mut inner = self.stage.lock();
         for t in 1..=self.shape.tables {
             for key in 0..rows {

@@ -8,9 +8,9 @@ use std::{
 
 use super::{
     conf::Conf,
-    life::{Life, Shape},
     play,
-    stage::Cut,
+    scenario::{Life, Shape},
+    sim_cluster::Cut,
     volumes::{NOTICED, UNNOTICED},
 };
 use crate::{

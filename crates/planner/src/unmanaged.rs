@@ -15,8 +15,8 @@ use aku_core::{
 };
 
 use super::{
-    build::{Builder, Waits, why},
-    world::{World, runs},
+    build::{Builder, Dependencies, why},
+    cluster_view::{ClusterView, runs},
 };
 
 /// One such object as one pod holds it.
@@ -42,12 +42,12 @@ pub(super) enum Kind {
 }
 
 /// All of them on the pods that were seen; what has nothing to do with our tables or names is left out.
-pub(super) fn all<'a>(world: &World<'a>) -> Vec<Stray<'a>> {
+pub(super) fn all<'a>(world: &ClusterView<'a>) -> Vec<Stray<'a>> {
     world.seen().flat_map(|pod| of(world, pod)).collect()
 }
 
 /// Those of one pod.
-pub(super) fn of<'a>(world: &World<'a>, pod: Ordinal) -> Vec<Stray<'a>> {
+pub(super) fn of<'a>(world: &ClusterView<'a>, pod: Ordinal) -> Vec<Stray<'a>> {
     let Some(seen) = world.pod(pod) else { return Vec::new() };
     let stray = |(name, found): (&'a ReplicationName, &'a Replication)| {
         let kind = kind(world, pod, name, found)?;
@@ -59,11 +59,11 @@ pub(super) fn of<'a>(world: &World<'a>, pod: Ordinal) -> Vec<Stray<'a>> {
 /// What a change of names that broke off left on a pod: a sender or a place of an object through which nothing is due,
 /// because the one that it was to take over from still has everything. It goes; the object as well, where `objects` says so.
 pub(super) fn remove_twins(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     build: &mut Builder,
     (pod, peer): (Ordinal, Ordinal),
     objects: Objects,
-    first: &Waits,
+    first: &Dependencies,
 ) -> Vec<ActionId> {
     let mut done = Vec::new();
     for twin in of(world, pod).into_iter().filter(|s| s.kind == Kind::Twin(peer)) {
@@ -72,7 +72,7 @@ pub(super) fn remove_twins(
         let mut last: Option<ActionId> = None;
         let waits = |last: Option<ActionId>| match last {
             None => first.clone(),
-            Some(last) => Waits::on([last], "one change of an object at a time"),
+            Some(last) => Dependencies::on([last], "one change of an object at a time"),
         };
         if runs(twin.found) {
             last = Some(build.add(pod, Op::Stop { name: name(), peer }, why(Code::Moved, text), waits(last)));
@@ -97,11 +97,11 @@ pub(super) enum Objects {
 }
 
 /// The side that a pod holds under such a name.
-pub(super) fn side(world: &World<'_>, stray: &Stray<'_>) -> Side {
+pub(super) fn side(world: &ClusterView<'_>, stray: &Stray<'_>) -> Side {
     world.observed.side(stray.pod, stray.name)
 }
 
-fn kind(world: &World<'_>, pod: Ordinal, name: &ReplicationName, found: &Replication) -> Option<Kind> {
+fn kind(world: &ClusterView<'_>, pod: Ordinal, name: &ReplicationName, found: &Replication) -> Option<Kind> {
     let ours = parts(name.as_str()).and_then(|(prefix, low, high)| {
         let peer = match pod {
             p if p == low => high,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     conf::Conf,
-    life::{Ended, Life, Shape},
-    stage::Cut,
+    scenario::{Ended, Life, Shape},
+    sim_cluster::Cut,
 };
 use crate::{conf::Switch, lab::server::Generation, plan::ApprovalClass};
 

@@ -36,17 +36,17 @@ use aku_core::{
 };
 
 use super::{
-    build::{Builder, Waits, pods, why},
+    added_targets::Newcomers,
+    build::{Builder, Dependencies, pods, why},
+    cluster_view::ClusterView,
     definition, deliver,
     for_a_while::Held,
     join::DRAIN_S,
-    newcomers::Newcomers,
-    reconcile::{self, Link},
-    world::World,
+    links::{self, Link},
 };
 
 pub(super) fn plan(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     build: &mut Builder,
     notes: &mut Vec<Reason>,
     active: &BTreeSet<Ordinal>,
@@ -56,7 +56,7 @@ pub(super) fn plan(
     if newcomers.copies.is_empty() {
         return;
     }
-    let objects: Vec<&Object> = reconcile::pairs(world, active).filter(|o| newcomers.is_copied(o)).collect();
+    let objects: Vec<&Object> = links::pairs(world, active).filter(|o| newcomers.is_copied(o)).collect();
     let mut copy =
         Copying { world, build, newcomers, objects, created, slaves: BTreeMap::new(), matched: BTreeMap::new() };
     for k in newcomers.copies.keys() {
@@ -69,7 +69,7 @@ pub(super) fn plan(
     tell(world, notes, newcomers);
 }
 
-fn tell(world: &World<'_>, notes: &mut Vec<Reason>, newcomers: &Newcomers) {
+fn tell(world: &ClusterView<'_>, notes: &mut Vec<Reason>, newcomers: &Newcomers) {
     let tables: BTreeSet<_> =
         newcomers.copies.values().flat_map(BTreeMap::values).flatten().map(ToString::to_string).collect();
     let tables: Vec<_> = tables.into_iter().collect();
@@ -108,7 +108,7 @@ struct Slave {
 }
 
 struct Copying<'w, 'a, 'b> {
-    world: &'w World<'a>,
+    world: &'w ClusterView<'a>,
     build: &'b mut Builder,
     newcomers: &'w Newcomers,
     objects: Vec<&'w Object>,
@@ -129,11 +129,11 @@ impl Copying<'_, '_, '_> {
         if unmatched.is_empty() {
             return Vec::new();
         }
-        let mut stopped = Waits::on([fenced], "users are out first");
-        for (pod, peer) in reconcile::sides(object).into_iter().filter(|(pod, _)| world.is_started(*pod, object)) {
+        let mut stopped = Dependencies::on([fenced], "users are out first");
+        for (pod, peer) in links::sides(object).into_iter().filter(|(pod, _)| world.is_started(*pod, object)) {
             let op = Op::Stop { name: object.name.clone(), peer };
             let text = "an object is corrected only while neither side sends (ERR-610FE, ERR-6109F)";
-            let waits = Waits::on([fenced], "users are out first");
+            let waits = Dependencies::on([fenced], "users are out first");
             let id = self.build.add(pod, op, why(Code::CorrectDefinition, text), waits);
             stopped = stopped.and([id], "neither side may be sending");
         }
@@ -170,13 +170,13 @@ impl Copying<'_, '_, '_> {
         let text = format!(
             "nobody may write on pod {k} while new tables are copied into it, and what was committed is delivered first"
         );
-        let fenced = self.build.add(k, Op::Fence, why(Code::HalfCopyIsSeen, text), Waits::none());
+        let fenced = self.build.add(k, Op::Fence, why(Code::HalfCopyIsSeen, text), Dependencies::none());
         let (mut flushed, mut names, mut peers) = (Vec::new(), Vec::new(), BTreeSet::new());
         let sending: Vec<&Object> = self
             .objects
             .iter()
             .copied()
-            .filter(|o| o.pair.contains(k) && self.gets(k, o.group) && reconcile::link(world, o) == Link::Live)
+            .filter(|o| o.pair.contains(k) && self.gets(k, o.group) && links::link(world, o) == Link::Live)
             .collect();
         for object in sending {
             let peer = other(object, k);
@@ -185,19 +185,20 @@ impl Copying<'_, '_, '_> {
             let text = format!("everything pod {k} committed must be on pod {peer}");
             let started = down.then(|| {
                 let op = Op::Start { name: object.name.clone(), peer, expect: Expect::Live };
-                let waits = Waits::on([fenced], "users are out first").and(matched, "both sides must agree");
+                let waits = Dependencies::on([fenced], "users are out first").and(matched, "both sides must agree");
                 self.build.add(k, op, why(Code::SenderDown, text.clone()), waits)
             });
             let wait_s = world.desired.flush_wait_s();
             let op = Op::Flush { name: object.name.clone(), peer, wait_s };
-            let waits = Waits::on([fenced], "users are out first").and(started, "only a running sender can be flushed");
+            let waits =
+                Dependencies::on([fenced], "users are out first").and(started, "only a running sender can be flushed");
             flushed.push(self.build.add(k, op, why(Code::FlushBeforeStop, text), waits));
             names.push(object.name.clone());
             peers.insert(peer);
         }
         let mut delivered = vec![fenced];
         if !names.is_empty() {
-            let waits = Waits::on(flushed, "it looks at what they did");
+            let waits = Dependencies::on(flushed, "it looks at what they did");
             delivered = vec![self.build.add(k, Op::CheckDelivered { names }, deliver::proof(&pods(&peers)), waits)];
         }
         let slave = self.slave(k);
@@ -217,7 +218,7 @@ impl Copying<'_, '_, '_> {
         let slaves: Vec<Ordinal> = self.newcomers.copies.keys().copied().collect();
         let mut empty: BTreeMap<Ordinal, ActionId> = BTreeMap::new();
         for k in &slaves {
-            let mut waits = Waits::on(self.slaves[k].delivered.iter().copied(), "users are out first");
+            let mut waits = Dependencies::on(self.slaves[k].delivered.iter().copied(), "users are out first");
             for object in objects.iter().filter(|o| o.pair.contains(*k)) {
                 waits = waits.and(stopped[object.name.as_str()].iter().copied(), "nothing may arrive any more");
             }
@@ -225,13 +226,13 @@ impl Copying<'_, '_, '_> {
             let text = "SYNC into a table that holds rows leaves rows out and still says success";
             empty.insert(*k, self.build.add(*k, op, why(Code::ProveEmpty, text), waits));
         }
-        let objects_first = Waits::on(self.created.iter().copied(), "objects first");
+        let objects_first = Dependencies::on(self.created.iter().copied(), "objects first");
         for object in &objects {
-            let base = Waits::on(stopped[object.name.as_str()].iter().copied(), "neither side may be sending")
+            let base = Dependencies::on(stopped[object.name.as_str()].iter().copied(), "neither side may be sending")
                 .and_all(objects_first.clone());
-            let live = reconcile::link(world, object) == Link::Live;
+            let live = links::link(world, object) == Link::Live;
             // The side that keeps its place first: until the slave's is changed, everybody sees that they differ.
-            let mut sides = reconcile::sides(object);
+            let mut sides = links::sides(object);
             sides.sort_by_key(|(pod, _)| self.gets(*pod, object.group));
             let mut before = base;
             for (pod, peer) in sides {
@@ -245,7 +246,7 @@ impl Copying<'_, '_, '_> {
                             "pod {pod} has nothing left to send, and a copy that breaks off must not look like a finished one"
                         );
                         let id = self.build.add(pod, op, why(Code::HalfCopyIsSeen, text), waits);
-                        waits = Waits::on([id], "a broken copy must be seen as one");
+                        waits = Dependencies::on([id], "a broken copy must be seen as one");
                         done.push(id);
                     }
                 }
@@ -282,7 +283,7 @@ impl Copying<'_, '_, '_> {
     /// STOP on both sides, after the slave has delivered.
     fn stop(&mut self, object: &Object) -> Vec<ActionId> {
         let world = self.world;
-        let mut waits = Waits::none();
+        let mut waits = Dependencies::none();
         for k in [object.pair.low(), object.pair.high()] {
             if self.gets(k, object.group) {
                 waits = waits
@@ -290,8 +291,8 @@ impl Copying<'_, '_, '_> {
             }
         }
         let mut ids = Vec::new();
-        for (pod, peer) in reconcile::sides(object) {
-            let revived = self.gets(pod, object.group) && reconcile::link(world, object) == Link::Live;
+        for (pod, peer) in links::sides(object) {
+            let revived = self.gets(pod, object.group) && links::link(world, object) == Link::Live;
             let stopped = self.matched.contains_key(&object.name);
             if (world.is_started(pod, object) && !stopped) || revived {
                 let op = Op::Stop { name: object.name.clone(), peer };
@@ -303,7 +304,14 @@ impl Copying<'_, '_, '_> {
     }
 
     /// What another slave committed to the new tables before it sends them to `k` must be on pod 0 before the copy is taken.
-    fn in_the_copy(&mut self, pod: Ordinal, k: Ordinal, object: &Object, live: bool, after: &Waits) -> Vec<ActionId> {
+    fn in_the_copy(
+        &mut self,
+        pod: Ordinal,
+        k: Ordinal,
+        object: &Object,
+        live: bool,
+        after: &Dependencies,
+    ) -> Vec<ActionId> {
         let world = self.world;
         if pod.is_master() {
             return Vec::new();
@@ -323,14 +331,14 @@ impl Copying<'_, '_, '_> {
                 pod,
                 Op::Drain { wait_s: DRAIN_S },
                 why(Code::Drain, text),
-                Waits::on([pin], "it looks at what was open at the pin"),
+                Dependencies::on([pin], "it looks at what was open at the pin"),
             );
-            waits = Waits::on([drain], "it delivers what the drain waited for");
+            waits = Dependencies::on([drain], "it delivers what the drain waited for");
         }
         let to_source: Vec<&Object> = world
             .desired
             .objects_between(pod, Ordinal::MASTER)
-            .filter(|o| o.group == object.group && reconcile::link(world, o) == Link::Live)
+            .filter(|o| o.group == object.group && links::link(world, o) == Link::Live)
             .collect();
         to_source
             .into_iter()
@@ -351,14 +359,14 @@ impl Copying<'_, '_, '_> {
         let world = self.world;
         let ready: Vec<ActionId> = self.slaves.values().flat_map(|s| s.ready.iter().copied()).collect();
         let because = why(Code::NoSyncLock, "a SYNC that waits for its lock makes pod 0 skip changes it receives");
-        let waits = Waits::on(ready, "only for the length of the copy");
+        let waits = Dependencies::on(ready, "only for the length of the copy");
         let held = self.build.hold(world, (source, Setting::SyncLockTimeout), because, waits);
         let off = held.as_ref().and_then(Held::on);
         let mut all = Vec::new();
         let copies = self.newcomers.copies.clone();
         for (k, groups) in copies {
             let ready =
-                Waits::on(self.slaves[&k].ready.iter().copied(), "definitions, positions and streams are ready");
+                Dependencies::on(self.slaves[&k].ready.iter().copied(), "definitions, positions and streams are ready");
             for (group, targets) in groups {
                 let Some(object) = world.desired.objects_between(source, k).find(|o| o.group == group) else {
                     continue;
@@ -368,7 +376,7 @@ impl Copying<'_, '_, '_> {
                 let name = object.name.clone();
                 let tables: Vec<_> = targets.iter().map(ToString::to_string).collect();
                 let text = format!("pod 0 copies {} to pod {k}, and goes on sending from there", tables.join(", "));
-                let op = match reconcile::link(world, object) {
+                let op = match links::link(world, object) {
                     Link::Live | Link::Half => Op::SyncTables { name, peer: k, parallel, targets, rows },
                     Link::None => Op::Sync { name, peer: k, parallel, rows },
                 };
@@ -386,7 +394,7 @@ impl Copying<'_, '_, '_> {
 
     fn take_pins_back(&mut self, synced: &[ActionId]) {
         let pins: Vec<_> = self.slaves.iter().flat_map(|(k, s)| s.pins.iter().map(move |p| (*k, p.clone()))).collect();
-        let over = Waits::on(synced.iter().copied(), "only if the copy did not finish");
+        let over = Dependencies::on(synced.iter().copied(), "only if the copy did not finish");
         let until = |s: &Slave| Milestone::of(s.synced.iter().copied());
         let untils: BTreeMap<Ordinal, Milestone> = self.slaves.iter().map(|(k, s)| (*k, until(s))).collect();
         for (k, (pod, object, pin)) in pins {
@@ -418,7 +426,7 @@ impl Copying<'_, '_, '_> {
                 depth: Depth::Counts,
             };
             let text = format!("SYNC can leave rows out and still say success, so pods 0 and {k} are counted");
-            let waits = Waits::on(self.slaves[&k].synced.iter().copied(), "it looks at what they copied");
+            let waits = Dependencies::on(self.slaves[&k].synced.iter().copied(), "it looks at what they copied");
             let id = self.build.add(k, op, why(Code::ProveContents, text), waits);
             self.slave(k).proved = Some(id);
         }
@@ -427,10 +435,10 @@ impl Copying<'_, '_, '_> {
             let proved: Vec<ActionId> =
                 [object.pair.low(), object.pair.high()].iter().filter_map(|p| self.slaves.get(p)?.proved).collect();
             let mut own = Vec::new();
-            let mut sides = reconcile::sides(object);
+            let mut sides = links::sides(object);
             sides.sort_by_key(|(pod, _)| !self.gets(*pod, object.group));
             for (pod, peer) in sides {
-                let waits = Waits::on(proved.iter().copied(), "nothing arrives before the copy is proved");
+                let waits = Dependencies::on(proved.iter().copied(), "nothing arrives before the copy is proved");
                 let (expect, because, waits) = if self.gets(pod, object.group) {
                     let text = format!("pod {pod} committed nothing since it was fenced, so it begins now");
                     (Expect::Fresh, why(Code::SendToPeer, text), waits)
@@ -455,7 +463,7 @@ impl Copying<'_, '_, '_> {
                 continue;
             }
             // Those of its other groups too.
-            let waits = Waits::on(self.build.streams_of(k), "users come in when every stream runs")
+            let waits = Dependencies::on(self.build.streams_of(k), "users come in when every stream runs")
                 .and(self.slaves[&k].proved, "users come in when the copy is proved");
             self.build.add(
                 k,

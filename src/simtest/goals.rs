@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::{
     conf::Edit,
-    life::{Ended, Life, pod},
-    stage::Cut,
+    scenario::{Ended, Life, pod},
+    sim_cluster::Cut,
 };
 use crate::{
     desired::Goal,
@@ -126,7 +126,7 @@ impl Life {
     pub fn help(&mut self, p: usize, said: &Ended) -> bool {
         match said {
             // It does not hold the rows of the others, and was not opened: it is copied anew, as the advice says.
-            Ended::Incomplete(which) if which.contains(crate::apply::codes::Code::RowsDiffer.word()) => {
+            Ended::Incomplete(which) if which.contains(crate::apply::codes::Code::RowsDiffer.as_str()) => {
                 if p == 0 {
                     let others = (1..self.pods()).filter(|k| which.contains(&format!("source: Ordinal({k})")));
                     let from = others.map(pod).next();

@@ -12,13 +12,13 @@
 
 mod advice;
 mod conf;
+mod convergence;
 mod every_statement;
 mod goals;
-mod life;
 mod oracle;
-mod peace;
 mod random;
-mod stage;
+mod scenario;
+mod sim_cluster;
 mod volumes;
 mod writer;
 

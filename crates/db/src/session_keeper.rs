@@ -31,23 +31,23 @@ struct Kept {
     reopened: Arc<Reopened>,
 }
 
-type Shelf = Arc<Mutex<BTreeMap<Ordinal, Kept>>>;
+type Idle = Arc<Mutex<BTreeMap<Ordinal, Kept>>>;
 
 /// Lends kept sessions, passes everything else through.
-pub struct Lending {
+pub struct SessionKeeper {
     inner: Arc<dyn Connector>,
-    shelf: Shelf,
+    idle: Idle,
 }
 
-fn shelf(shelf: &Shelf) -> MutexGuard<'_, BTreeMap<Ordinal, Kept>> {
-    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked(idle: &Idle) -> MutexGuard<'_, BTreeMap<Ordinal, Kept>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Lending {
+impl SessionKeeper {
     /// Keeps nothing yet.
     #[must_use]
     pub fn new(inner: Arc<dyn Connector>) -> Self {
-        Self { inner, shelf: Shelf::default() }
+        Self { inner, idle: Idle::default() }
     }
 
     /// Keeps the SYSDBA session of `pod`. `login` is how it was opened; `reopened` runs on each session that takes its
@@ -55,14 +55,14 @@ impl Lending {
     pub fn keep(&self, pod: Ordinal, session: Box<dyn Session>, login: Login, reopened: Arc<Reopened>) {
         let query_timeout = login.query_timeout;
         let kept = Kept { session: Some(session), lent: false, query_timeout, login, reopened };
-        let before = shelf(&self.shelf).insert(pod, kept);
+        let before = locked(&self.idle).insert(pod, kept);
         // Closing a session may block, so not under the lock.
         drop(before);
     }
 
     /// Closes every kept session that is not lent; lent ones are closed when they come back.
     pub fn release(&self) {
-        let kept = std::mem::take(&mut *shelf(&self.shelf));
+        let kept = std::mem::take(&mut *locked(&self.idle));
         drop(kept);
     }
 
@@ -72,7 +72,7 @@ impl Lending {
     }
 
     fn lend(&self, pod: Ordinal, wanted: &Login) -> Option<Result<Box<dyn Session>, ConnectError>> {
-        let mut kept = shelf(&self.shelf);
+        let mut kept = locked(&self.idle);
         let entry = kept.get_mut(&pod)?;
         if entry.lent {
             let text = "this run uses its only SYSDBA session already";
@@ -91,7 +91,7 @@ impl Lending {
                 let silence = wanted.silence_timeout;
                 let canceller = session.canceller();
                 Ok(Box::new(Lent {
-                    shelf: Arc::clone(&self.shelf),
+                    idle: Arc::clone(&self.idle),
                     pod,
                     session: Some(session),
                     canceller,
@@ -100,7 +100,7 @@ impl Lending {
                 }))
             }
             Err(e) => {
-                if let Some(entry) = shelf(&self.shelf).get_mut(&pod) {
+                if let Some(entry) = locked(&self.idle).get_mut(&pod) {
                     entry.lent = false;
                 }
                 Err(e)
@@ -112,7 +112,7 @@ impl Lending {
         let mut session = timed::connect(&self.inner, pod, login)?;
         let failed = |error| ConnectError { pod, address: String::new(), failure: ConnectFailure::Other, error };
         reopened(&mut *session).map_err(failed)?;
-        if let Some(entry) = shelf(&self.shelf).get_mut(&pod) {
+        if let Some(entry) = locked(&self.idle).get_mut(&pod) {
             entry.query_timeout = login.query_timeout;
         }
         Ok(session)
@@ -132,21 +132,21 @@ impl Lending {
         let seconds = wanted.query_timeout.map_or(0, |t| u32::try_from(t.as_secs().max(1)).unwrap_or(u32::MAX));
         let failed = |error| ConnectError { pod, address: String::new(), failure: ConnectFailure::Other, error };
         session.execute(&ChangeSql::SessionQueryTimeout(seconds)).map_err(failed)?;
-        if let Some(entry) = shelf(&self.shelf).get_mut(&pod) {
+        if let Some(entry) = locked(&self.idle).get_mut(&pod) {
             entry.query_timeout = wanted.query_timeout;
         }
         Ok(session)
     }
 }
 
-impl Connector for Lending {
+impl Connector for SessionKeeper {
     fn connect(&self, pod: Ordinal, login: &Login) -> Result<Box<dyn Session>, ConnectError> {
         match login.privilege {
             Privilege::Sysdba => match self.lend(pod, login) {
                 Some(lent) => lent,
                 None => timed::connect(&self.inner, pod, login),
             },
-            Privilege::Normal if shelf(&self.shelf).contains_key(&pod) => {
+            Privilege::Normal if locked(&self.idle).contains_key(&pod) => {
                 let text = "this run keeps the SYSDBA session";
                 Err(Self::busy(pod, ConnectFailure::AdminMode, native::ADMIN_MODE, text))
             }
@@ -157,7 +157,7 @@ impl Connector for Lending {
 
 /// A kept session in use; goes back when dropped, unless it was lost.
 struct Lent {
-    shelf: Shelf,
+    idle: Idle,
     pod: Ordinal,
     session: Option<Box<dyn Session>>,
     canceller: Arc<dyn Cancel>,
@@ -168,7 +168,7 @@ struct Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         let session = self.session.take();
-        let mut kept = shelf(&self.shelf);
+        let mut kept = locked(&self.idle);
         let leftover = match kept.get_mut(&self.pod) {
             Some(entry) => {
                 entry.lent = false;
@@ -288,55 +288,55 @@ mod tests {
         }
     }
 
-    fn stage() -> (Arc<Counts>, Lending, Ordinal) {
+    fn stage() -> (Arc<Counts>, SessionKeeper, Ordinal) {
         let counts = Arc::new(Counts::default());
-        let lending = Lending::new(Arc::new(Opens(Arc::clone(&counts))));
+        let keeper = SessionKeeper::new(Arc::new(Opens(Arc::clone(&counts))));
         let (pod, seen) = (Ordinal::new(2).unwrap(), Arc::clone(&counts));
         let reopened: Arc<Reopened> = Arc::new(move |_| {
             seen.reopened.fetch_add(1, Atomic::SeqCst);
             Ok(())
         });
         let session = Box::new(One { counts: Arc::clone(&counts) });
-        lending.keep(pod, session, login(Privilege::Sysdba, Some(1), None), reopened);
-        (counts, lending, pod)
+        keeper.keep(pod, session, login(Privilege::Sysdba, Some(1), None), reopened);
+        (counts, keeper, pod)
     }
 
     #[test]
     fn one_session_serves_everybody_in_turn() {
-        let (counts, lending, pod) = stage();
-        let normal = lending.connect(pod, &login(Privilege::Normal, None, None)).map(drop).unwrap_err();
+        let (counts, keeper, pod) = stage();
+        let normal = keeper.connect(pod, &login(Privilege::Normal, None, None)).map(drop).unwrap_err();
         assert_eq!(normal.failure, ConnectFailure::AdminMode);
-        let first = lending.connect(pod, &login(Privilege::Sysdba, Some(9), None)).unwrap();
-        let second = lending.connect(pod, &login(Privilege::Sysdba, None, None)).map(drop).unwrap_err();
+        let first = keeper.connect(pod, &login(Privilege::Sysdba, Some(9), None)).unwrap();
+        let second = keeper.connect(pod, &login(Privilege::Sysdba, None, None)).map(drop).unwrap_err();
         assert_eq!(second.failure, ConnectFailure::SysdbaBusy);
         drop(first);
         for query in [Some(9), None, None] {
-            drop(lending.connect(pod, &login(Privilege::Sysdba, query, None)).unwrap());
+            drop(keeper.connect(pod, &login(Privilege::Sysdba, query, None)).unwrap());
         }
         // The bound is set only when it changes.
         assert_eq!(*counts.timeouts.lock().unwrap(), [9, 0]);
         assert_eq!((counts.opened.load(Atomic::SeqCst), counts.closed.load(Atomic::SeqCst)), (0, 0));
-        let lent = lending.connect(pod, &login(Privilege::Sysdba, None, None)).unwrap();
-        lending.release();
+        let lent = keeper.connect(pod, &login(Privilege::Sysdba, None, None)).unwrap();
+        keeper.release();
         assert_eq!(counts.closed.load(Atomic::SeqCst), 0);
         drop(lent);
         assert_eq!(counts.closed.load(Atomic::SeqCst), 1);
         let other = Ordinal::new(1).unwrap();
-        drop(lending.connect(other, &login(Privilege::Normal, None, None)).unwrap());
+        drop(keeper.connect(other, &login(Privilege::Normal, None, None)).unwrap());
         assert_eq!(counts.opened.load(Atomic::SeqCst), 1);
     }
 
     #[test]
     fn a_lost_or_silent_session_is_never_lent_again() {
         for (sql, silence) in [(ReadSql::Gaps, None), (ReadSql::Hosts, Some(20))] {
-            let (counts, lending, pod) = stage();
-            let mut lent = lending.connect(pod, &login(Privilege::Sysdba, Some(1), silence)).unwrap();
+            let (counts, keeper, pod) = stage();
+            let mut lent = keeper.connect(pod, &login(Privilege::Sysdba, Some(1), silence)).unwrap();
             assert!(lent.query(&sql).unwrap_err().lost_session());
             if silence.is_some() {
                 assert!(lent.query(&ReadSql::SessionId).unwrap_err().lost_session());
             }
             drop(lent);
-            let mut again = lending.connect(pod, &login(Privilege::Sysdba, Some(1), None)).unwrap();
+            let mut again = keeper.connect(pod, &login(Privilege::Sysdba, Some(1), None)).unwrap();
             again.query(&ReadSql::SessionId).unwrap();
             let seen = (counts.opened.load(Atomic::SeqCst), counts.reopened.load(Atomic::SeqCst));
             assert_eq!(seen, (1, 1), "{sql:?}");

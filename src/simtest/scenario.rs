@@ -14,7 +14,7 @@ use std::{
 use super::{
     conf::Conf,
     goals,
-    stage::{Cut, Stage},
+    sim_cluster::{Cut, Stage},
     volumes::Volumes,
     writer::{Place, Style, Writer},
 };
