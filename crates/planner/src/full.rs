@@ -340,7 +340,7 @@ fn approvals(world: &ClusterView<'_>, me: Ordinal, rows: &[RowsAtStake], unsent:
 
 /// What the pod committed and somebody does not get before its rows are deleted, why, and whether it is then nowhere.
 fn undelivered(
-    world: &World<'_>,
+    world: &ClusterView<'_>,
     me: Ordinal,
     rows: &[RowsAtStake],
     unsent: &[Unsent],

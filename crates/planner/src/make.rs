@@ -73,7 +73,7 @@ fn with_remedy(mut refusal: Refusal, goal: Goal) -> Refusal {
             // Either spelling: on the pod itself no ordinal is needed.
             let [here, anywhere] = [other.arguments(), other.command()].map(|what| [format!("plan {what}"), format!("apply {what}")]);
             let named = |line: &String| here.iter().chain(&anywhere).any(|command| line.contains(command.as_str()));
-            let hook = |line: &String| other.word() == "start" && line.contains("aku -p start");
+            let hook = |line: &String| other.as_str() == "start" && line.contains("aku -p start");
             if !refusal.next.iter().any(|line| named(line) || hook(line)) {
                 refusal.next.insert(0, Remedy::Goal(other).to_string());
             }

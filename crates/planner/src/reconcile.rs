@@ -420,7 +420,7 @@ impl Reconcile<'_, '_> {
         let world = self.world;
         let Some((stray, peer)) = both.first() else { return false };
         let live: Vec<&Object> =
-            world.desired.objects_between(stray.pod, *peer).filter(|o| link(world, o) == Link::Live).collect();
+            world.desired.objects_between(stray.pod, *peer).filter(|o| links::link(world, o) == Link::Live).collect();
         let carried = |t: &Target| {
             let has = |pod: Ordinal, o: &Object| {
                 world.replication(pod, o).is_some_and(|r| r.items.iter().any(|i| i.local == *t))
