@@ -214,7 +214,7 @@ fn s15_the_set_is_deleted_without_scaling_down() {
     stage.install(3);
     stage.let_write();
     stage.cluster.delete_set();
-    stage.wait("no pod", |pods| pods.is_empty());
+    stage.wait("no pod", std::collections::BTreeMap::is_empty);
     stage.cluster.apply(&stage.manifests(&["--create-database", "--replicas", "3"])).unwrap();
     stage.settled(3);
     stage.end(3);

@@ -168,7 +168,7 @@ impl Stage {
     }
 
     fn logs(&self) -> String {
-        (0..5).map(|pod| format!("\n== log of pod {pod}\n{}", self.cluster.log(pod))).collect()
+        (0..5).map(|pod| format!("\n== log of pod {pod}\n{}", self.cluster.log(pod))).collect::<Vec<_>>().concat()
     }
 
     pub fn session(&self, pod: u8) -> Client {

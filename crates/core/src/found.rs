@@ -96,6 +96,9 @@ fn pair_of(desired: &Desired, pod: Ordinal, name: &ReplicationName, found: &Repl
     Pair::new(low, high)
 }
 
+/// How well an object that was found stands for one of `aku.conf`: whether it has a place, how many tables both have.
+type Share<'o, 'd> = (std::cmp::Reverse<(bool, usize)>, GroupId, &'o ReplicationName, &'d Object);
+
 /// Which of these objects stands for which object of `aku.conf`: each for at most one, those that share most tables first.
 fn of_pair<'d, 'o>(
     desired: &'d Desired,
@@ -106,11 +109,10 @@ fn of_pair<'d, 'o>(
     let pods = [pair.low(), pair.high()];
     // The other side is the same object only where it leads back.
     let ours = |name: &ReplicationName| {
-        pods.iter().all(|p| {
-            observed.replication(*p, name).is_none_or(|found| pair_of(desired, *p, name, found) == Some(pair))
-        })
+        pods.iter()
+            .all(|p| observed.replication(*p, name).is_none_or(|found| pair_of(desired, *p, name, found) == Some(pair)))
     };
-    let mut shares: Vec<(std::cmp::Reverse<(bool, usize)>, GroupId, &ReplicationName, &Object)> = Vec::new();
+    let mut shares: Vec<Share<'o, 'd>> = Vec::new();
     for name in olds.iter().copied().filter(|n| ours(n)) {
         for object in desired.objects_between(pair.low(), pair.high()) {
             let targets: HashSet<_> = desired.groups[&object.group].targets.iter().collect();
@@ -137,7 +139,8 @@ fn of_pair<'d, 'o>(
 /// Whether an object of the wanted name replicates nothing that the old one does not: at most a pin of a change that broke
 /// off. One that does is an object of its own.
 fn covers(observed: &Observed, pods: [Ordinal; 2], old: &ReplicationName, wanted: &ReplicationName) -> bool {
-    let items: BTreeSet<&Item> = pods.iter().filter_map(|p| observed.replication(*p, old)).flat_map(|r| &r.items).collect();
+    let items: BTreeSet<&Item> =
+        pods.iter().filter_map(|p| observed.replication(*p, old)).flat_map(|r| &r.items).collect();
     pods.iter().filter_map(|p| observed.replication(*p, wanted)).flat_map(|r| &r.items).all(|i| items.contains(i))
 }
 

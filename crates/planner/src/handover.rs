@@ -58,7 +58,8 @@ pub(super) fn unit(world: &ClusterView<'_>, build: &mut Builder, unit: &Unit, be
         How::Connected { fresh } => h.connect(before, fresh),
         How::Renamed => h.make(before),
     };
-    let begun_all = Dependencies::on(begun.ids.values().flatten().copied(), "from then on the other object has every change");
+    let begun_all =
+        Dependencies::on(begun.ids.values().flatten().copied(), "from then on the other object has every change");
     let delivered: Vec<ActionId> = unit
         .losers
         .iter()
@@ -181,8 +182,7 @@ impl Handover<'_, '_, '_> {
             }
             let waits = before.clone().and(last, "one change of an object at a time");
             let wrong = definition::all_wrong(world, pod, peer, &unit.object);
-            let corrected =
-                definition::correct_what(world, self.build, (pod, peer), &unit.object, wrong, &waits);
+            let corrected = definition::correct_what(world, self.build, (pod, peer), &unit.object, wrong, &waits);
             self.all.extend(corrected.iter().copied());
             ready = ready.and(last, "it begins anew").and(corrected, "the definition first");
         }
@@ -196,10 +196,8 @@ impl Handover<'_, '_, '_> {
         for (pod, peer) in sides(&unit.object) {
             let mut waits = before.clone();
             if let Some(found) = world.observed.replication(pod, &name) {
-                let text = format!(
-                    "a change that broke off left it; {} carries its tables, so it is made anew",
-                    self.from()
-                );
+                let text =
+                    format!("a change that broke off left it; {} carries its tables, so it is made anew", self.from());
                 if runs(found) {
                     let op = Op::Stop { name: name.clone(), peer };
                     let id = self.act(pod, op, Code::Moved, text.clone(), waits);
@@ -289,10 +287,9 @@ impl Handover<'_, '_, '_> {
         });
         let wait_s = self.world.desired.flush_wait_s();
         let op = Op::Flush { name: loser.name.clone(), peer, wait_s };
-        let text = format!("what pod {pod} committed until here reaches pod {peer}; from here on {} has it", self.name());
-        let waits = begun
-            .clone()
-            .and(started.into_iter().chain(earlier), "only a running sender can be flushed");
+        let text =
+            format!("what pod {pod} committed until here reaches pod {peer}; from here on {} has it", self.name());
+        let waits = begun.clone().and(started.into_iter().chain(earlier), "only a running sender can be flushed");
         self.act(pod, op, Code::FlushBeforeStop, text, waits)
     }
 
@@ -390,7 +387,10 @@ impl Handover<'_, '_, '_> {
         let (low, high) = (self.unit.object.pair.low(), self.unit.object.pair.high());
         for (pod, peer) in [(high, low), (low, high)] {
             let op = Op::Reset { name: loser.name.clone(), peer };
-            let text = format!("it has delivered everything, and {} has what comes; a place that is left would keep log for nothing", self.name());
+            let text = format!(
+                "it has delivered everything, and {} has what comes; a place that is left would keep log for nothing",
+                self.name()
+            );
             let id = self.act(pod, op, Code::Moved, text, waits);
             waits = Dependencies::on([id], "one side after the other");
             forgotten.push(id);
@@ -447,8 +447,12 @@ impl Handover<'_, '_, '_> {
         for (pod, peer) in sides(&self.unit.object) {
             let op = Op::Start { name: name.clone(), peer, expect: Expect::Live };
             let (code, text) = match &self.unit.how {
-                How::Added => (Code::SendAgain, format!("pod {pod} goes on from where it stopped, now with {}", self.tables())),
-                How::Connected { .. } | How::Renamed => (Code::ResumeFromPin, format!("pod {pod} sends from its pin on")),
+                How::Added => {
+                    (Code::SendAgain, format!("pod {pod} goes on from where it stopped, now with {}", self.tables()))
+                }
+                How::Connected { .. } | How::Renamed => {
+                    (Code::ResumeFromPin, format!("pod {pod} sends from its pin on"))
+                }
             };
             let run = begun.stops.get(&pod).map_or(RunWhen::Normal, |id| RunWhen::Always { armed_by: *id });
             let id = self.build.add_when(pod, op, why(code, text), waits.clone(), run);

@@ -462,7 +462,7 @@ impl Shared {
         let name = Self::name(&state, pod);
         let dir = kubelet::pod_dir(&self.dir, &name, uid);
         let ip = state.pods.get(&pod).filter(|p| p.uid == uid).map_or(Ipv4Addr::LOCALHOST, |p| p.ip);
-        let mounts = self.mounts(&state, &dir, template, Some(&self.claim(&state, pod)))?;
+        let mounts = Self::mounts(&state, &dir, template, Some(&self.claim(&state, pod)))?;
         let log = self.log_file(&name);
         drop(state);
         let mut sandbox = Sandbox::make(&dir.join(format!("c{n}")), &self.image, log, &mounts)?;

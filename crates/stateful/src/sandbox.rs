@@ -199,14 +199,12 @@ fn within(mut child: Child, limit: Duration) -> Came {
     thread::spawn(move || {
         let _ = send.send(child.wait());
     });
-    match end.recv_timeout(limit) {
-        Ok(status) => Came::Code(status.map_or(-1, code)),
-        Err(_) => {
-            if let Some(pid) = pid {
-                let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-            }
-            let _ = end.recv();
-            Came::Late
-        }
+    if let Ok(status) = end.recv_timeout(limit) {
+        return Came::Code(status.map_or(-1, code));
     }
+    if let Some(pid) = pid {
+        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+    }
+    let _ = end.recv();
+    Came::Late
 }
