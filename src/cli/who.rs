@@ -45,9 +45,9 @@ pub fn who(
     let here = match variable {
         Some(text) => {
             let text = text.to_string_lossy();
-            let here = text
-                .parse()
-                .map_err(|e| Diagnostic::new(Exit::Usage, "usage", format!("{VARIABLE} is \"{text}\": {e}")))?;
+            let here = text.parse().map_err(|e| {
+                Diagnostic::new(Exit::Usage, "usage", format!("{VARIABLE} is \"{text}\": {}", range(&e, conf)))
+            })?;
             Ok(here)
         }
         None => from_hostname(&hostname.to_string_lossy(), conf),
@@ -64,12 +64,20 @@ pub fn who(
     }
 }
 
+/// What is wrong with a number, and which ones this aku.conf has.
+fn range(e: &OrdinalError, conf: &Config) -> String {
+    let last = conf.server_count.get() - 1;
+    match e {
+        OrdinalError::NoSuffix(_) => e.to_string(),
+        OrdinalError::OutOfRange(n) => format!("\"{n}\" is no pod of aku.conf, which has pods 0 to {last}"),
+    }
+}
+
 fn from_hostname(host: &str, conf: &Config) -> Result<Ordinal, String> {
     let pod = Ordinal::from_hostname(host).map_err(|e| match e {
         OrdinalError::NoSuffix(_) => e.to_string(),
         OrdinalError::OutOfRange(_) => {
-            let last = conf.server_count.get() - 1;
-            format!("host name \"{host}\": {e}; aku.conf has pods 0 to {last}, and spec.ordinals.start of the StatefulSet must be 0")
+            format!("host name \"{host}\": {}, and spec.ordinals.start of the StatefulSet must be 0", range(&e, conf))
         }
     })?;
     let short = host.split('.').next().unwrap_or(host);

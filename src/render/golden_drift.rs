@@ -1,6 +1,11 @@
 //! Golden outputs of `aku drift` at every width, its plugin line, and the grammar of its metrics.
 
-use std::{collections::{BTreeMap, BTreeSet}, io::Write as _, process::Stdio, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write as _,
+    process::Stdio,
+    time::Duration,
+};
 
 use super::{
     Looked, Run, drift,
@@ -190,7 +195,12 @@ fn every_series_is_there_on_every_run() {
 fn dashboard_and_alerts_ask_for_series_that_are_there() {
     let all: BTreeSet<String> = files()
         .iter()
-        .flat_map(|text| text.lines().filter_map(|l| l.strip_prefix("# HELP ")?.split(' ').next()).map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|text| {
+            text.lines()
+                .filter_map(|l| l.strip_prefix("# HELP ")?.split(' ').next())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
         .collect();
     let mut asked = BTreeSet::new();
     for file in ["grafana.json", "alerts.yaml"] {

@@ -12,7 +12,7 @@ use super::{
     plan::{destroys, rows_at_stake, waits},
     plan_end::approval_flags,
     plan_end::is_undo,
-    style::visible,
+    safe::html as escape,
     svg::svg,
     words::{counted, ids, ids_within, rows_in_all, rows_now, sentence},
 };
@@ -50,21 +50,6 @@ stroke-width:2.5}svg marker path{fill:var(--dim)}\
 @media print{body{max-width:none;padding:0}.bad,tr,h2,svg{break-inside:avoid}h2,h2+p{break-after:avoid}\
 details::details-content{content-visibility:visible;height:auto}\
 svg{min-width:0}}";
-
-/// Text between tags or in a quoted attribute.
-pub(super) fn escape(text: &str) -> String {
-    visible(text).chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-        out
-    })
-}
 
 /// What comes from elsewhere, safe between tags and in a quoted attribute, and visible.
 fn safe(text: &str) -> PreEscaped<String> {
@@ -249,8 +234,7 @@ fn row(a: &Action, waits: Option<&Direct>) -> Markup {
     let w = op::words(&a.op);
     let join = |parts: [String; 3], by: &str| parts.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(by);
     let what = join([w.verb.to_owned(), w.object, w.peer], " ");
-    // An arrow in one piece, so that no line ends inside it.
-    let words = join([what, w.address, w.detail], ", ").replace("->", "\u{2192}");
+    let words = join([what, w.address, w.detail], ", ");
     // A range in one piece as well.
     let after = waits.map(|w| ids_within(w.rows(), w.len(), WAITS_WIDTH)).unwrap_or_default().replace('-', "\u{2011}");
     let label = (!after.is_empty()).then_some("after");

@@ -20,6 +20,7 @@ mod report;
 mod review;
 mod row;
 mod runs;
+mod safe;
 mod status;
 mod style;
 mod svg;

@@ -55,12 +55,8 @@ pub struct Clients {
 
 impl Clients {
     pub fn new(cluster: &Arc<Cluster>, pods: u8) -> Self {
-        let mut clients = Self {
-            stop: Arc::default(),
-            quiet: Arc::default(),
-            account: Arc::default(),
-            threads: Vec::new(),
-        };
+        let mut clients =
+            Self { stop: Arc::default(), quiet: Arc::default(), account: Arc::default(), threads: Vec::new() };
         for pod in 0..pods {
             let (cluster, stop) = (Arc::clone(cluster), Arc::clone(&clients.stop));
             let (quiet, account) = (Arc::clone(&clients.quiet), Arc::clone(&clients.account));

@@ -10,10 +10,7 @@ fn s01_install() {
     let stage = Stage::new("1 install");
     stage.install(4);
     let order = stage.story(&["created", "Ready"]);
-    assert_eq!(
-        order,
-        ["0 created", "0 Ready", "1 created", "1 Ready", "2 created", "2 Ready", "3 created", "3 Ready"]
-    );
+    assert_eq!(order, ["0 created", "0 Ready", "1 created", "1 Ready", "2 created", "2 Ready", "3 created", "3 Ready"]);
     stage.end(4);
 }
 
@@ -27,10 +24,7 @@ fn s03_rolling_restart_under_load() {
     stage.cluster.apply(&stage.manifests(&["--replicas", "4", "--monitoring"])).unwrap();
     stage.settled(4);
     let order = stage.story(&["deleted", "Ready"]).split_off(seen);
-    assert_eq!(
-        order,
-        ["3 deleted", "3 Ready", "2 deleted", "2 Ready", "1 deleted", "1 Ready", "0 deleted", "0 Ready"]
-    );
+    assert_eq!(order, ["3 deleted", "3 Ready", "2 deleted", "2 Ready", "1 deleted", "1 Ready", "0 deleted", "0 Ready"]);
     let after: Vec<_> = (0..4).map(|pod| stage.copies(pod)).collect();
     assert_eq!(before, after, "AKU_REPLICATION_RESET_AT_END = 0: everybody catches up");
     assert_eq!(stage.story(&["SIGKILL"]), [""; 0]);
@@ -108,13 +102,15 @@ fn s05_every_pod_is_killed_in_every_state() {
 
 #[test]
 fn s06_a_marker_on_an_empty_dir_outlives_its_container_and_is_not_believed() {
-    for (name, on_empty_dir) in [("6 restart, marker in the layer", false), ("6 restart, marker on an emptyDir", true)] {
+    for (name, on_empty_dir) in [("6 restart, marker in the layer", false), ("6 restart, marker on an emptyDir", true)]
+    {
         let stage = Stage::new(name);
         let mut yaml = stage.manifests(&["--create-database", "--replicas", "2"]);
         if on_empty_dir {
             let mount = "          volumeMounts:\n";
             yaml = yaml.replacen(mount, &format!("{mount}            - name: tmp\n              mountPath: /tmp\n"), 1);
-            yaml = yaml.replacen("      volumes:\n", "      volumes:\n        - name: tmp\n          emptyDir: {}\n", 1);
+            yaml =
+                yaml.replacen("      volumes:\n", "      volumes:\n        - name: tmp\n          emptyDir: {}\n", 1);
         }
         stage.cluster.apply(&yaml).unwrap();
         stage.settled(2);

@@ -66,18 +66,30 @@ fn everything_that_is_printed_is_understood() {
 fn what_is_not_understood_is_a_failure() {
     let good = printed(FLAGS[1]);
     for (old, new, told) in [
-        ("      automountServiceAccountToken", "      hostNetwork: true\n      automountServiceAccountToken", "hostNetwork"),
+        (
+            "      automountServiceAccountToken",
+            "      hostNetwork: true\n      automountServiceAccountToken",
+            "hostNetwork",
+        ),
         ("      containers:", "      initContainers: []\n      containers:", "initContainers"),
         ("OrderedReady", "Parallel", "Parallel"),
         ("type: RollingUpdate", "type: OnDelete", "OnDelete"),
         ("type: RollingUpdate", "type: RollingUpdate\n    rollingUpdate:\n      partition: 1", "rollingUpdate"),
-        ("            periodSeconds: 5", "            initialDelaySeconds: 5\n            periodSeconds: 5", "initialDelaySeconds"),
+        (
+            "            periodSeconds: 5",
+            "            initialDelaySeconds: 5\n            periodSeconds: 5",
+            "initialDelaySeconds",
+        ),
         ("            exec:\n", "            httpGet:\n", "httpGet"),
         ("fieldPath: metadata.name", "fieldPath: status.podIP", "status.podIP"),
         ("ReadWriteOnce", "ReadWriteMany", "ReadWriteMany"),
         ("kind: PodMonitor", "kind: Gateway", "the kind"),
         ("clusterIP: None", "clusterIP: 10.0.0.1", "10.0.0.1"),
-        ("        - name: altibase\n", "        - name: exporter\n          command:\n            - e\n        - name: altibase\n", "more than one container"),
+        (
+            "        - name: altibase\n",
+            "        - name: exporter\n          command:\n            - e\n        - name: altibase\n",
+            "more than one container",
+        ),
         ("            - altibase\n", "            - /opt/altibase\n", "a path among the words"),
         ("whenScaled: Retain", "whenScaled: Keep", "Keep"),
     ] {

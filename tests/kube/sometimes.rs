@@ -214,7 +214,7 @@ fn s15_the_set_is_deleted_without_scaling_down() {
     stage.install(3);
     stage.let_write();
     stage.cluster.delete_set();
-    stage.wait("no pod", |pods| pods.is_empty());
+    stage.wait("no pod", std::collections::BTreeMap::is_empty);
     stage.cluster.apply(&stage.manifests(&["--create-database", "--replicas", "3"])).unwrap();
     stage.settled(3);
     stage.end(3);
@@ -256,7 +256,9 @@ fn s17_a_wrong_password() {
     stage.cluster.secret("altibase-sys", "password", "not-this-1").unwrap();
     stage.cluster.scale(2);
     for restarts in 0..2 {
-        stage.until("a refused login", || stage.last_words(1).contains("PARKED") && stage.last_words(1).contains("exit 77"));
+        stage.until("a refused login", || {
+            stage.last_words(1).contains("PARKED") && stage.last_words(1).contains("exit 77")
+        });
         assert_eq!(stage.cluster.pods()[&1].restarts, restarts, "a joiner is not restarted for it");
         assert_eq!(stage.state(1), "PARKED");
         if restarts == 0 {

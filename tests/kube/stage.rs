@@ -101,7 +101,8 @@ impl Stage {
 
     /// Changes a line of aku.conf.
     pub fn conf(&mut self, property: &str, value: &str) {
-        let mut lines: Vec<_> = self.conf.lines().filter(|l| l.split_whitespace().next() != Some(property)).map(str::to_owned).collect();
+        let mut lines: Vec<_> =
+            self.conf.lines().filter(|l| l.split_whitespace().next() != Some(property)).map(str::to_owned).collect();
         lines.insert(0, format!("{property} = {value}"));
         self.conf = lines.join("\n") + "\n";
     }
@@ -167,7 +168,7 @@ impl Stage {
     }
 
     fn logs(&self) -> String {
-        (0..5).map(|pod| format!("\n== log of pod {pod}\n{}", self.cluster.log(pod))).collect()
+        (0..5).map(|pod| format!("\n== log of pod {pod}\n{}", self.cluster.log(pod))).collect::<Vec<_>>().concat()
     }
 
     pub fn session(&self, pod: u8) -> Client {
@@ -243,7 +244,13 @@ impl Stage {
         let rows: BTreeMap<u8, Rows> = all.iter().map(|pod| (*pod, self.rows(*pod))).collect();
         for pod in &all {
             let missing = account.missing(&rows[pod]);
-            assert!(missing.is_empty(), "pod {pod} lost {} rows: {:?}{}", missing.len(), &missing[..missing.len().min(9)], self.logs());
+            assert!(
+                missing.is_empty(),
+                "pod {pod} lost {} rows: {:?}{}",
+                missing.len(),
+                &missing[..missing.len().min(9)],
+                self.logs()
+            );
             assert!(rows[pod] == rows[&0], "pods 0 and {pod} differ{}", self.logs());
         }
         // No container is killed at the end of its grace, unless that is the scenario.

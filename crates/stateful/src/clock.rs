@@ -47,6 +47,9 @@ mod tests {
         assert_eq!(ms, [0, 0, 400, 800, 1600, 12_000, 12_000]);
         let s = Duration::from_secs;
         // A hook that eats the grace leaves two seconds, and a grace of nothing is two seconds as well.
-        assert_eq!([(30, 0), (30, 10), (30, 29), (30, 30), (0, 0)].map(|(g, h)| after_hook(s(g), s(h)).as_secs()), [30, 20, 2, 2, 2]);
+        assert_eq!(
+            [(30, 0), (30, 10), (30, 29), (30, 30), (0, 0)].map(|(g, h)| after_hook(s(g), s(h)).as_secs()),
+            [30, 20, 2, 2, 2]
+        );
     }
 }

@@ -25,13 +25,13 @@ use aku_core::topology::ServerCount;
 use aku_lab::{Lab, LabError, LabOptions, Pace, process::PodProgram};
 use rustix::process::Pid;
 
+pub use crate::sandbox::Came;
 use crate::{
     controller::{self, Next, Phase, Revision, Seen, Step, Wanted},
     kubelet::{self, Kubelet, Message},
     manifest::{Access, Objects, PodTemplate, Unclear},
     sandbox::{Image, Sandbox},
 };
-pub use crate::sandbox::Came;
 pub use people::{Cordon, Hang, How, PodView, Pods};
 
 /// Databases that are made beforehand: each first start and each lost volume takes one.
@@ -166,8 +166,7 @@ impl Cluster {
         let nodes = options.nodes.into_iter().map(|name| (name, true)).collect();
         let state = Mutex::new(State { nodes, ..State::default() });
         let (pace, copy_pace) = (options.pace, options.copy_pace);
-        let shared =
-            Shared { dir, image, pace, copy_pace, lab, began: Instant::now(), state, changed: Condvar::new() };
+        let shared = Shared { dir, image, pace, copy_pace, lab, began: Instant::now(), state, changed: Condvar::new() };
         let shared = Arc::new(shared);
         let controller = Arc::clone(&shared);
         shared.lock().threads.push(thread::spawn(move || controller.control()));
@@ -321,7 +320,8 @@ impl Shared {
         match step {
             Step::Create { pod } => self.create(state, pod),
             Step::Delete { pod, why } => {
-                let grace = state.pods.get(&pod).and_then(|p| state.templates.get(&p.revision)).map(|t| kubelet::grace(t));
+                let grace =
+                    state.pods.get(&pod).and_then(|p| state.templates.get(&p.revision)).map(|t| kubelet::grace(t));
                 self.delete(state, pod, grace.unwrap_or_default(), &format!("{why:?}"));
             }
         }
@@ -383,7 +383,10 @@ impl Shared {
                 found.node = node;
             }
             let node = state.of(uid, pod).map(|p| p.node.clone()).unwrap_or_default();
-            let access = state.objects.as_ref().and_then(|o| o.set.volume_claim_templates.first()?.spec.access_modes.first().copied());
+            let access = state
+                .objects
+                .as_ref()
+                .and_then(|o| o.set.volume_claim_templates.first()?.spec.access_modes.first().copied());
             let others = state.mounted.entry(pod).or_default();
             let free = match access {
                 // Pods of one node may.
@@ -459,7 +462,7 @@ impl Shared {
         let name = Self::name(&state, pod);
         let dir = kubelet::pod_dir(&self.dir, &name, uid);
         let ip = state.pods.get(&pod).filter(|p| p.uid == uid).map_or(Ipv4Addr::LOCALHOST, |p| p.ip);
-        let mounts = self.mounts(&state, &dir, template, Some(&self.claim(&state, pod)))?;
+        let mounts = Self::mounts(&state, &dir, template, Some(&self.claim(&state, pod)))?;
         let log = self.log_file(&name);
         drop(state);
         let mut sandbox = Sandbox::make(&dir.join(format!("c{n}")), &self.image, log, &mounts)?;

@@ -17,7 +17,11 @@ pub const NO_BEARING: &[(&str, &str, &str)] = &[
     ("StatefulSet", "spec.template.spec.automountServiceAccountToken", "there is no token to mount"),
     ("StatefulSet", "spec.template.spec.enableServiceLinks", "no variables of Services are made"),
     ("StatefulSet", "spec.template.spec.securityContext", "everything runs as the user of the test"),
-    ("StatefulSet", "spec.template.spec.topologySpreadConstraints", "pods are spread over the nodes as evenly as possible"),
+    (
+        "StatefulSet",
+        "spec.template.spec.topologySpreadConstraints",
+        "pods are spread over the nodes as evenly as possible",
+    ),
     ("StatefulSet", "spec.template.spec.containers[].image", "there is one image: aku and a server of the lab"),
     ("StatefulSet", "spec.template.spec.containers[].imagePullPolicy", "nothing is pulled"),
     ("StatefulSet", "spec.template.spec.containers[].resources", "nobody is short of memory or CPU"),
@@ -84,7 +88,6 @@ macro_rules! strict {
         pub struct $name { $($(#[$attr])* pub $field: $kind),* }
     )*};
 }
-
 
 /// An object.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -375,7 +378,9 @@ impl At<'_> {
 /// Removes what has no bearing; the paths that were there.
 fn without_bearing(kind: &str, json: &mut Json) -> BTreeSet<(&'static str, &'static str)> {
     let own = NO_BEARING.iter().filter(|(k, _, _)| *k == kind || *k == "*");
-    own.filter(|(_, path, _)| remove(json, &path.split('.').collect::<Vec<_>>())).map(|(k, path, _)| (*k, *path)).collect()
+    own.filter(|(_, path, _)| remove(json, &path.split('.').collect::<Vec<_>>()))
+        .map(|(k, path, _)| (*k, *path))
+        .collect()
 }
 
 fn remove(json: &mut Json, path: &[&str]) -> bool {
@@ -385,7 +390,9 @@ fn remove(json: &mut Json, path: &[&str]) -> bool {
     match (map.get_mut(key), rest) {
         (None, _) => false,
         (Some(_), []) => map.remove(key).is_some(),
-        (Some(Json::Array(list)), rest) if each => list.iter_mut().fold(false, |found, item| remove(item, rest) | found),
+        (Some(Json::Array(list)), rest) if each => {
+            list.iter_mut().fold(false, |found, item| remove(item, rest) | found)
+        }
         (Some(inner), rest) => remove(inner, rest),
     }
 }

@@ -123,9 +123,8 @@ impl Sandbox {
 
     /// Properties of the server among the variables.
     pub(crate) fn properties(&self) -> impl Iterator<Item = (String, i64)> {
-        let number = |(name, value): (&String, &String)| {
-            Some((name.strip_prefix("ALTIBASE_")?.to_owned(), value.parse().ok()?))
-        };
+        let number =
+            |(name, value): (&String, &String)| Some((name.strip_prefix("ALTIBASE_")?.to_owned(), value.parse().ok()?));
         self.env.iter().filter_map(number)
     }
 
@@ -200,14 +199,12 @@ fn within(mut child: Child, limit: Duration) -> Came {
     thread::spawn(move || {
         let _ = send.send(child.wait());
     });
-    match end.recv_timeout(limit) {
-        Ok(status) => Came::Code(status.map_or(-1, code)),
-        Err(_) => {
-            if let Some(pid) = pid {
-                let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-            }
-            let _ = end.recv();
-            Came::Late
-        }
+    if let Ok(status) = end.recv_timeout(limit) {
+        return Came::Code(status.map_or(-1, code));
     }
+    if let Some(pid) = pid {
+        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+    }
+    let _ = end.recv();
+    Came::Late
 }

@@ -295,7 +295,8 @@ impl Edge<'_> {
                 }
                 // A file system without locks: nothing says that anybody else is there.
                 Err(NotOurs::Unknown(e)) => {
-                    self.world.log(Level::Warn, &format!("it cannot be told whether another container has this volume: {e}"));
+                    self.world
+                        .log(Level::Warn, &format!("it cannot be told whether another container has this volume: {e}"));
                 }
             }
         }

@@ -55,7 +55,8 @@ pub(super) fn tell(args: &DemoArgs, program: &Path, out: &mut dyn Write) -> Resu
         copy_pace: None,
     };
     let cluster = Arc::new(Cluster::new(options)?);
-    let mut story = Story { cluster, program, out, full: args.full, conf: home.path().join("aku.conf"), told: 0, steps: 0 };
+    let mut story =
+        Story { cluster, program, out, full: args.full, conf: home.path().join("aku.conf"), told: 0, steps: 0 };
     fs::write(&story.conf, CONF)?;
     story.all()?;
     let Story { cluster, out, .. } = story;
@@ -104,7 +105,9 @@ impl Story<'_> {
         self.cluster.apply(&yaml)?;
         self.settled(4)?;
         claim(self.copies() == copies, || "a pod was copied anew".to_owned())?;
-        self.ok("from the highest number down, pod 0 last; each ended, stopped, came back and caught up: no full copy")?;
+        self.ok(
+            "from the highest number down, pod 0 last; each ended, stopped, came back and caught up: no full copy",
+        )?;
 
         self.step("The node of pod 0 is drained")?;
         clients.work(self.out)?;

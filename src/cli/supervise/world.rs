@@ -86,7 +86,7 @@ impl edge::World for Container<'_, '_, '_> {
             Child::Create => {
                 let mut words = self.wanted.create.iter().flatten();
                 let mut command = Command::new(words.next().map_or("", String::as_str));
-                command.args(words);
+                command.args(words).env_remove(crate::conf::password::VARIABLE);
                 command
             }
             Child::Look => {

@@ -75,7 +75,8 @@ impl Resolver {
 
 /// The address of a name in lines `ADDRESS NAME`.
 fn of_hosts(text: &str, host: &str) -> Option<IpAddr> {
-    let line = |line: &str| line.split_once(' ').filter(|(_, name)| name.trim().eq_ignore_ascii_case(host))?.0.parse().ok();
+    let line =
+        |line: &str| line.split_once(' ').filter(|(_, name)| name.trim().eq_ignore_ascii_case(host))?.0.parse().ok();
     text.lines().find_map(line)
 }
 

@@ -28,7 +28,6 @@ const RETRY_SECONDS: u64 = 5;
 impl Shared {
     /// Paths in a container, and what is there. `claim`: the volume of the pod, when it has one.
     pub(super) fn mounts(
-        &self,
         state: &State,
         dir: &Path,
         template: &PodTemplate,
@@ -38,7 +37,7 @@ impl Shared {
         for mount in &template.spec.containers[0].volume_mounts {
             let volume = template.spec.volumes.iter().find(|v| v.name == mount.name);
             let mut from = match (volume, claim) {
-                (Some(volume), _) => self.volume(state, dir, volume)?,
+                (Some(volume), _) => Self::volume(state, dir, volume)?,
                 (None, Some(claim)) => claim.to_owned(),
                 (None, None) => return Err(io::Error::other(format!("no volume {}", mount.name))),
             };
@@ -56,7 +55,7 @@ impl Shared {
         Ok(mounts)
     }
 
-    fn volume(&self, state: &State, dir: &Path, volume: &Volume) -> io::Result<PathBuf> {
+    fn volume(state: &State, dir: &Path, volume: &Volume) -> io::Result<PathBuf> {
         if volume.empty_dir.is_some() {
             // It lives as long as the pod.
             return Ok(dir.join("empty").join(&volume.name));
@@ -69,18 +68,18 @@ impl Shared {
             }
             (None, Some(secret)) => {
                 let held = state.secrets.get(&secret.secret_name).ok_or_else(|| missing(&secret.secret_name))?;
-                let file = |item: &'_ crate::manifest::Item| held.get(&item.key).map(|value| (item.path.clone(), value));
+                let file =
+                    |item: &'_ crate::manifest::Item| held.get(&item.key).map(|value| (item.path.clone(), value));
                 let items: Option<Vec<_>> = secret.items.iter().map(file).collect();
                 let items = items.ok_or_else(|| missing(&format!("key of {}", secret.secret_name)))?;
-                return self.files(dir, volume, items.iter().map(|(path, value)| (path, *value)));
+                return Self::files(dir, volume, items.iter().map(|(path, value)| (path, *value)));
             }
             (None, None) => return Err(missing("volume of a known kind")),
         };
-        self.files(dir, volume, files.into_iter())
+        Self::files(dir, volume, files.into_iter())
     }
 
     fn files<'a>(
-        &self,
         dir: &Path,
         volume: &Volume,
         files: impl Iterator<Item = (&'a String, &'a String)>,
@@ -94,7 +93,13 @@ impl Shared {
     }
 
     /// The variables that the template says, and those that stand for what a container has of its image and its node.
-    pub(super) fn variables(&self, sandbox: &mut Sandbox, template: &PodTemplate, name: &str, ip: Ipv4Addr) -> io::Result<()> {
+    pub(super) fn variables(
+        &self,
+        sandbox: &mut Sandbox,
+        template: &PodTemplate,
+        name: &str,
+        ip: Ipv4Addr,
+    ) -> io::Result<()> {
         let mut env = Vec::new();
         for var in &template.spec.containers[0].env {
             let value = match (&var.value, &var.value_from) {

@@ -330,7 +330,7 @@ impl Cluster {
         let job = state.objects.as_ref().and_then(|o| o.jobs.get(name)).cloned();
         let job = job.ok_or_else(|| io::Error::other(format!("no CronJob {name}")))?.job_template.spec;
         let dir = kubelet::pod_dir(&shared.dir, name, uid);
-        let mounts = shared.mounts(&state, &dir, &job.template, None)?;
+        let mounts = Shared::mounts(&state, &dir, &job.template, None)?;
         drop(state);
         let mut sandbox = Sandbox::make(&dir, &shared.image, shared.log_file(name), &mounts)?;
         shared.variables(&mut sandbox, &job.template, name, Ipv4Addr::LOCALHOST)?;
@@ -426,7 +426,7 @@ fn remount(shared: &Shared, state: &State) -> io::Result<()> {
     for (n, pod) in &state.pods {
         let dir = kubelet::pod_dir(&shared.dir, &Shared::name(state, *n), pod.uid);
         if let Some(template) = state.templates.get(&pod.revision).filter(|_| dir.exists()) {
-            shared.mounts(state, &dir, template, Some(&shared.claim(state, *n)))?;
+            Shared::mounts(state, &dir, template, Some(&shared.claim(state, *n)))?;
         }
     }
     Ok(())
