@@ -16,8 +16,8 @@ fn groups(stage: &Stage, groups: &[(&str, &str)]) {
     let path = stage.lab.dir().join("aku.conf");
     let text = std::fs::read_to_string(&path).unwrap();
     let begin = text.find("REPLICATIONS").unwrap();
-    let list: Vec<_> = groups.iter().map(|(p, t)| format!("REPLICATION_NAME_PREFIX = {p} ({t})")).collect();
-    std::fs::write(path, format!("{}REPLICATIONS = ({})\n", &text[..begin], list.join(", "))).unwrap();
+    let list: Vec<_> = groups.iter().map(|(p, t)| format!("(REPLICATION_NAME_PREFIX = {p} ({t}))")).collect();
+    std::fs::write(path, format!("{}REPLICATIONS = {}\n", &text[..begin], list.join(", "))).unwrap();
 }
 
 /// The objects of a pod, by name.
@@ -68,7 +68,8 @@ fn under_writers(change: impl Fn(&Stage, usize)) {
             .into_iter()
             .flat_map(|on| TABLES.into_iter().enumerate().map(move |(n, table)| (on, n, table)))
             .map(|(on, n, table)| {
-                let first = 1_000_000 * (1 + turn as i64) + 100_000 * i64::from(on) + 10_000 * i64::try_from(n).unwrap();
+                let first =
+                    1_000_000 * (1 + turn as i64) + 100_000 * i64::from(on) + 10_000 * i64::try_from(n).unwrap();
                 (table, Writer::new(&stage, on, table, first, Style::Autocommit))
             })
             .collect();

@@ -41,9 +41,9 @@ pub fn who(
     let here = match variable {
         Some(text) => {
             let text = text.to_string_lossy();
-            let here = text
-                .parse()
-                .map_err(|e| Diagnostic::new(Exit::Usage, "usage", format!("{VARIABLE} is \"{text}\": {}", range(&e, conf))))?;
+            let here = text.parse().map_err(|e| {
+                Diagnostic::new(Exit::Usage, "usage", format!("{VARIABLE} is \"{text}\": {}", range(&e, conf)))
+            })?;
             Ok(here)
         }
         None => from_hostname(&hostname.to_string_lossy(), conf),

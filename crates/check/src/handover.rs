@@ -47,7 +47,8 @@ impl<'a> Checker<'a> {
         if !carriers.contains(&name) && carriers.iter().any(|n| *n != name) {
             return true;
         }
-        let flushes = || self.index.about(pod, name).filter(|f| matches!(f.op, Op::Flush { .. }) && self.is_before(f, a));
+        let flushes =
+            || self.index.about(pod, name).filter(|f| matches!(f.op, Op::Flush { .. }) && self.is_before(f, a));
         let begun = |b: &Action| match &b.op {
             Op::AddTable { name: to, target: t, .. } => to != name && t == target,
             Op::Pin { name: to, peer: p } => to != name && *p == peer && self.will_have(pod, to, target),
@@ -122,7 +123,8 @@ impl<'a> Checker<'a> {
         let again = other && self.index.about(a.pod, name).any(again);
         if !again && !self.goes_over(a, name, peer, target) {
             let rule = "handed-over";
-            let text = format!("{} takes {target} out of {name} on pod {}, and nobody else has its changes", a.id, a.pod);
+            let text =
+                format!("{} takes {target} out of {name} on pod {}, and nobody else has its changes", a.id, a.pod);
             self.broken(rule, text);
         }
     }

@@ -106,9 +106,8 @@ fn of_pair<'d, 'o>(
     let pods = [pair.low(), pair.high()];
     // The other side is the same object only where it leads back.
     let ours = |name: &ReplicationName| {
-        pods.iter().all(|p| {
-            observed.replication(*p, name).is_none_or(|found| pair_of(desired, *p, name, found) == Some(pair))
-        })
+        pods.iter()
+            .all(|p| observed.replication(*p, name).is_none_or(|found| pair_of(desired, *p, name, found) == Some(pair)))
     };
     let mut shares: Vec<(std::cmp::Reverse<(bool, usize)>, GroupId, &ReplicationName, &Object)> = Vec::new();
     for name in olds.iter().copied().filter(|n| ours(n)) {
@@ -137,7 +136,8 @@ fn of_pair<'d, 'o>(
 /// Whether an object of the wanted name replicates nothing that the old one does not: at most a pin of a change that broke
 /// off. One that does is an object of its own.
 fn covers(observed: &Observed, pods: [Ordinal; 2], old: &ReplicationName, wanted: &ReplicationName) -> bool {
-    let items: BTreeSet<&Item> = pods.iter().filter_map(|p| observed.replication(*p, old)).flat_map(|r| &r.items).collect();
+    let items: BTreeSet<&Item> =
+        pods.iter().filter_map(|p| observed.replication(*p, old)).flat_map(|r| &r.items).collect();
     pods.iter().filter_map(|p| observed.replication(*p, wanted)).flat_map(|r| &r.items).all(|i| items.contains(i))
 }
 

@@ -88,10 +88,16 @@ fn rows(world: &ClusterView<'_>, pod: Ordinal, target: &Target) -> RowCount {
 pub(super) fn judge(world: &ClusterView<'_>, active: &BTreeSet<Ordinal>) -> Result<Newcomers, Refusal> {
     let mut found = Newcomers::default();
     let (mut uncounted, mut taken) = (BTreeSet::new(), BTreeSet::new());
-    let lacking: Vec<_> =
-        links::pairs(world, active).map(|o| (o, lacks(world, o))).filter(|(o, l)| !l.is_empty() && !begun_by_a_move(world, o)).collect();
+    let lacking: Vec<_> = links::pairs(world, active)
+        .map(|o| (o, lacks(world, o)))
+        .filter(|(o, l)| !l.is_empty() && !begun_by_a_move(world, o))
+        .collect();
     if !active.contains(&Ordinal::MASTER) && !lacking.is_empty() {
-        put_off_all(&mut found, &lacking, "pod 0 is the source of all copies, and it is not in service; run this again when it is");
+        put_off_all(
+            &mut found,
+            &lacking,
+            "pod 0 is the source of all copies, and it is not in service; run this again when it is",
+        );
         return Ok(found);
     }
     for (object, lack) in lacking.iter().filter(|(o, _)| o.pair.low().is_master()) {
@@ -135,10 +141,7 @@ fn put_off_all(found: &mut Newcomers, lacking: &[(&Object, Vec<&Target>)], why: 
     let tables: BTreeSet<_> = lacking.iter().flat_map(|(_, l)| l.iter().map(ToString::to_string)).collect();
     found.put_off = lacking.iter().map(|(o, _)| o.name.clone()).collect();
     let tables: Vec<_> = tables.into_iter().collect();
-    let text = format!(
-        "{} cannot be added now: {why}",
-        tables.join(", ")
-    );
+    let text = format!("{} cannot be added now: {why}", tables.join(", "));
     found.notes.push(Reason::new(Code::NoSource, text));
 }
 
@@ -234,7 +237,7 @@ fn refuse_taken(world: &ClusterView<'_>, taken: &BTreeSet<(Ordinal, Target, u64)
             let through = through.join(", ");
             held = format!("{held} and is replicated there through {through}");
             next.push(format!(
-                "delete nothing from {t}: it replicates through {through}. To move it with pod {pod} closed: aku apply end --ordinal {pod}, aku apply reconcile, aku apply start --ordinal {pod}"
+                "delete nothing from {t}: it replicates through {through}. It moves while the slaves are closed: aku apply end on every slave, aku apply reconcile, then aku apply start on each"
             ));
         }
         because.push(Reason::new(Code::NewTable, held));

@@ -26,8 +26,7 @@ use super::{
     cluster_view::ClusterView,
     deliver::{self, Passable, Way},
     end::{How, Leave},
-    identity,
-    ledger,
+    identity, ledger,
 };
 
 pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {

@@ -58,7 +58,8 @@ pub(super) fn unit(world: &ClusterView<'_>, build: &mut Builder, unit: &Unit, be
         How::Connected { fresh } => h.connect(before, fresh),
         How::Renamed => h.make(before),
     };
-    let begun_all = Dependencies::on(begun.ids.values().flatten().copied(), "from then on the other object has every change");
+    let begun_all =
+        Dependencies::on(begun.ids.values().flatten().copied(), "from then on the other object has every change");
     let delivered: Vec<ActionId> = unit
         .losers
         .iter()
@@ -181,8 +182,7 @@ impl Handover<'_, '_, '_> {
             }
             let waits = before.clone().and(last, "one change of an object at a time");
             let wrong = definition::all_wrong(world, pod, peer, &unit.object);
-            let corrected =
-                definition::correct_what(world, self.build, (pod, peer), &unit.object, wrong, &waits);
+            let corrected = definition::correct_what(world, self.build, (pod, peer), &unit.object, wrong, &waits);
             self.all.extend(corrected.iter().copied());
             ready = ready.and(last, "it begins anew").and(corrected, "the definition first");
         }
@@ -192,31 +192,27 @@ impl Handover<'_, '_, '_> {
     /// (1) It is made beside the one that goes.
     fn make(&mut self, before: &Dependencies) -> Begun {
         let (world, unit, name) = (self.world, self.unit, self.name());
+        let text = format!("a change that broke off left it; {} carries its tables, so it is made anew", self.from());
+        let mut stopped = before.clone();
+        for (pod, peer) in sides(&unit.object) {
+            if world.observed.replication(pod, &name).is_some_and(runs) {
+                let op = Op::Stop { name: name.clone(), peer };
+                let id = self.act(pod, op, Code::Moved, text.clone(), before.clone());
+                stopped = stopped.and([id], "neither side may be sending");
+            }
+        }
         let mut made = Vec::new();
         for (pod, peer) in sides(&unit.object) {
-            let mut waits = before.clone();
+            let mut waits = stopped.clone();
             if let Some(found) = world.observed.replication(pod, &name) {
-                let text = format!(
-                    "a change that broke off left it; {} carries its tables, so it is made anew",
-                    self.from()
-                );
-                if runs(found) {
-                    let op = Op::Stop { name: name.clone(), peer };
-                    let id = self.act(pod, op, Code::Moved, text.clone(), waits);
-                    waits = Dependencies::on([id], "RESET needs a stopped sender");
-                }
                 if found.position.is_live() || found.gave_up.is_some() {
                     let op = Op::Reset { name: name.clone(), peer };
                     let id = self.act(pod, op, Code::Moved, text.clone(), waits);
                     waits = Dependencies::on([id], "it holds no place then");
                 }
                 let op = Op::DropReplication { name: name.clone(), peer };
-                let id = self.act(pod, op, Code::Moved, text, waits);
-                let op = self.create(peer);
-                let text = self.made_for();
-                let id = self.act(pod, op, Code::Moved, text, Dependencies::on([id], "the name must be free"));
-                made.push(id);
-                continue;
+                let id = self.act(pod, op, Code::Moved, text.clone(), waits);
+                waits = Dependencies::on([id], "the name must be free");
             }
             let op = self.create(peer);
             let text = self.made_for();
@@ -289,10 +285,9 @@ impl Handover<'_, '_, '_> {
         });
         let wait_s = self.world.desired.flush_wait_s();
         let op = Op::Flush { name: loser.name.clone(), peer, wait_s };
-        let text = format!("what pod {pod} committed until here reaches pod {peer}; from here on {} has it", self.name());
-        let waits = begun
-            .clone()
-            .and(started.into_iter().chain(earlier), "only a running sender can be flushed");
+        let text =
+            format!("what pod {pod} committed until here reaches pod {peer}; from here on {} has it", self.name());
+        let waits = begun.clone().and(started.into_iter().chain(earlier), "only a running sender can be flushed");
         self.act(pod, op, Code::FlushBeforeStop, text, waits)
     }
 
@@ -390,7 +385,10 @@ impl Handover<'_, '_, '_> {
         let (low, high) = (self.unit.object.pair.low(), self.unit.object.pair.high());
         for (pod, peer) in [(high, low), (low, high)] {
             let op = Op::Reset { name: loser.name.clone(), peer };
-            let text = format!("it has delivered everything, and {} has what comes; a place that is left would keep log for nothing", self.name());
+            let text = format!(
+                "it has delivered everything, and {} has what comes; a place that is left would keep log for nothing",
+                self.name()
+            );
             let id = self.act(pod, op, Code::Moved, text, waits);
             waits = Dependencies::on([id], "one side after the other");
             forgotten.push(id);
@@ -447,8 +445,12 @@ impl Handover<'_, '_, '_> {
         for (pod, peer) in sides(&self.unit.object) {
             let op = Op::Start { name: name.clone(), peer, expect: Expect::Live };
             let (code, text) = match &self.unit.how {
-                How::Added => (Code::SendAgain, format!("pod {pod} goes on from where it stopped, now with {}", self.tables())),
-                How::Connected { .. } | How::Renamed => (Code::ResumeFromPin, format!("pod {pod} sends from its pin on")),
+                How::Added => {
+                    (Code::SendAgain, format!("pod {pod} goes on from where it stopped, now with {}", self.tables()))
+                }
+                How::Connected { .. } | How::Renamed => {
+                    (Code::ResumeFromPin, format!("pod {pod} sends from its pin on"))
+                }
             };
             let run = begun.stops.get(&pod).map_or(RunWhen::Normal, |id| RunWhen::Always { armed_by: *id });
             let id = self.build.add_when(pod, op, why(code, text), waits.clone(), run);
@@ -462,10 +464,13 @@ impl Handover<'_, '_, '_> {
         for (pod, peer) in sides(&self.unit.object) {
             let op = Op::Flush { name: name.clone(), peer, wait_s: self.world.desired.flush_wait_s() };
             let text = format!("{name} is seen to deliver before the other goes");
-            let waits = Dependencies::on(started.iter().copied(), "only a running sender can be flushed");
+            // A START that runs whatever happens does not vouch for what came before it.
+            let waits = Dependencies::on(started.iter().copied(), "only a running sender can be flushed")
+                .and(given.iter().copied(), "never beside the one that carried them");
             proved.push(self.act(pod, op, Code::ProveDelivered, text, waits));
         }
-        let proved = Dependencies::on(proved, "the new one delivers");
+        let proved =
+            Dependencies::on(proved, "the new one delivers").and(given.iter().copied(), "its places are forgotten");
         for loser in self.unit.losers.iter().filter(|l| l.gives == Gives::All) {
             self.drop_object(loser, &proved);
         }

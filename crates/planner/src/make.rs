@@ -13,8 +13,8 @@ use aku_core::{
 };
 
 use super::{
-    clean, cluster_view::ClusterView, end, everywhere, forget, identity, ledger, links, moves, reconcile, recover, remedy,
-    start,
+    clean, cluster_view::ClusterView, end, everywhere, forget, identity, ledger, links, moves, reconcile, recover,
+    remedy, start,
 };
 
 /// Plans, and lets the independent checker look at the result.
@@ -61,7 +61,8 @@ fn view<'a>(desired: &'a Desired, observed: &'a Observed) -> ClusterView<'a> {
     let mut world = ClusterView::new(desired, observed);
     match desired.goal {
         Goal::Reconcile => world.moves = moves::find(&world, &links::active(&world)),
-        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Recover(_) | Goal::Forget(_) => {}
+        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Recover(_) | Goal::Forget(_) => {
+        }
     }
     world
 }
@@ -71,7 +72,8 @@ fn with_remedy(mut refusal: Refusal, goal: Goal) -> Refusal {
     match remedy::of_refusal(&refusal, goal) {
         Remedy::Goal(other) => {
             // Either spelling: on the pod itself no ordinal is needed.
-            let [here, anywhere] = [other.arguments(), other.command()].map(|what| [format!("plan {what}"), format!("apply {what}")]);
+            let [here, anywhere] =
+                [other.arguments(), other.command()].map(|what| [format!("plan {what}"), format!("apply {what}")]);
             let named = |line: &String| here.iter().chain(&anywhere).any(|command| line.contains(command.as_str()));
             let hook = |line: &String| other.as_str() == "start" && line.contains("aku -p start");
             if !refusal.next.iter().any(|line| named(line) || hook(line)) {

@@ -58,7 +58,12 @@ fn lacks_object(world: &ClusterView<'_>, low: Ordinal, high: Ordinal) -> bool {
     world.desired.objects_between(low, high).any(|o| links::link(world, o) != Link::Live)
 }
 
-fn carriers<'a>(world: &ClusterView<'a>, strays: &[unmanaged::Stray<'a>], low: Ordinal, high: Ordinal) -> Vec<Carrier<'a>> {
+fn carriers<'a>(
+    world: &ClusterView<'a>,
+    strays: &[unmanaged::Stray<'a>],
+    low: Ordinal,
+    high: Ordinal,
+) -> Vec<Carrier<'a>> {
     let sides = |name: &ReplicationName| {
         let both = [low, high].map(|p| matches!(world.observed.side(p, name), Side::Live(_)));
         let found = [low, high].map(|p| world.observed.replication(p, name));
@@ -143,7 +148,7 @@ fn of_pair(world: &ClusterView<'_>, pods: [Ordinal; 2], carriers: &[Carrier<'_>]
             "an object that gives all its tables away would be left with none (ERR-6106F)".to_owned()
         });
         let text = format!(
-            "{} of {} stays in {} for now, where it is replicated between pods {low} and {high}: {why}; to move it with the pod closed: `aku apply end --ordinal {high}`, `aku apply reconcile`, `aku apply start --ordinal {high}`",
+            "{} of {} stays in {} for now, where it is replicated between pods {low} and {high}: {why}; it moves while the slaves are closed: `aku apply end` on every slave, `aku apply reconcile`, then `aku apply start` on each",
             tables.join(", "),
             object.name,
             Vec::from_iter(from).join(", ")

@@ -31,6 +31,13 @@ pub(super) struct Rename<'a> {
     pub road: Road,
 }
 
+impl Rename<'_> {
+    /// Whether both pods run, and no table of it has to change hands first.
+    pub fn takes_over(&self, world: &ClusterView<'_>) -> bool {
+        self.road == Road::TakesOver && !world.moves.is_open(&self.object.name)
+    }
+}
+
 /// How it gets there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Road {
@@ -135,10 +142,7 @@ pub(super) fn plan(
                         continue;
                     }
                     let op = Op::DropReplication { name: object.name.clone(), peer };
-                    let text = format!(
-                        "aku.conf calls it {}; nothing is remembered under this name",
-                        rename.wanted
-                    );
+                    let text = format!("aku.conf calls it {}; nothing is remembered under this name", rename.wanted);
                     let waits = Dependencies::on(on_pod.get(&pod).copied(), "one after the other");
                     let gone = build.add(pod, op, why(Code::Moved, text.clone()), waits);
                     done.dropped.push((pod, object.name.clone()));

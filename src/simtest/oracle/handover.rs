@@ -89,13 +89,12 @@ impl Model {
             (At::Gone, _) => Some((Step::Create, Side { at: At::None, sends: false, done: MADE })),
             (_, 0) if me.sends => Some((Step::Stop, Side { sends: false, ..me })),
             (At::Place, 0) => Some((Step::Reset, Side { at: At::None, ..me })),
-            (At::None, 0) => Some((Step::Drop, Side { at: At::Gone, ..me })),
+            // A server has crashed when DROP met a receiver.
+            (At::None, 0) if all(|n| !n.sends) => Some((Step::Drop, Side { at: At::Gone, ..me })),
             (_, MADE) if all(|n| n.done >= MADE) => Some((Step::Pin, Side { at: At::Place, done: PINNED, ..me })),
             (_, PINNED) => Some((Step::Drain, Side { done: DRAINED, ..me })),
             (_, DRAINED) if self.alone && gone => Some((Step::Address, Side { done: ADDRESSED, ..me })),
-            (_, DRAINED) if !self.alone && forgotten => {
-                Some((Step::Start, Side { sends: true, done: STARTED, ..me }))
-            }
+            (_, DRAINED) if !self.alone && forgotten => Some((Step::Start, Side { sends: true, done: STARTED, ..me })),
             (_, ADDRESSED) if all(|n| n.done >= ADDRESSED) => {
                 Some((Step::Start, Side { sends: true, done: STARTED, ..me }))
             }
@@ -207,7 +206,8 @@ pub fn case(seed: u64) {
         w = w.set(0, "REPLICATION_ALLOW_DUPLICATE_HOSTS", 0).set(1, "REPLICATION_ALLOW_DUPLICATE_HOSTS", 0);
     }
     let w = w.marker(MarkerView::Elsewhere);
-    let told = || format!("seed {seed}: old {old}, new {new}, alone {alone}: {:#?}", plan::make(&w.desired, &w.observed));
+    let told =
+        || format!("seed {seed}: old {old}, new {new}, alone {alone}: {:#?}", plan::make(&w.desired, &w.observed));
     let plan = plan::make(&w.desired, &w.observed).unwrap_or_else(|_| panic!("no plan; {}", told()));
     assert!(w.observed.pods.values().all(|v| matches!(v, PodView::Seen(_))));
     let model = Model { alone };
