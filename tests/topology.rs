@@ -16,8 +16,8 @@ fn groups(stage: &Stage, groups: &[(&str, &str)]) {
     let path = stage.lab.dir().join("aku.conf");
     let text = std::fs::read_to_string(&path).unwrap();
     let begin = text.find("REPLICATIONS").unwrap();
-    let list: Vec<_> = groups.iter().map(|(p, t)| format!("REPLICATION_NAME_PREFIX = {p} ({t})")).collect();
-    std::fs::write(path, format!("{}REPLICATIONS = ({})\n", &text[..begin], list.join(", "))).unwrap();
+    let list: Vec<_> = groups.iter().map(|(p, t)| format!("(REPLICATION_NAME_PREFIX = {p} ({t}))")).collect();
+    std::fs::write(path, format!("{}REPLICATIONS = {}\n", &text[..begin], list.join(", "))).unwrap();
 }
 
 /// The objects of a pod, by name.

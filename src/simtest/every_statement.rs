@@ -36,7 +36,7 @@ fn begin_with(generation: Generation, reset_at_end: Switch, put_off: Option<usiz
 
 /// Plays `scene` with a cut after 1, 2, 3 .. statements, until it runs to its end; how many that were.
 fn every(scene: fn(Cut) -> (Life, Ended), cut: fn(u64) -> Cut) -> u64 {
-    for n in 1..200 {
+    for n in 1..400 {
         let (mut life, ended) = scene(cut(n));
         let over = matches!(ended, Ended::Done | Ended::Nothing);
         assert!(matches!(ended, Ended::Done | Ended::Nothing | Ended::Incomplete(_)), "{n} {}", life.told(""));

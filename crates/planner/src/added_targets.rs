@@ -237,7 +237,7 @@ fn refuse_taken(world: &ClusterView<'_>, taken: &BTreeSet<(Ordinal, Target, u64)
             let through = through.join(", ");
             held = format!("{held} and is replicated there through {through}");
             next.push(format!(
-                "delete nothing from {t}: it replicates through {through}. To move it with pod {pod} closed: aku apply end --ordinal {pod}, aku apply reconcile, aku apply start --ordinal {pod}"
+                "delete nothing from {t}: it replicates through {through}. It moves while the slaves are closed: aku apply end on every slave, aku apply reconcile, then aku apply start on each"
             ));
         }
         because.push(Reason::new(Code::NewTable, held));

@@ -240,9 +240,7 @@ impl<'a> Leave<'a> {
         };
         let first = Dependencies::on(fenced, "users are out first");
         let ends = [(self.me, k), (k, self.me)];
-        ends.into_iter()
-            .flat_map(|ends| unmanaged::remove_twins(self.world, &mut self.build, ends, objects, &first))
-            .collect()
+        unmanaged::remove_twins(self.world, &mut self.build, ends, objects, &first)
     }
 
     /// STOP on both sides of every pair with `k`, then RESET here, DROP here where the objects go, and RESET there.

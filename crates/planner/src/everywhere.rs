@@ -38,9 +38,11 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
     let ways = Ways::new(world);
     let fenced = fence(world, &mut build);
     let delivered = ways.deliver(world, &mut build, &fenced);
-    for (pod, peer) in world.desired.objects.iter().flat_map(sides).collect::<BTreeSet<_>>() {
-        let first = Dependencies::on(fenced.get(&pod).copied(), "users are out first");
-        unmanaged::remove_twins(world, &mut build, (pod, peer), Objects::Go, &first);
+    for pair in world.desired.objects.iter().map(|o| o.pair).collect::<BTreeSet<_>>() {
+        let (low, high) = (pair.low(), pair.high());
+        let fences = [low, high].into_iter().filter_map(|pod| fenced.get(&pod).copied());
+        let first = Dependencies::on(fences, "users are out first");
+        unmanaged::remove_twins(world, &mut build, [(high, low), (low, high)], Objects::Go, &first);
     }
     let mut places = Places { world, ways: &ways, first: [&fenced, &delivered], forgotten: Vec::new() };
     let stopped = places.stop(&mut build);

@@ -192,29 +192,27 @@ impl Handover<'_, '_, '_> {
     /// (1) It is made beside the one that goes.
     fn make(&mut self, before: &Dependencies) -> Begun {
         let (world, unit, name) = (self.world, self.unit, self.name());
+        let text = format!("a change that broke off left it; {} carries its tables, so it is made anew", self.from());
+        let mut stopped = before.clone();
+        for (pod, peer) in sides(&unit.object) {
+            if world.observed.replication(pod, &name).is_some_and(runs) {
+                let op = Op::Stop { name: name.clone(), peer };
+                let id = self.act(pod, op, Code::Moved, text.clone(), before.clone());
+                stopped = stopped.and([id], "neither side may be sending");
+            }
+        }
         let mut made = Vec::new();
         for (pod, peer) in sides(&unit.object) {
-            let mut waits = before.clone();
+            let mut waits = stopped.clone();
             if let Some(found) = world.observed.replication(pod, &name) {
-                let text =
-                    format!("a change that broke off left it; {} carries its tables, so it is made anew", self.from());
-                if runs(found) {
-                    let op = Op::Stop { name: name.clone(), peer };
-                    let id = self.act(pod, op, Code::Moved, text.clone(), waits);
-                    waits = Dependencies::on([id], "RESET needs a stopped sender");
-                }
                 if found.position.is_live() || found.gave_up.is_some() {
                     let op = Op::Reset { name: name.clone(), peer };
                     let id = self.act(pod, op, Code::Moved, text.clone(), waits);
                     waits = Dependencies::on([id], "it holds no place then");
                 }
                 let op = Op::DropReplication { name: name.clone(), peer };
-                let id = self.act(pod, op, Code::Moved, text, waits);
-                let op = self.create(peer);
-                let text = self.made_for();
-                let id = self.act(pod, op, Code::Moved, text, Dependencies::on([id], "the name must be free"));
-                made.push(id);
-                continue;
+                let id = self.act(pod, op, Code::Moved, text.clone(), waits);
+                waits = Dependencies::on([id], "the name must be free");
             }
             let op = self.create(peer);
             let text = self.made_for();
@@ -466,10 +464,13 @@ impl Handover<'_, '_, '_> {
         for (pod, peer) in sides(&self.unit.object) {
             let op = Op::Flush { name: name.clone(), peer, wait_s: self.world.desired.flush_wait_s() };
             let text = format!("{name} is seen to deliver before the other goes");
-            let waits = Dependencies::on(started.iter().copied(), "only a running sender can be flushed");
+            // A START that runs whatever happens does not vouch for what came before it.
+            let waits = Dependencies::on(started.iter().copied(), "only a running sender can be flushed")
+                .and(given.iter().copied(), "never beside the one that carried them");
             proved.push(self.act(pod, op, Code::ProveDelivered, text, waits));
         }
-        let proved = Dependencies::on(proved, "the new one delivers");
+        let proved =
+            Dependencies::on(proved, "the new one delivers").and(given.iter().copied(), "its places are forgotten");
         for loser in self.unit.losers.iter().filter(|l| l.gives == Gives::All) {
             self.drop_object(loser, &proved);
         }

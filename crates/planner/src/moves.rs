@@ -151,7 +151,7 @@ fn of_pair(world: &ClusterView<'_>, pods: [Ordinal; 2], carriers: &[Carrier<'_>]
             "an object that gives all its tables away would be left with none (ERR-6106F)".to_owned()
         });
         let text = format!(
-            "{} of {} stays in {} for now, where it is replicated between pods {low} and {high}: {why}; to move it with the pod closed: `aku apply end --ordinal {high}`, `aku apply reconcile`, `aku apply start --ordinal {high}`",
+            "{} of {} stays in {} for now, where it is replicated between pods {low} and {high}: {why}; it moves while the slaves are closed: `aku apply end` on every slave, `aku apply reconcile`, then `aku apply start` on each",
             tables.join(", "),
             object.name,
             Vec::from_iter(from).join(", ")

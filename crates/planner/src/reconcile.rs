@@ -60,6 +60,7 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
         build: Builder::default(),
         notes: world.notes(None),
         dropped: Vec::new(),
+        renaming: renames.iter().filter(|r| r.takes_over(world)).map(|r| &r.object.name).collect(),
         right: 0,
     };
     r.notes.extend(newcomers.notes.iter().cloned());
@@ -110,6 +111,8 @@ struct Reconcile<'w, 'a> {
     notes: Vec<Reason>,
     /// Objects that are dropped, by pod.
     dropped: Vec<(Ordinal, ReplicationName)>,
+    /// Objects that others take over from, and that are started for that where they are down.
+    renaming: BTreeSet<&'w ReplicationName>,
     right: usize,
 }
 
@@ -140,7 +143,7 @@ impl Reconcile<'_, '_> {
                 if here.mode == ModeIs::Wrong || there.mode == ModeIs::Wrong {
                     self.differs(low, high, object, "LAZY and EAGER cannot be changed while it holds positions (ERR-610FF); end one of the pods, then start it again");
                 } else if here.is_nothing() && there.is_nothing() {
-                    if self.world.moves.concerns(&object.name) {
+                    if self.world.moves.concerns(&object.name) || self.renaming.contains(&object.name) {
                         return;
                     }
                     self.right += 2;

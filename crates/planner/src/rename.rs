@@ -31,6 +31,13 @@ pub(super) struct Rename<'a> {
     pub road: Road,
 }
 
+impl Rename<'_> {
+    /// Whether both pods run, and no table of it has to change hands first.
+    pub fn takes_over(&self, world: &ClusterView<'_>) -> bool {
+        self.road == Road::TakesOver && !world.moves.is_open(&self.object.name)
+    }
+}
+
 /// How it gets there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Road {

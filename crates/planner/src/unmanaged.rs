@@ -56,35 +56,40 @@ pub(super) fn of<'a>(world: &ClusterView<'a>, pod: Ordinal) -> Vec<Stray<'a>> {
     seen.replications.iter().filter(|(name, _)| world.object(name).is_none()).filter_map(stray).collect()
 }
 
-/// What a change of names that broke off left on a pod: a sender or a place of an object through which nothing is due,
-/// because the one that it was to take over from still has everything. It goes; the object as well, where `objects` says so.
+/// What a change of names that broke off left between two pods: senders and places of an object through which nothing is
+/// due, because the one that it was to take over from still has everything. They go; the object as well, where `objects`
+/// says so.
 pub(super) fn remove_twins(
     world: &ClusterView<'_>,
     build: &mut Builder,
-    (pod, peer): (Ordinal, Ordinal),
+    ends: [(Ordinal, Ordinal); 2],
     objects: Objects,
     first: &Dependencies,
 ) -> Vec<ActionId> {
+    let text = "a change of the name broke off, and the object under the old name has everything";
+    let twins: Vec<(Stray<'_>, Ordinal)> = ends
+        .into_iter()
+        .flat_map(|(pod, peer)| of(world, pod).into_iter().map(move |s| (s, peer)))
+        .filter(|(s, peer)| s.kind == Kind::Twin(*peer))
+        .collect();
     let mut done = Vec::new();
-    for twin in of(world, pod).into_iter().filter(|s| s.kind == Kind::Twin(peer)) {
-        let name = || twin.name.clone();
-        let text = "a change of the name broke off, and the object under the old name has everything";
-        let mut last: Option<ActionId> = None;
-        let waits = |last: Option<ActionId>| match last {
-            None => first.clone(),
-            Some(last) => Dependencies::on([last], "one change of an object at a time"),
-        };
-        if runs(twin.found) {
-            last = Some(build.add(pod, Op::Stop { name: name(), peer }, why(Code::Moved, text), waits(last)));
-        }
-        if matches!(side(world, &twin), Side::Live(_) | Side::GaveUp) {
-            last = Some(build.add(pod, Op::Reset { name: name(), peer }, why(Code::Moved, text), waits(last)));
+    for (twin, peer) in twins.iter().filter(|(s, _)| runs(s.found)) {
+        let op = Op::Stop { name: twin.name.clone(), peer: *peer };
+        done.push(build.add(twin.pod, op, why(Code::Moved, text), first.clone()));
+    }
+    let stopped = first.clone().and(done.iter().copied(), "neither side may be sending");
+    for (twin, peer) in &twins {
+        let mut waits = stopped.clone();
+        if matches!(side(world, twin), Side::Live(_) | Side::GaveUp) {
+            let op = Op::Reset { name: twin.name.clone(), peer: *peer };
+            let id = build.add(twin.pod, op, why(Code::Moved, text), waits);
+            waits = Dependencies::on([id], "one change of an object at a time");
+            done.push(id);
         }
         if objects == Objects::Go {
-            let op = Op::DropReplication { name: name(), peer };
-            last = Some(build.add(pod, op, why(Code::Moved, text), waits(last)));
+            let op = Op::DropReplication { name: twin.name.clone(), peer: *peer };
+            done.push(build.add(twin.pod, op, why(Code::Moved, text), waits));
         }
-        done.extend(last);
     }
     done
 }

@@ -88,7 +88,8 @@ impl Model {
             (At::Gone, _) => Some((Step::Create, Side { at: At::None, sends: false, done: MADE })),
             (_, 0) if me.sends => Some((Step::Stop, Side { sends: false, ..me })),
             (At::Place, 0) => Some((Step::Reset, Side { at: At::None, ..me })),
-            (At::None, 0) => Some((Step::Drop, Side { at: At::Gone, ..me })),
+            // A server has crashed when DROP met a receiver.
+            (At::None, 0) if all(|n| !n.sends) => Some((Step::Drop, Side { at: At::Gone, ..me })),
             (_, MADE) if all(|n| n.done >= MADE) => Some((Step::Pin, Side { at: At::Place, done: PINNED, ..me })),
             (_, PINNED) => Some((Step::Drain, Side { done: DRAINED, ..me })),
             (_, DRAINED) if self.alone && gone => Some((Step::Address, Side { done: ADDRESSED, ..me })),
