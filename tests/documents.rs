@@ -53,6 +53,10 @@ fn what_the_readme_says_can_be_typed() {
     for heading in ["Look before you leap", "When something is out of order", "Watch for drift"] {
         lines.extend(typed("docs/handbook.md", heading));
     }
+    // Nothing is written outside.
+    for line in &mut lines {
+        *line = line.replace("/var/lib/node_exporter/", "");
+    }
     assert!(lines.len() > 20, "{lines:?}");
     // `seen.json` comes from the command that the comment beside it names.
     let run = |line: &String| {
@@ -70,7 +74,10 @@ fn what_the_readme_says_can_be_typed() {
     for line in &lines {
         let ran = said.lines().find_map(|l| l.strip_suffix(line.as_str())).unwrap_or_else(|| panic!("{line}\n{said}"));
         let code: i32 = ran.trim().parse().unwrap_or_else(|_| panic!("{line}: {ran}"));
-        assert!([0, 2, 3, 5, 7, 8, 74, 130].contains(&code), "{line}: {code}\n{said}{down}");
+        let watched = line.contains("--watch") && code == 124;
+        // The plugin's own codes: 1 is a warning.
+        let plugin = line.contains("--nagios") && code <= 3;
+        assert!(watched || plugin || [0, 2, 3, 5, 7].contains(&code), "{line}: {code}\n{said}{down}");
     }
     assert!(!said.contains("panicked") && !said.contains("usage"), "{said}");
 }

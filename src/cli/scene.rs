@@ -109,6 +109,10 @@ pub fn own_pod(world: &dyn Platform, common: &Common, warn: &mut dyn FnMut(&str)
     let (mut endpoints, endpoints_given) = endpoints(world, common, &conf)?;
     warn(&secret::exposed(common, env, &conf));
     secret::find(common, env, &conf).map_err(|e| Diagnostic::new(password_exit(&e), "password", e.to_string()))?;
+    // Nothing could ever join it: a server, or a new database, would be there for nothing.
+    let address = |_| ReplicationAddress { host: String::new(), port: conf.replication_port_no };
+    refuse_surplus(&Desired::new(&conf, Goal::Start(who.pod), address))
+        .map_err(|trouble| Diagnostic { exit: Exit::BadData, ..trouble })?;
     let endpoint = endpoints
         .remove(&who.pod)
         .ok_or_else(|| Diagnostic::new(Exit::BadData, "endpoints", format!("nothing says where pod {} is", who.pod)))?;

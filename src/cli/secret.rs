@@ -58,7 +58,7 @@ pub(super) fn find(common: &Common, env: &Env, conf: &Config) -> Result<(SecretS
 fn descriptor(n: u32) -> io::Result<Vec<u8>> {
     static READ: OnceLock<Result<Vec<u8>, String>> = OnceLock::new();
     let read = move || {
-        let mut bytes = Vec::with_capacity(LONGEST as usize + 1);
+        let mut bytes = Vec::with_capacity(usize::try_from(LONGEST).unwrap_or_default() + 1);
         File::open(format!("/dev/fd/{n}"))?.take(LONGEST + 1).read_to_end(&mut bytes)?;
         Ok::<_, io::Error>(bytes)
     };

@@ -12,6 +12,10 @@ use crate::{
 /// Variable that says on which pod this runs (labs and tests: several pods on one machine).
 pub const VARIABLE: &str = "AKU_ORDINAL";
 
+/// Variable with the name of the pod, by the downward API: it outweighs the host name, which setHostnameAsFQDN, hostNetwork and
+/// others change.
+pub const POD_NAME: &str = "POD_NAME";
+
 /// The two pods of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Who {
@@ -41,9 +45,9 @@ pub fn who(
     let here = match variable {
         Some(text) => {
             let text = text.to_string_lossy();
-            let here = text
-                .parse()
-                .map_err(|e| Diagnostic::new(Exit::Usage, "usage", format!("{VARIABLE} is \"{text}\": {e}")))?;
+            let here = text.parse().map_err(|e| {
+                Diagnostic::new(Exit::Usage, "usage", format!("{VARIABLE} is \"{text}\": {}", range(&e, conf)))
+            })?;
             Ok(here)
         }
         None => from_hostname(&hostname.to_string_lossy(), conf),
@@ -60,12 +64,20 @@ pub fn who(
     }
 }
 
+/// What is wrong with a number, and which ones this aku.conf has.
+fn range(e: &OrdinalError, conf: &Config) -> String {
+    let last = conf.server_count.get() - 1;
+    match e {
+        OrdinalError::NoSuffix(_) => e.to_string(),
+        OrdinalError::OutOfRange(n) => format!("\"{n}\" is no pod of aku.conf, which has pods 0 to {last}"),
+    }
+}
+
 fn from_hostname(host: &str, conf: &Config) -> Result<Ordinal, String> {
     let pod = Ordinal::from_hostname(host).map_err(|e| match e {
         OrdinalError::NoSuffix(_) => e.to_string(),
         OrdinalError::OutOfRange(_) => {
-            let last = conf.server_count.get() - 1;
-            format!("host name \"{host}\": {e}; aku.conf has pods 0 to {last}, and spec.ordinals.start of the StatefulSet must be 0")
+            format!("host name \"{host}\": {}, and spec.ordinals.start of the StatefulSet must be 0", range(&e, conf))
         }
     })?;
     let short = host.split('.').next().unwrap_or(host);

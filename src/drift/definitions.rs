@@ -7,6 +7,7 @@ use crate::{
     conf::GroupId,
     db::option::{ObjectOption, Others},
     desired::Object,
+    found::parts,
     observe::{Item, Mode, Pod, Replication},
     topology::{Ordinal, Position, ReplicationName},
 };
@@ -32,6 +33,7 @@ pub(super) fn examine(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>)
         items(scope, pod, seen, &mut all);
         for (other, object) in scope.desired.objects_of(pod) {
             if let Some(found) = seen.replications.get(&object.name) {
+                name(scope, pod, other, object, &mut all);
                 address(scope, pod, other, object, found, &mut all);
                 options(pod, object, found, &mut all);
             }
@@ -123,6 +125,18 @@ fn prefix(object: &Object) -> &str {
     name.rsplit_once('_').map_or(name, |(prefix, _)| prefix)
 }
 
+fn name(scope: Scope<'_>, pod: Ordinal, other: Ordinal, object: &Object, all: &mut Vec<Difference>) {
+    if let Some(wanted) = scope.desired.renames.get(&object.name) {
+        all.push(
+            Difference::new(Kind::ObjectName, pod, "name", format!("is called {wanted} in aku.conf"))
+                .peer(other)
+                .object(&object.name)
+                .text("REPLICATION_NAME_PREFIX was changed, or the count of pods passed ten; it replicates as before")
+                .mended(Way::Usual),
+        );
+    }
+}
+
 fn address(
     scope: Scope<'_>,
     pod: Ordinal,
@@ -200,6 +214,13 @@ fn remade(object: &Object, found: &Replication) -> Way {
     }
 }
 
+/// Between two pods of aku.conf, by the end of its name and the address that it leads to: of a group that was there once.
+fn is_shaped_like_ours(scope: Scope<'_>, pod: Ordinal, name: &ReplicationName, found: &Replication) -> bool {
+    let Some((_, low, high)) = parts(name.as_str()) else { return false };
+    let peer = if pod == low { high } else { low };
+    [low, high].contains(&pod) && scope.desired.pods.get(&peer).is_some_and(|address| found.hosts.contains(address))
+}
+
 /// Objects that aku.conf does not know. Those that have nothing to do with our tables are nobody's business.
 fn strangers(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) {
     let prefixes: BTreeSet<&str> = scope.desired.objects.iter().map(prefix).collect();
@@ -214,12 +235,20 @@ fn strangers(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Differenc
             .filter(|i| scope.desired.targets().any(|t| t.user == i.local.user && t.table == i.local.table))
             .map(|i| i.local.table_sql())
             .collect();
-        if numbered {
+        if scope.desired.renames.values().any(|wanted| wanted == name) {
+            let text = "it is to take over from an object with another name, and that broke off";
+            let difference = Difference::new(Kind::ObjectSurplus, pod, "object", "not in use yet").object(name);
+            all.push(difference.text(text).mended(Way::Usual));
+        } else if numbered || (!tables.is_empty() && is_shaped_like_ours(scope, pod, name, r)) {
             let kept = match r.position {
                 Position::Live(sn) => format!("; it keeps log from SN {sn} on"),
                 Position::Reset => String::new(),
             };
-            let text = format!("named like ours, but aku.conf has no such pair; was AKU_SERVER_COUNT lowered?{kept}");
+            let text = if numbered {
+                format!("named like ours, but aku.conf has no such pair; was AKU_SERVER_COUNT lowered?{kept}")
+            } else {
+                format!("made like ours, for a group or under a prefix that aku.conf does not have (any more){kept}")
+            };
             let difference = Difference::new(Kind::ObjectSurplus, pod, "object", "not in aku.conf").object(name);
             all.push(difference.text(text).mended(Way::Usual));
         } else if !tables.is_empty() {

@@ -80,6 +80,9 @@ kinds! {
     ObjectSurplus = "D201-object-surplus", Warning;
     /// A replication that aku.conf does not know replicates one of our tables (policy P010). aku never touches it.
     ForeignObject = "D202-foreign-object", Warning;
+    /// An object carries another name than aku.conf gives it: REPLICATION_NAME_PREFIX was changed, or AKU_SERVER_COUNT passed
+    /// ten. It replicates as before, and every command works with the name that is there.
+    ObjectName = "D203-object-name", Warning;
     /// An object does not replicate a table that aku.conf names for it. START fails once the two sides disagree, and
     /// changes to the table do not travel.
     ItemMissing = "D210-item-missing", Critical;

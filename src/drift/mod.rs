@@ -36,6 +36,7 @@ pub use crate::status::Standing;
 
 use crate::{
     desired::Desired,
+    found::as_found,
     observe::{Observed, Pod},
     remedy::Remedy,
     topology::Ordinal,
@@ -202,6 +203,8 @@ impl Drift {
 /// Compares.
 #[must_use]
 pub fn examine(scope: Scope<'_>) -> Drift {
+    let desired = &*as_found(scope.desired, scope.observed);
+    let scope = Scope { desired, ..scope };
     let pods = standing::of_all(scope);
     let standings: BTreeMap<Ordinal, Standing> = pods.iter().map(|p| (p.pod, p.standing)).collect();
     let mut differences = standing::differences(scope, &pods);

@@ -54,6 +54,7 @@ pub(super) fn of(kind: Kind, pod: Ordinal, peer: Option<Ordinal>, fact: &str, wa
         )),
         Kind::MasterLost => Remedy::Goal(Goal::Recover(None)),
         Kind::ObjectMissing
+        | Kind::ObjectName
         | Kind::ItemMissing
         | Kind::ItemExtra
         | Kind::Host

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::{
     conf::Config,
     desired::Desired,
+    found::as_found,
     observe::{Observed, Pod, PodView, TableName, layout::Layout},
     plan,
     remedy::Remedy,
@@ -117,6 +118,8 @@ impl Answers {
 /// Every answer, in the order of the questions.
 #[must_use]
 pub fn examine(scope: Scope<'_>) -> Vec<Finding> {
+    let desired = &*as_found(scope.desired, scope.observed);
+    let scope = Scope { desired, ..scope };
     let mut all = configuration(scope);
     all.extend(answering(scope));
     if scope.seen().next().is_some() {

@@ -245,6 +245,7 @@ fn level(kind: Kind) -> Option<(Level, &'static str)> {
         Kind::Mode => Some((Level::Fail, "not LAZY")),
         Kind::OptionSet => Some((Level::Warn, "options that aku.conf does not ask for")),
         Kind::ObjectSurplus => Some((Level::Warn, "named like ours, and not in aku.conf")),
+        Kind::ObjectName => Some((Level::Warn, "another name than aku.conf says")),
         Kind::MemberDown
         | Kind::Closed
         | Kind::JoinUnfinished

@@ -12,7 +12,7 @@ use crate::{
     apply::{Outcome, Report},
     desired::Goal,
     exit::Exit,
-    plan::{Action, ActionId, Decision, Op, Plan},
+    plan::{Action, ActionId, Decision, Op, Plan, RunWhen},
     topology::Ordinal,
 };
 
@@ -292,7 +292,8 @@ fn after_reconcile(plan: &Plan, report: &Report) -> String {
             )
         })
         .collect();
-    let starts = || plan.actions.iter().filter(|a| matches!(a.op, Op::Start { .. }));
+    let normal = |a: &&Action| !matches!(a.run, RunWhen::Undo { .. });
+    let starts = || plan.actions.iter().filter(normal).filter(|a| matches!(a.op, Op::Start { .. }));
     let (done, all) = (starts().filter(|a| is_done(report, a.id)).count(), starts().count());
     let streams = if done < all {
         format!(" {} of {} do not run: log is kept for them.", all - done, counted(all, "stream"))

@@ -16,7 +16,7 @@ use super::{
     plan, trouble,
 };
 use crate::{
-    conf::Switch,
+    conf::{GroupId, Switch},
     desired::{Goal, ReplicationAddress},
     ledger::{ClusterId, Copied, Ledger, Peer, Standing, View},
     observe::{Item, MarkerView, Mode, Replication, RowCount},
@@ -147,6 +147,16 @@ fn edit(mut w: Worlds, line: &str) -> Worlds {
     let parts: Vec<&str> = line.split_whitespace().collect();
     let item = |table: &str| Item { local: target(table), remote: target(table) };
     match parts.as_slice() {
+        // conf group 2 T2 T3: what the group has now; objects that are there stay as they were made.
+        ["conf", "group", n, tables @ ..] => {
+            let group = w.desired.groups.get_mut(&GroupId(number(n) - 1)).expect("a group of this situation");
+            group.targets = tables.iter().map(|t| target(t)).collect();
+        }
+        ["conf", "without", "group", n] => {
+            let gone = GroupId(number(n) - 1);
+            w.desired.groups.remove(&gone);
+            w.desired.objects.retain(|o| o.group != gone);
+        }
         ["conf", "flush_at_start", "0"] => w.desired.flush_at_start = Switch::Off,
         ["conf", "flush_at_end", "0"] => w.desired.flush_at_end = Switch::Off,
         ["conf", "member_down", policy @ ..] => {

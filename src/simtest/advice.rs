@@ -393,6 +393,7 @@ fn spoilt() -> Vec<Spoilt> {
         (Kind::ObjectSurplus, End::Clean, |l| {
             by_hand(l, 1, &["CREATE REPLICATION AKU_REP_15 WITH '10.0.0.5', 20301 FROM SYS.T1 TO SYS.T1"]);
         }),
+        (Kind::ObjectName, End::Clean, |l| l.conf.rename()),
         (Kind::SenderStopped, End::Clean, |l| by_hand(l, 1, &[STOP])),
         (Kind::HalfReset, End::Clean, |l| by_hand(l, 1, &[STOP, "ALTER REPLICATION AKU_REP_12 RESET"])),
         (Kind::NotConnected, End::Clean, |l| {

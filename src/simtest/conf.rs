@@ -9,6 +9,7 @@ use crate::{
     desired::{Desired, Goal},
     lab::sim::Rng,
     plan::testing,
+    topology::ReplicationName,
 };
 
 /// What the file says.
@@ -20,6 +21,8 @@ pub struct Conf {
     groups: Vec<Vec<usize>>,
     /// Tables that were never taken out or put in.
     steady: BTreeSet<usize>,
+    /// How often REPLICATION_NAME_PREFIX was changed.
+    prefix: u8,
     /// Whether it is another file than the pods were set up from.
     pub edited: bool,
 }
@@ -31,6 +34,10 @@ pub enum Edit {
     Gained(usize),
     /// A table was taken out; the last one of a group takes the group with it.
     Lost(usize),
+    /// The prefix was changed.
+    Renamed,
+    /// A table went to a group.
+    Moved(usize, usize),
     /// AKU_SERVER_COUNT before and after.
     Count(u8, u8),
 }
@@ -44,7 +51,7 @@ impl Conf {
         };
         let groups: Vec<_> = (0..usize::from(shape.groups)).map(in_group).collect();
         let steady = groups.iter().flatten().copied().collect();
-        Self { count: shape.pods, groups, steady, edited: false }
+        Self { count: shape.pods, groups, steady, prefix: 0, edited: false }
     }
 
     /// Tables in the file.
@@ -71,8 +78,43 @@ impl Conf {
         desired.objects.retain(|o| here(&o.group));
         for (GroupId(g), group) in &mut desired.groups {
             group.targets = self.groups[usize::from(*g)].iter().map(|t| testing::target(&format!("T{t}"))).collect();
+            if self.prefix > 0 {
+                group.prefix = format!("NEW{}_{g}", self.prefix);
+            }
+        }
+        for o in desired.objects.iter_mut().filter(|_| self.prefix > 0) {
+            let name = format!("{}_{}{}", desired.groups[&o.group].prefix, o.pair.low(), o.pair.high());
+            o.name = ReplicationName::exact(name).expect("a short name");
         }
         desired
+    }
+
+    /// Every group gets another prefix.
+    pub fn rename(&mut self) {
+        self.prefix += 1;
+        self.edited = true;
+    }
+
+    /// A table goes to another group, which may be new; a group that gave its last one is gone.
+    pub fn move_table(&mut self, table: usize, group: usize) {
+        for tables in &mut self.groups {
+            tables.retain(|t| *t != table);
+        }
+        self.groups[group].push(table);
+        self.edited = true;
+    }
+
+    /// A change of names or of groups that moves no row.
+    pub fn turn(&mut self, rng: &mut Rng) -> Edit {
+        let pick = |rng: &mut Rng, n: usize| usize::try_from(rng.below(n as u64)).unwrap_or(0);
+        let tables = self.tables();
+        if rng.percent(40) {
+            self.rename();
+            return Edit::Renamed;
+        }
+        let (table, group) = (tables[pick(rng, tables.len())], pick(rng, self.groups.len()));
+        self.move_table(table, group);
+        Edit::Moved(table, group)
     }
 
     /// A table is put into a group.

@@ -7,7 +7,7 @@ use super::{
     scenario::{Ended, Life, pod},
     sim_cluster::Cut,
 };
-use crate::{db::wire::Response, desired::Goal, plan, plan::testing};
+use crate::{db::wire::Response, desired::Goal, found::as_found, plan, plan::testing};
 
 impl Life {
     /// Left alone: every pod that can be there is there, writers rest, starts are repeated until they say that there is
@@ -77,6 +77,7 @@ impl Life {
         let desired = self.desired(Goal::Start(pod(0)));
         let observed = self.observe(&desired);
         self.stage.lock().pump(2_000);
+        let desired = as_found(&desired, &observed);
         let live = |p: crate::topology::Ordinal, name| {
             observed.replication(p, name).is_some_and(|r| r.position.is_live() && r.gave_up.is_none())
         };
@@ -127,6 +128,7 @@ impl Life {
         let desired = self.desired(Goal::Reconcile);
         let observed = self.observe(&desired);
         self.stage.lock().pump(2_000);
+        let desired = as_found(&desired, &observed);
         let replicated = |t: usize| {
             let target = testing::target(&format!("T{t}"));
             let of_members = |p: crate::topology::Ordinal| members.contains(&usize::from(p.get()));

@@ -36,7 +36,7 @@ fn begin_with(generation: Generation, reset_at_end: Switch, put_off: Option<usiz
 
 /// Plays `scene` with a cut after 1, 2, 3 .. statements, until it runs to its end; how many that were.
 fn every(scene: fn(Cut) -> (Life, Ended), cut: fn(u64) -> Cut) -> u64 {
-    for n in 1..200 {
+    for n in 1..400 {
         let (mut life, ended) = scene(cut(n));
         let over = matches!(ended, Ended::Done | Ended::Nothing);
         assert!(matches!(ended, Ended::Done | Ended::Nothing | Ended::Incomplete(_)), "{n} {}", life.told(""));
@@ -184,6 +184,100 @@ fn clean_everywhere(cut: Cut) -> (Life, Ended) {
     let ended = life.clean_everywhere(cut);
     nothing_named(&life);
     (life, ended)
+}
+
+/// Three pods in service with writers on all of them, two groups of which the first has two tables.
+fn three(generation: Generation, begin: fn(&mut Conf)) -> Life {
+    let shape = Shape {
+        generation,
+        pods: 3,
+        groups: 2,
+        tables: 3,
+        flush_at_end: Switch::On,
+        reset_at_end: Switch::Off,
+        flush_at_start: Switch::On,
+        ledger: Switch::On,
+    };
+    let mut conf = Conf::new(&shape, None);
+    begin(&mut conf);
+    conf.edited = false;
+    let mut life = Life::new(11, shape, conf);
+    for p in 0..3 {
+        let ended = life.start(p, Cut::Never);
+        assert!(matches!(ended, Ended::Done), "{}", life.told(&format!("{ended:?}")));
+        life.write(p);
+    }
+    life.stage.lock().pump(50_000);
+    life
+}
+
+/// The file is changed and the pods are brought to it; nobody is asked about a row.
+fn turned(mut life: Life, edit: impl Fn(&mut Conf), cut: Cut) -> (Life, Ended) {
+    edit(&mut life.conf);
+    let ended = life.reconcile(cut);
+    nothing_named(&life);
+    (life, ended)
+}
+
+/// The first group has all three tables, and there is no other.
+fn all_in_one(conf: &mut Conf) {
+    conf.move_table(2, 0);
+}
+
+fn prefix_changed(cut: Cut) -> (Life, Ended) {
+    turned(three(Generation::V7_2, |_| {}), Conf::rename, cut)
+}
+
+fn prefix_changed_2018(cut: Cut) -> (Life, Ended) {
+    turned(three(Generation::V2018, all_in_one), Conf::rename, cut)
+}
+
+/// One object for each address: the old one goes before the new one is connected.
+fn prefix_changed_one_address(cut: Cut) -> (Life, Ended) {
+    let life = three(Generation::V7_2, all_in_one);
+    for p in 0..3 {
+        life.stage.lock().by_hand(p, "ALTER SYSTEM SET REPLICATION_ALLOW_DUPLICATE_HOSTS = 0");
+    }
+    turned(life, Conf::rename, cut)
+}
+
+fn table_moved(cut: Cut) -> (Life, Ended) {
+    turned(three(Generation::V7_2, |_| {}), |conf| conf.move_table(3, 1), cut)
+}
+
+fn group_split(cut: Cut) -> (Life, Ended) {
+    turned(three(Generation::V2018, all_in_one), |conf| conf.move_table(2, 1), cut)
+}
+
+fn groups_merged(cut: Cut) -> (Life, Ended) {
+    turned(three(Generation::V7_2, |_| {}), all_in_one, cut)
+}
+
+#[test]
+fn a_change_of_the_prefix_can_be_stopped_anywhere() {
+    assert!(every(prefix_changed, Cut::Kill) > 60);
+    assert!(every(prefix_changed_2018, Cut::Kill) > 30);
+    assert!(every(prefix_changed_2018, Cut::Signal) > 30);
+    assert!(every(prefix_changed_one_address, Cut::Kill) > 30);
+    assert!(every(prefix_changed_one_address, Cut::Signal) > 30);
+}
+
+#[test]
+fn a_table_that_moves_can_be_stopped_anywhere() {
+    assert!(every(table_moved, Cut::Kill) > 30);
+    assert!(every(table_moved, Cut::Signal) > 30);
+}
+
+#[test]
+fn a_split_can_be_stopped_anywhere() {
+    assert!(every(group_split, Cut::Kill) > 30);
+    assert!(every(group_split, Cut::Signal) > 30);
+}
+
+#[test]
+fn a_merge_can_be_stopped_anywhere() {
+    assert!(every(groups_merged, Cut::Kill) > 30);
+    assert!(every(groups_merged, Cut::Signal) > 30);
 }
 
 #[test]

@@ -116,6 +116,12 @@ impl Life {
         Some(edit)
     }
 
+    /// Somebody gives groups other names or other tables.
+    pub fn turn_conf(&mut self, rng: &mut crate::lab::sim::Rng) {
+        let edit = self.conf.turn(rng);
+        self.stage.say(format!("--- aku.conf: {edit:?}"));
+    }
+
     /// What a start said that only another goal can help with; then that is done.
     pub fn help(&mut self, p: usize, said: &Ended) -> bool {
         match said {

@@ -20,6 +20,7 @@
 //! it the others know a member; ledgers are written before users come, users come last, the marker after them. A pod of which
 //! others remember more than it shows is copied anew, and pod 0 is not opened then.
 
+mod handover;
 mod leaving;
 mod reconcile;
 mod world;
@@ -438,6 +439,11 @@ fn the_planner_finds_a_plan_if_and_only_if_there_is_one_and_none_is_shorter() {
 #[test]
 fn what_takes_objects_away_does_so_as_a_search_would_and_asks_for_what_it_costs() {
     play("leaving", 2_000, leaving::case);
+}
+
+#[test]
+fn names_that_change_are_planned_in_the_fewest_rounds() {
+    play("handover", 500, handover::case);
 }
 
 #[test]

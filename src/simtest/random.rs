@@ -199,6 +199,40 @@ fn live(seed: u64, storage: Storage) {
     }
 }
 
+/// Prefixes change, tables go from group to group, groups are split and merged, while pods come and go.
+fn turned(seed: u64) {
+    let mut rng = Rng::new(seed.wrapping_mul(0x9e37_79b9) + 7);
+    let mut shape = shape(&mut rng);
+    shape.pods = shape.pods.max(2);
+    // Groups of one object for each address as well.
+    shape.groups = if rng.percent(20) { 1 } else { 2 };
+    shape.tables = 2 + below(&mut rng, 3);
+    let mut life = Life::new(seed, shape, Conf::new(&shape, None));
+    for p in 0..life.pods() {
+        life.start(p, Cut::Never);
+    }
+    let mut turns = Rng::new(seed ^ 0x7047);
+    for _ in 0..=rng.below(4) {
+        if turns.percent(60) {
+            life.turn_conf(&mut turns);
+        }
+        if turns.percent(50) {
+            let cut = cut(&mut life);
+            life.reconcile(cut);
+        }
+        event(&mut life);
+    }
+    let reached = life.settle(&BTreeSet::new());
+    if std::env::var_os("AKU_SEED").is_some() {
+        eprintln!("{}", life.told(&format!("seed {seed}: reached {reached:?}")));
+    }
+}
+
+#[test]
+fn names_and_groups_that_change_lose_nothing() {
+    play("topology", 300, turned);
+}
+
 #[test]
 fn runs_reach_their_goal_or_refuse_and_lose_nothing() {
     play("random", 1_000, case);

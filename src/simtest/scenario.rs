@@ -23,6 +23,7 @@ use crate::{
     conf::{Compare, Switch},
     db::{Login, Privilege},
     desired::{Desired, Goal},
+    found,
     lab::{
         server::Generation,
         sim::{ClientId, Rng},
@@ -313,6 +314,7 @@ impl Life {
         let desired = self.desired(Goal::Start(pod(p)));
         let observed = self.observe(&desired);
         self.stage.lock().pump(2_000);
+        let desired = found::as_found(&desired, &observed);
         let live = |name| observed.replication(pod(0), name).is_some_and(|r| r.position.is_live());
         p == 0 || desired.objects_between(pod(0), pod(p)).all(|o| live(&o.name))
     }

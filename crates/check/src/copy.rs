@@ -357,7 +357,9 @@ impl<'a> Checker<'a> {
             brings && self.is_before(a, b)
         });
         let never = !self.live(pod, name);
-        if !(proved_after || proved_behind_fence || copied || never) {
+        // Until here another object of the same pods carries it.
+        let carried = self.is_carried(a, name, peer, target);
+        if !(proved_after || proved_behind_fence || copied || never || carried) {
             self.broken("new-table", format!("{} adds {target} on pod {pod}, and what is in it reaches nobody", a.id));
         }
     }

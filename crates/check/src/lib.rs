@@ -3,9 +3,10 @@
 //! and must be neither printed as a proposal nor applied.
 //!
 //! Here: that it is a DAG, acts on seen pods only and puts settings back. `copy` is about deleting and copying rows,
-//! `place` about positions, definitions and users, `stakes` about rows that nobody else may have, `ledger` about whose they are.
+//! `place` about positions, definitions and users, `handover` about tables that change hands, `stakes` about rows that nobody else may have, `ledger` about whose they are.
 
 mod copy;
+mod handover;
 mod index;
 mod ledger;
 mod place;
@@ -19,6 +20,7 @@ use std::{
 use aku_core::{
     conf::GroupId,
     desired::{Desired, Goal, Object},
+    found::as_found,
     observe::{Observed, PodView, RowCount, Sender},
     plan::{
         Decision, Plan,
@@ -63,6 +65,7 @@ pub struct Violation {
 /// ```
 #[must_use]
 pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violation> {
+    let desired = &*as_found(desired, observed);
     let index = match Index::new(&plan.actions) {
         Ok(index) => index,
         Err(bad) => {
@@ -111,6 +114,7 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
             Op::AddTable { name, peer, target } => c.add_table(action, name, *peer, target),
             Op::Reset { name, peer } => c.reset(action, name, *peer),
             Op::DropReplication { name, peer } => c.drop_replication(action, name, *peer),
+            Op::DropTable { name, peer, target, .. } => c.drop_table(action, name, *peer, target),
             Op::Start { name, expect: Expect::Fresh, .. } => c.fresh_start(action, name),
             Op::Open => {
                 c.open(action);
@@ -118,7 +122,6 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
             }
             Op::WriteLedger { ledger } => c.write_ledger(action, ledger),
             Op::CreateReplication { .. }
-            | Op::DropTable { .. }
             | Op::ChangeHost { .. }
             | Op::ClearOption { .. }
             | Op::Start { expect: Expect::Live, .. }

@@ -31,7 +31,7 @@ impl<'a> Checker<'a> {
             | Goal::Recover(_)
             | Goal::Forget(_) => {}
         }
-        if !self.live(pod, name) {
+        if !self.live(pod, name) || self.is_carried_elsewhere(a, name, peer) {
             return;
         }
         let gave_up = self.gave_up(pod, name);
@@ -53,6 +53,7 @@ impl<'a> Checker<'a> {
                 let joined = peer.is_master() || self.is_member(peer, Ordinal::MASTER);
                 pod == me && self.live(peer, name) && !gave_up && joined && !self.named_as_loss(name)
             }
+            Goal::Reconcile if self.handed_over_some(a, name, peer) => return,
             Goal::Reconcile => {
                 if !self.fenced(a, pod) {
                     self.broken("fenced", format!("{} forgets {name} on pod {pod}, where users may be writing", a.id));

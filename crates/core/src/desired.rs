@@ -140,6 +140,9 @@ pub struct Desired {
     pub groups: BTreeMap<GroupId, Group>,
     /// Every object of the full mesh, ordered by pair, then group.
     pub objects: Vec<Object>,
+    /// Objects that are there under another name than aku.conf gives them, with the name that they should have
+    /// ([`as_found`](crate::found::as_found)).
+    pub renames: BTreeMap<ReplicationName, ReplicationName>,
     /// FLUSH when a pod comes back (AKU_FLUSH_AT_START).
     pub flush_at_start: Switch,
     /// Bound of the peers' FLUSH towards a pod that comes back, seconds as written (0 = [`DEFAULT_FLUSH_WAIT_S`](Self::DEFAULT_FLUSH_WAIT_S)).
@@ -201,6 +204,7 @@ impl Desired {
                 })
                 .collect(),
             objects,
+            renames: BTreeMap::new(),
             flush_at_start: conf.flush_at_start,
             flush_timeout_at_start: conf.flush_timeout_at_start,
             delay_start_complete_s: conf.delay_start_complete.as_secs(),

@@ -2,7 +2,7 @@
 //! be sent, and the types of a plan. Pure: no I/O, no threads, no clock, no environment (`clippy.toml` forbids them here).
 //!
 //! * [`topology`]: pods, pairs, names, positions. * [`ledger`]: who the data of a pod is. * [`conf`]: the file.
-//! * [`desired`]: what it means for a goal. * [`sql`]: statements, their answers and what a failure means.
+//! * [`desired`]: what it means for a goal. [`found`]: the names under which its objects are there. * [`sql`]: statements, their answers and what a failure means.
 //! * [`observe`]: what was seen. * [`plan`]: a DAG of actions, each with a reason. * [`remedy`]: what ends a finding. * [`document`]: texts with a digest.
 //! * [`app_info`] and [`run_id`]: how a run introduces itself.
 
@@ -10,6 +10,7 @@ pub mod app_info;
 pub mod conf;
 pub mod desired;
 pub mod document;
+pub mod found;
 pub mod ledger;
 pub mod observe;
 pub mod plan;

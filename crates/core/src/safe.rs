@@ -33,7 +33,7 @@ pub fn line(text: &str) -> String {
     written(text, |c| c == '\t', is_hidden)
 }
 
-/// As [`line`], with the ends of lines and tabs as they are.
+/// As [`line()`], with the ends of lines and tabs as they are.
 #[must_use]
 pub fn lines(text: &str) -> String {
     written(text, |_| false, |c| is_hidden(c) && !matches!(c, '\n' | '\t'))

@@ -64,7 +64,7 @@ pub(super) fn lacks<'a>(world: &ClusterView<'a>, object: &'a Object) -> Vec<&'a 
     let targets = &world.desired.groups[&object.group].targets;
     match links::link(world, object) {
         Link::Half => Vec::new(),
-        Link::None => targets.iter().collect(),
+        Link::None => targets.iter().filter(|t| !world.moves.gains(&object.name, t)).collect(),
         Link::Live => {
             let missing: Vec<_> = links::sides(object)
                 .into_iter()
@@ -75,6 +75,12 @@ pub(super) fn lacks<'a>(world: &ClusterView<'a>, object: &'a Object) -> Vec<&'a 
     }
 }
 
+/// An object that was never connected and gets tables from another: what else it has comes with it, or has to wait.
+pub(super) fn begun_by_a_move(world: &ClusterView<'_>, object: &Object) -> bool {
+    let gains = world.desired.groups[&object.group].targets.iter().any(|t| world.moves.gains(&object.name, t));
+    gains && links::link(world, object) != Link::Live
+}
+
 fn rows(world: &ClusterView<'_>, pod: Ordinal, target: &Target) -> RowCount {
     world.rows(pod, target)
 }
@@ -82,10 +88,16 @@ fn rows(world: &ClusterView<'_>, pod: Ordinal, target: &Target) -> RowCount {
 pub(super) fn judge(world: &ClusterView<'_>, active: &BTreeSet<Ordinal>) -> Result<Newcomers, Refusal> {
     let mut found = Newcomers::default();
     let (mut uncounted, mut taken) = (BTreeSet::new(), BTreeSet::new());
-    let lacking: Vec<_> =
-        links::pairs(world, active).map(|o| (o, lacks(world, o))).filter(|(_, l)| !l.is_empty()).collect();
+    let lacking: Vec<_> = links::pairs(world, active)
+        .map(|o| (o, lacks(world, o)))
+        .filter(|(o, l)| !l.is_empty() && !begun_by_a_move(world, o))
+        .collect();
     if !active.contains(&Ordinal::MASTER) && !lacking.is_empty() {
-        put_off_all(&mut found, &lacking);
+        put_off_all(
+            &mut found,
+            &lacking,
+            "pod 0 is the source of all copies, and it is not in service; run this again when it is",
+        );
         return Ok(found);
     }
     for (object, lack) in lacking.iter().filter(|(o, _)| o.pair.low().is_master()) {
@@ -111,8 +123,13 @@ pub(super) fn judge(world: &ClusterView<'_>, active: &BTreeSet<Ordinal>) -> Resu
         }
     }
     refuse_unknown(&uncounted)?;
-    refuse_taken(&taken)?;
+    refuse_taken(world, &taken)?;
     refuse_broken(world, &found)?;
+    if !found.copies.is_empty() && !world.moves.units.is_empty() {
+        let mut found = Newcomers::default();
+        put_off_all(&mut found, &lacking, "other tables change hands between objects first; run this again after that");
+        return Ok(found);
+    }
     for object in links::pairs(world, active) {
         with_copies(world, object, &mut found);
     }
@@ -120,14 +137,11 @@ pub(super) fn judge(world: &ClusterView<'_>, active: &BTreeSet<Ordinal>) -> Resu
     Ok(found)
 }
 
-fn put_off_all(found: &mut Newcomers, lacking: &[(&Object, Vec<&Target>)]) {
+fn put_off_all(found: &mut Newcomers, lacking: &[(&Object, Vec<&Target>)], why: &str) {
     let tables: BTreeSet<_> = lacking.iter().flat_map(|(_, l)| l.iter().map(ToString::to_string)).collect();
     found.put_off = lacking.iter().map(|(o, _)| o.name.clone()).collect();
     let tables: Vec<_> = tables.into_iter().collect();
-    let text = format!(
-        "{} cannot be added now: pod 0 is the source of all copies, and it is not in service; run this again when it is",
-        tables.join(", ")
-    );
+    let text = format!("{} cannot be added now: {why}", tables.join(", "));
     found.notes.push(Reason::new(Code::NoSource, text));
 }
 
@@ -205,24 +219,42 @@ fn refuse_unknown(uncounted: &BTreeSet<(Ordinal, Target)>) -> Result<(), Refusal
     Err(Refusal { kind: RefusalKind::CannotTell, because, next })
 }
 
-fn refuse_taken(taken: &BTreeSet<(Ordinal, Target, u64)>) -> Result<(), Refusal> {
+fn refuse_taken(world: &ClusterView<'_>, taken: &BTreeSet<(Ordinal, Target, u64)>) -> Result<(), Refusal> {
     if taken.is_empty() {
         return Ok(());
     }
     let text = "aku.conf gained tables that hold rows on a slave, and whether these are the same as on pod 0, newer ones or others cannot be told; nothing was changed";
     let mut because = vec![Reason::new(Code::NewTableNotEmpty, text)];
-    because.extend(taken.iter().map(|(pod, t, n)| {
-        Reason::new(Code::NewTable, format!("{t} on pod {pod} holds {}", stakes::rows_of(RowCount::Counted(*n))))
-    }));
-    let mut next: Vec<_> = taken
-        .iter()
-        .map(|(pod, t, _)| {
-            format!("if pod 0 has all rows that count, empty {t} on pod {pod}   (it is not replicated yet, so an ordinary DELETE is enough)")
-        })
-        .collect();
-    next.push("if a slave has rows that pod 0 lacks, insert them on pod 0 first".to_owned());
+    let (mut next, mut empties) = (Vec::new(), false);
+    for (pod, t, n) in taken {
+        let rows = stakes::rows_of(RowCount::Counted(*n));
+        let through = carriers(world, *pod, t);
+        let mut held = format!("{t} on pod {pod} holds {rows}");
+        if through.is_empty() {
+            empties = true;
+            next.push(format!("if pod 0 has all rows that count, empty {t} on pod {pod}   (it is not replicated yet, so an ordinary DELETE is enough)"));
+        } else {
+            let through = through.join(", ");
+            held = format!("{held} and is replicated there through {through}");
+            next.push(format!(
+                "delete nothing from {t}: it replicates through {through}. It moves while the slaves are closed: aku apply end on every slave, aku apply reconcile, then aku apply start on each"
+            ));
+        }
+        because.push(Reason::new(Code::NewTable, held));
+    }
+    if empties {
+        next.push("if a slave has rows that pod 0 lacks, insert them on pod 0 first".to_owned());
+    }
     next.push("or take the tables out of aku.conf for now".to_owned());
     Err(Refusal { kind: RefusalKind::Refused, because, next })
+}
+
+/// Objects through which a pod replicates a table or a part of it by now: what is deleted from it is deleted everywhere.
+fn carriers(world: &ClusterView<'_>, pod: Ordinal, target: &Target) -> Vec<String> {
+    let Some(seen) = world.pod(pod) else { return Vec::new() };
+    let of_table = |i: &aku_core::observe::Item| i.local.user == target.user && i.local.table == target.table;
+    let carries = |r: &aku_core::observe::Replication| r.position.is_live() && r.items.iter().any(of_table);
+    seen.replications.iter().filter(|(_, r)| carries(r)).map(|(name, _)| name.to_string()).collect()
 }
 
 fn refuse_broken(world: &ClusterView<'_>, found: &Newcomers) -> Result<(), Refusal> {

@@ -25,11 +25,14 @@ use super::{
 pub(super) fn pair(world: &ClusterView<'_>, build: &mut Builder, object: &Object) {
     let name = &object.name;
     let mut stops: Vec<(Ordinal, ActionId)> = Vec::new();
+    // A table that changed hands before this left it running.
+    let earlier: Vec<ActionId> = sides(object).iter().flat_map(|(pod, _)| build.about(*pod, name)).collect();
     for (pod, peer) in sides(object) {
-        if world.is_started(pod, object) {
+        if world.is_started(pod, object) || !build.starts_of(pod, name).is_empty() {
             let op = Op::Stop { name: name.clone(), peer };
             let text = "an object is corrected only while neither side sends (ERR-610FE, ERR-6109F)";
-            stops.push((pod, build.add(pod, op, why(Code::CorrectDefinition, text), Dependencies::none())));
+            let waits = Dependencies::on(earlier.iter().copied(), "one change of an object at a time");
+            stops.push((pod, build.add(pod, op, why(Code::CorrectDefinition, text), waits)));
         }
     }
     let stopped = Dependencies::on(stops.iter().map(|(_, id)| *id), "neither side may be sending");

@@ -99,6 +99,12 @@ impl Builder {
         self.starts.get(&(pod, name.clone())).cloned().unwrap_or_default()
     }
 
+    /// Everything that is done about an object on a pod when all goes well, so far.
+    pub fn about(&self, pod: Ordinal, name: &ReplicationName) -> Vec<ActionId> {
+        let about = |a: &&Action| a.pod == pod && a.op.object() == Some(name) && !matches!(a.run, RunWhen::Undo { .. });
+        self.actions.iter().filter(about).map(|a| a.id).collect()
+    }
+
     /// The CREATE of an object on a pod, where it is created.
     pub fn creates_of(&self, pod: Ordinal, name: &ReplicationName) -> Option<ActionId> {
         self.creates.get(&(pod, name.clone())).copied()

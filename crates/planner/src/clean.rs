@@ -26,7 +26,7 @@ use super::{
     cluster_view::ClusterView,
     deliver::{self, Passable, Way},
     end::{How, Leave},
-    ledger,
+    identity, ledger,
 };
 
 pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
@@ -52,6 +52,8 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
     }
     let others: Vec<_> = world.desired.pods.keys().copied().filter(|k| *k != me).collect();
     for k in others {
+        let twins = leave.remove_twins(k, fenced);
+        flushed.entry(k).or_default().extend(twins);
         leave.leave(k, fenced, flushed.get(&k).map_or(&[], Vec::as_slice));
     }
     let mut notes = std::mem::take(&mut leave.notes);
@@ -77,6 +79,8 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
     let mut approvals = Vec::new();
     if dropped > 0 {
         approvals.push(Approval { class: ApprovalClass::RemovesDefinition, scope, because });
+        let what = format!("what pod {me} forgets and drops here is judged without it");
+        approvals.extend(identity::quorum_asked(world, None, &what));
     }
     approvals.extend(undelivered(world, me));
     if me.is_master() {

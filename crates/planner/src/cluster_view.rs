@@ -20,7 +20,7 @@ use aku_core::{
 };
 use foldhash::{HashMap, HashSet, HashSetExt as _};
 
-use crate::status;
+use crate::{moved::Moves, status};
 
 /// Desired and observed side by side, with the questions the planner asks.
 pub(super) struct ClusterView<'a> {
@@ -35,6 +35,8 @@ pub(super) struct ClusterView<'a> {
     /// Targets of each group, sorted as the items of an object are.
     sorted: BTreeMap<GroupId, Vec<&'a Target>>,
     rows: HashMap<(Ordinal, &'a Target), RowCount>,
+    /// Tables that change hands; of a reconcile only.
+    pub moves: Moves,
     /// What [`ClusterView::items_against`] found, by the object looked at: a reconcile asks for the same one many times.
     against: RefCell<HashMap<*const Replication, Unlike>>,
 }
@@ -80,6 +82,7 @@ impl<'a> ClusterView<'a> {
             agreed,
             sorted: sorted.collect(),
             rows: rows.collect(),
+            moves: Moves::default(),
             against: RefCell::default(),
         };
         world.members = desired.pods.keys().copied().filter(|k| world.connected(*k)).collect();

@@ -94,8 +94,18 @@ impl Wrong {
     }
 }
 
-/// What is wrong with what `pod` holds; nothing where it holds nothing.
+/// What is wrong with what `pod` holds, but for tables that go over to or from another object of the pair; nothing where it
+/// holds nothing.
 pub(super) fn wrong(world: &ClusterView<'_>, pod: Ordinal, peer: Ordinal, object: &Object) -> Wrong {
+    let mut wrong = all_wrong(world, pod, peer, object);
+    let name = &object.name;
+    wrong.missing.retain(|t| !world.moves.gains(name, t));
+    wrong.extra.retain(|i| !world.moves.loses(name, &i.local));
+    wrong
+}
+
+/// The same with them.
+pub(super) fn all_wrong(world: &ClusterView<'_>, pod: Ordinal, peer: Ordinal, object: &Object) -> Wrong {
     let Some(found) = world.replication(pod, object) else { return Wrong::default() };
     let unlike = world.items_against(object.group, found);
     let address = &world.desired.pods[&peer];

@@ -111,6 +111,12 @@ fn foreign(world: &ClusterView<'_>, me: Ordinal) -> Vec<Reason> {
                 Code::Surplus,
                 format!("{name} on pod {me} is for pod {peer}, and AKU_SERVER_COUNT is {count} here; it is left alone"),
             ),
+            Kind::Twin(peer) => Reason::new(
+                Code::Surplus,
+                format!(
+                    "{name} on pod {me} is to take over from another object towards pod {peer}, and that broke off; `aku plan reconcile` goes on"
+                ),
+            ),
             Kind::OldGroup(peer) => Reason::new(
                 Code::Surplus,
                 format!(

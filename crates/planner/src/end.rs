@@ -21,6 +21,7 @@ use super::{
     cluster_view::ClusterView,
     deliver::{self, Gate, Passable, Peer, Way},
     steps,
+    unmanaged::{self, Objects},
 };
 
 pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
@@ -28,7 +29,8 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
     let (fenced, pairs) = end.begin();
     end.make(&pairs);
     for k in pairs {
-        let flushed: Vec<_> = end.flush(k, fenced).into_iter().collect();
+        let mut flushed: Vec<_> = end.flush(k, fenced).into_iter().collect();
+        flushed.extend(end.remove_twins(k, fenced));
         end.leave(k, fenced, &flushed);
     }
     end.remarks();
@@ -228,6 +230,17 @@ impl<'a> Leave<'a> {
             MarkerView::Missing | MarkerView::Elsewhere => {}
         }
         (fenced, pairs)
+    }
+
+    /// What a change of names that broke off left between the two pods.
+    pub fn remove_twins(&mut self, k: Ordinal, fenced: Option<ActionId>) -> Vec<ActionId> {
+        let objects = match self.how {
+            How::Ends => Objects::Stay,
+            How::Cleans => Objects::Go,
+        };
+        let first = Dependencies::on(fenced, "users are out first");
+        let ends = [(self.me, k), (k, self.me)];
+        unmanaged::remove_twins(self.world, &mut self.build, ends, objects, &first)
     }
 
     /// STOP on both sides of every pair with `k`, then RESET here, DROP here where the objects go, and RESET there.

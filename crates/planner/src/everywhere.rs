@@ -24,7 +24,8 @@ use super::{
     clean,
     cluster_view::ClusterView,
     deliver::{self, Gate, Passable, Peer, Way},
-    steps,
+    identity, steps,
+    unmanaged::{self, Objects},
 };
 
 const GONE: &str = "the pods are no longer kept in sync; their tables stay as they are";
@@ -37,6 +38,12 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
     let ways = Ways::new(world);
     let fenced = fence(world, &mut build);
     let delivered = ways.deliver(world, &mut build, &fenced);
+    for pair in world.desired.objects.iter().map(|o| o.pair).collect::<BTreeSet<_>>() {
+        let (low, high) = (pair.low(), pair.high());
+        let fences = [low, high].into_iter().filter_map(|pod| fenced.get(&pod).copied());
+        let first = Dependencies::on(fences, "users are out first");
+        unmanaged::remove_twins(world, &mut build, [(high, low), (low, high)], Objects::Go, &first);
+    }
     let mut places = Places { world, ways: &ways, first: [&fenced, &delivered], forgotten: Vec::new() };
     let stopped = places.stop(&mut build);
     places.forget(&mut build, &stopped);
@@ -77,6 +84,10 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
         })
         .collect();
     approvals.extend(world.seen().filter_map(|pod| clean::undelivered(world, pod)));
+    if !approvals.is_empty() {
+        let what = "it goes on replicating, with pods that have forgotten it";
+        approvals.extend(identity::quorum_asked(world, None, what));
+    }
     Plan {
         goal: world.desired.goal,
         statefulset: world.desired.statefulset.clone(),

@@ -14,6 +14,7 @@ use aku_core::{
 use super::{
     build::{Builder, Dependencies, why},
     cluster_view::{ClusterView, runs},
+    identity,
     unmanaged::{self, Kind},
 };
 
@@ -46,9 +47,12 @@ pub(super) fn plan(world: &ClusterView<'_>, gone: Ordinal) -> Result<Plan, Refus
     } else {
         let scope = format!("{}/{gone}", world.desired.statefulset);
         let because = format!(
-            "what pod {gone} committed and had not sent is given up, and so is what the others kept for it; if pod {gone} ever comes back, its rows are deleted and copied anew"
+            "what pod {gone} committed and had not sent is given up, and so is what the others kept for it; if pod {gone} ever comes back, its rows are deleted, those that nobody else has as well, and it gets those of pod 0"
         );
-        vec![Approval { class: ApprovalClass::LosesUnsent, scope, because }]
+        let mut all = vec![Approval { class: ApprovalClass::LosesUnsent, scope, because }];
+        let what = format!("whether pod {gone} left, or is with it where nobody looked, cannot be told from here");
+        all.extend(identity::quorum_asked(world, Some(gone), &what));
+        all
     };
     let text = if kept.is_empty() && member {
         format!("no pod that was seen keeps log for pod {gone}, and the ledgers call it a running member until this")
@@ -77,7 +81,7 @@ fn held<'a>(world: &ClusterView<'a>, gone: Ordinal) -> Vec<(Ordinal, Replication
         .filter_map(|(k, o)| world.replication(k, o).map(|found| (k, o.name.clone(), found)));
     let surplus = unmanaged::all(world)
         .into_iter()
-        .filter(|s| s.kind == Kind::Surplus(gone) || s.kind == Kind::OldGroup(gone))
+        .filter(|s| matches!(s.kind, Kind::Surplus(k) | Kind::OldGroup(k) | Kind::Twin(k) if k == gone))
         .map(|s| (s.pod, s.name.clone(), s.found));
     wanted.chain(surplus).filter(|(pod, _, _)| *pod != gone).collect()
 }

@@ -148,7 +148,7 @@ fn conf_differs(world: &ClusterView<'_>, me: Ordinal) -> Vec<Reason> {
                     ))
                 })
             }
-            Kind::Foreign => None,
+            Kind::Twin(_) | Kind::Foreign => None,
         })
         .collect();
     for k in members(world, me) {
@@ -292,7 +292,9 @@ fn goes_on(policy: MemberDown, me: Ordinal) -> String {
 
 fn approvals(world: &ClusterView<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: &[Unsent]) -> Vec<Approval> {
     let scope = |pod: Ordinal| format!("{}/{pod}", world.desired.statefulset);
-    let mut all = stakes::of_a_copy(world, me, rows);
+    let (because, lost) = undelivered(world, me, rows, unsent).unzip();
+    let lost = lost.unwrap_or(stakes::Unsent::Delivered);
+    let mut all = stakes::of_a_copy(world, me, rows, lost);
     let minority = identity::no_quorum(world);
     let away: BTreeSet<_> = world.pods_down(Some(me)).into_iter().chain(minority.iter().copied()).collect();
     for pod in away {
@@ -330,34 +332,56 @@ fn approvals(world: &ClusterView<'_>, me: Ordinal, rows: &[RowsAtStake], unsent:
             ),
         });
     }
-    let without: BTreeSet<_> =
-        unsent.iter().filter(|u| matches!(u.side, Side::Missing | Side::Reset)).map(|u| u.peer).collect();
-    let because = if unsent.iter().any(|u| u.side == Side::GaveUp) {
-        Some(format!("pod {me} gave up log that it had not sent; what it holds beyond pod 0 is deleted"))
-    } else if let Some(k) = beside_the_source(world, me) {
-        Some(format!(
-            "pods {me} and {k} send to each other in a group in which neither is connected with pod 0; what they committed there since is not in the copy"
-        ))
-    } else if !without.is_empty() {
-        Some(format!(
-            "what pod {me} committed before it went away reaches pod 0, but not {}, which joined without it; there it is missing until that pod is copied anew",
-            pods(&without)
-        ))
-    } else {
-        // A pod that is not there is approved as a member down.
-        let stuck = unsent.iter().filter(|u| world.pod(u.peer).is_some());
-        let stuck: Vec<_> = stuck.map(|u| format!("{} to pod {}", u.name, u.peer)).collect();
-        (!stuck.is_empty()).then(|| {
-            format!(
-                "what pod {me} has not sent through {} cannot be sent, because the definitions do not go together; it is deleted",
-                stuck.join(", ")
-            )
-        })
-    };
     all.extend(because.map(|because| Approval { class: ApprovalClass::LosesUnsent, scope: scope(me), because }));
     all.sort();
     all.dedup();
     all
+}
+
+/// What the pod committed and somebody does not get before its rows are deleted, why, and whether it is then nowhere.
+fn undelivered(
+    world: &ClusterView<'_>,
+    me: Ordinal,
+    rows: &[RowsAtStake],
+    unsent: &[Unsent],
+) -> Option<(String, stakes::Unsent)> {
+    let held = || rows.iter().filter(|r| r.joiner.is_empty() != Some(true));
+    let some = || {
+        format!(
+            "of its {} (pod 0 holds {}) some may be on no other pod, and they are deleted",
+            stakes::of_tables(held().map(|r| (&r.target, r.joiner))),
+            stakes::of_tables(held().map(|r| (&r.target, r.source)))
+        )
+    };
+    if unsent.iter().any(|u| u.side == Side::GaveUp) {
+        let text = format!("pod {me} gave up log that it had not sent: {}", some());
+        return Some((text, stakes::Unsent::Lost));
+    }
+    if let Some(k) = beside_the_source(world, me) {
+        let text = format!(
+            "pods {me} and {k} send to each other in a group in which neither is connected with pod 0; what they committed there since is not in the copy: {}",
+            some()
+        );
+        return Some((text, stakes::Unsent::Lost));
+    }
+    let without: BTreeSet<_> =
+        unsent.iter().filter(|u| matches!(u.side, Side::Missing | Side::Reset)).map(|u| u.peer).collect();
+    if !without.is_empty() {
+        let text = format!(
+            "what pod {me} committed before it went away reaches pod 0, but not {}, which joined without it; there it is missing until that pod is copied anew",
+            pods(&without)
+        );
+        return Some((text, stakes::Unsent::Delivered));
+    }
+    // A pod that is not there is approved as a member down.
+    let stuck = unsent.iter().filter(|u| world.pod(u.peer).is_some());
+    let stuck: Vec<_> = stuck.map(|u| format!("{} to pod {}", u.name, u.peer)).collect();
+    let text = format!(
+        "what pod {me} has not sent through {} cannot be sent, because the definitions do not go together: {}",
+        stuck.join(", "),
+        some()
+    );
+    (!stuck.is_empty()).then_some((text, stakes::Unsent::Lost))
 }
 
 /// A slave with which the pod is live in a group that neither has a place in towards the source: a clean of pod 0 broke off.

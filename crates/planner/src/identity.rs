@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
     desired::Desired,
+    found::as_found,
     ledger::{ClusterId, Peer, Standing, View},
     observe::Observed,
     plan::{
-        Refusal, RefusalKind,
+        Approval, ApprovalClass, Refusal, RefusalKind,
         reason::{Code, Reason},
     },
     topology::Ordinal,
@@ -103,6 +104,7 @@ pub(super) fn behind(world: &ClusterView<'_>, pod: Ordinal) -> Option<String> {
 
 /// Pods whose volume is an older copy of itself, and what shows it, for commands that make no plan.
 pub fn put_back(desired: &Desired, observed: &Observed) -> BTreeMap<Ordinal, String> {
+    let desired = &*as_found(desired, observed);
     let world = ClusterView::new(desired, observed);
     world.seen().filter_map(|k| Some((k, behind(&world, k)?))).collect()
 }
@@ -110,24 +112,46 @@ pub fn put_back(desired: &Desired, observed: &Observed) -> BTreeMap<Ordinal, Str
 /// Members that are not there, for commands that make no plan.
 #[must_use]
 pub fn down(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> {
-    ClusterView::new(desired, observed).pods_down(None).into_iter().collect()
+    ClusterView::new(&as_found(desired, observed), observed).pods_down(None).into_iter().collect()
 }
 
 /// Pods that the ledgers call members, there or not, for commands that make no plan.
 #[must_use]
 pub fn called_members(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> {
-    ClusterView::new(desired, observed).called_running()
+    ClusterView::new(&as_found(desired, observed), observed).called_running()
 }
 
 /// As the planner asks it, for whoever says yes by a rule: nobody says yes to these by a rule.
 #[must_use]
 pub fn without_quorum(desired: &Desired, observed: &Observed) -> BTreeSet<Ordinal> {
-    no_quorum(&ClusterView::new(desired, observed))
+    no_quorum(&ClusterView::new(&as_found(desired, observed), observed))
 }
 
 /// Pods that the ledgers of this cluster call running and that were not seen, where those that were seen are no majority.
 pub(super) fn no_quorum(world: &ClusterView<'_>) -> BTreeSet<Ordinal> {
-    let members = world.called_running();
+    no_quorum_without(world, None)
+}
+
+/// What somebody says yes to before a position or an object goes while the members that were seen are no majority: whoever
+/// looks from the smaller part sees a pod as gone that the others work with. `gone` is what the goal is about and says
+/// nothing.
+pub(super) fn quorum_asked(world: &ClusterView<'_>, gone: Option<Ordinal>, what: &str) -> Vec<Approval> {
+    let away = no_quorum_without(world, gone);
+    let approval = |pod: &Ordinal| Approval {
+        class: ApprovalClass::MemberDown,
+        scope: format!("{}/{pod}", world.desired.statefulset),
+        because: format!(
+            "no quorum: the ledgers call pod {pod} a running member, and half of the members or more were not seen; {what}"
+        ),
+    };
+    away.iter().map(approval).collect()
+}
+
+fn no_quorum_without(world: &ClusterView<'_>, gone: Option<Ordinal>) -> BTreeSet<Ordinal> {
+    let mut members = world.called_running();
+    if let Some(gone) = gone {
+        members.remove(&gone);
+    }
     let away: BTreeSet<Ordinal> = members.iter().copied().filter(|k| world.pod(*k).is_none()).collect();
     if away.len() * 2 >= members.len() { away } else { BTreeSet::new() }
 }

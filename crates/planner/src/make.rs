@@ -2,15 +2,20 @@
 
 use aku_core::{
     desired::{Desired, Goal},
+    found::as_found,
     observe::{Observed, PodView},
     plan::{
         Plan, Refusal, RefusalKind,
         reason::{Code, Reason},
     },
+    remedy::Remedy,
     topology::{Ordinal, Target},
 };
 
-use super::{clean, cluster_view::ClusterView, end, everywhere, forget, identity, ledger, reconcile, recover, start};
+use super::{
+    clean, cluster_view::ClusterView, end, everywhere, forget, identity, ledger, links, moves, reconcile, recover,
+    remedy, start,
+};
 
 /// Plans, and lets the independent checker look at the result.
 ///
@@ -33,7 +38,8 @@ use super::{clean, cluster_view::ClusterView, end, everywhere, forget, identity,
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
-    let plan = draft(desired, observed)?;
+    let desired = &*as_found(desired, observed);
+    let plan = draft(desired, observed).map_err(|refusal| with_remedy(refusal, desired.goal))?;
     let violations = aku_check::check(&plan, desired, observed);
     if violations.is_empty() {
         return Ok(plan);
@@ -50,8 +56,38 @@ pub fn make(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
     })
 }
 
+/// What planners ask, with what a reconcile hands over.
+fn view<'a>(desired: &'a Desired, observed: &'a Observed) -> ClusterView<'a> {
+    let mut world = ClusterView::new(desired, observed);
+    match desired.goal {
+        Goal::Reconcile => world.moves = moves::find(&world, &links::active(&world)),
+        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Recover(_) | Goal::Forget(_) => {
+        }
+    }
+    world
+}
+
+/// What is printed below a refusal names the goal that the table of remedies has for it.
+fn with_remedy(mut refusal: Refusal, goal: Goal) -> Refusal {
+    match remedy::of_refusal(&refusal, goal) {
+        Remedy::Goal(other) => {
+            // Either spelling: on the pod itself no ordinal is needed.
+            let [here, anywhere] =
+                [other.arguments(), other.command()].map(|what| [format!("plan {what}"), format!("apply {what}")]);
+            let named = |line: &String| here.iter().chain(&anywhere).any(|command| line.contains(command.as_str()));
+            let hook = |line: &String| other.as_str() == "start" && line.contains("aku -p start");
+            if !refusal.next.iter().any(|line| named(line) || hook(line)) {
+                refusal.next.insert(0, Remedy::Goal(other).to_string());
+            }
+        }
+        // The refusal's own words.
+        Remedy::Person(_) | Remedy::Wait(_) | Remedy::Nothing => {}
+    }
+    refusal
+}
+
 fn draft(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
-    let world = ClusterView::new(desired, observed);
+    let world = view(desired, observed);
     let plan = of_goal(&world)?;
     Ok(ledger::afterwards(&world, plan))
 }
@@ -84,7 +120,8 @@ fn of_goal(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
 /// Whose rows must be counted before [`make`] can decide: both ends of a full transfer, nobody otherwise.
 #[must_use]
 pub fn row_questions(desired: &Desired, observed: &Observed) -> Vec<(Ordinal, Vec<Target>)> {
-    let world = ClusterView::new(desired, observed);
+    let desired = &*as_found(desired, observed);
+    let world = view(desired, observed);
     match desired.goal {
         Goal::Start(me) if seen(&world, me).is_ok() => start::row_questions(&world, me),
         Goal::Recover(_) if seen(&world, Ordinal::MASTER).is_ok() => recover::row_questions(&world),

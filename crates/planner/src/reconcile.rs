@@ -6,7 +6,7 @@
 //! where it is closed and nothing is remembered. Tables and groups that aku.conf
 //! gained are judged by `newcomers`; what of them holds rows is copied by `copy_in`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
     desired::Object,
@@ -17,7 +17,7 @@ use aku_core::{
         reason::{Code, Reason},
     },
     sql::setting::Setting,
-    topology::{Ordinal, ReplicationName, Target},
+    topology::{Ordinal, Pair, ReplicationName, Target},
 };
 
 use super::{
@@ -26,9 +26,9 @@ use super::{
     build::{Builder, Dependencies, pods, why},
     cluster_view::{ClusterView, runs},
     definition::{self, ModeIs},
-    initial_copy,
+    handover, initial_copy,
     links::{self, Link},
-    preflight, steps,
+    preflight, rename, steps,
     unmanaged::{self, Kind, Stray},
 };
 
@@ -49,6 +49,8 @@ pub(super) fn row_questions(world: &ClusterView<'_>) -> Vec<(Ordinal, Vec<Target
 pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
     let active = links::active(world);
     let creating = missing(world, &active);
+    let renames = rename::all(world, |o| active.contains(&o.pair.low()) && active.contains(&o.pair.high()));
+    rename::room(world, &renames)?;
     let taking_part: Vec<_> = active.iter().copied().collect();
     preflight::check(world, &taking_part, &creating)?;
     let newcomers = added_targets::judge(world, &active)?;
@@ -58,13 +60,16 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
         build: Builder::default(),
         notes: world.notes(None),
         dropped: Vec::new(),
+        renaming: renames.iter().filter(|r| r.takes_over(world)).map(|r| &r.object.name).collect(),
         right: 0,
     };
     r.notes.extend(newcomers.notes.iter().cloned());
+    r.notes.extend(world.moves.notes.iter().cloned());
     let copies = [(Ordinal::MASTER, Setting::SyncLockTimeout)];
     r.build.put_back_left(world, if newcomers.copies.is_empty() { &[] } else { &copies }, &mut r.notes);
     let created = steps::create(world, &mut r.build, &creating);
     let objects_first = Dependencies::on(created.iter().copied(), "objects first");
+    r.hand_over();
     for object in links::pairs(world, &active) {
         r.pair(object, &newcomers, &objects_first);
     }
@@ -78,6 +83,9 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
     }
     r.strays();
     initial_copy::plan(world, &mut r.build, &mut r.notes, &active, &newcomers, &created);
+    let renamed = rename::plan(world, &mut r.build, &renames, &newcomers, |pod| active.contains(&pod));
+    r.notes.extend(renamed.notes);
+    r.dropped.extend(renamed.dropped);
     Ok(r.finish())
 }
 
@@ -103,6 +111,8 @@ struct Reconcile<'w, 'a> {
     notes: Vec<Reason>,
     /// Objects that are dropped, by pod.
     dropped: Vec<(Ordinal, ReplicationName)>,
+    /// Objects that others take over from, and that are started for that where they are down.
+    renaming: BTreeSet<&'w ReplicationName>,
     right: usize,
 }
 
@@ -113,7 +123,7 @@ impl Reconcile<'_, '_> {
 
     fn pair(&mut self, object: &Object, newcomers: &Newcomers, created: &Dependencies) {
         let (low, high) = (object.pair.low(), object.pair.high());
-        if newcomers.is_copied(object) {
+        if newcomers.is_copied(object) || added_targets::begun_by_a_move(self.world, object) {
             return;
         }
         match links::link(self.world, object) {
@@ -133,6 +143,9 @@ impl Reconcile<'_, '_> {
                 if here.mode == ModeIs::Wrong || there.mode == ModeIs::Wrong {
                     self.differs(low, high, object, "LAZY and EAGER cannot be changed while it holds positions (ERR-610FF); end one of the pods, then start it again");
                 } else if here.is_nothing() && there.is_nothing() {
+                    if self.world.moves.concerns(&object.name) || self.renaming.contains(&object.name) {
+                        return;
+                    }
                     self.right += 2;
                     self.run_again(object);
                 } else if newcomers.is_put_off(object) {
@@ -292,8 +305,10 @@ impl Reconcile<'_, '_> {
 
     fn strays(&mut self) {
         let all = unmanaged::all(self.world);
-        for stray in &all {
+        for stray in all.iter().filter(|s| !self.world.moves.concerns(s.name)) {
             match stray.kind {
+                // It is made anew when its pair gets its name.
+                Kind::Twin(_) => {}
                 Kind::Foreign => self.note(
                     Code::Foreign,
                     format!(
@@ -305,7 +320,7 @@ impl Reconcile<'_, '_> {
                 Kind::OldGroup(peer) => {
                     let other = all.iter().find(|s| s.pod == peer && s.name == stray.name);
                     match other.map(|o| o.kind) {
-                        Some(Kind::Foreign | Kind::Surplus(_)) => self.unclear(stray, peer),
+                        Some(Kind::Foreign | Kind::Surplus(_) | Kind::Twin(_)) => self.unclear(stray, peer),
                         // Both sides together, once.
                         Some(Kind::OldGroup(_)) if stray.pod > peer => {}
                         Some(Kind::OldGroup(_)) | None => self.old_group(stray, peer, other),
@@ -356,6 +371,10 @@ impl Reconcile<'_, '_> {
             std::iter::once((stray, peer)).chain(other.map(|o| (o, stray.pod))).collect();
         let states: Vec<Side> = both.iter().map(|(s, _)| unmanaged::side(world, s)).collect();
         let peer_known = world.pod(peer).is_some();
+        if peer_known && (states.contains(&Side::Reset) || states.len() == 1) && self.is_taken_over(&both) {
+            self.finish_old(&both);
+            return;
+        }
         let safe = peer_known
             && (states.iter().all(|s| *s == Side::Reset)
                 || (states.len() == 2
@@ -395,6 +414,60 @@ impl Reconcile<'_, '_> {
         let waits = Dependencies::on(stopped, "neither side may be sending");
         for (s, to) in both {
             self.drop_stray(s, to, text, waits.clone());
+        }
+    }
+
+    /// Whether other objects of the pair have taken over everything that aku.conf has of it: one of its sides is forgotten,
+    /// which comes after everything was delivered (`handover`).
+    fn is_taken_over(&self, both: &[(&Stray<'_>, Ordinal)]) -> bool {
+        let world = self.world;
+        let Some((stray, peer)) = both.first() else { return false };
+        let live: Vec<&Object> =
+            world.desired.objects_between(stray.pod, *peer).filter(|o| links::link(world, o) == Link::Live).collect();
+        let carried = |t: &Target| {
+            let has = |pod: Ordinal, o: &Object| {
+                world.replication(pod, o).is_some_and(|r| r.items.iter().any(|i| i.local == *t))
+            };
+            live.iter().any(|o| has(stray.pod, o) && has(*peer, o))
+        };
+        let ours = |t: &&Target| world.desired.targets().any(|d| d == *t);
+        let items = || both.iter().flat_map(|(s, _)| &s.found.items).map(|i| &i.local).filter(ours);
+        items().next().is_some() && items().all(carried)
+    }
+
+    /// What is left of an object that others have taken over.
+    fn finish_old(&mut self, both: &[(&Stray<'_>, Ordinal)]) {
+        let text = "other objects of these pods have taken over its tables, and one side of it is forgotten already";
+        let mut gone = Vec::new();
+        for (s, to) in both {
+            let stopped = runs(s.found).then(|| {
+                let op = Op::Stop { name: s.name.clone(), peer: *to };
+                self.build.add(s.pod, op, why(Code::Moved, text), Dependencies::none())
+            });
+            let mut last = stopped;
+            if s.found.position.is_live() || s.found.gave_up.is_some() {
+                let op = Op::Reset { name: s.name.clone(), peer: *to };
+                let waits = Dependencies::on(stopped, "RESET needs a stopped sender");
+                last = Some(self.build.add(s.pod, op, why(Code::Moved, text), waits));
+            }
+            gone.extend(last);
+        }
+        for (s, to) in both {
+            let waits = Dependencies::on(gone.iter().copied(), "no place of it is left");
+            self.drop_stray(s, *to, text, waits);
+        }
+    }
+
+    /// Tables that change hands: those of one pair after each other.
+    fn hand_over(&mut self) {
+        let mut last: BTreeMap<Pair, Vec<ActionId>> = BTreeMap::new();
+        for unit in &self.world.moves.units {
+            let before = last.get(&unit.object.pair).map_or_else(Dependencies::none, |ids| {
+                Dependencies::on(ids.iter().copied(), "one table after the other between two pods")
+            });
+            let made = handover::unit(self.world, &mut self.build, unit, &before);
+            self.dropped.extend(made.dropped);
+            last.insert(unit.object.pair, made.all);
         }
     }
 

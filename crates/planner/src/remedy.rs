@@ -79,6 +79,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         | Code::NewTable
         | Code::TableGone
         | Code::AddressChanged
+        | Code::Moved
         | Code::SurplusObject
         | Code::HalfCopyIsSeen
         | Code::Recover

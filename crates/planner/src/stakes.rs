@@ -33,8 +33,17 @@ pub(super) fn of_tables<'t>(list: impl IntoIterator<Item = (&'t Target, RowCount
     }
 }
 
+/// Whether something that the pod committed reaches nobody before its rows are deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsent {
+    /// Everything is delivered first, as far as anybody knows.
+    Delivered,
+    /// Some of it may be nowhere else.
+    Lost,
+}
+
 /// What has to be said yes to because a full copy deletes these rows on `me`.
-pub(super) fn of_a_copy(world: &ClusterView<'_>, me: Ordinal, rows: &[RowsAtStake]) -> Vec<Approval> {
+pub(super) fn of_a_copy(world: &ClusterView<'_>, me: Ordinal, rows: &[RowsAtStake], unsent: Unsent) -> Vec<Approval> {
     let held: Vec<&RowsAtStake> = rows.iter().filter(|r| r.joiner.is_empty() != Some(true)).collect();
     if held.is_empty() {
         return Vec::new();
@@ -45,7 +54,7 @@ pub(super) fn of_a_copy(world: &ClusterView<'_>, me: Ordinal, rows: &[RowsAtStak
     let deleted = of_tables(held.iter().map(|r| (&r.target, r.joiner)));
     let one = matches!(held.as_slice(), [r] if r.joiner == RowCount::Counted(1));
     let are = if one { "is" } else { "are" };
-    let because = if doubted.is_empty() {
+    let because = if doubted.is_empty() && unsent == Unsent::Delivered {
         format!("{deleted} on pod {me} {are} deleted and copied anew from pod 0")
     } else {
         let source = of_tables(held.iter().map(|r| (&r.target, r.source)));

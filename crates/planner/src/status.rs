@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use aku_core::{
     conf::GroupId,
     desired::{Desired, Object},
+    found::as_found,
     observe::{BrokenBy, Observed, Pod, PodView, Replication, Sender, Side},
     topology::{Ordinal, ReplicationName, sn},
 };
@@ -251,6 +252,7 @@ impl Status {
     /// From what was seen.
     #[must_use]
     pub fn of(desired: &Desired, observed: &Observed) -> Self {
+        let desired = &*as_found(desired, observed);
         let mut pods: BTreeMap<_, _> =
             observed.pods.iter().map(|(pod, v)| (*pod, of_pod(desired, observed, *pod, v))).collect();
         for pod in crate::down(desired, observed) {

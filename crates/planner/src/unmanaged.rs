@@ -5,11 +5,19 @@
 //! address is that of the other one, or the prefix is one of aku.conf. Everything else belongs to somebody.
 
 use aku_core::{
+    found::parts,
     observe::{Replication, Side},
+    plan::{
+        action::{ActionId, Op},
+        reason::Code,
+    },
     topology::{Ordinal, ReplicationName},
 };
 
-use super::cluster_view::ClusterView;
+use super::{
+    build::{Builder, Dependencies, why},
+    cluster_view::{ClusterView, runs},
+};
 
 /// One such object as one pod holds it.
 #[derive(Clone, Copy)]
@@ -27,6 +35,8 @@ pub(super) enum Kind {
     Surplus(Ordinal),
     /// Made by the same rule towards a pod of aku.conf, for a group that aku.conf does not have.
     OldGroup(Ordinal),
+    /// Of the right name, while the object that it is to take over from is still there: a change of the name broke off.
+    Twin(Ordinal),
     /// Somebody else's, on one of our tables.
     Foreign,
 }
@@ -46,6 +56,51 @@ pub(super) fn of<'a>(world: &ClusterView<'a>, pod: Ordinal) -> Vec<Stray<'a>> {
     seen.replications.iter().filter(|(name, _)| world.object(name).is_none()).filter_map(stray).collect()
 }
 
+/// What a change of names that broke off left between two pods: senders and places of an object through which nothing is
+/// due, because the one that it was to take over from still has everything. They go; the object as well, where `objects`
+/// says so.
+pub(super) fn remove_twins(
+    world: &ClusterView<'_>,
+    build: &mut Builder,
+    ends: [(Ordinal, Ordinal); 2],
+    objects: Objects,
+    first: &Dependencies,
+) -> Vec<ActionId> {
+    let text = "a change of the name broke off, and the object under the old name has everything";
+    let twins: Vec<(Stray<'_>, Ordinal)> = ends
+        .into_iter()
+        .flat_map(|(pod, peer)| of(world, pod).into_iter().map(move |s| (s, peer)))
+        .filter(|(s, peer)| s.kind == Kind::Twin(*peer))
+        .collect();
+    let mut done = Vec::new();
+    for (twin, peer) in twins.iter().filter(|(s, _)| runs(s.found)) {
+        let op = Op::Stop { name: twin.name.clone(), peer: *peer };
+        done.push(build.add(twin.pod, op, why(Code::Moved, text), first.clone()));
+    }
+    let stopped = first.clone().and(done.iter().copied(), "neither side may be sending");
+    for (twin, peer) in &twins {
+        let mut waits = stopped.clone();
+        if matches!(side(world, twin), Side::Live(_) | Side::GaveUp) {
+            let op = Op::Reset { name: twin.name.clone(), peer: *peer };
+            let id = build.add(twin.pod, op, why(Code::Moved, text), waits);
+            waits = Dependencies::on([id], "one change of an object at a time");
+            done.push(id);
+        }
+        if objects == Objects::Go {
+            let op = Op::DropReplication { name: twin.name.clone(), peer: *peer };
+            done.push(build.add(twin.pod, op, why(Code::Moved, text), waits));
+        }
+    }
+    done
+}
+
+/// Whether the objects go as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Objects {
+    Stay,
+    Go,
+}
+
 /// The side that a pod holds under such a name.
 pub(super) fn side(world: &ClusterView<'_>, stray: &Stray<'_>) -> Side {
     world.observed.side(stray.pod, stray.name)
@@ -58,6 +113,9 @@ fn kind(world: &ClusterView<'_>, pod: Ordinal, name: &ReplicationName, found: &R
             p if p == high => low,
             _ => return None,
         };
+        if world.desired.renames.values().any(|wanted| wanted == name) {
+            return world.desired.pods.contains_key(&peer).then_some(Kind::Twin(peer));
+        }
         let known = world.desired.groups.values().any(|g| g.prefix == prefix);
         match world.desired.pods.get(&peer) {
             None if known => Some(Kind::Surplus(peer)),
@@ -69,41 +127,4 @@ fn kind(world: &ClusterView<'_>, pod: Ordinal, name: &ReplicationName, found: &R
         found.items.iter().any(|i| world.desired.targets().any(|t| t.user == i.local.user && t.table == i.local.table))
     };
     ours.or_else(|| touches().then_some(Kind::Foreign))
-}
-
-/// Prefix and both pods of a name made by our rule: `<prefix>_<i><j>`, two digits each where there are more than ten pods.
-fn parts(name: &str) -> Option<(&str, Ordinal, Ordinal)> {
-    let (prefix, digits) = name.rsplit_once('_')?;
-    let half = match digits.len() {
-        2 => 1,
-        4 => 2,
-        _ => return None,
-    };
-    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-    let (low, high): (Ordinal, Ordinal) = (number(digits.get(..half)?)?, number(digits.get(half..)?)?);
-    (low < high).then_some((prefix, low, high))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_our_rule() {
-        let read = |name| parts(name).map(|(prefix, low, high)| (prefix, low.get(), high.get()));
-        let table = [
-            ("AKU_REP_01", Some(("AKU_REP", 0, 1))),
-            ("AKU_REP_0112", Some(("AKU_REP", 1, 12))),
-            ("X_45", Some(("X", 4, 5))),
-            ("AKU_REP_10", None),
-            ("AKU_REP_11", None),
-            ("AKU_REP_012", None),
-            ("AKU_REP_9912", None),
-            ("AKU_REP_é1", None),
-            ("AKUREP01", None),
-        ];
-        for (name, want) in table {
-            assert_eq!(read(name), want, "{name}");
-        }
-    }
 }

@@ -117,6 +117,13 @@ impl edge::World for Container<'_, '_, '_> {
         }
     }
 
+    fn companion(&mut self) -> Option<Command> {
+        let at = self.wanted.metrics?;
+        let mut command = self.aku(&["serve"]);
+        command.arg("--metrics").arg(at.to_string());
+        Some(command)
+    }
+
     fn log(&mut self, level: words::Level, text: &str) {
         let level = match level {
             words::Level::Info => Level::Info,

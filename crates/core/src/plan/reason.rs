@@ -131,6 +131,9 @@ stable_codes! {
     TableGone = "R085-table-gone";
     /// The peer listens somewhere else than the object says.
     AddressChanged = "R086-address-changed";
+    /// A table is in another group of aku.conf, or an object has another name: it changes hands between two objects of the
+    /// same pods while both have every change, and no row is copied.
+    Moved = "R089-moved";
     /// The configuration no longer has the pod or the group that the object was made for, and nothing is unsent.
     SurplusObject = "R087-surplus-object";
     /// While a table is copied into a pod, the pod is closed and its own positions are forgotten after everything it

@@ -55,6 +55,7 @@ pub fn desired(goal: Goal, pods: u8, groups: u8) -> Desired {
         pods: count.ordinals().map(|p| (p, address(p))).collect(),
         groups: (0..groups).map(|g| (GroupId(g), group(g))).collect(),
         objects,
+        renames: BTreeMap::new(),
         flush_at_start: Switch::On,
         flush_timeout_at_start: 300,
         delay_start_complete_s: 0,
@@ -179,6 +180,16 @@ impl Worlds {
             };
             self.pod_mut(pod).replications.insert(object.name, replication);
         }
+        self
+    }
+
+    /// An object of that name on `pod` towards `peer`, with these tables; the letter as in [`Self::side`].
+    pub fn held(mut self, pod: u8, name: &str, peer: u8, state: char, tables: &[&str]) -> Self {
+        let like = self.desired.objects_between(ord(pod), ord(peer)).next().cloned().unwrap();
+        let spare = Self::new(self.desired.clone()).up(pod, 0).side(pod, peer, state);
+        let mut found = spare.observed.replication(ord(pod), &like.name).unwrap().clone();
+        found.items = tables.iter().map(|t| Item { local: target(t), remote: target(t) }).collect();
+        self.pod_mut(pod).replications.insert(ReplicationName::exact(name).unwrap(), found);
         self
     }
 

@@ -17,6 +17,7 @@ use std::{
 
 use aku_core::{
     desired::Desired,
+    found::as_found,
     observe::Observed,
     plan::{Action, ActionId, Plan},
     topology::Ordinal,
@@ -174,6 +175,7 @@ impl Facts {
     /// what was seen, so the same plan always has the same numbers.
     #[must_use]
     pub fn of(plan: &Plan, desired: &Desired, observed: &Observed) -> Self {
+        let desired = &*as_found(desired, observed);
         let reader = Reader::new(desired, observed);
         let needs = Needs::new(plan, desired);
         let mut keys: HashSet<(Ordinal, Key)> = needs.informative().collect();
@@ -223,6 +225,7 @@ impl Facts {
     /// What is known of the whole cluster, for rules and reports that are about no plan.
     #[must_use]
     pub fn of_cluster(desired: &Desired, observed: &Observed) -> Self {
+        let desired = &*as_found(desired, observed);
         let reader = Reader::new(desired, observed);
         let all = (1..)
             .zip(needs::whole_cluster(desired))

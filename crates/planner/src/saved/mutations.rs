@@ -1,6 +1,8 @@
 //! Whoever can write a file can compute its digest. So every field of every reviewed plan is changed, name and digest are
 //! computed anew, and the plan has to be refused, unless [`MAY_DIFFER`] lists the field.
 
+#![allow(clippy::disallowed_methods)] // Plans are files of the repository.
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use aku_core::{

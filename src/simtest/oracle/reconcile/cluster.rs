@@ -241,6 +241,11 @@ impl Cluster {
                 Whose::OldNameElsewhere(_) | Whose::Foreign => "10.8.8.8".to_owned(),
             };
             made.hosts = vec![ReplicationAddress { host, port: 20301 }];
+            if matches!(stray.whose, Whose::OldGroup(_)) {
+                // Its tables are gone from aku.conf as well; what carries tables of aku.conf changes hands, and is not modelled.
+                let gone = Self::table(EXTRA + 1);
+                made.items = std::iter::once(Item { local: gone.clone(), remote: gone }).collect();
+            }
             let name = ReplicationName::exact(self.stray_name(stray)).expect("a name");
             w.pod_mut(small(stray.pod)).replications.insert(name, made);
         }
