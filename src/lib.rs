@@ -12,7 +12,7 @@
 //! * [`lab`]: an embedded cluster that answers as Altibase does; it knows nothing of the planner.
 //! * [`status`], [`preflight`] and [`verify`] look without a plan: states, questions, contents.
 //! * [`lock`]: one run at a time. * [`events`] and [`journal`]: what a run tells programs, and what it leaves behind.
-//! * [`review`] judges a saved plan, [`drift`] compares the pods with the configuration; neither changes anything.
+//! * [`sign`] says who said yes to one, [`review`] judges a saved plan, [`drift`] compares the pods with the configuration; neither changes anything.
 //! * [`outlet`] and [`bounded`]: streams, calls and files that nobody outside can hold up. * [`cli`]: the commands. * [`exit`]: the exit codes.
 
 pub use aku_core::{app_info, conf, desired, document, found, ledger, remedy, run_id, topology};
@@ -36,6 +36,7 @@ pub mod plan;
 pub mod preflight;
 pub mod render;
 pub mod review;
+pub mod sign;
 #[cfg(test)]
 mod simtest;
 pub mod verify;

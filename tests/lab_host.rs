@@ -60,6 +60,7 @@ impl Pods {
                 replication_port: PORT + 1,
                 pods: ips.clone(),
                 hosts,
+                hosts_file: None,
                 properties: std::collections::BTreeMap::new(),
                 pace: Pace::Fast,
                 copy_pace: None,

@@ -4,7 +4,7 @@
 //! AKU_REAL=endpoints.toml cargo test --test real -- --ignored --nocapture
 //! ```
 //!
-//! `endpoints.toml` says where each pod is (README, "Endpoints"), with `host`, `port` and `replication_port` of each;
+//! `endpoints.toml` says where each pod is (`docs/handbook.md`, "In a pod"), with `host`, `port` and `replication_port` of each;
 //! AKU_SYS_PASSWORD and AKU_ODBC_DRIVER are as for the program. AKU_REAL_KILL, AKU_REAL_BOOT, AKU_REAL_WIPE (kill -9 of a
 //! server; boot it; lose the data of a killed one), AKU_REAL_CUT and AKU_REAL_HEAL (let nothing in or out of it) are shell
 //! commands with `{N}` for the pod's number, such as `ssh pod{N} pkill -9 altibase`; what needs one that is not there is

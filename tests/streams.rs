@@ -301,13 +301,13 @@ fn the_deadline_holds_whatever_a_command_waits_for() {
         (format!("apply start --yes --endpoints {drips} --deadline 2s --grace 1s"), 5, 8),
         (format!("apply start --yes --endpoints {drips} --connect-timeout 1s"), 10, 7),
         (format!("status --endpoints {drips} --connect-timeout 1s"), 10, 69),
-        (format!("apply start --yes --conf {fifo} --deadline 2s --grace 1s"), 5, 8),
+        (format!("apply start --yes --conf {fifo} --deadline 2s --grace 1s"), 5, 66),
         (format!("apply start --yes --events {pipe}"), 10, 74),
-        (format!("show {fifo}"), 15, 66),
-        (format!("validate --conf {fifo}"), 15, 66),
-        (format!("drift --accept {fifo}"), 15, 66),
-        (format!("status --endpoints {fifo}"), 15, 66),
-        ("show /dev/zero".to_owned(), 15, 66),
+        (format!("show {fifo}"), 5, 66),
+        (format!("validate --conf {fifo}"), 5, 66),
+        (format!("drift --accept {fifo}"), 5, 66),
+        (format!("status --endpoints {fifo}"), 5, 66),
+        ("show /dev/zero".to_owned(), 5, 66),
     ];
     // A command that only looks takes its deadline from the environment.
     let looks = [

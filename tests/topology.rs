@@ -68,8 +68,9 @@ fn under_writers(change: impl Fn(&Stage, usize)) {
             .into_iter()
             .flat_map(|on| TABLES.into_iter().enumerate().map(move |(n, table)| (on, n, table)))
             .map(|(on, n, table)| {
-                let first =
-                    1_000_000 * (1 + turn as i64) + 100_000 * i64::from(on) + 10_000 * i64::try_from(n).unwrap();
+                let first = 1_000_000 * (1 + i64::try_from(turn).unwrap())
+                    + 100_000 * i64::from(on)
+                    + 10_000 * i64::try_from(n).unwrap();
                 (table, Writer::new(&stage, on, table, first, Style::Autocommit))
             })
             .collect();

@@ -19,6 +19,7 @@ use super::{
     running::{Ended, News, RunGuard},
     scene::{CommandContext, refused},
     show::unreadable,
+    signing::Required,
     stream::talk,
     stream::{AnswerWriter, OutputStyle, Reader, Streams, fail, shown, tell, told},
     turn, typed,
@@ -57,6 +58,10 @@ pub fn run(args: &ApplyArgs, common: &Common, world: &dyn Platform, look: &Outpu
     let events_only = options.events == Some(EventsTo::Stdout);
     let out: &mut dyn Write = if events_only { &mut nothing } else { &mut *s.out };
     let s = &mut Streams { out, err: &mut *s.err, input: &mut *s.input, terminal: s.terminal };
+    let required = match Required::of(&args.require, world.env()) {
+        Ok(required) => required,
+        Err(trouble) => return fail(s, look, &trouble),
+    };
     let command = format!("aku apply {}", args.what.display());
     let mut running = match RunGuard::begin(&command, options, "", world) {
         Ok(running) => running,
@@ -66,9 +71,15 @@ pub fn run(args: &ApplyArgs, common: &Common, world: &dyn Platform, look: &Outpu
         talk(look, s, &format!("warning: {text}"));
     }
     let mut patient = AnswerWriter::new(Reader::Wanted);
-    let result = match wish {
-        Some(wish) => fresh(wish, args, common, world, look, s, &mut running, &mut patient),
-        None => reviewed(Path::new(&args.what), args, common, world, look, s, &mut running, &mut patient),
+    let result = match (wish, &required) {
+        (Some(wish), Some(required)) => {
+            let goal = wish.goal(common.ordinal.unwrap_or(Ordinal::MASTER));
+            Err(required.nobody_signed(&typed::goal(goal, common)))
+        }
+        (Some(wish), None) => fresh(wish, args, common, world, look, s, &mut running, &mut patient),
+        (None, required) => {
+            reviewed(Path::new(&args.what), required.as_ref(), args, common, world, look, s, &mut running, &mut patient)
+        }
     };
     let ended = result.unwrap_or_else(|trouble| {
         running.trouble(&trouble);
@@ -114,6 +125,7 @@ fn fresh(
 #[expect(clippy::too_many_arguments, reason = "a run is made of all of these")]
 fn reviewed(
     path: &Path,
+    required: Option<&Required>,
     args: &ApplyArgs,
     common: &Common,
     world: &dyn Platform,
@@ -134,6 +146,9 @@ fn reviewed(
     let typed = typed::flags(common);
     let common = Common { ordinal: Some(goal.pod()), ..common.clone() };
     reviewed::before_looking(&saved, path, &common, world.now())?;
+    if let Some(required) = required {
+        required.check(&saved, path, world, &mut |text| talk(look, s, text))?;
+    }
     // What was denied when it was made stays denied, whatever rules apply here.
     if let Some(trouble) = policy::refusal(&saved.policy) {
         return Err(trouble);
@@ -148,6 +163,7 @@ fn reviewed(
         turn::take(&scene, world, running, &command, &mut |news| told_of(&news, look, s))?;
     if let Ok(now) = &planned
         && now.is_empty()
+        && !saved.plan.is_empty()
     {
         return Ok(nothing_to_do(now, &scene, world, look, s, patient));
     }
@@ -157,7 +173,8 @@ fn reviewed(
     let refuse = |refusal| refused(&refusal, &observed, scene.who.pod);
     let Some(half) = half else {
         let holds = reviewed::same_facts(&saved, &scene, &observed, path, &common).and_then(|()| match &planned {
-            Ok(now) => reviewed::same_plan(&saved, now, path, &common),
+            Ok(now) => reviewed::same_plan(&saved, now, path, &common)
+                .and_then(|()| reviewed::same_document(&saved, &scene, &observed, path, &common)),
             Err(_) => Ok(()),
         });
         holds.map_err(|trouble| {

@@ -318,10 +318,11 @@ fn of_command(command: Command, common: &Common) -> (&'static str, Invocation) {
 }
 
 /// Every global flag by its id.
-const GLOBALS: [&str; 10] = [
+const GLOBALS: [&str; 11] = [
     "conf",
     "endpoints",
     "odbc_driver",
+    "password_fd",
     "ordinal",
     "connect_timeout",
     "color",
@@ -335,7 +336,7 @@ const GLOBALS: [&str; 10] = [
 const EVERYWHERE: [&str; 4] = ["color", "quiet", "verbose", "log_format"];
 
 /// Those of commands that are about all pods.
-const ALL_PODS: [&str; 5] = ["conf", "endpoints", "odbc_driver", "connect_timeout", "width"];
+const ALL_PODS: [&str; 6] = ["conf", "endpoints", "odbc_driver", "password_fd", "connect_timeout", "width"];
 
 /// The first global flag on the command line that the command does not look at.
 fn ignored(matches: &ArgMatches, invocation: &Invocation) -> Option<String> {

@@ -20,6 +20,9 @@ pub struct Common {
     /// The Altibase ODBC driver [default: $AKU_ODBC_DRIVER, else below $ALTIBASE_HOME/lib]
     #[arg(long, global = true, value_name = "FILE")]
     pub odbc_driver: Option<PathBuf>,
+    /// A descriptor with the password of SYS, before any other source of it; e.g. 3, with 3<FILE behind the command
+    #[arg(long, global = true, value_name = "N")]
+    pub password_fd: Option<u32>,
     /// The pod that the command is about [default: the number at the end of the host name]
     #[arg(long, global = true, value_name = "N")]
     pub ordinal: Option<Ordinal>,

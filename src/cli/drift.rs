@@ -58,7 +58,7 @@ pub struct DriftArgs {
     /// Save the report as JSON, whole or not at all
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Differences that do not count, each with a reason and an end (TOML, see README)
+    /// Differences that do not count, each with a reason and an end (TOML, see docs/handbook.md)
     #[arg(long, value_name = "FILE")]
     pub accept: Option<PathBuf>,
     /// Exit 3 when a difference of this kind is there, e.g. D202-foreign-object; may be repeated
@@ -72,6 +72,9 @@ pub struct DriftArgs {
     /// A pod that joins for longer is a difference (only seen with --previous)
     #[arg(long, value_name = "TIME", value_parser = time::parse, default_value = "2h")]
     pub join_limit: Duration,
+    /// Look again for so long; only what every look finds counts: a pod that is started anew comes back meanwhile
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub patience: Option<Duration>,
     /// Write metrics for the textfile collector of Prometheus, whole or not at all
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
@@ -165,7 +168,7 @@ fn looked(
         let text = format!("the report of --previous is about {}, not {}", p.statefulset, scene.desired.statefulset);
         return Err(fail(s, look, &Diagnostic::new(Exit::BadData, "previous", text)));
     }
-    let (observed, drift) = settled(&scene, world, look, s);
+    let (observed, drift) = settled(&scene, args.patience.unwrap_or_default(), world, look, s);
     let deny: BTreeSet<Kind> = args.deny.iter().copied().collect();
     let facts = Facts::of_cluster(&scene.desired, &observed);
     let rules = Rules {
@@ -229,23 +232,35 @@ fn previous(args: &DriftArgs) -> Result<Option<Report>, Diagnostic> {
     }
 }
 
-/// Looks at most this often.
+/// Looks at most this often, where nobody has patience.
 const LOOKS: usize = 3;
+/// Between two looks of somebody who has.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// A difference counts when two looks in a row find it on the same object: pods are not seen at one instant, and a start
 /// or an end under way moves between the looks.
-fn settled(scene: &CommandContext, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> (Observed, Drift) {
+fn settled(
+    scene: &CommandContext,
+    patience: Duration,
+    world: &dyn Platform,
+    look: &OutputStyle,
+    s: &mut Streams<'_>,
+) -> (Observed, Drift) {
+    let clock = Instant::now();
     let (mut observed, mut now) = one(scene, world, look, s);
-    for _ in 1..LOOKS {
-        if now.differences.is_empty() {
+    let mut looks = 1;
+    loop {
+        let waits = clock.elapsed() < patience;
+        if now.differences.is_empty() || (looks >= LOOKS && !waits) {
             break;
         }
-        world.sleep(scene.conf.query_retry_delay);
+        world.sleep(if waits { scene.conf.query_retry_delay.max(PAUSE) } else { scene.conf.query_retry_delay });
         let before: BTreeSet<_> = now.differences.iter().map(place).collect();
         (observed, now) = one(scene, world, look, s);
+        looks += 1;
         let seen = now.differences.len();
         now.differences.retain(|d| before.contains(&place(d)));
-        if now.differences.len() == seen {
+        if now.differences.len() == seen && !waits {
             break;
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{
     common::ExplainArgs,
+    secret::Exposure,
     stream::{OutputStyle, Streams, answer, fail},
 };
 use crate::{
@@ -46,6 +47,11 @@ fn entries() -> impl Iterator<Item = Entry> {
         kind: "what is checked of a saved plan",
         story: c.explanation(),
     });
+    let of_secrets = Exposure::ALL.iter().map(|c| Entry {
+        word: c.as_str(),
+        kind: "a warning about a file that the password depends on",
+        story: c.explanation(),
+    });
     let of_manifests = aku_kube::lint::Code::ALL.iter().map(|c| Entry {
         word: c.as_str(),
         kind: match c.severity() {
@@ -54,7 +60,13 @@ fn entries() -> impl Iterator<Item = Entry> {
         },
         story: c.explanation(),
     });
-    of_plans.chain(of_runs).chain(of_rules).chain(of_files).chain(of_drift).chain(of_manifests)
+    of_plans.chain(of_runs).chain(of_rules).chain(of_files).chain(of_drift).chain(of_manifests).chain(of_secrets)
+}
+
+/// Word, kind and story of every code, for the reference.
+#[cfg(test)]
+pub(super) fn stories() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    entries().map(|e| (e.word, e.kind, e.story))
 }
 
 fn kind(word: &str) -> &'static str {

@@ -36,6 +36,8 @@ pub enum ShowFormat {
     Mermaid,
     /// One page without network and script.
     Html,
+    /// The digest alone: what a signature is over.
+    Digest,
 }
 
 /// Flags of `aku review`.
@@ -49,6 +51,12 @@ pub struct ReviewArgs {
     /// The deadline that the plan will be applied with
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub deadline: Option<Duration>,
+    /// Say yes: where the review finds nothing that refuses, sign the plan with this ssh key (ed25519, without passphrase)
+    #[arg(long, value_name = "KEY", conflicts_with = "add_signature")]
+    pub sign: Option<PathBuf>,
+    /// Say yes with a signature made by: aku show FILE --format digest | ssh-keygen -Y sign -n aku-plan -f KEY
+    #[arg(long, value_name = "SIGNATURE")]
+    pub add_signature: Option<PathBuf>,
     #[command(flatten)]
     pub policy: PolicyArgs,
 }

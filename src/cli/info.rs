@@ -7,6 +7,7 @@ use std::{
     path::PathBuf,
 };
 
+use aku_core::safe;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -79,6 +80,8 @@ fn layout(c: &Config, password: &SecretString) -> String {
         ("Max Server Count", &c.server_count.get().to_string()),
     ];
     for (name, value) in server {
+        // A password is shown as it is, to whoever asked for it.
+        let value = if name == "Password" { value.to_owned() } else { safe::line(value) };
         let _ = writeln!(text, "  {name:<16} : {value}");
     }
     let _ = writeln!(text, " {SEPARATOR}\n [ Replications ]");
@@ -86,7 +89,7 @@ fn layout(c: &Config, password: &SecretString) -> String {
         let _ = writeln!(text, " #### Serve[ID:{pod}] Replication list ####");
         for (id, _) in c.groups() {
             for (_, pair) in Pair::of(pod, c.server_count) {
-                let _ = writeln!(text, "  Replication Name : {}", c.replication_name(id, pair).as_str());
+                let _ = writeln!(text, "  Replication Name : {}", safe::line(c.replication_name(id, pair).as_str()));
             }
         }
     }
@@ -103,13 +106,16 @@ fn group(g: &conf::GroupConf) -> String {
         .targets
         .iter()
         .map(|t| {
-            let mut item =
-                format!("  User Name        : {}\n  Table Name       : {}\n", t.user.as_str(), t.table.as_str());
+            let mut item = format!(
+                "  User Name        : {}\n  Table Name       : {}\n",
+                safe::line(t.user.as_str()),
+                safe::line(t.table.as_str())
+            );
             if let Some(partition) = &t.partition {
-                let _ = writeln!(item, "  Partition Name   : {}", partition.as_str());
+                let _ = writeln!(item, "  Partition Name   : {}", safe::line(partition.as_str()));
             }
             item
         })
         .collect();
-    format!("  #### Replication [Prefix:{}] item list ####\n{}", g.prefix, items.join("\n"))
+    format!("  #### Replication [Prefix:{}] item list ####\n{}", safe::line(&g.prefix), items.join("\n"))
 }

@@ -1,7 +1,7 @@
 //! The start of a pod that is to end: it is asked to stop before the end goes on. Nothing is sent to a process or a session
 //! that is not certainly that run.
 
-use std::fs;
+use std::{fs, io};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -31,8 +31,17 @@ pub(super) fn stop(scene: &CommandContext, lock_on: Ordinal, holder: &Holder, ho
 /// A number says little: another container has processes of its own.
 fn is_our_program(pid: Pid) -> bool {
     let exe = |pid: &str| fs::read_link(format!("/proc/{pid}/exe"));
-    match (exe(&pid.as_raw_nonzero().to_string()), exe("self")) {
+    // A run lets nobody look into it (`secret`), so of another one only its name can be read, unless this one may everything.
+    let name = |pid: &str| {
+        let first = |path: &str| Some(fs::read(path).ok()?.split(|b| *b == 0).next()?.to_vec());
+        Some((first(&format!("/proc/{pid}/comm"))?, first(&format!("/proc/{pid}/cmdline"))?))
+    };
+    let pid = pid.as_raw_nonzero().to_string();
+    match (exe(&pid), exe("self")) {
         (Ok(theirs), Ok(ours)) => theirs == ours,
+        (Err(e), Ok(_)) if e.kind() == io::ErrorKind::PermissionDenied => {
+            name(&pid).is_some_and(|theirs| Some(theirs) == name("self"))
+        }
         (Err(_), _) | (_, Err(_)) => false,
     }
 }

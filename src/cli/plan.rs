@@ -13,6 +13,7 @@ use super::{
     plan_args::{Format, PlanArgs},
     policy,
     scene::{CommandContext, refused},
+    signing,
     stream::talk,
     stream::{OutputStyle, Streams, answer, fail, shown},
     typed,
@@ -58,7 +59,12 @@ fn planned(
     let rules = policy::load(&judges).map_err(|t| fail(s, look, &t))?;
     let found = policy::judge(&judges, &rules, &saved, Use::default()).map_err(|t| fail(s, look, &t))?;
     let denied = policy::refusal(&found);
-    let saved = saved.judged(found);
+    let mut saved = saved.judged(rules, found);
+    if let Some(key) = &args.sign
+        && denied.is_none()
+    {
+        saved = signing::signed(saved, key, args.output.as_deref()).map_err(|t| fail(s, look, &t))?;
+    }
     if let Some(path) = &args.output {
         store(&saved, path, look, s)?;
     }

@@ -10,6 +10,7 @@ use super::{
     goal_args::{self, Everywhere, Extras, From, GoalArgs, GoalWord},
     policy::PolicyArgs,
     run_args::RunArgs,
+    signing::RequireArgs,
 };
 use crate::topology::Ordinal;
 
@@ -34,6 +35,9 @@ pub struct PlanArgs {
     /// Save the plan, to be applied with: aku apply FILE
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Sign the saved plan with this ssh key (ed25519, without passphrase)
+    #[arg(long, value_name = "KEY", requires = "output")]
+    pub sign: Option<PathBuf>,
     /// Form of the plan on standard output
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -82,6 +86,8 @@ pub struct ApplyArgs {
     /// Go on with a saved plan that an earlier run left half done, where the rest of it still holds
     #[arg(long)]
     pub resume: bool,
+    #[command(flatten)]
+    pub require: RequireArgs,
     /// Do not ask; covers nothing that deletes or loses rows
     #[arg(long)]
     pub yes: bool,

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Env, Streams, Terminal, run, wiring::Real};
+use super::{Env, Streams, Terminal, run, secret, wiring::Real};
 use crate::{
     exit::{Code, Exit},
     outlet,
@@ -20,6 +20,7 @@ const LAST: Duration = Duration::from_secs(1);
 
 /// Runs the command line of this process.
 pub fn program() -> Code {
+    secret::keep_others_out(std::env::args_os().skip(1));
     let standard = outlet::standard();
     panic::set_hook(Box::new(|info| {
         let thread = thread::current();

@@ -2,7 +2,8 @@
 
 use super::{
     file_args::{ReviewArgs, ReviewFormat},
-    policy,
+    policy, signing,
+    stream::talk,
     stream::{OutputStyle, Streams, answer, fail, shown},
     wiring::Platform,
 };
@@ -15,7 +16,7 @@ use crate::{
         saved::{DOCUMENT, Reading},
     },
     render,
-    render::Diagnostic,
+    render::{Diagnostic, words::counted},
     review::{self, Review},
 };
 
@@ -35,11 +36,33 @@ pub fn run(args: &ReviewArgs, world: &dyn Platform, look: &OutputStyle, s: &mut 
             format!("{:#}\n", review::sarif(&review, &file, text))
         }
     };
-    match answer(s, &said) {
+    let signed = sign(args, &review, look, s);
+    match (answer(s, &said), signed) {
         // The reader went away: what was found is still the answer.
-        Ok(()) | Err(Exit::Ok) => review.exit,
-        Err(other) => other,
+        (Ok(()) | Err(Exit::Ok), Ok(())) => review.exit,
+        (Ok(()) | Err(Exit::Ok), Err(trouble)) => fail(s, look, &trouble),
+        (Err(other), _) => other,
     }
+}
+
+/// The yes of a reviewer, where nothing refuses.
+fn sign(args: &ReviewArgs, review: &Review, look: &OutputStyle, s: &mut Streams<'_>) -> Result<(), Diagnostic> {
+    let signed = match (&args.sign, &args.add_signature, &review.saved) {
+        (None, None, _) | (_, _, None) => return Ok(()),
+        (_, _, Some(_)) if review.exit != Exit::Ok => {
+            talk(look, s, "not signed: the plan must not be applied");
+            return Ok(());
+        }
+        (Some(key), _, Some(saved)) => signing::signed(saved.clone(), key, Some(&args.file))?,
+        (None, Some(file), Some(saved)) => signing::added(saved.clone(), file)?,
+    };
+    files::store(&signed.text(), &args.file).map_err(|e| {
+        let text = format!("the signature cannot be written to {}: {e}", args.file.display());
+        Diagnostic::new(Exit::Output, "output", text)
+    })?;
+    let n = counted(signed.signatures.len(), "signature");
+    talk(look, s, &format!("signed: {} has {n}", args.file.display()));
+    Ok(())
 }
 
 fn judged(args: &ReviewArgs, text: Result<&str, &document::Fault>, world: &dyn Platform) -> Result<Review, Diagnostic> {

@@ -17,12 +17,16 @@ use crate::{
     plan::{
         Plan,
         facts::{Changed, Changes, Facts},
-        saved::Saved,
+        saved::{
+            Origin, Saved,
+            again::{self, Differs},
+        },
     },
     render::{
         Diagnostic,
         words::{counted, duration, ids, ids_within, in_a_row},
     },
+    review,
 };
 
 /// A refusal of a file, with the command that makes a new one. `common` names the pod.
@@ -44,16 +48,13 @@ pub(super) fn before_looking(saved: &Saved, path: &Path, common: &Common, now: T
         let text = format!("this plan was to be applied before {}, {} ago", saved.expires_at, duration(late));
         return Err(old(text, saved, path, common));
     }
-    if saved.created_at > now.saturating_add(CLOCKS_DIFFER).unwrap_or(now) {
+    if review::from_the_future(saved, now) {
         let text =
             format!("this plan was made at {}, which is in the future of this machine's clock", saved.created_at);
         return Err(old(text, saved, path, common));
     }
     Ok(())
 }
-
-/// How far the clocks of two machines may be apart.
-const CLOCKS_DIFFER: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 
 /// The configuration must mean what it meant.
 ///
@@ -168,4 +169,37 @@ pub(super) fn same_plan(saved: &Saved, now: &Plan, path: &Path, common: &Common)
     let text = "this plan was made for a different situation; nothing was changed";
     let trouble = old(text, saved, path, common).fact("differs", first.to_string());
     Err(differences.iter().skip(1).fold(trouble, |t, d| t.fact("", d.to_string())))
+}
+
+/// The whole document must be the one that would be made now, words included (`saved::again`).
+///
+/// # Errors
+/// Exit 5 with the first place that differs.
+pub(super) fn same_document(
+    saved: &Saved,
+    scene: &CommandContext,
+    observed: &Observed,
+    path: &Path,
+    common: &Common,
+) -> Result<(), Diagnostic> {
+    let origin = Origin {
+        observer: scene.who.here,
+        service: scene.desired.service.clone(),
+        conf_digest: scene.digest.clone(),
+        at: saved.created_at,
+    };
+    again::same_document(saved, &scene.desired, observed, &origin).map_err(|differs| match *differs {
+        Differs::At { path: place, then, now } => {
+            let text = "the file says something else than what is seen and planned now; nothing was changed";
+            Diagnostic { code: "plan-differs".into(), ..old(text, saved, path, common) }
+                .fact("where", place)
+                .fact("in the file", then)
+                .fact("now", now)
+        }
+        Differs::NoPlan(refusal) => {
+            let text = "with the numbers of rows that the file names there would be no plan; nothing was changed";
+            let said = refusal.because.first().map_or_else(String::new, |r| r.text.clone());
+            Diagnostic { code: "plan-differs".into(), ..old(text, saved, path, common) }.fact("because", said)
+        }
+    })
 }

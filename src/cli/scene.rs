@@ -7,9 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     common::{Common, What},
-    confpath,
-    env::read_small,
-    marker, time,
+    confpath, marker, secret, time,
     who::{self, Who, who},
     wiring::{Cluster, Platform, Way},
 };
@@ -109,8 +107,12 @@ pub fn own_pod(world: &dyn Platform, common: &Common, warn: &mut dyn FnMut(&str)
     let conf = read_conf(world, common, warn)?;
     let who = who(common.ordinal, env.var(who::VARIABLE), &world.hostname(), &conf)?;
     let (mut endpoints, endpoints_given) = endpoints(world, common, &conf)?;
-    password::resolve(|name| env.var(name).map(Into::into), read_small, &conf)
-        .map_err(|e| Diagnostic::new(password_exit(&e), "password", e.to_string()))?;
+    warn(&secret::exposed(common, env, &conf));
+    secret::find(common, env, &conf).map_err(|e| Diagnostic::new(password_exit(&e), "password", e.to_string()))?;
+    // Nothing could ever join it: a server, or a new database, would be there for nothing.
+    let address = |_| ReplicationAddress { host: String::new(), port: conf.replication_port_no };
+    refuse_surplus(&Desired::new(&conf, Goal::Start(who.pod), address))
+        .map_err(|trouble| Diagnostic { exit: Exit::BadData, ..trouble })?;
     let endpoint = endpoints
         .remove(&who.pod)
         .ok_or_else(|| Diagnostic::new(Exit::BadData, "endpoints", format!("nothing says where pod {} is", who.pod)))?;
@@ -148,7 +150,8 @@ impl CommandContext {
         };
         let desired = Desired::new(&conf, what(who.pod), address);
         refuse_surplus(&desired)?;
-        let (password, _) = password::resolve(|name| env.var(name).map(Into::into), read_small, &conf)
+        warn(&secret::exposed(common, env, &conf));
+        let (password, _) = secret::find(common, env, &conf)
             .map_err(|e| Diagnostic::new(password_exit(&e), "password", e.to_string()))?;
         let pods = desired.pods.keys().copied().collect();
         let way = Way { endpoints, pods, driver: common.odbc_driver.clone(), password };
@@ -376,8 +379,8 @@ pub(super) fn busy(observed: &Observed) -> Vec<Ordinal> {
 fn password_exit(e: &password::PasswordError) -> Exit {
     use password::PasswordError as E;
     match e {
-        E::Unreadable { .. } => Exit::NoInput,
-        E::EmptyFile { .. } | E::Unusable { .. } | E::Missing => Exit::BadData,
+        E::Unreadable { .. } | E::NoDescriptor { .. } => Exit::NoInput,
+        E::EmptyDescriptor { .. } | E::EmptyFile { .. } | E::Unusable { .. } | E::Missing => Exit::BadData,
     }
 }
 

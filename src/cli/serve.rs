@@ -61,7 +61,7 @@ pub struct ServeArgs {
 }
 
 /// `:9399` is every address of this machine.
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let own = |port: &str| port.parse().map(|port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
     match text.strip_prefix(':').filter(|port| !port.contains(':')) {
         Some(port) => own(port).map_err(|e| format!("{e}: write [HOST]:PORT, e.g. :9399")),
@@ -147,6 +147,7 @@ pub fn run(args: &ServeArgs, common: &Common, world: &dyn Platform, look: &Outpu
         policy: PolicyArgs::default(),
         since_ok: None,
         join_limit: Duration::from_secs(2 * 3600),
+        patience: None,
         metrics: None,
     };
     let mut success = None;

@@ -8,33 +8,36 @@ use super::{
     typed::shell,
 };
 use crate::{
-    document::Fault,
+    document::{self, Fault},
     exit::Exit,
     files,
     plan::saved::{DOCUMENT, Misfit, ReadError, Reading, Saved},
     render::{self, Diagnostic, Head, Layout, Line, Sql},
+    sign,
 };
 
 /// Runs it.
 pub fn run(args: &ShowArgs, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
-    let reading = match files::read(&args.file, DOCUMENT).and_then(|text| Reading::parse(&text)) {
-        Ok(reading) => reading,
+    let read = files::read(&args.file, DOCUMENT).and_then(|text| Ok((Reading::parse(&text)?, text)));
+    let (reading, file) = match read {
+        Ok(read) => read,
         Err(e) => return fail(s, look, &unreadable(&args.file, &e.into())),
     };
     for misfit in &reading.misfits {
         tell(s, &format!("warning: this release does not apply the plan: {misfit}\n"));
     }
-    let usable = reading.misfits.iter().all(|m| matches!(m, Misfit::OtherPlanner { .. } | Misfit::MustUnderstand(_)));
+    let usable = reading.misfits.iter().all(Misfit::is_readable);
     let text = match (reading.saved, args.format) {
         (Some(saved), format) if usable => known(&saved, format, args, look),
-        (_, ShowFormat::Json) => format!("{:#}\n", reading.document),
-        (_, ShowFormat::Human) => shown(&render::foreign_plan(&reading.document, look.width), look),
-        (_, ShowFormat::Md | ShowFormat::Dot | ShowFormat::Mermaid | ShowFormat::Html) => {
-            let misfit = reading.misfits.into_iter().next().unwrap_or(Misfit::OtherSums("the plan"));
+        (_, ShowFormat::Json) => document::pretty(&file),
+        (_, ShowFormat::Human) => shown(&render::foreign_plan(&file, look.width), look),
+        (_, ShowFormat::Digest | ShowFormat::Md | ShowFormat::Dot | ShowFormat::Mermaid | ShowFormat::Html) => {
+            let misfit = reading.misfits.into_iter().next().unwrap_or(Misfit::Other("the plan".to_owned()));
             let trouble = unreadable(&args.file, &misfit.into());
             return fail(s, look, &trouble.next("aku show FILE    (human and json forms show what is there)"));
         }
     };
+    drop(file);
     match answer(s, &text) {
         Ok(()) => Exit::Ok,
         Err(exit) => exit,
@@ -45,6 +48,7 @@ fn known(saved: &Saved, format: ShowFormat, args: &ShowArgs, look: &OutputStyle)
     let file = shell(&args.file);
     match format {
         ShowFormat::Json => saved.text(),
+        ShowFormat::Digest => sign::message(&saved.digest()),
         ShowFormat::Md => render::markdown(saved, &file),
         ShowFormat::Dot => render::dot(&saved.plan),
         ShowFormat::Mermaid => render::mermaid(&saved.plan),
@@ -71,6 +75,15 @@ fn known(saved: &Saved, format: ShowFormat, args: &ShowArgs, look: &OutputStyle)
                 doc.line(Line::plain(line));
             }
             doc.line(Line::plain(saved.digest()));
+            if !saved.signatures.is_empty() {
+                let text = format!(
+                    "{}, not verified here: aku apply FILE --require-signature ALLOWED verifies",
+                    render::words::counted(saved.signatures.len(), "signature")
+                );
+                for line in render::words::wrap(&text, look.width) {
+                    doc.line(Line::plain(line));
+                }
+            }
             shown(&doc, look)
         }
     }

@@ -107,7 +107,11 @@ fn password_problem(e: &PasswordError) -> Problem {
             conf::Code::Missing,
             format!("set it in the file, or {} or {} in the environment", password::FILE_VARIABLE, password::VARIABLE),
         ),
-        PasswordError::Unreadable { .. } | PasswordError::EmptyFile { .. } | PasswordError::Unusable { .. } => {
+        PasswordError::NoDescriptor { .. }
+        | PasswordError::EmptyDescriptor { .. }
+        | PasswordError::Unreadable { .. }
+        | PasswordError::EmptyFile { .. }
+        | PasswordError::Unusable { .. } => {
             let hint = "the environment comes before the AKU_SYS_PASSWORD of the file; unset the variable to use that";
             (conf::Code::Password, hint.to_owned())
         }

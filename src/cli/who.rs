@@ -12,6 +12,10 @@ use crate::{
 /// Variable that says on which pod this runs (labs and tests: several pods on one machine).
 pub const VARIABLE: &str = "AKU_ORDINAL";
 
+/// Variable with the name of the pod, by the downward API: it outweighs the host name, which setHostnameAsFQDN, hostNetwork and
+/// others change.
+pub const POD_NAME: &str = "POD_NAME";
+
 /// The two pods of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Who {

@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     hash::{BuildHasher as _, RandomState},
     io,
     path::PathBuf,
@@ -154,7 +154,7 @@ impl Platform for Real {
     }
 
     fn hostname(&self) -> OsString {
-        gethostname::gethostname()
+        self.env.var(super::who::POD_NAME).map_or_else(gethostname::gethostname, OsStr::to_owned)
     }
 
     fn now(&self) -> Timestamp {

@@ -38,6 +38,20 @@ pub fn path(state: &Path, run: &RunId) -> PathBuf {
     state.join(RUNS).join(format!("{run}{SUFFIX}"))
 }
 
+/// Whether journals may be in a folder: somebody who put a link there would choose where we write, and what we take for our
+/// own past.
+///
+/// # Errors
+/// It is a link, or no folder.
+fn own_folder(folder: &Path) -> io::Result<()> {
+    let there = fs::symlink_metadata(folder)?;
+    if there.is_dir() {
+        return Ok(());
+    }
+    let what = if there.is_symlink() { "a symbolic link" } else { "no folder" };
+    Err(io::Error::new(io::ErrorKind::NotADirectory, format!("{} is {what}", folder.display())))
+}
+
 /// When a line is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durable {
@@ -74,6 +88,7 @@ impl Journal {
         let path = path(state, run);
         if let Some(folder) = path.parent() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            own_folder(folder)?;
         }
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
         let state = Mutex::new(State { file: Some(file), ..State::default() });

@@ -76,6 +76,10 @@ impl EventsTo {
             }
             Self::File(path) => {
                 how.write(true).create(true).truncate(true).mode(0o600);
+                // What a link leads to is not emptied, except where the system itself has links.
+                if !path.starts_with("/dev") {
+                    how.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+                }
                 opened(how, path.clone())
             }
         }

@@ -7,7 +7,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{
     policy::finding,
-    style::{Doc, Line, Role, visible},
+    safe,
+    style::{Doc, Line, Role},
     words::{counted, duration, sentence, wrap},
 };
 use crate::{
@@ -342,7 +343,7 @@ pub fn plugin_line(report: &Report) -> String {
         told.push(right(report));
     }
     // The bar begins the numbers, and there is one line only.
-    let text = visible(&told.join("; ")).replace('|', "/");
+    let text = safe::terminal(&told.join("; ")).replace('|', "/");
     format!(
         "AKU {} - {}: {text} | new={} known={} accepted={} unchecked={} unseen={unseen}\n",
         Plugin::of(report).as_str(),

@@ -1,6 +1,11 @@
 //! Golden outputs of `aku drift` at every width, its plugin line, and the grammar of its metrics.
 
-use std::{collections::BTreeMap, io::Write as _, process::Stdio, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write as _,
+    process::Stdio,
+    time::Duration,
+};
 
 use super::{
     Looked, Run, drift,
@@ -111,7 +116,8 @@ fn parsed(text: &str) -> BTreeMap<String, f64> {
             continue;
         }
         if let Some(rest) = line.strip_prefix("# TYPE ") {
-            assert_eq!(rest, format!("{family} gauge"));
+            let kind = if family.ends_with("_total") { "counter" } else { "gauge" };
+            assert_eq!(rest, format!("{family} {kind}"));
             typed = true;
             continue;
         }
@@ -163,6 +169,9 @@ fn every_series_is_there_on_every_run() {
         "aku_replication_started{",
         "aku_replication_initialised{",
         "aku_replication_gap{",
+        "aku_replication_retained_files{",
+        "aku_replication_retained_bytes{",
+        "aku_replication_conflicts_total{",
         "aku_join_state{",
         "aku_foreign_objects{",
         "aku_last_run_timestamp_seconds",
@@ -179,6 +188,39 @@ fn every_series_is_there_on_every_run() {
     let values = |name: &str| all.iter().map(|s| s[name]).collect::<Vec<_>>();
     assert_eq!(values("aku_exit_code"), [0.0, 2.0, 3.0, 7.0, 7.0, 0.0, 2.0, 65.0, 0.0]);
     assert_eq!(values("aku_view_complete"), [1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0]);
+}
+
+/// A dashboard or an alert on a series that is not there stays green for ever.
+#[test]
+fn dashboard_and_alerts_ask_for_series_that_are_there() {
+    let all: BTreeSet<String> = files()
+        .iter()
+        .flat_map(|text| {
+            text.lines()
+                .filter_map(|l| l.strip_prefix("# HELP ")?.split(' ').next())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let mut asked = BTreeSet::new();
+    for file in ["grafana.json", "alerts.yaml"] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("conf").join(file);
+        let text = std::fs::read_to_string(path).unwrap();
+        let exprs = text.lines().filter(|l| l.trim_start().trim_start_matches('"').starts_with("expr"));
+        for word in exprs.flat_map(|l| l.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')) {
+            if word.starts_with("aku_") {
+                assert!(all.contains(word), "{file}: {word}");
+                asked.insert(word.to_owned());
+            }
+        }
+        if file == "grafana.json" {
+            let dashboard: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert!(dashboard["panels"].as_array().is_some_and(|panels| panels.len() > 10));
+        }
+    }
+    // What nobody asks for is of the run itself, or a name.
+    let unasked: Vec<_> = all.difference(&asked).map(String::as_str).collect();
+    assert_eq!(unasked, ["aku_last_run_timestamp_seconds", "aku_pod_info"]);
 }
 
 /// Runs when promtool is there; `AKU_REQUIRE_PROMTOOL=1` insists on it.

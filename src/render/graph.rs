@@ -10,8 +10,9 @@ use std::{
 
 use super::{
     op,
-    plan::{destroys, is_undo, waits},
-    style::visible,
+    plan::{destroys, waits},
+    plan_end::is_undo,
+    safe,
     words::counted,
 };
 use crate::{
@@ -201,8 +202,8 @@ pub fn dot(plan: &Plan) -> String {
                 NodeShape::Changes => "",
             };
             let bold = bold(n.critical, ", penwidth=2.5");
-            let more = if n.more.is_empty() { String::new() } else { format!("\\n{}", inner(&n.more)) };
-            line(&mut out, format_args!("    {} [label=\"{}{more}\"{shape}{bold}];", n.id, inner(&n.title)));
+            let more = if n.more.is_empty() { String::new() } else { format!("\\n{}", safe::dot(&n.more)) };
+            line(&mut out, format_args!("    {} [label=\"{}{more}\"{shape}{bold}];", n.id, safe::dot(&n.title)));
         }
         out.push_str("  }\n");
     }
@@ -218,12 +219,12 @@ pub fn dot(plan: &Plan) -> String {
 #[must_use]
 pub fn mermaid(plan: &Plan) -> String {
     let chart = Chart::of(plan);
-    let mut out = format!("%% {}\nflowchart TD\n", visible(&chart.title).replace('%', "%25"));
+    let mut out = format!("%% {}\nflowchart TD\n", safe::terminal(&chart.title).replace('%', "%25"));
     for (pod, nodes) in chart.by_pod() {
         line(&mut out, format_args!("  subgraph pod{pod}[\"pod {pod}\"]"));
         for n in nodes {
-            let more = if n.more.is_empty() { String::new() } else { format!("<br/>{}", entities(&n.more)) };
-            let text = format!("\"{}{more}\"", entities(&n.title));
+            let more = if n.more.is_empty() { String::new() } else { format!("<br/>{}", safe::mermaid(&n.more)) };
+            let text = format!("\"{}{more}\"", safe::mermaid(&n.title));
             let boxed = match n.kind {
                 NodeShape::Destroys => format!("{{{{{text}}}}}"),
                 NodeShape::Looks => format!("([{text}])"),
@@ -236,7 +237,7 @@ pub fn mermaid(plan: &Plan) -> String {
     for e in &chart.edges {
         let arrow = bold(e.weight, "==>");
         let arrow = if arrow.is_empty() { "-->" } else { arrow };
-        let label = if e.label.is_empty() { String::new() } else { format!("|\"{}\"|", entities(&e.label)) };
+        let label = if e.label.is_empty() { String::new() } else { format!("|\"{}\"|", safe::mermaid(&e.label)) };
         line(&mut out, format_args!("  {} {arrow}{label} {}", e.from, e.to));
     }
     let of = |look| chart.nodes.iter().filter(|n| n.kind == look).map(|n| n.id.as_str()).collect::<Vec<_>>().join(",");
@@ -264,24 +265,5 @@ fn bold(weight: Weight, text: &'static str) -> &'static str {
 }
 
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", inner(text))
-}
-
-fn inner(text: &str) -> String {
-    visible(text).replace('\\', "\\\\").replace('"', "\\\"")
-}
-
-fn entities(text: &str) -> String {
-    visible(text).chars().fold(String::new(), |mut out, c| {
-        match c {
-            '#' => out.push_str("#35;"),
-            '"' => out.push_str("#quot;"),
-            '<' => out.push_str("#lt;"),
-            '>' => out.push_str("#gt;"),
-            '&' => out.push_str("#amp;"),
-            '`' => out.push_str("#96;"),
-            c => out.push(c),
-        }
-        out
-    })
+    format!("\"{}\"", safe::dot(text))
 }

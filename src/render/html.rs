@@ -3,13 +3,16 @@
 //! Everything that comes from a database or a file name is escaped, and a content policy in the page forbids whatever
 //! would slip through.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::collections::BTreeSet;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
 use super::{
     op,
-    plan::{destroys, is_undo, rows_at_stake, waits},
+    plan::{destroys, rows_at_stake, waits},
     plan_end::approval_flags,
-    style::visible,
+    plan_end::is_undo,
+    safe::html as escape,
     svg::svg,
     words::{counted, ids, ids_within, rows_in_all, rows_now, sentence},
 };
@@ -48,19 +51,9 @@ stroke-width:2.5}svg marker path{fill:var(--dim)}\
 details::details-content{content-visibility:visible;height:auto}\
 svg{min-width:0}}";
 
-/// Text between tags or in a quoted attribute.
-pub(super) fn escape(text: &str) -> String {
-    visible(text).chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-        out
-    })
+/// What comes from elsewhere, safe between tags and in a quoted attribute, and visible.
+fn safe(text: &str) -> PreEscaped<String> {
+    PreEscaped(escape(text))
 }
 
 /// The page. `file` is what the reader applies.
@@ -68,40 +61,38 @@ pub(super) fn escape(text: &str) -> String {
 pub fn html(saved: &Saved, file: &str) -> String {
     let plan = &saved.plan;
     let title = format!("{} of {}", plan.goal.title(), plan.statefulset);
-    let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <link rel=\"icon\" href=\"data:,\">\n<title>aku: {t}</title>\n\
-         <style>{STYLE}</style>\n</head>\n<body>\n<h1>{t}</h1>\n",
-        t = escape(&title)
-    );
     let observer = saved.observer.map(|p| format!(" on pod {p}")).unwrap_or_default();
-    put(
-        &mut out,
-        format_args!(
-            "<p class=\"dim\">made {} by aku {}{observer}, to be applied before {}</p>",
-            saved.created_at,
-            escape(&saved.producer),
-            saved.expires_at
-        ),
-    );
-    put(&mut out, format_args!("<p><strong>{}</strong></p>", escape(&verdict(plan))));
-    destructive(&mut out, plan);
-    why(&mut out, plan);
-    pods(&mut out, plan);
-    actions(&mut out, plan);
-    graph(&mut out, plan);
-    policy(&mut out, saved);
-    facts(&mut out, saved);
-    how(&mut out, saved, file);
-    out.push_str("</body>\n</html>\n");
-    out
-}
-
-fn put(out: &mut String, args: std::fmt::Arguments<'_>) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(out, "{args}");
+    let page = markup! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy"
+                    content="default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                link rel="icon" href="data:,";
+                title { "aku: " (safe(&title)) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 { (safe(&title)) }
+                p.dim {
+                    "made " (saved.created_at) " by aku " (safe(&saved.producer)) (observer)
+                    ", to be applied before " (saved.expires_at)
+                }
+                p { strong { (safe(&verdict(plan))) } }
+                (destructive(plan))
+                (why(plan))
+                (pods(plan))
+                (actions(plan))
+                (graph(plan))
+                (policy(saved))
+                (facts(saved))
+                (how(saved, file))
+            }
+        }
+    };
+    page.into_string() + "\n"
 }
 
 /// The plan in one sentence.
@@ -126,60 +117,67 @@ pub(super) fn verdict(plan: &Plan) -> String {
     format!("{} on {}{how}{drops}.", counted(plan.actions.len() - undo, "action"), counted(pods.len(), "pod"))
 }
 
-fn destructive(out: &mut String, plan: &Plan) {
+fn destructive(plan: &Plan) -> Markup {
     let all: Vec<&Action> = plan.actions.iter().filter(|a| destroys(a)).collect();
-    if all.is_empty() && plan.approvals.is_empty() {
-        return;
-    }
-    out.push_str("<section class=\"bad\">\n<h2>Deletes or gives up something</h2>\n");
-    for a in &plan.approvals {
-        let flag = format!("--approve {}={}", a.class.as_str(), a.scope);
-        put(out, format_args!("<p>{} <code>{}</code></p>", escape(&sentence(&a.because)), escape(&flag)));
-    }
-    if !all.is_empty() {
-        out.push_str("<div class=\"wide\"><table class=\"stack\">\n<tr><th></th><th>statement</th><th>pod</th>");
-        out.push_str("<th class=\"n\">rows now</th><th>surviving copy</th><th class=\"n\">its rows</th></tr>\n");
-    }
     let stakes = rows_at_stake(plan);
-    for a in &all {
-        let sql = a.op.statements().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        let (rows, copy, its) = match &a.op {
-            Op::Truncate { target, source } => {
-                let r = stakes.get(target);
-                (rows_now(r.map(|r| r.joiner)), format!("pod {source}"), rows_now(r.map(|r| r.source)))
+    let lost = |a: &Action| match &a.op {
+        Op::Truncate { target, source } => {
+            let r = stakes.get(target);
+            (rows_now(r.map(|r| r.joiner)), format!("pod {source}"), rows_now(r.map(|r| r.source)))
+        }
+        _ => (String::new(), String::new(), String::new()),
+    };
+    markup! {
+        @if !(all.is_empty() && plan.approvals.is_empty()) {
+            section.bad {
+                h2 { "Deletes or gives up something" }
+                @for a in &plan.approvals {
+                    p {
+                        (safe(&sentence(&a.because))) " "
+                        code { (safe(&format!("--approve {}={}", a.class.as_str(), a.scope))) }
+                    }
+                }
+                @if !all.is_empty() {
+                    div.wide { table.stack {
+                        tr {
+                            th {} th { "statement" } th { "pod" } th.n { "rows now" } th { "surviving copy" } th.n { "its rows" }
+                        }
+                        @for a in &all {
+                            @let (rows, copy, its) = lost(a);
+                            tr {
+                                td { (a.id) }
+                                td { code { (safe(&statements(a).join("; "))) } }
+                                td data-label="pod" { (a.pod) }
+                                td.n data-label="rows now" { (rows) }
+                                td data-label="surviving copy" { (copy) }
+                                td.n data-label="its rows" { (its) }
+                            }
+                        }
+                    } }
+                }
             }
-            _ => (String::new(), String::new(), String::new()),
-        };
-        put(
-            out,
-            format_args!(
-                "<tr><td>{}</td><td><code>{}</code></td><td data-label=\"pod\">{}</td>\
-                 <td class=\"n\" data-label=\"rows now\">{rows}</td><td data-label=\"surviving copy\">{copy}</td>\
-                 <td class=\"n\" data-label=\"its rows\">{its}</td></tr>",
-                a.id,
-                escape(&sql),
-                a.pod
-            ),
-        );
+        }
     }
-    out.push_str(if all.is_empty() { "</section>\n" } else { "</table></div>\n</section>\n" });
 }
 
-fn reason(r: &Reason) -> String {
-    format!("{} <code class=\"code\">{}</code>", escape(&sentence(&r.text)), r.code.as_str())
+fn statements(a: &Action) -> Vec<String> {
+    a.op.statements().iter().map(ToString::to_string).collect()
 }
 
-fn why(out: &mut String, plan: &Plan) {
+fn reason(r: &Reason) -> Markup {
+    markup! { (safe(&sentence(&r.text))) " " code.code { (r.code.as_str()) } }
+}
+
+fn why(plan: &Plan) -> Markup {
     let because = match &plan.decision {
         Decision::None { because } | Decision::CatchUp { because } | Decision::Full { because, .. } => because,
     };
-    for (head, list) in [("Why", because), ("Mind", &plan.notes)] {
-        if !list.is_empty() {
-            put(out, format_args!("<h2>{head}</h2>\n<ul>"));
-            for r in list {
-                put(out, format_args!("<li>{}</li>", reason(r)));
+    markup! {
+        @for (head, list) in [("Why", because), ("Mind", &plan.notes)] {
+            @if !list.is_empty() {
+                h2 { (head) }
+                ul { @for r in list { li { (reason(r)) } } }
             }
-            out.push_str("</ul>\n");
         }
     }
 }
@@ -195,26 +193,29 @@ pub(super) fn state(s: PodState) -> &'static str {
     }
 }
 
-fn pods(out: &mut String, plan: &Plan) {
-    out.push_str("<h2>Pods</h2>\n<div class=\"wide\"><table>\n<tr><th>pod</th><th>state</th><th></th></tr>\n");
-    for p in &plan.pods {
-        put(out, format_args!("<tr><td>{}</td><td>{}</td><td>{}</td></tr>", p.pod, state(p.state), escape(&p.detail)));
+fn pods(plan: &Plan) -> Markup {
+    markup! {
+        h2 { "Pods" }
+        div.wide { table {
+            tr { th { "pod" } th { "state" } th {} }
+            @for p in &plan.pods {
+                tr { td { (p.pod) } td { (state(p.state)) } td { (safe(&p.detail)) } }
+            }
+        } }
     }
-    out.push_str("</table></div>\n");
 }
 
-fn actions(out: &mut String, plan: &Plan) {
+fn actions(plan: &Plan) -> Markup {
     let waits = Graph::new(&plan.actions).map(|graph| waits(&graph)).unwrap_or_default();
-    for pod in pods_of(plan) {
-        put(out, format_args!("<h2>Pod {pod} <span class=\"dim\">{}-{pod}</span></h2>", escape(&plan.statefulset)));
-        out.push_str(
-            "<div class=\"wide\"><table class=\"stack actions\">\n<colgroup><col><col><col><col><col></colgroup>\n",
-        );
-        out.push_str("<tr><th></th><th>action</th><th>statements</th><th>why</th><th>after</th></tr>\n");
-        for a in plan.actions.iter().filter(|a| a.pod == pod) {
-            row(out, a, waits.get(&a.id));
+    markup! {
+        @for pod in pods_of(plan) {
+            h2 { "Pod " (pod) " " span.dim { (safe(&plan.statefulset)) "-" (pod) } }
+            div.wide { table.stack.actions {
+                colgroup { col; col; col; col; col; }
+                tr { th {} th { "action" } th { "statements" } th { "why" } th { "after" } }
+                @for a in plan.actions.iter().filter(|a| a.pod == pod) { (row(a, waits.get(&a.id))) }
+            } }
         }
-        out.push_str("</table></div>\n");
     }
 }
 
@@ -229,100 +230,97 @@ pub(super) fn pods_of(plan: &Plan) -> Vec<Ordinal> {
 /// Most columns of what an action waits for.
 const WAITS_WIDTH: usize = 200;
 
-fn row(out: &mut String, a: &Action, waits: Option<&Direct>) {
-    let class = if destroys(a) { " class=\"destroys\"" } else { "" };
+fn row(a: &Action, waits: Option<&Direct>) -> Markup {
     let w = op::words(&a.op);
     let join = |parts: [String; 3], by: &str| parts.into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>().join(by);
     let what = join([w.verb.to_owned(), w.object, w.peer], " ");
-    // An arrow in one piece, so that no line ends inside it.
-    let words = join([what, w.address, w.detail], ", ").replace("->", "\u{2192}");
-    let undo = if is_undo(a) { " <span class=\"dim\">only if the run stops in between</span>" } else { "" };
+    let words = join([what, w.address, w.detail], ", ");
     // A range in one piece as well.
-    let waits = waits.map(|w| ids_within(w.rows(), w.len(), WAITS_WIDTH)).unwrap_or_default().replace('-', "\u{2011}");
-    let after =
-        if waits.is_empty() { "<td></td>".to_owned() } else { format!("<td data-label=\"after\">{waits}</td>") };
-    let sql: Vec<String> = a.op.statements().iter().map(|s| escape(&s.to_string())).collect();
-    put(
-        out,
-        format_args!(
-            "<tr{class}><td>{}</td><td>{}{undo}</td><td>{}</td><td>{}</td>{after}</tr>",
-            a.id,
-            // A long name may be broken where its parts meet.
-            escape(&words).replace('_', "_<wbr>"),
-            if sql.is_empty() { String::new() } else { format!("<code>{}</code>", sql.join("<br>")) },
-            reason(&a.because),
-        ),
-    );
-}
-
-fn graph(out: &mut String, plan: &Plan) {
-    if plan.is_empty() {
-        return;
-    }
-    out.push_str("<h2>Order</h2>\n");
-    match svg(plan) {
-        Some(svg) => {
-            out.push_str("<p class=\"dim\">An arrow leads to what waits. Bold: the longest chain.</p>\n");
-            put(out, format_args!("<div class=\"wide\">{svg}</div>"));
+    let after = waits.map(|w| ids_within(w.rows(), w.len(), WAITS_WIDTH)).unwrap_or_default().replace('-', "\u{2011}");
+    let label = (!after.is_empty()).then_some("after");
+    let sql = statements(a);
+    markup! {
+        tr.destroys[destroys(a)] {
+            td { (a.id) }
+            td {
+                // A long name may be broken where its parts meet.
+                (PreEscaped(escape(&words).replace('_', "_<wbr>")))
+                @if is_undo(a) { " " span.dim { "only if the run stops in between" } }
+            }
+            td {
+                @if !sql.is_empty() {
+                    code { @for (n, line) in sql.iter().enumerate() { @if n > 0 { br; } (safe(line)) } }
+                }
+            }
+            td { (reason(&a.because)) }
+            td data-label=[label] { (after) }
         }
-        None => out.push_str("<p class=\"dim\">Too many actions to draw; the tables say what waits for what.</p>\n"),
     }
 }
 
-fn policy(out: &mut String, saved: &Saved) {
-    if saved.policy.is_empty() {
-        return;
+fn graph(plan: &Plan) -> Markup {
+    markup! {
+        @if !plan.is_empty() {
+            h2 { "Order" }
+            @match svg(plan) {
+                Some(svg) => {
+                    p.dim { "An arrow leads to what waits. Bold: the longest chain." }
+                    div.wide { (PreEscaped(svg)) }
+                }
+                None => p.dim { "Too many actions to draw; the tables say what waits for what." }
+            }
+        }
     }
-    out.push_str("<h2>Rules</h2>\n<ul>\n");
-    for f in &saved.policy {
-        let actions = if f.actions.is_empty() { String::new() } else { format!(" ({})", ids(&f.actions)) };
-        let text = escape(&sentence(&f.text));
-        put(
-            out,
-            format_args!(
-                "<li><strong>{}</strong> {text}{actions} <code class=\"code\">{}</code></li>",
-                f.level.as_str(),
-                escape(&f.code)
-            ),
-        );
+}
+
+fn policy(saved: &Saved) -> Markup {
+    markup! {
+        @if !saved.policy.is_empty() {
+            h2 { "Rules" }
+            ul {
+                @for f in &saved.policy {
+                    li {
+                        strong { (f.level.as_str()) } " " (safe(&sentence(&f.text)))
+                        @if !f.actions.is_empty() { " (" (ids(&f.actions)) ")" }
+                        " " code.code { (safe(&f.code)) }
+                    }
+                }
+            }
+        }
     }
-    out.push_str("</ul>\n");
 }
 
 /// The facts that the actions hang on, folded.
-fn facts(out: &mut String, saved: &Saved) {
+fn facts(saved: &Saved) -> Markup {
     let used: Vec<_> = saved.facts.footprint().collect();
-    if used.is_empty() {
-        return;
+    markup! {
+        @if !used.is_empty() {
+            details {
+                summary { (counted(used.len(), "fact")) " that the actions hang on" }
+                div.wide { table {
+                    tr { th {} th { "pod" } th { "fact" } th { "when planned" } }
+                    @for f in used {
+                        tr { td { (f.id) } td { (f.pod) } td { code { (safe(&f.key)) } } td { (safe(&f.value)) } }
+                    }
+                } }
+            }
+        }
     }
-    let count = counted(used.len(), "fact");
-    put(out, format_args!("<details><summary>{count} that the actions hang on</summary>"));
-    out.push_str("<div class=\"wide\"><table>\n<tr><th></th><th>pod</th><th>fact</th><th>when planned</th></tr>\n");
-    for f in used {
-        let (key, value) = (escape(&f.key), escape(&f.value));
-        put(
-            out,
-            format_args!("<tr><td>{}</td><td>{}</td><td><code>{key}</code></td><td>{value}</td></tr>", f.id, f.pod),
-        );
-    }
-    out.push_str("</table></div></details>\n");
 }
 
-fn how(out: &mut String, saved: &Saved, file: &str) {
-    if !saved.plan.is_empty() {
-        let mut command = vec![format!("aku apply {file} --yes")];
-        command.extend(approval_flags(&saved.plan));
-        put(out, format_args!("<h2>To apply it</h2>\n<pre>{}</pre>", escape(&command.join(" "))));
+fn how(saved: &Saved, file: &str) -> Markup {
+    let mut command = vec![format!("aku apply {file} --yes")];
+    command.extend(approval_flags(&saved.plan));
+    markup! {
+        @if !saved.plan.is_empty() {
+            h2 { "To apply it" }
+            pre { (safe(&command.join(" "))) }
+        }
+        p.dim {
+            "plan " (safe(&saved.plan_id)) br;
+            "digest " code { (saved.digest()) } br;
+            "fingerprint of the facts " code { (saved.fingerprint()) } br;
+            "aku.conf " code { (safe(&saved.conf_digest)) }
+        }
     }
-    put(
-        out,
-        format_args!(
-            "<p class=\"dim\">plan {}<br>digest <code>{}</code><br>fingerprint of the facts <code>{}</code><br>\
-             aku.conf <code>{}</code></p>",
-            escape(&saved.plan_id),
-            saved.digest(),
-            saved.fingerprint(),
-            escape(&saved.conf_digest)
-        ),
-    );
 }

@@ -7,9 +7,10 @@ use super::{
     graph::kinds,
     html::{pods_of, verdict},
     op,
-    plan::{destroys, is_undo, rows_at_stake},
+    plan::{destroys, rows_at_stake},
     plan_end::approval_flags,
-    style::visible,
+    plan_end::is_undo,
+    safe,
     words::{counted, rows_in_all, rows_now, sentence},
 };
 use crate::{
@@ -48,11 +49,15 @@ fn at(saved: &Saved, file: &str, level: Level) -> String {
     let plan = &saved.plan;
     let scope =
         plan.goal.single().map_or_else(|| plan.statefulset.clone(), |pod| format!("{}/{pod}", plan.statefulset));
-    let mut out = format!("<!-- aku-plan {} {} {} -->\n", plan.goal.as_str(), comment(&scope), saved.digest());
+    let mut out =
+        format!("<!-- aku-plan {} {} {} -->\n", plan.goal.as_str(), safe::html_comment(&scope), saved.digest());
     let what = format!("aku {} of {}: {}", plan.goal.title(), plan.statefulset, verdict(plan));
-    put(&mut out, format_args!("**{}** To be applied before {}.\n", cell(&what), saved.expires_at));
+    put(&mut out, format_args!("**{}** To be applied before {}.\n", safe::markdown(&what), saved.expires_at));
     if level != Level::Full {
-        put(&mut out, format_args!("_Shortened to fit a comment; `aku show {}` has everything._\n", code(file)));
+        put(
+            &mut out,
+            format_args!("_Shortened to fit a comment; `aku show {}` has everything._\n", safe::markdown_code(file)),
+        );
     }
     destructive(&mut out, plan, level);
     reasons(&mut out, plan, level);
@@ -74,11 +79,11 @@ fn at(saved: &Saved, file: &str, level: Level) -> String {
     if !plan.is_empty() {
         let mut command = vec![format!("aku apply {file} --yes")];
         command.extend(approval_flags(plan));
-        put(&mut out, format_args!("Apply exactly this: `{}`\n", code(&command.join(" "))));
+        put(&mut out, format_args!("Apply exactly this: `{}`\n", safe::markdown_code(&command.join(" "))));
     }
     let on = saved.observer.map(|p| format!(" on pod {p}")).unwrap_or_default();
-    let (id, digest, made) = (cell(&saved.plan_id), saved.digest(), saved.created_at);
-    put(&mut out, format_args!("plan {id}, {digest}, made {made} by aku {}{on}", cell(&saved.producer)));
+    let (id, digest, made) = (safe::markdown(&saved.plan_id), saved.digest(), saved.created_at);
+    put(&mut out, format_args!("plan {id}, {digest}, made {made} by aku {}{on}", safe::markdown(&saved.producer)));
     put(&mut out, format_args!("facts {}", saved.fingerprint()));
     out
 }
@@ -91,7 +96,14 @@ fn put(out: &mut String, args: std::fmt::Arguments<'_>) {
 fn destructive(out: &mut String, plan: &Plan, level: Level) {
     for a in &plan.approvals {
         let flag = format!("--approve {}={}", a.class.as_str(), a.scope);
-        put(out, format_args!("* :warning: {} Needs `{}`", cell(&sentence(&a.because)), code(&flag)));
+        put(
+            out,
+            format_args!(
+                "* :warning: {} Needs `{}`",
+                safe::markdown(&sentence(&a.because)),
+                safe::markdown_code(&flag)
+            ),
+        );
     }
     if !plan.approvals.is_empty() {
         out.push('\n');
@@ -116,7 +128,7 @@ fn destructive(out: &mut String, plan: &Plan, level: Level) {
             }
             other => (op::short(other), String::new(), String::new()),
         };
-        put(out, format_args!("| {} | {} | {} | {rows} | {copy} |", a.id, cell(&what), a.pod));
+        put(out, format_args!("| {} | {} | {} | {rows} | {copy} |", a.id, safe::markdown(&what), a.pod));
     }
     if all.len() > most {
         put(out, format_args!("| | and {} more | | | |", all.len() - most));
@@ -131,7 +143,7 @@ fn reasons(out: &mut String, plan: &Plan, level: Level) {
     let most = if level == Level::Full { usize::MAX } else { FEW };
     for (word, list) in [("Why", because), ("Mind", &plan.notes)] {
         for r in list.iter().take(most) {
-            put(out, format_args!("* {word}: {} `{}`", cell(&sentence(&r.text)), r.code.as_str()));
+            put(out, format_args!("* {word}: {} `{}`", safe::markdown(&sentence(&r.text)), r.code.as_str()));
         }
         if list.len() > most {
             put(out, format_args!("* {word}: and {} more", list.len() - most));
@@ -143,8 +155,12 @@ fn reasons(out: &mut String, plan: &Plan, level: Level) {
 /// What rules found: how many, and each that refuses.
 fn rules(out: &mut String, saved: &Saved) {
     let codes = |level| -> Vec<String> {
-        let mut codes: Vec<String> =
-            saved.policy.iter().filter(|f| f.level == level).map(|f| format!("`{}`", code(&f.code))).collect();
+        let mut codes: Vec<String> = saved
+            .policy
+            .iter()
+            .filter(|f| f.level == level)
+            .map(|f| format!("`{}`", safe::markdown_code(&f.code)))
+            .collect();
         codes.dedup();
         codes
     };
@@ -164,7 +180,10 @@ fn rules(out: &mut String, saved: &Saved) {
         ),
     );
     for f in policy::denied(&saved.policy).take(FEW) {
-        put(out, format_args!("* :no_entry: {} `{}`", cell(&sentence(&f.text)), code(&f.code)));
+        put(
+            out,
+            format_args!("* :no_entry: {} `{}`", safe::markdown(&sentence(&f.text)), safe::markdown_code(&f.code)),
+        );
     }
 }
 
@@ -177,7 +196,7 @@ fn facts(out: &mut String, saved: &Saved) {
     put(out, format_args!("<details><summary>{} that the actions hang on</summary>\n", counted(used.len(), "fact")));
     out.push_str("| | pod | fact | when planned |\n|---|---|---|---|\n");
     for f in used {
-        put(out, format_args!("| {} | {} | {} | {} |", f.id, f.pod, cell(&f.key), cell(&f.value)));
+        put(out, format_args!("| {} | {} | {} | {} |", f.id, f.pod, safe::markdown(&f.key), safe::markdown(&f.value)));
     }
     out.push_str("\n</details>\n\n");
 }
@@ -187,11 +206,11 @@ fn details(out: &mut String, plan: &Plan, pod: Ordinal) {
     let mut body = String::new();
     for a in &mine {
         let undo = if is_undo(a) { " (only if the run stops in between)" } else { "" };
-        put(&mut body, format_args!("{} {} {}{undo}", sign(&a.op), a.id, visible(&op::short(&a.op))));
+        put(&mut body, format_args!("{} {} {}{undo}", sign(&a.op), a.id, safe::terminal(&op::short(&a.op))));
         for sql in a.op.statements() {
-            put(&mut body, format_args!("       {};", visible(&sql.to_string())));
+            put(&mut body, format_args!("       {};", safe::terminal(&sql.to_string())));
         }
-        put(&mut body, format_args!("       [{}] {}", a.because.code.as_str(), visible(&a.because.text)));
+        put(&mut body, format_args!("       [{}] {}", a.because.code.as_str(), safe::terminal(&a.because.text)));
     }
     let fence = fence(&body);
     put(out, format_args!("<details><summary>pod {pod}: {}</summary>\n", counted(mine.len(), "action")));
@@ -215,30 +234,4 @@ fn sign(op: &Op) -> char {
 fn fence(body: &str) -> String {
     let longest = body.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     "`".repeat(longest.max(2) + 1)
-}
-
-/// Text in a table or a list.
-fn cell(text: &str) -> String {
-    visible(text).chars().fold(String::new(), |mut out, c| {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '|' | '`' | '*' | '[' | ']' | '\\' => out.extend(['\\', c]),
-            '_' => out.push_str("\\_"),
-            '@' => out.push_str("&#64;"),
-            c => out.push(c),
-        }
-        out
-    })
-}
-
-/// Text between single backticks.
-fn code(text: &str) -> String {
-    visible(text).replace('`', "'")
-}
-
-/// Text inside an HTML comment.
-fn comment(text: &str) -> String {
-    visible(text).replace("--", "- -").replace('>', "")
 }

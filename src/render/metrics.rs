@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use jiff::Timestamp;
 
+use super::safe;
 use crate::{
     desired::Desired,
     drift::{Completeness, Kind, document::Report},
     exit::Exit,
     observe::{Observed, Sender, Side},
     status::{State, Status},
-    topology::Ordinal,
+    topology::{Ordinal, ReplicationName},
 };
 
 /// A run, also one that never came to look.
@@ -42,13 +43,17 @@ struct Text(String);
 
 impl Text {
     fn family(&mut self, name: &str, help: &str) {
+        self.family_of("gauge", name, help);
+    }
+
+    fn family_of(&mut self, kind: &str, name: &str, help: &str) {
         // Writing to a String cannot fail.
         let _ = writeln!(self.0, "# HELP {name} {}", help.replace('\\', "\\\\").replace('\n', "\\n"));
-        let _ = writeln!(self.0, "# TYPE {name} gauge");
+        let _ = writeln!(self.0, "# TYPE {name} {kind}");
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        let labels: Vec<_> = labels.iter().map(|(k, v)| format!("{k}=\"{}\"", escaped(v))).collect();
+        let labels: Vec<_> = labels.iter().map(|(k, v)| format!("{k}=\"{}\"", safe::prometheus(v))).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         let _ = writeln!(self.0, "{name}{labels} {value}");
     }
@@ -70,7 +75,7 @@ impl Text {
         look: &Looked<'_>,
         name: &str,
         help: &str,
-        of: impl Fn(Ordinal, &crate::topology::ReplicationName) -> V,
+        of: impl Fn(Ordinal, &ReplicationName) -> V,
     ) {
         self.family(name, help);
         for pod in look.desired.pods.keys() {
@@ -80,10 +85,6 @@ impl Text {
             }
         }
     }
-}
-
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 /// The file. Without a look, what is known of the run alone.
@@ -110,6 +111,8 @@ pub fn metrics(run: &Run, look: Option<&Looked<'_>>) -> String {
     if let Some(look) = look {
         of_pods(&mut text, look);
         of_objects(&mut text, look);
+        retained_log(&mut text, look);
+        conflicts(&mut text, look);
         items(&mut text, look);
     }
     text.0
@@ -155,6 +158,59 @@ fn of_objects(text: &mut Text, look: &Looked<'_>) {
         "What is left to send, V$REPGAP.REP_GAP; its unit differs between server releases; NaN where nobody can tell.",
         |pod, name| found(pod, name).and_then(|r| r.gap).map_or_else(|| "NaN".to_owned(), |gap| gap.to_string()),
     );
+}
+
+/// What a side keeps of its pod's log: whole files between its place and the end, and bytes.
+struct Retained {
+    files: u64,
+    /// `None` where nobody knows how large a file is.
+    bytes: Option<u64>,
+}
+
+/// `None` where it is not known where the place or the end is. An SN is the number of a file and a place in it (`measured.md` 9.8).
+fn retained(look: &Looked<'_>, pod: Ordinal, name: &ReplicationName) -> Option<Retained> {
+    let seen = look.observed.pod(pod)?;
+    let place = match look.observed.side(pod, name) {
+        Side::Live(sn) => sn,
+        Side::Reset | Side::Missing => return Some(Retained { files: 0, bytes: Some(0) }),
+        Side::GaveUp | Side::Unknown => return None,
+    };
+    let end = seen.log_end?;
+    let (file, offset) = (|sn: u64| sn >> 32, |sn: u64| sn & u64::from(u32::MAX));
+    let files = file(end).checked_sub(file(place))?;
+    let size = seen.property("LOG_FILE_SIZE").and_then(|n| u64::try_from(n).ok());
+    let bytes = size.and_then(|size| (files * size + offset(end)).checked_sub(offset(place)));
+    Some(Retained { files, bytes })
+}
+
+fn retained_log(text: &mut Text, look: &Looked<'_>) {
+    let or_nan = |n: Option<u64>| n.map_or_else(|| "NaN".to_owned(), |n| n.to_string());
+    text.of_objects(
+        look,
+        "aku_replication_retained_files",
+        "Log files of the pod between its place and the end of the log; NaN where nobody can tell.",
+        |pod, name| or_nan(retained(look, pod, name).map(|r| r.files)),
+    );
+    text.of_objects(
+        look,
+        "aku_replication_retained_bytes",
+        "The same in bytes: what the disk cannot give back before it is sent; NaN where nobody can tell.",
+        |pod, name| or_nan(retained(look, pod, name).and_then(|r| r.bytes)),
+    );
+}
+
+fn conflicts(text: &mut Text, look: &Looked<'_>) {
+    let name = "aku_replication_conflicts_total";
+    text.family_of("counter", name, "Changes that the receiver on the pod could not apply since its sender connected.");
+    for pod in look.desired.pods.keys() {
+        for (_, o) in look.desired.objects_of(*pod) {
+            let counts = look.observed.replication(*pod, &o.name).and_then(|r| r.receiver).unwrap_or_default();
+            for (change, n) in [("insert", counts.insert), ("update", counts.update), ("delete", counts.delete)] {
+                let labels = [("pod", &*pod.to_string()), ("replication", o.name.as_str()), ("change", change)];
+                text.sample(name, &labels, n);
+            }
+        }
+    }
 }
 
 fn items(text: &mut Text, look: &Looked<'_>) {

@@ -4,14 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use comfy_table::{CellAlignment, Table, presets};
-use jiff::Timestamp;
 
 use super::{
     op,
-    plan_end::{summary, to_apply},
+    plan_end::{Head, is_undo, labelled, summary, to_apply},
     row::{self, Row},
     style::{Doc, Line, Role},
-    words::{counted, ids, ids_within, in_a_row, rows_in_all, rows_now, sentence, wrap},
+    words::{counted, ids, ids_within, in_a_row, rows_in_all, rows_now, sentence, wrap, wrapped},
 };
 use crate::{
     desired::Goal,
@@ -19,21 +18,6 @@ use crate::{
     plan::{Action, ActionId, Code, Decision, Direct, Effect, Graph, Op, Plan, PodState, Reason, RowsAtStake, RunWhen},
     topology::{Ordinal, Target},
 };
-
-/// What is said around a plan.
-#[derive(Clone, Debug)]
-pub struct Head<'a> {
-    /// `aku plan`, `aku apply`, `aku show`.
-    pub command: &'a str,
-    /// When it was made.
-    pub at: Timestamp,
-    /// The pod this runs on, when it runs on one.
-    pub here: Option<Ordinal>,
-    /// Digest of the configuration.
-    pub conf: &'a str,
-    /// What applies this plan, e.g. `aku apply start`; `None` when it is being applied.
-    pub apply: Option<&'a str>,
-}
 
 /// Whether statements are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -336,28 +320,6 @@ fn notes(doc: &mut Doc, plan: &Plan, width: usize) {
     }
 }
 
-/// A sentence is wrapped; the lines of a definition below it stay as they are.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = text.split('\n');
-    let mut all = wrap(lines.next().unwrap_or_default(), width);
-    all.extend(lines.map(|line| line.trim_end().to_owned()));
-    all
-}
-
-/// Each part on lines of its own behind a common label.
-pub(super) fn labelled(doc: &mut Doc, label: &str, role: Role, parts: &[String], width: usize) {
-    let lines = parts.iter().flat_map(|p| wrapped(p, width.saturating_sub(label.len()).max(20)));
-    for (i, text) in lines.enumerate() {
-        let mut line = Line::default();
-        if i == 0 {
-            line.push(role, label.trim_end());
-        }
-        line.pad_to(label.len());
-        line.push(Role::Plain, text);
-        doc.line(line);
-    }
-}
-
 fn actions(doc: &mut Doc, plan: &Plan, graph: Option<&Graph<'_>>, head: &Head<'_>, layout: Layout) {
     let normal: Vec<&Action> = plan.actions.iter().filter(|a| !is_undo(a)).collect();
     // What is waited for through something else is left out: nobody reads a list of ten.
@@ -377,13 +339,6 @@ fn actions(doc: &mut Doc, plan: &Plan, graph: Option<&Graph<'_>>, head: &Head<'_
         doc.gap();
         doc.line(Line::plain("only if the run stops in between"));
         block(doc, &undo, &waits, layout);
-    }
-}
-
-pub(super) fn is_undo(a: &Action) -> bool {
-    match a.run {
-        RunWhen::Undo { .. } => true,
-        RunWhen::Normal | RunWhen::Always { .. } => false,
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::{
     op,
-    plan::{Head, is_undo, labelled},
     style::{Doc, Line, Role},
-    words::{counted, number, rows_in_all, sentence},
+    words::{counted, number, rows_in_all, sentence, wrapped},
 };
 use crate::{
     observe::RowCount,
-    plan::{Decision, Graph, Plan, RowsAtStake},
+    plan::{Action, Decision, Graph, Plan, RowsAtStake, RunWhen},
     topology::Ordinal,
 };
 
@@ -100,5 +101,41 @@ pub(super) fn to_apply(doc: &mut Doc, plan: &Plan, head: &Head<'_>, width: usize
     let text = if line.len() <= width { line } else { format!("  {}", command.join(" \\\n    ")) };
     for line in text.lines() {
         doc.line(Line::plain(line));
+    }
+}
+
+/// What is said around a plan.
+#[derive(Clone, Debug)]
+pub struct Head<'a> {
+    /// `aku plan`, `aku apply`, `aku show`.
+    pub command: &'a str,
+    /// When it was made.
+    pub at: Timestamp,
+    /// The pod this runs on, when it runs on one.
+    pub here: Option<Ordinal>,
+    /// Digest of the configuration.
+    pub conf: &'a str,
+    /// What applies this plan, e.g. `aku apply start`; `None` when it is being applied.
+    pub apply: Option<&'a str>,
+}
+
+/// Each part on lines of its own behind a common label.
+pub(super) fn labelled(doc: &mut Doc, label: &str, role: Role, parts: &[String], width: usize) {
+    let lines = parts.iter().flat_map(|p| wrapped(p, width.saturating_sub(label.len()).max(20)));
+    for (i, text) in lines.enumerate() {
+        let mut line = Line::default();
+        if i == 0 {
+            line.push(role, label.trim_end());
+        }
+        line.pad_to(label.len());
+        line.push(Role::Plain, text);
+        doc.line(line);
+    }
+}
+
+pub(super) fn is_undo(a: &Action) -> bool {
+    match a.run {
+        RunWhen::Undo { .. } => true,
+        RunWhen::Normal | RunWhen::Always { .. } => false,
     }
 }

@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use super::safe::terminal;
+
 /// What a piece of text means (`contract.md` 2.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -74,7 +76,7 @@ impl Line {
 
     /// Adds a span.
     pub fn push(&mut self, role: Role, text: impl AsRef<str>) {
-        let text = visible(text.as_ref());
+        let text = terminal(text.as_ref());
         if !text.is_empty() {
             self.spans.push((role, text));
         }
@@ -231,24 +233,6 @@ impl Doc {
             all
         })
     }
-}
-
-/// Control characters and invisible direction marks, written so that one sees them.
-pub(super) fn visible(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(hidden) {
-        return text.to_owned();
-    }
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c {
-            '\t' => out.push(' '),
-            c if hidden(c) => out.extend(c.escape_default()),
-            c => out.push(c),
-        }
-        out
-    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
     graph::{Chart, Node, NodeShape, Weight},
-    html::escape,
+    safe::html as escape,
 };
 use crate::plan::Plan;
 

@@ -121,6 +121,14 @@ pub fn sentence(text: &str) -> String {
     if text.ends_with(['.', '!', '?', ':']) { text.to_owned() } else { format!("{text}.") }
 }
 
+/// A sentence is wrapped; the lines of a definition below it stay as they are.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = text.split('\n');
+    let mut all = wrap(lines.next().unwrap_or_default(), width);
+    all.extend(lines.map(|line| line.trim_end().to_owned()));
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -5,7 +5,7 @@ mod sarif;
 #[cfg(test)]
 mod tests;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use aku_core::stable_codes;
@@ -37,6 +37,9 @@ stable_codes! {
     OtherRelease = "V005-other-release";
     /// The plan was to be applied before a time that has passed. Plan again.
     Expired = "V006-expired";
+    /// The plan was made at a time that is in the future of this machine's clock: `aku apply` refuses it as well. One of the two
+    /// clocks is wrong, or somebody changed the file.
+    FromTheFuture = "V007-from-the-future";
 }
 
 /// A judgement.
@@ -68,6 +71,15 @@ impl Review {
     }
 }
 
+/// How far the clocks of two machines may be apart.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+
+/// Whether a plan was made later than it is, by the clock of this machine.
+#[must_use]
+pub fn from_the_future(saved: &Saved, now: Timestamp) -> bool {
+    saved.created_at > now.saturating_add(CLOCKS_DIFFER).unwrap_or(now)
+}
+
 fn finding(check: Check, text: impl Into<String>) -> Finding {
     Finding { code: check.as_str().into(), level: Level::Deny, text: text.into(), actions: Vec::new() }
 }
@@ -92,10 +104,13 @@ pub fn judged(reading: Reading, rules: &[Finding], now: Timestamp) -> Review {
     let usable = findings.is_empty();
     let expired = reading.saved.as_ref().filter(|s| s.expired(now)).map(|s| s.expires_at);
     findings.extend(expired.map(|at| finding(Check::Expired, format!("the plan was to be applied before {at}"))));
+    let future = reading.saved.as_ref().filter(|s| from_the_future(s, now)).map(|s| s.created_at);
+    let made = |at| format!("the plan was made at {at}, which is in the future of this machine's clock");
+    findings.extend(future.map(|at| finding(Check::FromTheFuture, made(at))));
     // What was denied when the plan was made stays denied, whoever reviews it.
     let before = reading.saved.iter().flat_map(|s| denied(&s.policy)).filter(|f| !rules.contains(f)).cloned();
     let rules: Vec<Finding> = rules.iter().cloned().chain(before).collect();
-    let exit = match (usable, denied(&rules).next(), expired) {
+    let exit = match (usable, denied(&rules).next(), expired.or(future)) {
         (false, _, _) => Exit::BadData,
         (true, Some(_), _) => Exit::Refused,
         (true, None, Some(_)) => Exit::Stale,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{document, render::fixtures};
+use crate::{document, plan::policy::Policy, render::fixtures};
 
 fn saved() -> Saved {
     fixtures::saved(fixtures::full_join())
@@ -17,6 +17,7 @@ fn review(text: &str, at: &str) -> Review {
 }
 
 const IN_TIME: &str = "2026-11-21T00:00:00Z";
+const BEFORE: &str = "2026-11-20T23:00:00Z";
 const LATE: &str = "2026-11-22T00:00:00Z";
 
 fn resealed(edit: impl Fn(&mut Value)) -> String {
@@ -45,9 +46,10 @@ fn every_way_in_which_a_file_is_wrong_has_its_code_and_exit() {
         ),
         (resealed(|d| d["risk"]["rows_deleted"] = "0".into()), IN_TIME, Some(Check::OtherRelease), Exit::BadData),
         (resealed(|d| drop(d.as_object_mut().unwrap().remove("facts"))), IN_TIME, Some(Check::NotAPlan), Exit::BadData),
-        (resealed(|d| d["later"] = "addition".into()), IN_TIME, None, Exit::Ok),
-        (resealed(|d| d["risk"]["later"] = "addition".into()), IN_TIME, None, Exit::Ok),
-        (resealed(|d| d["signatures"] = json!(["by somebody"])), IN_TIME, None, Exit::Ok),
+        (resealed(|d| d["later"] = "addition".into()), IN_TIME, Some(Check::OtherRelease), Exit::BadData),
+        (resealed(|d| d["risk"]["later"] = "addition".into()), IN_TIME, Some(Check::OtherRelease), Exit::BadData),
+        (resealed(|d| d["signatures"] = json!(["by somebody"])), IN_TIME, Some(Check::NotAPlan), Exit::BadData),
+        (good.clone(), BEFORE, Some(Check::FromTheFuture), Exit::Stale),
     ];
     for (text, at, check, exit) in table {
         let review = review(&text, at);
@@ -59,7 +61,9 @@ fn every_way_in_which_a_file_is_wrong_has_its_code_and_exit() {
 #[test]
 fn what_was_denied_stays_denied() {
     let no = Finding { code: "SITE-1".into(), level: Level::Deny, text: "no".to_owned(), actions: Vec::new() };
-    let plan = saved().judged(vec![no.clone()]);
+    let rules = saved();
+    let said = [rules.policy.clone(), vec![no.clone()]].concat();
+    let plan = rules.judged(Policy::default(), said);
     let reading = Reading::parse(&plan.text()).unwrap();
     let review = judged(reading.clone(), &[], IN_TIME.parse().unwrap());
     assert_eq!((review.exit, review.findings.as_slice()), (Exit::Refused, &[no.clone()][..]));

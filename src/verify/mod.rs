@@ -169,7 +169,7 @@ pub fn compare(
             Some(key) => after = Some(key),
         }
     }
-    read_again(here, source, others, &mut compared, settle, bounds, pause)?;
+    read_again((here, source), others, &mut compared, settle, bounds, pause)?;
     Ok(compared)
 }
 
@@ -276,8 +276,7 @@ impl Both {
 }
 
 fn read_again(
-    here: Ordinal,
-    reference: &mut dyn Source,
+    (here, reference): (Ordinal, &mut dyn Source),
     others: &mut Sources<'_>,
     compared: &mut Compared,
     settle: Settle,

@@ -5,6 +5,7 @@
 //! else. Reading and writing files is not done here.
 
 mod canonical;
+mod sound;
 
 use std::{fmt::Write as _, io};
 
@@ -112,11 +113,8 @@ pub trait Document: Serialize + DeserializeOwned {
     /// # Errors
     /// See [`Fault`].
     fn parse(text: &str) -> Result<Self, Fault> {
-        if let Some(value) = as_written(text, Self::KIND) {
-            return Ok(value);
-        }
-        let malformed = |e: serde_json::Error| Fault::Malformed { noun: Self::KIND.noun, said: e.to_string() };
-        serde_json::from_value(parse(text, Self::KIND)?).map_err(malformed)
+        verified(text, Self::KIND)?;
+        serde_json::from_str(text).map_err(|e| Fault::Malformed { noun: Self::KIND.noun, said: e.to_string() })
     }
 }
 
@@ -132,40 +130,45 @@ struct Kinded<'v, T> {
 /// From this size on, in bytes, a document is written without line breaks.
 const LARGE: usize = 1 << 20;
 
-/// Reads a document that stands as we write them, without a tree of values; `None` when it does not, or anything is wrong
-/// with it, which [`parse`] then tells.
-fn as_written<T: DeserializeOwned>(text: &str, kind: Kind) -> Option<T> {
-    let head: Head = serde_json::from_str(text).ok()?;
-    let major = |version: &str| version.split('.').next().map(str::to_owned);
-    let ours = head.kind == kind.word && major(&head.format_version) == major(kind.version);
-    let whole = ours && head.digest == sha256(&canonical::stripped(text));
-    if whole { serde_json::from_str(text).ok() } else { None }
-}
-
-/// Reads a document and checks kind, version and digest.
+/// Checks a document: sound JSON, kind, version and digest; the digest. Builds no tree of values, so that a large file takes
+/// no more memory than twice its size.
 ///
 /// # Errors
 /// See [`Fault`].
-pub fn parse(text: &str, kind: Kind) -> Result<Value, Fault> {
+pub fn verified(text: &str, kind: Kind) -> Result<String, Fault> {
     let noun = kind.noun;
-    let document: Value = serde_json::from_str(text).map_err(|e| {
+    let wrong = |e: serde_json::Error| {
         if e.is_eof() {
             Fault::Truncated { noun, line: e.line(), column: e.column() }
         } else {
             Fault::Malformed { noun, said: e.to_string() }
         }
-    })?;
-    let head = Head::deserialize(&document).map_err(|e| Fault::Malformed { noun, said: e.to_string() })?;
+    };
+    sound::sound(text).map_err(wrong)?;
+    let head: Head = serde_json::from_str(text).map_err(wrong)?;
     if head.kind != kind.word {
         return Err(Fault::OtherKind { found: head.kind, wanted: kind.word });
     }
     if head.format_version.split('.').next() != kind.version.split('.').next() {
         return Err(Fault::UnknownVersion { noun, found: head.format_version, known: kind.version });
     }
-    if head.digest != digest(&document) {
+    // As we write it, or with its keys in another order and characters spelt in another way.
+    if head.digest != sha256(&canonical::stripped(text)) && head.digest != digest_of_text(text).map_err(wrong)? {
         return Err(Fault::Edited(noun));
     }
-    Ok(document)
+    Ok(head.digest)
+}
+
+fn digest_of_text(text: &str) -> serde_json::Result<String> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let canonical = canonical::text(canonical::of(&serde_transcode::Transcoder::new(&mut json))?);
+    Ok(sha256(&canonical::stripped(&canonical)))
+}
+
+/// The text of a document with line breaks, whatever it had.
+#[must_use]
+pub fn pretty(text: &str) -> String {
+    canonical::indented(&canonical::compact(text)) + "\n"
 }
 
 /// The document with kind, version and digest added.
@@ -204,15 +207,15 @@ pub fn digest_of(bare: &impl Serialize) -> String {
     sha256(&canonical::of(bare).expect("documents have text keys and no floating point"))
 }
 
-/// A value without digest and signatures as the text of a file, with its digest and an empty list of signatures: indented, keys
-/// sorted.
+/// A value without digest and signatures as the text of a file, with its digest and those signatures: indented, keys sorted.
 ///
 /// # Panics
 /// As [`digest_of`].
 #[must_use]
-pub fn sealed_text_of(bare: &impl Serialize) -> String {
+pub fn sealed_text_of(bare: &impl Serialize, signatures: &impl Serialize) -> String {
     let compact = canonical::of(bare).expect("documents have text keys and no floating point");
-    let members = [("digest", format!("\"{}\"", sha256(&compact))), ("signatures", "[]".to_owned())];
+    let signatures = canonical::of(signatures).expect("signatures have text keys");
+    let members = [("digest", format!("\"{}\"", sha256(&compact))), ("signatures", canonical::text(signatures))];
     canonical::indented(&canonical::with(&compact, &members)) + "\n"
 }
 

@@ -96,6 +96,9 @@ fn pair_of(desired: &Desired, pod: Ordinal, name: &ReplicationName, found: &Repl
     Pair::new(low, high)
 }
 
+/// How well an object that was found stands for one of `aku.conf`: whether it has a place, how many tables both have.
+type Share<'o, 'd> = (std::cmp::Reverse<(bool, usize)>, GroupId, &'o ReplicationName, &'d Object);
+
 /// Which of these objects stands for which object of `aku.conf`: each for at most one, those that share most tables first.
 fn of_pair<'d, 'o>(
     desired: &'d Desired,
@@ -109,7 +112,7 @@ fn of_pair<'d, 'o>(
         pods.iter()
             .all(|p| observed.replication(*p, name).is_none_or(|found| pair_of(desired, *p, name, found) == Some(pair)))
     };
-    let mut shares: Vec<(std::cmp::Reverse<(bool, usize)>, GroupId, &ReplicationName, &Object)> = Vec::new();
+    let mut shares: Vec<Share<'o, 'd>> = Vec::new();
     for name in olds.iter().copied().filter(|n| ours(n)) {
         for object in desired.objects_between(pair.low(), pair.high()) {
             let targets: HashSet<_> = desired.groups[&object.group].targets.iter().collect();

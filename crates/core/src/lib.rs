@@ -16,6 +16,7 @@ pub mod observe;
 pub mod plan;
 pub mod remedy;
 pub mod run_id;
+pub mod safe;
 pub mod sql;
 pub mod stable_codes;
 #[cfg(any(test, feature = "testing"))]

@@ -3,15 +3,16 @@
 //! Decides nothing. A call that does not come back is left alone; its thread ends with the process (DESIGN D20).
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::Duration,
 };
 
-/// How long a file may take to be read. A pipe that nobody writes to, and a file server that went away, take for ever.
+/// How long a file may take to be read: a file server that went away takes for ever.
 const FILE: Duration = Duration::from_secs(10);
 
 /// Makes a call that may take `time`.
@@ -32,24 +33,40 @@ pub fn within<T: Send + 'static>(time: Duration, call: impl FnOnce() -> T + Send
     })
 }
 
-/// The first `most` bytes of a file.
+/// The first `most` bytes of a regular file. A pipe may never end and a device may do anything, so neither is read.
 ///
 /// # Errors
-/// What the system says; `TimedOut` when nobody writes to a pipe or closes it.
+/// What the system says; `InvalidInput` when it is no regular file; `TimedOut`.
 pub fn head(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let take = move |path: &Path| {
-        let mut bytes = Vec::new();
-        File::open(path)?.take(most).read_to_end(&mut bytes)?;
+        let file = regular(path)?;
+        let expected = file.metadata()?.len().min(most);
+        // One byte more shows the end without a larger buffer.
+        let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
+        file.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     let owned = path.to_owned();
     match within(FILE, move || take(&owned)) {
         Ok(read) => read,
         Err(e) if e.kind() == io::ErrorKind::TimedOut => Err(e),
-        // Without a thread nothing bounds a pipe.
-        Err(_) if std::fs::metadata(path)?.is_file() => take(path),
-        Err(e) => Err(e),
+        // Without a thread it is read here.
+        Err(_) => take(path),
     }
+}
+
+/// Opens a regular file.
+///
+/// # Errors
+/// What the system says; `InvalidInput`.
+fn regular(path: &Path) -> io::Result<File> {
+    // A pipe would be waited for when it is opened.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
 }
 
 /// A whole file of at most `most` bytes.
@@ -93,9 +110,14 @@ mod tests {
         assert_eq!(text(&path, 10).unwrap(), "0123456789");
         assert_eq!(read(&path, 9).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(head(&path, 4).unwrap(), b"0123");
-        assert_eq!(read(Path::new("/dev/zero"), 1 << 16).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        let fifo = dir.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let began = std::time::Instant::now();
+        for odd in [Path::new("/dev/zero"), Path::new("/dev/null"), &fifo, dir.path()] {
+            assert_eq!(read(odd, 1 << 16).unwrap_err().kind(), io::ErrorKind::InvalidInput, "{}", odd.display());
+        }
+        assert!(began.elapsed() < FILE, "a pipe was waited for");
         std::fs::write(&path, [0xff]).unwrap();
         assert_eq!(text(&path, 10).unwrap_err().kind(), io::ErrorKind::InvalidData);
-        assert!(read(dir.path(), 10).is_err(), "a folder");
     }
 }

@@ -7,10 +7,10 @@ use std::{
     collections::{BTreeMap, hash_map::RandomState},
     fs,
     hash::BuildHasher,
-    io,
+    io::{self, Write as _},
     net::{Ipv4Addr, TcpListener},
     num::NonZeroU32,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt as _},
     path::{Path, PathBuf},
     process::Child,
     time::{Duration, Instant},
@@ -177,7 +177,10 @@ impl Lab {
     }
 
     fn write_files(&self) -> io::Result<()> {
-        fs::write(self.dir.join("aku.conf"), self.file.conf())?;
+        // It holds a password.
+        let mut how = fs::OpenOptions::new();
+        let mut conf = how.write(true).create(true).truncate(true).mode(0o600).open(self.dir.join("aku.conf"))?;
+        conf.write_all(self.file.conf().as_bytes())?;
         fs::write(self.dir.join("endpoints.toml"), self.file.endpoints())?;
         fs::create_dir_all(self.dir.join("state"))?;
         fs::create_dir_all(self.dir.join("marker"))?;

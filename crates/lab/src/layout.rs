@@ -131,6 +131,7 @@ impl LabFile {
             replication_port: self.replication_port(),
             pods: self.count().ordinals().map(|o| self.ip(o)).collect(),
             hosts,
+            hosts_file: None,
             properties: self.properties.clone(),
             pace: self.pace,
             copy_pace: self.copy_pace,

@@ -2,7 +2,7 @@
 //!
 //! Pure. Decides nothing about SQL beyond where a statement ends.
 
-use aku_core::sql::DbError;
+use aku_core::{safe, sql::DbError};
 use aku_db::wire::{Cell, Response};
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -70,19 +70,19 @@ pub fn error(error: &DbError) -> String {
 }
 
 fn failure(native: i32, message: &str) -> String {
-    format!("[ERR-{native:05X} : {message}]\n")
+    format!("[ERR-{native:05X} : {}]\n", safe::lines(message))
 }
 
 /// A plain table; numbers stand on the right.
 #[must_use]
 pub fn table(columns: &[String], rows: &[Vec<Cell>]) -> String {
     let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_header(columns);
+    table.load_style(presets::ASCII_MARKDOWN).set_header(columns.iter().map(|c| safe::line(c)));
     for row in rows {
         table.add_row(row.iter().map(|cell| match cell {
             Cell::Null => comfy_table::Cell::new("NULL"),
             Cell::Int(n) => comfy_table::Cell::new(n).set_alignment(CellAlignment::Right),
-            Cell::Text(t) => comfy_table::Cell::new(t.trim_end()),
+            Cell::Text(t) => comfy_table::Cell::new(safe::lines(t.trim_end())),
         }));
     }
     table.to_string()

@@ -83,6 +83,9 @@ fn carriers<'a>(
     wanted.chain(gone).collect()
 }
 
+/// A table with the objects that carry it now.
+type Sought<'a> = (&'a Target, Vec<&'a Carrier<'a>>);
+
 fn of_pair(world: &ClusterView<'_>, pods: [Ordinal; 2], carriers: &[Carrier<'_>], moves: &mut Moves) {
     let [low, high] = pods;
     // Items that each carrier is left with, as the units before have changed them.
@@ -90,7 +93,7 @@ fn of_pair(world: &ClusterView<'_>, pods: [Ordinal; 2], carriers: &[Carrier<'_>]
     for c in carriers {
         left.insert(c.name, c.sides.iter().map(|r| r.items.len()).min().unwrap_or(0));
     }
-    let mut waiting: Vec<(&Object, Vec<(&Target, Vec<&Carrier<'_>>)>)> = Vec::new();
+    let mut waiting: Vec<(&Object, Vec<Sought<'_>>)> = Vec::new();
     for object in world.desired.objects_between(low, high) {
         let targets = &world.desired.groups[&object.group].targets;
         let carried = |t: &&Target| {

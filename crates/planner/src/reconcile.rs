@@ -371,7 +371,7 @@ impl Reconcile<'_, '_> {
             std::iter::once((stray, peer)).chain(other.map(|o| (o, stray.pod))).collect();
         let states: Vec<Side> = both.iter().map(|(s, _)| unmanaged::side(world, s)).collect();
         let peer_known = world.pod(peer).is_some();
-        if peer_known && states.iter().any(|s| *s == Side::Reset) | (states.len() == 1) && self.is_taken_over(&both) {
+        if peer_known && (states.contains(&Side::Reset) || states.len() == 1) && self.is_taken_over(&both) {
             self.finish_old(&both);
             return;
         }

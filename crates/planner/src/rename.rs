@@ -46,16 +46,15 @@ pub(super) enum Road {
     /// No side that was seen remembers anything, and nobody sends.
     Goes,
     /// Something has to come first.
-    Dependencies,
+    Waits,
 }
 
 pub(super) fn all<'a>(world: &ClusterView<'a>, both_run: impl Fn(&Object) -> bool) -> Vec<Rename<'a>> {
     let renamed = world.desired.objects.iter().filter_map(|o| Some((o, world.desired.renames.get(&o.name)?)));
     let road = |o: &Object| match links::link(world, o) {
-        Link::Live if both_run(o) => Road::TakesOver,
-        Link::None if both_run(o) => Road::TakesOver,
+        Link::Live | Link::None if both_run(o) => Road::TakesOver,
         Link::Live | Link::None | Link::Half if is_idle(world, o) => Road::Goes,
-        Link::Live | Link::None | Link::Half => Road::Dependencies,
+        Link::Live | Link::None | Link::Half => Road::Waits,
     };
     renamed.map(|(object, wanted)| Rename { object, wanted, road: road(object) }).collect()
 }
@@ -155,7 +154,7 @@ pub(super) fn plan(
                     }
                 }
             }
-            Road::Dependencies => {
+            Road::Waits => {
                 let (low, high) = (object.pair.low(), object.pair.high());
                 let text = format!("pods {low} and {high} have to be in service and connected for that");
                 done.notes.push(keeps(rename, &text));

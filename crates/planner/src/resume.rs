@@ -46,7 +46,7 @@ pub type CompletedActions = BTreeMap<ActionId, PriorOutcome>;
 /// # Errors
 /// What bars the rest, as for a plan that is begun.
 pub fn done(plan: &Plan, then: &Facts, now: &Facts, past: &CompletedActions) -> Result<CompletedActions, Changes> {
-    let looked = Looked { plan, then, now: values(now), past };
+    let looked = Looked { plan, then, now: values(now), past, writers: writers(plan, then) };
     let open: BTreeSet<ActionId> =
         plan.actions.iter().map(|a| a.id).filter(|id| !looked.past(*id).is_some_and(PriorOutcome::done)).collect();
     let mut left = open.clone();
@@ -96,11 +96,25 @@ fn at(post: &Post) -> (Ordinal, &str) {
     (post.pod, post.key.as_str())
 }
 
+/// The actions that make each fact anew, in the order of the plan.
+type Writers<'a> = HashMap<(Ordinal, &'a str), Vec<&'a Action>>;
+
+fn writers<'a>(plan: &'a Plan, then: &'a Facts) -> Writers<'a> {
+    let mut writers: Writers<'a> = HashMap::new();
+    for a in &plan.actions {
+        for post in then.uses.get(&a.id).map_or(&[][..], |u| u.post.as_slice()) {
+            writers.entry(at(post)).or_default().push(a);
+        }
+    }
+    writers
+}
+
 struct Looked<'a> {
     plan: &'a Plan,
     then: &'a Facts,
     now: Values<'a>,
     past: &'a CompletedActions,
+    writers: Writers<'a>,
 }
 
 impl<'a> Looked<'a> {
@@ -234,7 +248,7 @@ impl<'a> Looked<'a> {
             let copy = |b: &&Action| b.id > a.id && left.contains(&b.id) && b.op.effect() == Effect::CopiesRows;
             return self.plan.actions.iter().any(|b| copy(&b)) && posts.iter().any(|p| self.seen(at(p)) != p.value);
         }
-        let explains = |b: &&Action, p: &Post| {
+        let explains = |b: &Action, p: &Post| {
             let made = self.posts(b.id).iter().find(|q| at(q) == at(p));
             if left.contains(&b.id) {
                 let found = |q: &Post| q.value == ANYTHING || q.value == self.seen(at(p));
@@ -247,7 +261,10 @@ impl<'a> Looked<'a> {
                 made.is_some()
             }
         };
-        let later = |p: &Post| self.plan.actions.iter().filter(|b| b.id > a.id).any(|b| explains(&b, p));
+        let later = |p: &Post| {
+            let writers = self.writers.get(&at(p)).map_or(&[][..], Vec::as_slice);
+            writers.iter().filter(|b| b.id > a.id).any(|b| explains(b, p))
+        };
         posts.iter().any(|p| p.value != ANYTHING && self.seen(at(p)) != p.value && !later(p))
     }
 

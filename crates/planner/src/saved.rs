@@ -3,7 +3,10 @@
 //! The document is JSON with a digest ([`document`]). It holds the SQL of every action for reviewers, and never a secret: neither the plan nor the digest of
 //! the configuration knows the password. Time is passed in.
 
+pub mod again;
 mod id;
+#[cfg(test)]
+mod mutations;
 mod read;
 mod shown;
 
@@ -16,15 +19,18 @@ use aku_core::{
     topology::Ordinal,
 };
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{facts::Facts, policy::Finding};
+use super::{
+    facts::Facts,
+    policy::{self, Finding, Policy, Subject, Use},
+};
 pub use read::{Misfit, Reading};
 pub(crate) use shown::{Cited, List};
 
 /// Major and minor: a reader takes any minor of the major it knows.
-pub const FORMAT_VERSION: &str = "1.1";
+pub const FORMAT_VERSION: &str = "1.2";
 /// The word that tells our files from others.
 pub const KIND: &str = "aku.plan";
 /// Grows whenever the planner would make another plan of the same facts, or would ask for other facts. A plan of another
@@ -71,8 +77,23 @@ pub struct Saved {
     pub plan: Plan,
     /// What it rests on.
     pub facts: Facts,
-    /// What the rules said when it was made.
+    /// The rules that judged it when it was made.
+    pub rules: Policy,
+    /// What they said, and behind that what a program of the site said.
     pub policy: Vec<Finding>,
+    /// Who said yes to it; no part of its digest.
+    pub signatures: Vec<Signature>,
+}
+
+/// A signature over the digest of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// The digest that it is over.
+    #[schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$"))]
+    pub digest: String,
+    /// As `ssh-keygen -Y sign` writes it.
+    pub sshsig: String,
 }
 
 /// Why a file is no plan that can be used.
@@ -102,16 +123,40 @@ impl Saved {
             conf_digest: origin.conf_digest,
             plan,
             facts,
+            rules: Policy::default(),
             policy: Vec::new(),
+            signatures: Vec::new(),
         };
-        saved.plan_id = id::plan_id(created_at, &saved.digest());
+        saved.plan_id = saved.own_id();
         saved
     }
 
-    /// With what the rules say about it.
+    /// With what the rules say about it, and what a program says.
     #[must_use]
-    pub fn judged(self, policy: Vec<Finding>) -> Self {
-        Self { policy, ..self }
+    pub fn judged(self, rules: Policy, policy: Vec<Finding>) -> Self {
+        Self { rules, policy, ..self }
+    }
+
+    /// With one more signature.
+    #[must_use]
+    pub fn signed(mut self, signature: Signature) -> Self {
+        self.signatures.push(signature);
+        self
+    }
+
+    /// The name that follows from what it is, before it was judged.
+    fn own_id(&self) -> String {
+        id::plan_id(self.created_at, &document::digest_of(&shown::Document::of(self).unjudged()))
+    }
+
+    /// What its own rules find in it.
+    fn own_findings(&self) -> Vec<Finding> {
+        policy::judge(&self.rules, Subject { facts: &self.facts, plan: Some(&self.plan) }, Use::default())
+    }
+
+    /// When it may not be applied any more, from when it was made.
+    fn own_end(&self) -> Timestamp {
+        self.created_at.saturating_add(LIFETIME).unwrap_or(self.created_at)
     }
 
     /// Whether it is too old to be applied.
@@ -136,7 +181,7 @@ impl Saved {
     /// The document as text, indented, keys sorted.
     #[must_use]
     pub fn text(&self) -> String {
-        document::sealed_text_of(&shown::Document::of(self))
+        document::sealed_text_of(&shown::Document::of(self), &self.signatures)
     }
 
     /// Its digest, `sha256:` and 64 hexadecimal digits.
@@ -148,7 +193,7 @@ impl Saved {
     fn sealed(&self) -> shown::Sealed<'_> {
         let bare = shown::Document::of(self);
         let digest = document::digest_of(&bare);
-        shown::Sealed { bare, digest, signatures: [] }
+        shown::Sealed { bare, digest, signatures: &self.signatures }
     }
 
     /// Reads a document that may be applied.
@@ -320,8 +365,13 @@ mod tests {
             Err(ReadError::File(Fault::UnknownVersion { .. }))
         ));
         assert!(matches!(read(sql), Err(ReadError::Misfit(Misfit::OtherStatements(a))) if a == "A9"));
-        assert!(read(with("later_addition", 1.into())).is_ok());
-        assert!(read(with("format_version", "1.7".into())).is_ok());
+        let more = read(with("later_addition", 1.into()));
+        assert!(
+            matches!(&more, Err(ReadError::Misfit(Misfit::Addition(path))) if path == "later_addition"),
+            "{more:?}"
+        );
+        let later = read(with("format_version", "1.7".into()));
+        assert!(matches!(&later, Err(ReadError::Misfit(Misfit::Other(path))) if path == "format_version"), "{later:?}");
     }
 
     #[test]

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::{
     facts::{Fact, FactId, Post},
-    policy::Finding,
+    policy::{Finding, Policy},
     risk::Risk,
-    saved::{Cited, List},
+    saved::{Cited, List, Signature},
 };
 
 /// A plan saved by `aku plan -o`. Readers ignore fields they do not know.
@@ -54,7 +54,10 @@ struct Document {
     /// Lists of facts that several actions were decided from; absent when there is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fact_lists: Vec<List>,
-    /// What the rules said when it was made.
+    /// The rules that judged it when it was made; absent when they are the built-in ones.
+    #[serde(skip_serializing_if = "Policy::is_built_in")]
+    rules: Policy,
+    /// What those rules found when it was made, and behind that what a program of the site said.
     policy: Vec<Finding>,
     /// What it can cost.
     risk: Risk,
@@ -63,8 +66,8 @@ struct Document {
     /// SHA-256 over pod, key and value of the facts that actions name and that do not move by themselves.
     #[schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$"))]
     fingerprint: String,
-    /// Not part of the digest; for other tools. This program neither makes nor checks them.
-    signatures: Vec<Value>,
+    /// Who said yes to it: ssh signatures over the digest and a line feed, in the namespace `aku-plan`. Not part of the digest.
+    signatures: Vec<Signature>,
     /// SHA-256 of the document without this field and `signatures`, RFC 8785.
     #[schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$"))]
     digest: String,

@@ -7,6 +7,7 @@ pub use aku_core::testing::*;
 
 use crate::{
     facts::Facts,
+    policy::{self, Policy, Subject, Use},
     saved::{Origin, Saved},
 };
 
@@ -20,5 +21,8 @@ pub fn saved(plan: Plan) -> Saved {
         conf_digest: "sha256:9f2c41aa0000".to_owned(),
         at: "2026-11-20T23:41:07.123Z".parse().unwrap(),
     };
-    Saved::new(plan, facts, origin)
+    let saved = Saved::new(plan, facts, origin);
+    let found =
+        policy::judge(&Policy::default(), Subject { facts: &saved.facts, plan: Some(&saved.plan) }, Use::default());
+    saved.judged(Policy::default(), found)
 }

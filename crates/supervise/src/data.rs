@@ -8,6 +8,8 @@ use std::{
 
 /// The note in the first directory while a database is made.
 const UNDER_WAY: &str = ".aku-creating";
+/// The file in the first directory that is locked by the container whose volume it is.
+const CLAIM: &str = ".aku-run";
 
 /// How a data file or a log anchor is called: `SYS_TBS_MEM_DATA-0-0`, `system001.dbf`, `undo001.dbf`, `loganchor0`, `logfile0`.
 fn is_data(name: &str) -> bool {
@@ -67,6 +69,33 @@ pub fn look(dirs: &[PathBuf]) -> Result<Data, Unreadable> {
     Ok(found.into_iter().next().map_or(Data::Empty, |first| Data::There(count, first)))
 }
 
+/// Why the volume is not this container's.
+#[derive(Debug)]
+pub enum NotOurs {
+    /// Another container of the pod lives on.
+    Taken(PathBuf),
+    /// It cannot be told.
+    Unknown(io::Error),
+}
+
+/// Takes the volume for as long as the answer is kept: two servers on the same files destroy them. Kubernetes starts a pod beside
+/// one of the same name that was deleted by force, and a volume of ReadWriteOnce may be mounted twice on one node. `None`: there
+/// are no directories yet.
+///
+/// # Errors
+/// See [`NotOurs`].
+pub fn claim(dirs: &[PathBuf]) -> Result<Option<fs::File>, NotOurs> {
+    let Some(dir) = dirs.first().filter(|dir| dir.exists()) else { return Ok(None) };
+    let path = dir.join(CLAIM);
+    let open = fs::File::options().create(true).truncate(false).write(true).open(&path);
+    let file = open.map_err(NotOurs::Unknown)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Err(NotOurs::Taken(path)),
+        Err(fs::TryLockError::Error(e)) => Err(NotOurs::Unknown(e)),
+    }
+}
+
 /// Notes that a database is made from now on.
 ///
 /// # Errors
@@ -116,6 +145,19 @@ mod tests {
         fs::write(&file, "").unwrap();
         assert_eq!(look(std::slice::from_ref(&file)).unwrap_err().path, file.join(UNDER_WAY));
         assert!(look(&[dir.path().to_owned(), file]).is_err());
+    }
+
+    #[test]
+    fn a_volume_has_one_container() {
+        let dir = tempfile::tempdir().unwrap();
+        let dirs = [dir.path().join("dbs")];
+        assert!(claim(&dirs).unwrap().is_none(), "nothing to take yet");
+        fs::create_dir(&dirs[0]).unwrap();
+        let first = claim(&dirs).unwrap().unwrap();
+        assert!(matches!(claim(&dirs), Err(NotOurs::Taken(path)) if path.ends_with(".aku-run")));
+        assert_eq!(look(&dirs).unwrap(), Data::Empty, "it is no data file");
+        drop(first);
+        assert!(claim(&dirs).unwrap().is_some());
     }
 
     #[test]

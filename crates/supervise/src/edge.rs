@@ -24,7 +24,7 @@ use signal_hook::{
 };
 
 use crate::{
-    data::{self, Data},
+    data::{self, Data, NotOurs},
     machine::{Machine, State, Stopping},
     model::{Child, Death, Effect, Input, Inspection, News, Sent, Timer, Wish},
     note,
@@ -40,6 +40,9 @@ const LINGER: Duration = Duration::from_millis(20);
 /// Exit codes of what is found before a server is started (`contract.md` 2.3).
 const BAD_DATA: u8 = 65;
 const NO_INPUT: u8 = 66;
+const LOCKED: u8 = 6;
+/// Before a companion that ended is started again.
+const COMPANION: Duration = Duration::from_secs(5);
 
 /// Why a pod cannot be started.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +73,10 @@ pub trait World {
     fn command(&mut self, child: Child, left: Duration) -> Command;
     /// A look at the server's port.
     fn knock(&mut self) -> Knock;
+    /// A program that runs beside a pod that serves or waits, and changes nothing about it. It is started again when it ends.
+    fn companion(&mut self) -> Option<Command> {
+        None
+    }
     /// A line of the log.
     fn log(&mut self, level: Level, text: &str);
 }
@@ -128,6 +135,9 @@ pub fn run(setup: &Setup, world: &mut dyn World) -> io::Result<u8> {
         this: ProcessId::of(std::process::id()),
         published: None,
         exit: None,
+        volume: None,
+        companion: None,
+        next_companion: Instant::now(),
     };
     edge.more_files();
     let first = edge.machine.begin();
@@ -136,6 +146,7 @@ pub fn run(setup: &Setup, world: &mut dyn World) -> io::Result<u8> {
         edge.reap();
         edge.ring();
         edge.work();
+        edge.accompany();
         edge.publish();
         if let Some(code) = edge.exit {
             edge.leave();
@@ -191,6 +202,10 @@ struct Edge<'a> {
     this: Option<ProcessId>,
     published: Option<Status>,
     exit: Option<u8>,
+    /// Held while this process lives: the volume is ours.
+    volume: Option<fs::File>,
+    companion: Option<Pid>,
+    next_companion: Instant,
 }
 
 impl Edge<'_> {
@@ -271,6 +286,20 @@ impl Edge<'_> {
         if dirs.is_empty() {
             return (Inspection::NotLooked, None);
         }
+        if self.volume.is_none() {
+            match data::claim(dirs) {
+                Ok(volume) => self.volume = volume,
+                Err(NotOurs::Taken(path)) => {
+                    let words = format!("another container has this volume: {} is locked", path.display());
+                    return (Inspection::Unfit(LOCKED), Some(words));
+                }
+                // A file system without locks: nothing says that anybody else is there.
+                Err(NotOurs::Unknown(e)) => {
+                    self.world
+                        .log(Level::Warn, &format!("it cannot be told whether another container has this volume: {e}"));
+                }
+            }
+        }
         match data::look(dirs) {
             Ok(Data::There(count, first)) => {
                 (Inspection::Data, Some(format!("{count} data files, the first is {}", first.display())))
@@ -350,6 +379,10 @@ impl Edge<'_> {
             }
         }
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            if self.companion == Some(pid) {
+                self.companion = None;
+                self.next_companion = Instant::now() + COMPANION;
+            }
             let Some(child) = self.running.iter().find(|(_, p)| **p == pid).map(|(child, _)| *child) else { continue };
             let Some(how) = death(status) else { continue };
             self.running.remove(&child);
@@ -373,6 +406,37 @@ impl Edge<'_> {
         }
     }
 
+    /// A companion looks at the pods as often as it likes, so there is none while a start or an end needs the only session that
+    /// a closed pod admits (DESIGN D8).
+    fn accompany(&mut self) {
+        match (self.companion, self.welcome()) {
+            (Some(pid), false) => {
+                // It is reaped, and missed, like everybody.
+                let _ = kill_process_group(pid, Signal::KILL);
+            }
+            (None, true) if self.next_companion <= Instant::now() => {
+                let Some(mut command) = self.world.companion() else { return };
+                match command.stdin(Stdio::null()).process_group(0).spawn() {
+                    Ok(process) => self.companion = i32::try_from(process.id()).ok().and_then(Pid::from_raw),
+                    Err(e) => {
+                        let name = command.get_program().display().to_string();
+                        self.world.log(Level::Warn, &format!("{name} cannot be started: {e}"));
+                        self.next_companion = Instant::now() + COMPANION;
+                    }
+                }
+            }
+            (Some(_), true) | (None, true | false) => {}
+        }
+    }
+
+    /// Whether the pod has room for a companion.
+    fn welcome(&self) -> bool {
+        match self.machine.state() {
+            State::Serve | State::Parked(_) => self.exit.is_none(),
+            State::Init(_) | State::Boot | State::Join | State::End | State::Stop(_) | State::Over(_) => false,
+        }
+    }
+
     fn ring(&mut self) {
         let now = Instant::now();
         let due: Vec<Timer> = self.clocks.iter().filter(|(_, at)| **at <= now).map(|(timer, _)| *timer).collect();
@@ -383,7 +447,9 @@ impl Edge<'_> {
     }
 
     fn next_ring(&self) -> Option<Duration> {
-        let next = self.clocks.values().min().map(|at| at.saturating_duration_since(Instant::now()));
+        let again = (self.companion.is_none() && self.welcome()).then_some(&self.next_companion);
+        let again = again.filter(|at| **at > Instant::now());
+        let next = self.clocks.values().chain(again).min().map(|at| at.saturating_duration_since(Instant::now()));
         match (next, self.lingers) {
             (next, Some(_)) => Some(next.map_or(LINGER, |n| n.min(LINGER))),
             (next, None) => next,
@@ -466,11 +532,11 @@ impl Edge<'_> {
 
     /// Nobody is left behind where this is not the first process.
     fn leave(&mut self) {
-        for pid in self.running.values() {
+        for pid in self.running.values().chain(&self.companion) {
             let _ = kill_process_group(*pid, Signal::KILL);
         }
         let until = Instant::now() + Duration::from_secs(1);
-        while !self.running.is_empty() && Instant::now() < until {
+        while (!self.running.is_empty() || self.companion.is_some()) && Instant::now() < until {
             self.reap();
             thread::sleep(Duration::from_millis(2));
         }

@@ -16,7 +16,12 @@ pub const TERMINATION_MESSAGE: usize = 4096;
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut fresh = path.as_os_str().to_owned();
     fresh.push(".new");
-    fs::write(&fresh, text)?;
+    // What a run that was killed left, or somebody put there: a link would be followed.
+    match fs::remove_file(&fresh) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        Ok(()) | Err(_) => {}
+    }
+    fs::OpenOptions::new().write(true).create_new(true).open(&fresh)?.write_all(text.as_bytes())?;
     fs::rename(&fresh, path)
 }
 

@@ -25,21 +25,22 @@ const SETTLE: Duration = Duration::from_secs(20);
 /// Rows of T1 on a pod.
 pub(super) fn rows(lab: &Lab, pod: Ordinal) -> Result<Rows, DemoError> {
     let answer = lab.sql(pod, "SELECT I1, C3 FROM T1")?;
-    let Response::Rows { rows, .. } = answer else {
-        return Err(DemoError::Claim(format!("pod {pod} did not answer a SELECT with rows")));
-    };
+    of_table(&answer).ok_or_else(|| DemoError::Claim(format!("pod {pod} returned rows of another shape")))
+}
+
+/// Two numbers of each row.
+pub(super) fn of_table(answer: &Response) -> Option<Rows> {
+    let Response::Rows { rows, .. } = answer else { return None };
     let number = |cell: &Cell| match cell {
         Cell::Int(n) => Some(*n),
         Cell::Text(t) => t.parse().ok(),
         Cell::Null => None,
     };
-    rows.iter()
-        .map(|row| match row.as_slice() {
-            [key, value] => number(key).zip(number(value)),
-            _ => None,
-        })
-        .collect::<Option<Rows>>()
-        .ok_or_else(|| DemoError::Claim(format!("pod {pod} returned rows of another shape")))
+    let row = |row: &Vec<Cell>| match row.as_slice() {
+        [key, value] => number(key).zip(number(value)),
+        _ => None,
+    };
+    rows.iter().map(row).collect()
 }
 
 /// Waits until all pods hold the same rows, and returns how many.

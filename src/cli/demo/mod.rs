@@ -1,9 +1,10 @@
-//! `aku demo`: the life of a cluster of four pods, on this machine, in under a minute.
+//! `aku demo`: the life of a cluster of four pods, on this machine, in under a minute. With `--kube`, that of a StatefulSet.
 //!
 //! It runs this very program as a user would and shows what it prints. Every claim it makes is checked on the rows and
 //! the catalog before it is printed; the exit code is 0 only when all of them held. It leaves no process and no file.
 
 mod claims;
+mod kube;
 mod story;
 mod writer;
 
@@ -19,6 +20,9 @@ pub struct DemoArgs {
     /// Show every plan and report whole, not only the ones worth reading
     #[arg(long)]
     pub full: bool,
+    /// The life of a StatefulSet instead: install, scale up, rolling restart, drain, scale down
+    #[arg(long)]
+    pub kube: bool,
 }
 
 /// Why the demo stopped.
@@ -27,6 +31,15 @@ pub(super) enum DemoError {
     /// The lab did not do its part.
     #[error(transparent)]
     Lab(#[from] crate::lab::LabError),
+    /// The cluster could not be had.
+    #[error(transparent)]
+    Cluster(#[from] aku_stateful::cluster::ClusterError),
+    /// The manifests were not understood.
+    #[error(transparent)]
+    Unclear(#[from] aku_stateful::manifest::Unclear),
+    /// What was waited for did not come.
+    #[error(transparent)]
+    Hang(#[from] aku_stateful::cluster::Hang),
     /// A claim did not hold.
     #[error("{0}")]
     Claim(String),
@@ -37,7 +50,8 @@ pub(super) enum DemoError {
 
 /// Runs the demo with this executable as `program`.
 pub fn run(args: &DemoArgs, program: PathBuf, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
-    match story::tell(args, program, out) {
+    let told = if args.kube { kube::tell(args, &program, out) } else { story::tell(args, program, out) };
+    match told {
         Ok(()) => Exit::Ok,
         // A reader that went away is no failure of the demo, and there is nobody left to tell.
         Err(DemoError::Output(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => Exit::Ok,

@@ -85,7 +85,7 @@ fn write(pod: Ordinal, (host, port): &(String, u16), stop: &AtomicBool) -> Book 
 }
 
 /// Every third statement updates an earlier row, every ninth deletes one.
-fn statement(first: i64, round: i64) -> (String, i64, Known) {
+pub(super) fn statement(first: i64, round: i64) -> (String, i64, Known) {
     let key = first + round;
     if round % 9 == 0 {
         (format!("DELETE FROM T1 WHERE I1 = {}", key - 5), key - 5, Known::Gone)

@@ -1,13 +1,13 @@
 //! The flags of `aku run`, and where they come from when a container's template sets variables. A flag outweighs its
 //! variable. Reads the environment; judges nothing.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use rustix::process::Signal;
 
 use crate::{
-    cli::{env::Env, run_args::variable, time},
+    cli::{env::Env, run_args::variable, serve, time},
     render::Diagnostic,
 };
 
@@ -50,6 +50,9 @@ pub struct SuperviseArgs {
     /// Where the reason of a refused start goes [default: $AKU_TERMINATION_LOG, else /dev/termination-log]
     #[arg(long, value_name = "FILE")]
     pub termination_log: Option<PathBuf>,
+    /// Serve the metrics of `aku serve` at [HOST]:PORT while the pod serves or waits [default: $AKU_METRICS, else not]
+    #[arg(long, value_name = "ADDR", value_parser = serve::address)]
+    pub metrics: Option<SocketAddr>,
     /// The server and its arguments [default: altibase -n]
     #[arg(value_name = "SERVER", trailing_var_arg = true)]
     pub server: Vec<OsString>,
@@ -105,6 +108,8 @@ pub struct Wanted {
     pub retry: Duration,
     /// Where there is one.
     pub termination_log: Option<PathBuf>,
+    /// See `--metrics`; `None` for not.
+    pub metrics: Option<SocketAddr>,
     /// Program and arguments; never empty.
     pub server: Vec<OsString>,
 }
@@ -120,6 +125,7 @@ impl Wanted {
         let stop_signal = variable(env, "AKU_STOP_SIGNAL", |t| StopSignal::from_str(t, true))?;
         let beat = variable(env, "AKU_BEAT", time::parse_or_nothing)?;
         let retry = variable(env, "AKU_RETRY", time::parse)?;
+        let metrics = variable(env, "AKU_METRICS", serve::address)?;
         let server = if args.server.is_empty() { vec!["altibase".into(), "-n".into()] } else { args.server.clone() };
         let named = || env.var("AKU_DATA_DIRS").map(|dirs| std::env::split_paths(dirs).collect());
         // Only of Altibase it is known where its data files are.
@@ -140,6 +146,7 @@ impl Wanted {
             beat: Some(args.beat.or(beat).unwrap_or(BEAT)).filter(|b| !b.is_zero()),
             retry: args.retry.or(retry).unwrap_or(RETRY),
             termination_log: given.or_else(kubelets),
+            metrics: args.metrics.or(metrics),
             server,
         })
     }
@@ -165,6 +172,9 @@ mod tests {
         let w = wanted(&none, &env);
         assert_eq!((w.grace, w.stop_signal, w.beat), (Some(Duration::from_secs(436)), StopSignal::Term, None));
         assert_eq!(w.data, [PathBuf::from("/a"), PathBuf::from("/b")]);
+        assert_eq!(w.metrics, None);
+        let w = wanted(&none, &[("AKU_METRICS", "0.0.0.0:9440")]);
+        assert_eq!(w.metrics, Some("0.0.0.0:9440".parse().unwrap()), "as the manifests have it");
         let flags = SuperviseArgs {
             grace: Some(Duration::from_secs(9)),
             server: vec!["/x/server".into()],
@@ -176,7 +186,7 @@ mod tests {
         // Of another server nobody knows where its data are.
         let other = SuperviseArgs { server: vec!["/x/server".into()], ..SuperviseArgs::default() };
         assert!(wanted(&other, &[("ALTIBASE_HOME", "/h")]).data.is_empty());
-        for wrong in [("AKU_GRACE", "0"), ("AKU_STOP_SIGNAL", "KILL"), ("AKU_BEAT", "5")] {
+        for wrong in [("AKU_GRACE", "0"), ("AKU_STOP_SIGNAL", "KILL"), ("AKU_BEAT", "5"), ("AKU_METRICS", "9440")] {
             let trouble = Wanted::new(&none, &Env::fixed([wrong])).unwrap_err();
             assert_eq!(trouble.exit, Exit::Usage, "{wrong:?}");
         }

@@ -86,7 +86,7 @@ impl edge::World for Container<'_, '_, '_> {
             Child::Create => {
                 let mut words = self.wanted.create.iter().flatten();
                 let mut command = Command::new(words.next().map_or("", String::as_str));
-                command.args(words);
+                command.args(words).env_remove(crate::conf::password::VARIABLE);
                 command
             }
             Child::Look => {
@@ -115,6 +115,13 @@ impl edge::World for Container<'_, '_, '_> {
             Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => Knock::Nobody,
             Ok(_) | Err(_) => Knock::Perhaps,
         }
+    }
+
+    fn companion(&mut self) -> Option<Command> {
+        let at = self.wanted.metrics?;
+        let mut command = self.aku(&["serve"]);
+        command.arg("--metrics").arg(at.to_string());
+        Some(command)
     }
 
     fn log(&mut self, level: words::Level, text: &str) {

@@ -8,4 +8,5 @@ mod judging;
 mod looks;
 mod resume;
 mod runs;
+mod signing;
 mod world;

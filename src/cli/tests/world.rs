@@ -208,6 +208,7 @@ impl Lives {
         let dir = tempfile::tempdir().unwrap();
         let conf = dir.path().join("aku.conf");
         std::fs::write(&conf, conf_text(4, 300)).unwrap();
+        std::fs::set_permissions(&conf, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let vars = [("AKU_CONF", conf), ("AKU_MARKER", dir.path().join("marker"))];
         let seen = Rc::new(RefCell::new(Seen::default()));
         Self {

@@ -68,7 +68,6 @@ impl Model {
         let (old, new) = (|f: fn(&Side) -> bool| s[0].iter().all(f), |f: fn(&Side) -> bool| s[1].iter().all(f));
         let due = new(|n| n.done >= FLUSHED) || (self.alone && old(|o| o.at != At::Place));
         match (me.at, me.sends, me.done) {
-            (At::Gone, ..) => None,
             (At::Place, false, 0) => Some((Step::Start, Side { sends: true, ..me })),
             (At::Place, true, 0) if new(|n| n.done >= DRAINED) => Some((Step::Flush, Side { done: FLUSHED, ..me })),
             (At::Place, true, FLUSHED) if old(|o| o.done == FLUSHED) => Some((Step::Stop, Side { sends: false, ..me })),
@@ -76,11 +75,11 @@ impl Model {
                 Some((Step::Reset, Side { at: At::None, ..me }))
             }
             (At::None, ..) if due && old(|o| o.at != At::Place) => Some((Step::Drop, Side { at: At::Gone, ..me })),
-            (At::Place | At::None, ..) => None,
+            (At::Gone | At::Place | At::None, ..) => None,
         }
     }
 
-    fn new(&self, s: &State, i: usize) -> Option<(Step, Side)> {
+    fn replacement(&self, s: &State, i: usize) -> Option<(Step, Side)> {
         let me = s[1][i];
         let all = |f: fn(&Side) -> bool| s[1].iter().all(f);
         let forgotten = s[0].iter().all(|o| o.at != At::Place);
@@ -108,13 +107,13 @@ impl Model {
     /// What each side may do next: the object (0 old, 1 new), the pod, the step, and the side after it.
     fn steps(&self, s: &State) -> Vec<(usize, usize, Step, Side)> {
         let of = |o: usize, i: usize| {
-            let step = if o == 0 { self.old(s, i) } else { self.new(s, i) };
+            let step = if o == 0 { self.old(s, i) } else { self.replacement(s, i) };
             step.map(|(step, side)| (o, i, step, side))
         };
-        (0..2).flat_map(|o| (0..2).filter_map(move |i| Some((o, i)))).filter_map(|(o, i)| of(o, i)).collect()
+        (0..2).flat_map(|o| (0..2).map(move |i| (o, i))).filter_map(|(o, i)| of(o, i)).collect()
     }
 
-    fn is_over(&self, s: &State) -> bool {
+    fn is_over(s: &State) -> bool {
         s[0].iter().all(|o| o.at == At::Gone) && s[1].iter().all(|n| n.sends && n.done >= STARTED)
     }
 
@@ -123,7 +122,7 @@ impl Model {
         let mut level: HashSet<State> = HashSet::from([begin]);
         let mut seen = level.clone();
         for round in 0..30 {
-            if level.iter().any(|s| self.is_over(s)) {
+            if level.iter().any(Self::is_over) {
                 return round;
             }
             let mut next = HashSet::new();
@@ -235,7 +234,7 @@ pub fn case(seed: u64) {
             now[o][i] = *after;
         }
     }
-    assert!(model.is_over(&now), "it is not what it should be in the end: {now:?}; {}", told());
+    assert!(Model::is_over(&now), "it is not what it should be in the end: {now:?}; {}", told());
     assert_eq!(when.values().max().copied().unwrap_or(0), fewest, "{}", told());
     let asked = plan.approvals.iter().filter(|a| a.class == ApprovalClass::RemovesDefinition).count();
     assert_eq!((asked, plan.approvals.len()), (2, 2), "{}", told());

@@ -9,6 +9,7 @@ use std::{
 };
 
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use super::{Config, problem, property::Property};
 
@@ -22,6 +23,8 @@ pub const VARIABLE: &str = "AKU_SYS_PASSWORD";
 pub enum PasswordOrigin {
     /// The file that [`FILE_VARIABLE`] names.
     File(PathBuf),
+    /// A descriptor that was named on the command line.
+    Descriptor(u32),
     /// [`VARIABLE`].
     Environment,
     /// AKU_SYS_PASSWORD of `aku.conf`.
@@ -32,6 +35,7 @@ impl fmt::Display for PasswordOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "file {} ({FILE_VARIABLE})", path.display()),
+            Self::Descriptor(n) => write!(f, "descriptor {n} (--password-fd)"),
             Self::Environment => write!(f, "environment {VARIABLE}"),
             Self::Conf => f.write_str("aku.conf"),
         }
@@ -48,6 +52,20 @@ pub enum PasswordError {
         path: PathBuf,
         /// What the system said.
         error: io::Error,
+    },
+    /// The descriptor cannot be read.
+    #[error("cannot read descriptor {number}, which --password-fd names: {error}")]
+    NoDescriptor {
+        /// Its number.
+        number: u32,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The descriptor has nothing in it.
+    #[error("descriptor {number}, which --password-fd names, is empty")]
+    EmptyDescriptor {
+        /// Its number.
+        number: u32,
     },
     /// The file has nothing in it.
     #[error("{}, which {FILE_VARIABLE} names, is empty", path.display())]
@@ -79,16 +97,7 @@ pub fn resolve(
 ) -> Result<(SecretString, PasswordOrigin), PasswordError> {
     let set = |name: &str| var(name).filter(|v| !v.is_empty());
     if let Some(path) = set(FILE_VARIABLE).map(PathBuf::from) {
-        let bytes = match read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) => return Err(PasswordError::Unreadable { path, error }),
-        };
-        let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if text.is_empty() {
-            return Err(PasswordError::EmptyFile { path });
-        }
-        return usable(String::from_utf8(text.to_vec()).ok(), PasswordOrigin::File(path));
+        return given(read(&path), PasswordOrigin::File(path));
     }
     if let Some(value) = set(VARIABLE) {
         return usable(value.into_string().ok(), PasswordOrigin::Environment);
@@ -96,6 +105,34 @@ pub fn resolve(
     match &config.sys_password {
         Some(password) => usable(Some(password.expose_secret().to_owned()), PasswordOrigin::Conf),
         None => Err(PasswordError::Missing),
+    }
+}
+
+/// A password from the bytes of a file or descriptor; one line end behind it is dropped. The bytes are overwritten.
+///
+/// # Errors
+/// See [`PasswordError`].
+pub fn given(
+    read: io::Result<Vec<u8>>,
+    origin: PasswordOrigin,
+) -> Result<(SecretString, PasswordOrigin), PasswordError> {
+    let bytes = match (read.map(Zeroizing::new), &origin) {
+        (Ok(bytes), _) => bytes,
+        (Err(error), PasswordOrigin::File(path)) => {
+            return Err(PasswordError::Unreadable { path: path.clone(), error });
+        }
+        (Err(error), PasswordOrigin::Descriptor(number)) => {
+            return Err(PasswordError::NoDescriptor { number: *number, error });
+        }
+        (Err(_), PasswordOrigin::Environment | PasswordOrigin::Conf) => return Err(PasswordError::Missing),
+    };
+    let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    match (text.is_empty(), &origin) {
+        (false, _) => usable(std::str::from_utf8(text).ok().map(str::to_owned), origin),
+        (true, PasswordOrigin::File(path)) => Err(PasswordError::EmptyFile { path: path.clone() }),
+        (true, PasswordOrigin::Descriptor(number)) => Err(PasswordError::EmptyDescriptor { number: *number }),
+        (true, PasswordOrigin::Environment | PasswordOrigin::Conf) => Err(PasswordError::Missing),
     }
 }
 

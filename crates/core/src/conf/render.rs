@@ -4,6 +4,8 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
 
+use crate::safe;
+
 use super::{
     Source, Span,
     problem::{Place, Problem, Severity},
@@ -40,7 +42,12 @@ pub fn render_problems(problems: &[Problem], source: &Source, colour: Colour) ->
         blocks.push(HEADLINE.to_owned());
     }
     blocks.extend(problems.iter().map(|p| render(p, source, &renderer, colour)));
-    blocks.iter().map(|block| format!("{}\n", block.trim_end())).collect::<Vec<_>>().join("\n")
+    let text = blocks.iter().map(|block| format!("{}\n", block.trim_end())).collect::<Vec<_>>().join("\n");
+    // The library writes out the controls of the source, and leaves C1 and most of what is invisible.
+    match colour {
+        Colour::Always => safe::coloured(&text),
+        Colour::Never => safe::lines(&text),
+    }
 }
 
 /// One line for each problem: for commands that are about something else.
@@ -56,7 +63,7 @@ pub fn problem_lines(problems: &[Problem], source: &Source) -> String {
         let (code, message) = (p.code.as_str(), normalize_untrusted_str(&p.message));
         format!("{word}[{code}] {path}{place}: {message} (aku validate says more)\n")
     };
-    problems.iter().map(line).collect()
+    safe::lines(&problems.iter().map(line).collect::<String>())
 }
 
 /// A line as it may be shown, and where in it the problem is.

@@ -4,6 +4,8 @@
 
 use std::{fmt, ops::Range};
 
+use zeroize::Zeroize as _;
+
 /// A range of bytes in the text of a [`Source`].
 pub type Span = Range<usize>;
 
@@ -35,6 +37,13 @@ pub struct Source {
     bom: usize,
     /// Per line, where its secret part begins: see `secrets`.
     secret_starts: Vec<Option<usize>>,
+}
+
+impl Drop for Source {
+    /// The password may stand in the text.
+    fn drop(&mut self) {
+        self.text.zeroize();
+    }
 }
 
 impl fmt::Debug for Source {

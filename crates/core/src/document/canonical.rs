@@ -210,6 +210,29 @@ pub fn indented(compact: &[u8]) -> String {
     text(out)
 }
 
+/// A text without white space between its values. Whether it is JSON is not looked at.
+#[must_use]
+pub fn compact(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut out: Vec<u8> = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b' ' | b'\n' | b'\r' | b'\t' => at += 1,
+            b'"' => {
+                let end = (at + string(&bytes[at..]).0).min(bytes.len());
+                out.extend_from_slice(&bytes[at..end]);
+                at = end;
+            }
+            byte => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
 /// As text.
 #[must_use]
 pub fn text(json: Vec<u8>) -> String {

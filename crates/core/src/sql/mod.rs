@@ -218,7 +218,7 @@ pub enum ChangeSql {
 }
 
 /// Properties that [`ReadSql::Properties`] asks for.
-pub const PROPERTIES: [&str; 14] = [
+pub const PROPERTIES: [&str; 15] = [
     "ADMIN_MODE",
     "REMOTE_SYSDBA_ENABLE",
     "REPLICATION_PORT_NO",
@@ -233,6 +233,7 @@ pub const PROPERTIES: [&str; 14] = [
     "REPLICATION_UPDATE_REPLACE",
     "REPLICATION_CONNECT_TIMEOUT",
     "TRANSACTION_TABLE_SIZE",
+    "LOG_FILE_SIZE",
 ];
 
 fn literal(text: &str) -> String {

@@ -14,6 +14,11 @@ use crate::{
     spec::Cluster,
 };
 
+/// A pod that is started anew is back before that is over, and is no difference.
+const PATIENCE: &str = "--patience=5m";
+const REASON: &str = "Reads the pods and changes nothing. Pods that are started anew, as in a roll-out, come back meanwhile and are no \
+                      difference.";
+
 pub(super) fn cron_job(c: &Cluster) -> Manifest {
     let object = Object {
         api_version: "batch/v1",
@@ -37,7 +42,7 @@ pub(super) fn cron_job(c: &Cluster) -> Manifest {
             "Without it, a hundred missed starts (a controller that was away) stop the job for good.",
         ),
         ("spec.jobTemplate.spec.backoffLimit", "Exit 2 is an answer (something differs), not a mishap: no second try."),
-        ("spec.jobTemplate.spec.template.spec.containers[0].args", "Reads the pods and changes nothing."),
+        ("spec.jobTemplate.spec.template.spec.containers[0].args", REASON),
     ];
     manifest("cronjob-drift.yaml", &object, &why)
 }
@@ -48,7 +53,7 @@ pub(crate) fn check_pod(c: &Cluster) -> Manifest {
     metadata
         .annotations
         .extend(map([("helm.sh/hook", "test"), ("helm.sh/hook-delete-policy", "before-hook-creation")]));
-    let object = Object { api_version: "v1", kind: "Pod", metadata, rest: Spec { spec: pod(c, "check") } };
+    let object = Object { api_version: "v1", kind: "Pod", metadata, rest: Spec { spec: pod(c, &["check"]) } };
     manifest("tests/check.yaml", &object, &[])
 }
 
@@ -58,13 +63,13 @@ fn job(c: &Cluster) -> JobSpec {
         active_deadline_seconds: 600,
         template: PodTemplate {
             metadata: Meta { labels: of(c, Part::Drift), ..Meta::default() },
-            spec: pod(c, "drift"),
+            spec: pod(c, &["drift", PATIENCE]),
         },
     }
 }
 
-/// A pod that runs one command of aku and looks at the others.
-fn pod(c: &Cluster, command: &'static str) -> PodSpec {
+/// A pod that runs a command of aku and looks at the others.
+fn pod(c: &Cluster, command: &[&str]) -> PodSpec {
     let conf = ConfigMapVolume { name: config::name(c), default_mode: 0o444 };
     let key = &c.options.password;
     let password = SecretVolume {
@@ -84,7 +89,7 @@ fn pod(c: &Cluster, command: &'static str) -> PodSpec {
             image: c.options.image.clone(),
             image_pull_policy: "IfNotPresent",
             command: vec!["aku".to_owned()],
-            args: vec![command.to_owned()],
+            args: command.iter().map(ToString::to_string).collect(),
             env: aku_vars(c),
             ports: Vec::new(),
             startup_probe: None,

@@ -91,6 +91,23 @@ fn rules() -> Vec<Rule> {
             "kubectl logs shows how far it is. No pod after it is started meanwhile.",
         ),
         rule(
+            "AkuConflicts",
+            "warning",
+            "10m",
+            "sum by (namespace, pod, replication) (max by (namespace, pod, replication, change) \
+             (increase(aku_replication_conflicts_total[10m]))) > 0",
+            "Pod {{ $labels.pod }} cannot apply changes of {{ $labels.replication }}",
+            "Two pods changed one row, or the pods differ. aku verify shows which rows.",
+        ),
+        rule(
+            "AkuLogKept",
+            "warning",
+            "30m",
+            "max by (namespace, pod, replication) (aku_replication_retained_bytes) > 1073741824",
+            "Pod {{ $labels.pod }} keeps {{ $value | humanize1024 }}B of log for {{ $labels.replication }}",
+            "It grows until the other pod of the replication returns. If that left for good: aku plan forget N",
+        ),
+        rule(
             "AkuSeesTooLittle",
             "warning",
             "30m",

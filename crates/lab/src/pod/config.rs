@@ -7,7 +7,7 @@ use std::{
     fmt, fs, io,
     net::{IpAddr, Ipv4Addr},
     num::NonZeroU32,
-    path::Path,
+    path::{Path, PathBuf},
     str::FromStr,
 };
 
@@ -67,6 +67,10 @@ pub struct PodConfig {
     /// Names that this pod can resolve, e.g. `altibase-sts-1.altibase-svc`.
     #[serde(default)]
     pub hosts: BTreeMap<String, Ipv4Addr>,
+    /// A file of lines `ADDRESS NAME` that is looked into at each connect, for names that `hosts` has not: the name server
+    /// of a cluster whose pods change their addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts_file: Option<PathBuf>,
     /// Server properties that are not at their defaults when the pod boots, e.g. ADMIN_MODE.
     #[serde(default)]
     pub properties: BTreeMap<String, i64>,

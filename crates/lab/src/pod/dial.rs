@@ -2,8 +2,9 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
+    path::PathBuf,
     sync::{Arc, mpsc},
     thread,
 };
@@ -20,16 +21,17 @@ pub(super) type Resolved = (LinkId, u16, Option<IpAddr>);
 #[derive(Debug)]
 pub(super) struct Resolver {
     names: BTreeMap<String, Ipv4Addr>,
+    file: Option<PathBuf>,
     waker: Arc<Waker>,
     sender: mpsc::Sender<Resolved>,
     answers: mpsc::Receiver<Resolved>,
 }
 
 impl Resolver {
-    pub(super) fn new(hosts: &BTreeMap<String, Ipv4Addr>, waker: Waker) -> Self {
+    pub(super) fn new(hosts: &BTreeMap<String, Ipv4Addr>, file: Option<PathBuf>, waker: Waker) -> Self {
         let (sender, answers) = mpsc::channel();
         let names = hosts.iter().map(|(name, &ip)| (name.to_ascii_lowercase(), ip)).collect();
-        Self { names, waker: Arc::new(waker), sender, answers }
+        Self { names, file, waker: Arc::new(waker), sender, answers }
     }
 
     /// The address at once, when it is numeric or a name of the lab; otherwise a thread asks the system and the answer
@@ -40,6 +42,15 @@ impl Resolver {
         }
         if let Some(&ip) = self.names.get(&host.to_ascii_lowercase()) {
             return Some(IpAddr::V4(ip));
+        }
+        if let Some(file) = &self.file {
+            // Who is in none of the two is nobody; the system's name server knows nothing of a lab.
+            let ip = fs::read_to_string(file).ok().and_then(|text| of_hosts(&text, host));
+            if ip.is_none() {
+                let _ = self.sender.send((link, port, None));
+                let _ = self.waker.wake();
+            }
+            return ip;
         }
         let (host, sender, waker) = (host.to_owned(), self.sender.clone(), Arc::clone(&self.waker));
         let ask = move || {
@@ -60,6 +71,13 @@ impl Resolver {
     pub(super) fn answered(&self) -> impl Iterator<Item = Resolved> + '_ {
         self.answers.try_iter()
     }
+}
+
+/// The address of a name in lines `ADDRESS NAME`.
+fn of_hosts(text: &str, host: &str) -> Option<IpAddr> {
+    let line =
+        |line: &str| line.split_once(' ').filter(|(_, name)| name.trim().eq_ignore_ascii_case(host))?.0.parse().ok();
+    text.lines().find_map(line)
 }
 
 /// Starts a connection to `to` from the address `from`, so that the other side sees who calls.

@@ -107,7 +107,7 @@ impl Border {
         }
         let mut control = UnixListener::bind(path)?;
         registry.register(&mut control, CONTROL, Interest::READABLE)?;
-        let resolver = Resolver::new(&config.hosts, Waker::new(registry, WAKER)?);
+        let resolver = Resolver::new(&config.hosts, config.hosts_file.clone(), Waker::new(registry, WAKER)?);
         // A terminal that closes must not end the pod; a write beyond the size limit must fail and not kill.
         for signal in [signal_hook::consts::SIGHUP, rustix::process::Signal::XFSZ.as_raw()] {
             signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;

@@ -72,8 +72,8 @@ impl Server {
 
     fn start_statement(&mut self, id: SessionId, sql: &str) {
         let grammar = self.core.grammar();
-        let known = |statement: Statement| statement.known_since(grammar).map(|()| statement);
-        let statement = match sql::parse(sql).and_then(known) {
+        let known = |statement: Arc<Statement>| statement.known_since(grammar).map(|()| statement);
+        let statement = match sql::parse_once(sql).and_then(known) {
             Ok(statement) => statement,
             Err(error) => return self.finish(id, errors::response(&error)),
         };
@@ -81,7 +81,7 @@ impl Server {
         let now = self.core.now;
         if let Some(session) = self.core.sessions.get_mut(id) {
             session.running = Some(Running {
-                statement: Arc::new(statement),
+                statement,
                 sql: sql.into(),
                 began: now,
                 acted: None,

@@ -352,7 +352,7 @@ impl Server {
             Ok(pairs) => {
                 let name = hello.meta.name.clone();
                 let (applied, processed) = self.remembered(&name, hello);
-                self.open_receiver(&name, link, hello, &pairs, (local, peer), applied);
+                self.open_receiver(&name, link, (hello, &pairs), (local, peer), applied);
                 Message::Welcome { applied, processed }
             }
             Err(None) => return self.core.hang_up(link),

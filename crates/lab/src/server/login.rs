@@ -31,6 +31,13 @@ fn user_name(uid: &str) -> String {
     uid.strip_prefix('"').and_then(|u| u.strip_suffix('"')).map_or_else(|| uid.to_ascii_uppercase(), str::to_owned)
 }
 
+/// Who was let in.
+struct Login {
+    user: String,
+    user_id: u32,
+    sysdba: bool,
+}
+
 impl Server {
     pub(super) fn connect(&mut self, conn: ConnId, peer: &str, options: &[(String, String)]) {
         let response = match self.try_connect(conn, peer, &Options(options)) {
@@ -69,18 +76,11 @@ impl Server {
         } else if self.core.sessions.len() as u64 >= self.core.properties.get("MAX_CLIENT") {
             return Err(errors::too_many_sessions());
         }
-        Ok(self.admit(conn, peer, user, user_id, sysdba, options))
+        Ok(self.admit(conn, peer, Login { user, user_id, sysdba }, options))
     }
 
-    fn admit(
-        &mut self,
-        conn: ConnId,
-        peer: &str,
-        user: String,
-        user_id: u32,
-        sysdba: bool,
-        options: &Options<'_>,
-    ) -> u32 {
+    fn admit(&mut self, conn: ConnId, peer: &str, login: Login, options: &Options<'_>) -> u32 {
+        let Login { user, user_id, sysdba } = login;
         let off = options
             .get(&["AUTOCOMMIT"])
             .is_some_and(|v| ["OFF", "0", "NO", "FALSE"].contains(&v.to_ascii_uppercase().as_str()));

@@ -133,8 +133,7 @@ impl Server {
         &mut self,
         name: &str,
         link: LinkId,
-        hello: &Hello,
-        pairs: &[Option<usize>],
+        (hello, pairs): (&Hello, &[Option<usize>]),
         (local, peer): (&str, &str),
         applied: u64,
     ) {

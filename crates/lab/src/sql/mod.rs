@@ -18,5 +18,5 @@ mod tables;
 mod tests;
 
 pub use error::SqlError;
-pub use parse::parse;
+pub use parse::{parse, parse_once};
 pub use statement::Statement;

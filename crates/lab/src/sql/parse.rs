@@ -1,5 +1,7 @@
 //! Text to [`Statement`]: which statement it is, and the short ones.
 
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
+
 use sqlparser::tokenizer::Token;
 
 use super::{
@@ -25,6 +27,35 @@ pub fn parse(text: &str) -> Result<Statement, SqlError> {
     }
     let statement = other(&mut c)?;
     c.end()?;
+    Ok(statement)
+}
+
+/// Queries that are remembered, at most.
+const REMEMBERED: usize = 512;
+
+thread_local! {
+    /// Queries by their texts. Catalog and views are asked in the same words again and again, and reading the words is
+    /// most of what a simulated cluster does.
+    static KNOWN: RefCell<HashMap<String, Arc<Statement>>> = RefCell::default();
+}
+
+/// As [`parse`]; a query that was read before is not read again. Nothing else is remembered: it may hold a password.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_once(text: &str) -> Result<Arc<Statement>, SqlError> {
+    if let Some(known) = KNOWN.with_borrow(|known| known.get(text).map(Arc::clone)) {
+        return Ok(known);
+    }
+    let statement = Arc::new(parse(text)?);
+    if matches!(*statement, Statement::Query(_)) {
+        KNOWN.with_borrow_mut(|known| {
+            if known.len() >= REMEMBERED {
+                known.clear();
+            }
+            known.insert(text.to_owned(), Arc::clone(&statement));
+        });
+    }
     Ok(statement)
 }
 

@@ -89,9 +89,8 @@ rules! {
     /// the longest chain. The run would be stopped half-way.
     DeadlineTooShort = "P008-deadline-too-short", Warn;
     /// A pipeline (the variable CI is set) applies a destructive plan straight from a goal, so nobody reviewed it. Save
-    /// it with `aku plan -o FILE`, have it reviewed, and apply the file. That it comes from a file is all that is checked:
-    /// nothing is signed and no signature is verified, so who may write the file is for the pipeline to see to. The digest
-    /// in a plan shows damage and edits, not who made it.
+    /// it with `aku plan -o FILE`, have it reviewed, and apply the file. That it comes from a file is all that this rule
+    /// sees. Who said yes to it is seen by `aku apply FILE --require-signature ALLOWED`.
     Unreviewed = "P009-unreviewed", Off;
     /// A replication that aku.conf does not know replicates one of our tables. Its changes arrive by a road of their own.
     Foreign = "P010-foreign-object", Warn;
@@ -106,16 +105,27 @@ rules! {
 }
 
 /// Levels and limits of a site.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Policy {
+    /// Levels that the site chose.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     levels: BTreeMap<Rule, Level>,
     /// Tables that are never emptied, as `USER.TABLE`; a partition is protected with its table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protect: Vec<String>,
     /// Most rows that a plan may delete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rows_deleted: Option<u64>,
 }
 
 impl Policy {
+    /// Whether the built-in levels hold, and no limit.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The level of a rule.
     #[must_use]
     pub fn level(&self, rule: Rule) -> Level {

@@ -1,7 +1,7 @@
 //! The file of a plan as it is written: each action with its effect, its statements and its facts, which follow from the rest.
 //! A list of facts that many actions were decided from is written once.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use aku_core::{
     plan::{
@@ -14,10 +14,10 @@ use foldhash::{HashMap, HashMapExt as _};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DOCUMENT, Saved, completeness, summary};
+use super::{DOCUMENT, Saved, Signature, completeness, summary};
 use crate::{
     facts::{Fact, FactId, FactList, Facts, Post, Uses},
-    policy::Finding,
+    policy::{Finding, Policy},
     risk::Risk,
 };
 
@@ -71,7 +71,7 @@ pub(super) struct Sealed<'a> {
     #[serde(flatten)]
     pub(super) bare: Document<'a>,
     pub(super) digest: String,
-    pub(super) signatures: [(); 0],
+    pub(super) signatures: &'a [Signature],
 }
 
 #[derive(Serialize)]
@@ -92,6 +92,8 @@ pub(super) struct Document<'a> {
     policy: &'a [Finding],
     producer: Producer<'a>,
     risk: Risk,
+    #[serde(skip_serializing_if = "Policy::is_built_in")]
+    rules: Cow<'a, Policy>,
     summary: BTreeMap<String, usize>,
     target: Target<'a>,
     view: View,
@@ -192,10 +194,18 @@ impl<'a> Document<'a> {
             policy: &saved.policy,
             producer: Producer { aku: &saved.producer, planner_rev: saved.planner_rev },
             risk: Risk::of(&saved.plan),
+            rules: Cow::Borrowed(&saved.rules),
             summary: summary(&saved.plan),
             target: Target { service: &saved.service, statefulset: &saved.plan.statefulset },
             view: View { completeness: completeness(&saved.plan) },
         }
+    }
+}
+
+impl Document<'_> {
+    /// Before it had a name and was judged.
+    pub(super) fn unjudged(self) -> Self {
+        Self { plan_id: "", policy: &[], rules: Cow::Owned(Policy::default()), ..self }
     }
 }
 
