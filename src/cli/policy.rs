@@ -72,9 +72,10 @@ pub fn load(args: &PolicyArgs) -> Result<Policy, Diagnostic> {
 /// # Errors
 /// The program could not be asked, or answered something else than findings.
 pub fn judge(args: &PolicyArgs, policy: &Policy, saved: &Saved, how: Use) -> Result<Vec<Finding>, Diagnostic> {
-    let mut found = policy::judge(policy, Subject { facts: &saved.facts, plan: Some(&saved.plan) }, how);
-    found.extend(verdict(args, || saved.text())?);
-    Ok(found)
+    let own = policy::judge(policy, Subject { facts: &saved.facts, plan: Some(&saved.plan) }, how);
+    // A program gets the plan as a file would have it.
+    let said = verdict(args, || saved.clone().judged(policy.clone(), own.clone()).text())?;
+    Ok(own.into_iter().chain(said).collect())
 }
 
 /// What the program finds about a document; nothing when there is no program.

@@ -80,7 +80,8 @@ fn nothing_from_outside_becomes_mark_up() {
     }
     let comment = markdown(&s, "p.json");
     assert!(comment.contains("````diff") || !comment.contains("\n```\n</details>"), "{comment}");
-    assert_eq!(comment.matches("<!--").count(), 1);
+    // Apart from those that keep words from becoming links.
+    assert_eq!(comment.replace("<!-- -->", "").matches("<!--").count(), 1);
     let chart = mermaid(&s.plan);
     assert!(chart.contains("a#quot;] end | #lt;b#gt;"), "{chart}");
     assert!(dot(&s.plan).contains("a\\\"] end | <b>"));

@@ -26,7 +26,14 @@ pub(super) fn html(text: &str) -> String {
 
 /// In an HTML comment.
 pub(super) fn html_comment(text: &str) -> String {
-    line(text).replace("--", "- -").replace('>', "")
+    line(text).chars().filter(|c| *c != '>').fold(String::with_capacity(text.len()), |mut out, c| {
+        // Two of them would end it.
+        if c == '-' && out.ends_with('-') {
+            out.push(' ');
+        }
+        out.push(c);
+        out
+    })
 }
 
 /// Splits a word for whoever looks for links, mentions and numbers of issues in what a reader sees.
@@ -54,7 +61,7 @@ pub(super) fn markdown(text: &str) -> String {
             // `https://` and `:smile:`.
             ':' if after == Some('/') || word(after) || matches!(after, Some('+' | '-')) => out.extend([":", SPLIT]),
             // `www.`, and an issue such as `GH-1`.
-            '.' if word(before) && word(after) => out.extend([".", SPLIT]),
+            '.' if ends_with_www(&out) => out.extend([".", SPLIT]),
             '-' if before == Some('H') && after.is_some_and(|c| c.is_ascii_digit()) => out.extend(["-", SPLIT]),
             // What would begin a list or a rule.
             '-' | '+' | '=' if before.is_none() => out.extend(['\\', c]),
@@ -64,6 +71,10 @@ pub(super) fn markdown(text: &str) -> String {
         before = Some(c);
     }
     out
+}
+
+fn ends_with_www(text: &str) -> bool {
+    text.len().checked_sub(3).and_then(|at| text.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case("www"))
 }
 
 /// Between single backticks of Markdown.

@@ -111,6 +111,10 @@ pub enum Doubt {
 /// It is none, or for something else.
 fn read(sshsig: &str) -> Result<SshSig, Doubt> {
     let signature = SshSig::from_pem(sshsig.trim()).map_err(|e| Doubt::NoSignature(e.to_string()))?;
+    // It stands before what is signed, and the library takes smaller ones.
+    if signature.version() != SshSig::VERSION {
+        return Err(Doubt::NoSignature(format!("version {}", signature.version())));
+    }
     if signature.namespace() == NAMESPACE {
         Ok(signature)
     } else {

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use aku::db::wire::Cell;
 use aku_lab::Pace;
 use aku_stateful::cluster::{Came, Cordon, How};
 use rustix::process::Signal;
@@ -295,6 +296,13 @@ fn s18_a_peer_whose_name_nobody_tells() {
     stage.let_write();
     stage.cluster.silence(&[]);
     stage.settled(3);
+    // Servers look names up again when their senders try again, which is a matter of theirs.
+    let sends = |pod| {
+        let rows = stage.sql(pod, "SELECT STATUS FROM V$REPSENDER WHERE REP_NAME = 'AKU_REP_01'");
+        matches!(rows.first().map(Vec::as_slice), Some([Cell::Int(1)]))
+    };
+    stage.until("pods 0 and 1 to send to each other", || sends(0) && sends(1));
+    stage.flush(&[0, 1, 2]);
     stage.end(3);
 }
 
