@@ -163,6 +163,14 @@ fn what_is_not_normal_is_told_once() {
         ("left of a longer list of pods", stranger("AKU_REP_15"), &["1 D201 AKU_REP_15 object"]),
         ("somebody else's on our tables", stranger("BILLING"), &["1 D202 BILLING object"]),
         (
+            "another name in aku.conf",
+            with(&|w| {
+                let name = |n| ReplicationName::exact(n).unwrap();
+                w.desired.renames.insert(name("AKU_REP_12"), name("OTHER_12"));
+            }),
+            &["1 D203 AKU_REP_12 name", "2 D203 AKU_REP_12 name"],
+        ),
+        (
             "a table taken out by hand",
             three().edit(2, 1, |r| r.items.retain(|i| i.local != target("T2"))),
             &["2 D210 AKU_REP_12 item SYS.T2"],
