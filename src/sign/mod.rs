@@ -111,7 +111,11 @@ pub enum Doubt {
 /// It is none, or for something else.
 fn read(sshsig: &str) -> Result<SshSig, Doubt> {
     let signature = SshSig::from_pem(sshsig.trim()).map_err(|e| Doubt::NoSignature(e.to_string()))?;
-    // The library takes lengths and versions that no signer writes: one signature has one text.
+    // It stands before what is signed, and the library takes smaller ones.
+    if signature.version() != SshSig::VERSION {
+        return Err(Doubt::NoSignature(format!("version {}", signature.version())));
+    }
+    // The library takes lengths that no signer writes: one signature has one text.
     let compact = |text: &str| text.split_whitespace().collect::<String>();
     let own = signature.to_pem(LineEnding::LF).map_err(|e| Doubt::NoSignature(e.to_string()))?;
     if compact(&own) != compact(sshsig) {

@@ -36,7 +36,8 @@ fn begin_with(generation: Generation, reset_at_end: Switch, put_off: Option<usiz
 
 /// Plays `scene` with a cut after 1, 2, 3 .. statements, until it runs to its end; how many that were.
 fn every(scene: fn(Cut) -> (Life, Ended), cut: fn(u64) -> Cut) -> u64 {
-    for n in 1..400 {
+    // Every statement of the first 200; behind that the waits of a long change repeat themselves, and every seventh is cut.
+    for n in (1..200).chain((200..4000).step_by(7)) {
         let (mut life, ended) = scene(cut(n));
         let over = matches!(ended, Ended::Done | Ended::Nothing);
         assert!(matches!(ended, Ended::Done | Ended::Nothing | Ended::Incomplete(_)), "{n} {}", life.told(""));

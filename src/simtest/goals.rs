@@ -25,10 +25,21 @@ impl Life {
         }
     }
 
-    /// The running pods are brought back to the file.
+    /// The running pods are brought back to the file. A plan that moves tables between objects leaves to the next run what
+    /// rests on it, and says so; three runs do it all.
     pub fn reconcile(&mut self, cut: Cut) -> Ended {
         let ended = self.run(Goal::Reconcile, cut);
-        self.settled(Goal::Reconcile, cut, &ended);
+        let mut last = ended.clone();
+        for _ in 0..2 {
+            let rests = matches!(last, Ended::Done)
+                && cut == Cut::Never
+                && matches!(self.plan(Goal::Reconcile), Ok(plan) if !plan.is_empty());
+            if !rests {
+                break;
+            }
+            last = self.run(Goal::Reconcile, Cut::Never);
+        }
+        self.settled(Goal::Reconcile, cut, &last);
         ended
     }
 

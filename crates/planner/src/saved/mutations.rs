@@ -188,7 +188,9 @@ fn every_field_is_made_again_or_refused() {
             for edit in edits(at(&mut known.document.clone(), &way)) {
                 let mut changed = known.document.clone();
                 *at(&mut changed, &way) = edit.clone();
-                if changed == known.document {
+                // The digest is computed anew, so a document without one is the document.
+                let no_digest = way.is_empty() && edit.get("digest").is_none();
+                if changed == known.document || no_digest {
                     continue;
                 }
                 tried += 1;
