@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
     desired::Object,
-    observe::{Pod, Replication, Sender, Side},
+    observe::{Item, Pod, Replication, Sender, Side},
     plan::{
         Approval, ApprovalClass, Decision, Milestone, Plan, Refusal,
         action::{ActionId, Expect, Op, RunWhen},
@@ -397,6 +397,16 @@ impl Reconcile<'_, '_> {
             );
             return;
         }
+        // Where a pod of the pair is closed, no other object takes these tables over: without this one nothing would.
+        let only: Vec<&Target> = self.only_here(&both).collect();
+        if let Some(target) = only.first() {
+            let text = format!(
+                "{} is of a group that aku.conf does not have, and nothing else carries {target} between pods {} and {peer} yet; it is not dropped: start both pods, then run this again",
+                stray.name, stray.pod
+            );
+            self.note(Code::Surplus, text);
+            return;
+        }
         let text = "aku.conf no longer has the group that it was made for; the tables stay as they are";
         let mut flushed = Vec::new();
         let mut stopped = Vec::new();
@@ -420,19 +430,30 @@ impl Reconcile<'_, '_> {
     /// Whether other objects of the pair have taken over everything that aku.conf has of it: one of its sides is forgotten,
     /// which comes after everything was delivered (`handover`).
     fn is_taken_over(&self, both: &[(&Stray<'_>, Ordinal)]) -> bool {
+        let ours = |i: &Item| self.world.desired.targets().any(|d| *d == i.local);
+        both.iter().flat_map(|(s, _)| &s.found.items).any(ours) && self.only_here(both).next().is_none()
+    }
+
+    /// Tables of `aku.conf` that no other live object of the pair carries.
+    fn only_here<'s>(&self, both: &[(&'s Stray<'_>, Ordinal)]) -> impl Iterator<Item = &'s Target> {
         let world = self.world;
-        let Some((stray, peer)) = both.first() else { return false };
-        let live: Vec<&Object> =
-            world.desired.objects_between(stray.pod, *peer).filter(|o| links::link(world, o) == Link::Live).collect();
-        let carried = |t: &Target| {
+        let live: Vec<&Object> = match both.first() {
+            Some((stray, peer)) => world
+                .desired
+                .objects_between(stray.pod, *peer)
+                .filter(|o| links::link(world, o) == Link::Live)
+                .collect(),
+            None => Vec::new(),
+        };
+        let pair = both.first().map(|(stray, peer)| [stray.pod, *peer]);
+        let carried = move |t: &Target| {
             let has = |pod: Ordinal, o: &Object| {
                 world.replication(pod, o).is_some_and(|r| r.items.iter().any(|i| i.local == *t))
             };
-            live.iter().any(|o| has(stray.pod, o) && has(*peer, o))
+            pair.is_some_and(|pods| live.iter().any(|o| pods.iter().all(|pod| has(*pod, o))))
         };
-        let ours = |t: &&Target| world.desired.targets().any(|d| d == *t);
-        let items = || both.iter().flat_map(|(s, _)| &s.found.items).map(|i| &i.local).filter(ours);
-        items().next().is_some() && items().all(carried)
+        let items: Vec<&'s Target> = both.iter().flat_map(|(s, _)| s.found.items.iter().map(|i| &i.local)).collect();
+        items.into_iter().filter(move |t| world.desired.targets().any(|d| d == *t) && !carried(t))
     }
 
     /// What is left of an object that others have taken over.
