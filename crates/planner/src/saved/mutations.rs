@@ -189,7 +189,8 @@ fn every_field_is_made_again_or_refused() {
                 let mut changed = known.document.clone();
                 *at(&mut changed, &way) = edit.clone();
                 // The digest is computed anew, so a document without one is the document.
-                let no_digest = way.is_empty() && edit.get("digest").is_none();
+                // Signatures are listed, and lie beside what is signed.
+                let no_digest = way.is_empty() && (edit.get("digest").is_none() || edit.get("signatures").is_none());
                 if changed == known.document || no_digest {
                     continue;
                 }
