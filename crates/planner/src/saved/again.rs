@@ -5,7 +5,7 @@
 //! more with the numbers of the file, and has to come out with the very same words.
 
 use aku_core::{
-    desired::Desired,
+    desired::{Desired, Goal},
     observe::{Observed, PodView, RowCount},
     plan::Refusal,
 };
@@ -103,7 +103,14 @@ pub fn same_document(
         return at("observer.ordinal", &pod(saved.observer), &pod(origin.observer));
     }
     let observed = with_rows_of(saved, observed);
-    let plan = make(desired, &observed).map_err(|refusal| Box::new(Differs::NoPlan(Box::new(refusal))))?;
+    let mut plan = make(desired, &observed).map_err(|refusal| Box::new(Differs::NoPlan(Box::new(refusal))))?;
+    if let (Goal::Recover(Some(_)), true) = (desired.goal, plan != saved.plan) {
+        // Where no source was named, the planner chose one and said why; the file names the source that was chosen.
+        let asked = Desired { goal: Goal::Recover(None), ..desired.clone() };
+        if let Some(chosen) = make(&asked, &observed).ok().filter(|chosen| *chosen == saved.plan) {
+            plan = chosen;
+        }
+    }
     let facts = Facts::of(&plan, desired, &observed);
     if !saved.facts.same_questions(&facts) {
         return at("facts", "other facts", "those that its actions need");
