@@ -6,6 +6,7 @@ use super::{
     conf::Conf,
     scenario::{Ended, Life, Shape},
     sim_cluster::Cut,
+    writer::Style,
 };
 use crate::{conf::Switch, lab::server::Generation, plan::ApprovalClass};
 
@@ -36,11 +37,13 @@ fn begin_with(generation: Generation, reset_at_end: Switch, put_off: Option<usiz
 
 /// Plays `scene` with a cut after 1, 2, 3 .. statements, until it runs to its end; how many that were.
 fn every(scene: fn(Cut) -> (Life, Ended), cut: fn(u64) -> Cut) -> u64 {
-    // Every statement of the first 200; behind that the waits of a long change repeat themselves, and every seventh is cut.
-    for n in (1..200).chain((200..4000).step_by(7)) {
+    // Without a cut it comes to its end: else no number of statements is enough.
+    let (life, whole) = scene(Cut::Never);
+    assert!(matches!(whole, Ended::Done | Ended::Nothing), "{}", life.told(&format!("without a cut: {whole:?}")));
+    for n in 1..400 {
         let (mut life, ended) = scene(cut(n));
         let over = matches!(ended, Ended::Done | Ended::Nothing);
-        assert!(matches!(ended, Ended::Done | Ended::Nothing | Ended::Incomplete(_)), "{n} {}", life.told(""));
+        assert!(over || matches!(ended, Ended::Incomplete(_)), "{n} {}", life.told(&format!("{ended:?}")));
         let reached = life.settle(&BTreeSet::new());
         assert_eq!(reached.len(), 3, "{}", life.told(&format!("cut {n}: some pod was refused")));
         if over {
@@ -206,7 +209,8 @@ fn three(generation: Generation, begin: fn(&mut Conf)) -> Life {
     for p in 0..3 {
         let ended = life.start(p, Cut::Never);
         assert!(matches!(ended, Ended::Done), "{}", life.told(&format!("{ended:?}")));
-        life.write(p);
+        // Transactions of minutes make a definition fail with E141, whatever is cut; that is another test's.
+        life.write_as(p, Style::Autocommit);
     }
     life.stage.lock().pump(50_000);
     life
@@ -247,10 +251,6 @@ fn table_moved(cut: Cut) -> (Life, Ended) {
 }
 
 fn group_split(cut: Cut) -> (Life, Ended) {
-    turned(three(Generation::V7_2, all_in_one), |conf| conf.move_table(2, 1), cut)
-}
-
-fn group_split_2018(cut: Cut) -> (Life, Ended) {
     turned(three(Generation::V2018, all_in_one), |conf| conf.move_table(2, 1), cut)
 }
 
@@ -261,24 +261,8 @@ fn groups_merged(cut: Cut) -> (Life, Ended) {
 #[test]
 fn a_change_of_the_prefix_can_be_stopped_anywhere() {
     assert!(every(prefix_changed, Cut::Kill) > 60);
-}
-
-/// No cut loses a row there, but the first run never does all of it.
-#[test]
-#[ignore = "a split, and on servers of 2018 a change of names, is left half done by its first run, without a cut"]
-fn splits_and_changes_on_servers_of_2018_can_be_stopped_anywhere() {
-    assert!(every(group_split, Cut::Kill) > 30);
-    assert!(every(group_split, Cut::Signal) > 30);
     assert!(every(prefix_changed_2018, Cut::Kill) > 30);
     assert!(every(prefix_changed_2018, Cut::Signal) > 30);
-    assert!(every(group_split_2018, Cut::Kill) > 30);
-    assert!(every(group_split_2018, Cut::Signal) > 30);
-}
-
-/// After some cuts the checker stops the plan (X299), and nothing is changed.
-#[test]
-#[ignore = "where one address takes one object, the checker stops the plan after some cuts (X299)"]
-fn a_change_of_the_prefix_with_one_address_can_be_stopped_anywhere() {
     assert!(every(prefix_changed_one_address, Cut::Kill) > 30);
     assert!(every(prefix_changed_one_address, Cut::Signal) > 30);
 }
@@ -287,6 +271,12 @@ fn a_change_of_the_prefix_with_one_address_can_be_stopped_anywhere() {
 fn a_table_that_moves_can_be_stopped_anywhere() {
     assert!(every(table_moved, Cut::Kill) > 30);
     assert!(every(table_moved, Cut::Signal) > 30);
+}
+
+#[test]
+fn a_split_can_be_stopped_anywhere() {
+    assert!(every(group_split, Cut::Kill) > 30);
+    assert!(every(group_split, Cut::Signal) > 30);
 }
 
 #[test]

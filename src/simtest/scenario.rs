@@ -324,8 +324,13 @@ impl Life {
         if self.touched.contains(&p) {
             return;
         }
-        self.number += 1;
         let style = if self.rng.percent(50) { Style::Autocommit } else { Style::Transactions };
+        self.write_as(p, style);
+    }
+
+    /// A writer of one kind.
+    pub fn write_as(&mut self, p: usize, style: Style) {
+        self.number += 1;
         let tables = self.conf.tables();
         let mut inner = self.stage.lock();
         if let Some(writer) = Writer::new(&mut inner.sim, p, self.number, tables, style) {

@@ -22,9 +22,10 @@ impl<'a> Checker<'a> {
             let found = self.observed.replication(k, name);
             found.is_some_and(|r| r.position.is_live() && r.items.iter().any(|i| i.local == *target))
         };
+        // Where one address takes one object, the one that takes over waits with another port: its log is kept all the same.
         let leads = |name: &ReplicationName| {
             let address = self.desired.pods.get(&peer);
-            seen.replications[name].hosts.iter().any(|h| Some(h) == address)
+            address.is_some_and(|a| seen.replications[name].hosts.iter().any(|h| h.host == a.host))
         };
         seen.replications.keys().filter(|n| has(pod, n) && has(peer, n) && leads(n)).collect()
     }

@@ -78,7 +78,10 @@ pub(super) fn remove_twins(
         done.push(build.add(twin.pod, op, why(Code::Moved, text), first.clone()));
     }
     let stopped = first.clone().and(done.iter().copied(), "neither side may be sending");
-    for (twin, peer) in &twins {
+    // Pod 0 forgets no place when it ends: its twins go with the next reconcile. The first of the ends is the pod that leaves.
+    let leaves = ends[0].0;
+    let kept = |twin: &Stray<'_>| objects == Objects::Stay && leaves.is_master() && twin.pod == leaves;
+    for (twin, peer) in twins.iter().filter(|(twin, _)| !kept(twin)) {
         let mut waits = stopped.clone();
         if matches!(side(world, twin), Side::Live(_) | Side::GaveUp) {
             let op = Op::Reset { name: twin.name.clone(), peer: *peer };
