@@ -15,7 +15,15 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 /// # Errors
 /// The value has keys that are no text.
 pub fn of(value: &(impl Serialize + ?Sized)) -> serde_json::Result<Vec<u8>> {
-    let out = RefCell::new(Vec::new());
+    of_about(value, 0)
+}
+
+/// As [`of`], for a form of about so many bytes: a text that grows by doubling takes twice its size.
+///
+/// # Errors
+/// As [`of`].
+pub fn of_about(value: &(impl Serialize + ?Sized), bytes: usize) -> serde_json::Result<Vec<u8>> {
+    let out = RefCell::new(Vec::with_capacity(bytes));
     let mut serializer =
         Serializer::with_formatter(Out(&out), Sorted { out: &out, open: Vec::new(), members: Vec::new() });
     value.serialize(&mut serializer)?;
