@@ -25,22 +25,27 @@ impl Life {
         }
     }
 
-    /// The running pods are brought back to the file. A plan that moves tables between objects leaves to the next run what
-    /// rests on it, and says so; three runs do it all.
+    /// The running pods are brought back to the file. A plan that leaves something to the next run says so; three runs do
+    /// it all.
     pub fn reconcile(&mut self, cut: Cut) -> Ended {
+        let mut says = self.leaves_something();
         let ended = self.run(Goal::Reconcile, cut);
         let mut last = ended.clone();
         for _ in 0..2 {
-            let rests = matches!(last, Ended::Done)
-                && cut == Cut::Never
-                && matches!(self.plan(Goal::Reconcile), Ok(plan) if !plan.is_empty());
-            if !rests {
+            if !says || cut != Cut::Never || !matches!(last, Ended::Done) {
                 break;
             }
+            says = self.leaves_something();
             last = self.run(Goal::Reconcile, Cut::Never);
         }
         self.settled(Goal::Reconcile, cut, &last);
         ended
+    }
+
+    /// Whether the plan of a reconcile says that another run has to follow.
+    fn leaves_something(&mut self) -> bool {
+        let says = |plan: crate::plan::Plan| plan.notes.iter().any(|n| n.text.contains("run this again"));
+        self.plan(Goal::Reconcile).is_ok_and(says)
     }
 
     /// Nobody is to be kept in sync any more.

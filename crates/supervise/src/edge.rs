@@ -3,13 +3,16 @@
 //! One thread does everything; another turns signals into messages. Children are reaped here and nowhere else, orphans
 //! among them. Nothing waits: what a reader of the log or a file could hold up belongs to whoever gives the [`World`].
 
+mod companion;
+mod signals;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     fs, io,
     os::unix::process::CommandExt as _,
     path::PathBuf,
     process::{Command, Stdio},
-    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    sync::mpsc::RecvTimeoutError,
     thread,
     time::{Duration, Instant},
 };
@@ -18,15 +21,12 @@ use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, WaitOptions, WaitStatus, getpid, getrlimit,
     kill_process_group, set_child_subreaper, setrlimit, test_kill_process_group, wait, waitid,
 };
-use signal_hook::{
-    consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM},
-    iterator::Signals,
-};
 
+use self::signals::{Woken, listen};
 use crate::{
     data::{self, Data, NotOurs},
     machine::{Machine, State, Stopping},
-    model::{Child, Death, Effect, Input, Inspection, News, Sent, Timer, Wish},
+    model::{Child, Death, Effect, Input, Inspection, News, Sent, Timer},
     note,
     process::ProcessId,
     rules::{NOBODY, Rules},
@@ -109,11 +109,6 @@ pub struct Setup {
     pub files: Files,
 }
 
-enum Woken {
-    Wished(Wish),
-    Child,
-}
-
 /// Runs until the container is to end; the exit code.
 ///
 /// # Errors
@@ -161,27 +156,6 @@ pub fn run(setup: &Setup, world: &mut dyn World) -> io::Result<u8> {
             Ok(Woken::Child) | Err(RecvTimeoutError::Timeout) => {}
             // The thread of the signals never ends; without it children are still looked at.
             Err(RecvTimeoutError::Disconnected) => thread::sleep(LINGER),
-        }
-    }
-}
-
-/// Turns signals into messages. Handlers are there before anything is started.
-fn listen() -> io::Result<Receiver<Woken>> {
-    let (send, inbox) = mpsc::channel();
-    let signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD])?;
-    thread::Builder::new().name("signals".to_owned()).stack_size(64 << 10).spawn(move || forward(signals, &send))?;
-    Ok(inbox)
-}
-
-fn forward(mut signals: Signals, send: &Sender<Woken>) {
-    for signal in signals.forever() {
-        let woken = match signal {
-            SIGCHLD => Woken::Child,
-            SIGHUP => Woken::Wished(Wish::Again),
-            _ => Woken::Wished(Wish::Stop),
-        };
-        if send.send(woken).is_err() {
-            return;
         }
     }
 }
@@ -403,37 +377,6 @@ impl Edge<'_> {
         {
             self.lingers = None;
             self.inputs.push_back(Input::Ended(Child::Server, how));
-        }
-    }
-
-    /// A companion looks at the pods as often as it likes, so there is none while a start or an end needs the only session that
-    /// a closed pod admits (DESIGN D8).
-    fn accompany(&mut self) {
-        match (self.companion, self.welcome()) {
-            (Some(pid), false) => {
-                // It is reaped, and missed, like everybody.
-                let _ = kill_process_group(pid, Signal::KILL);
-            }
-            (None, true) if self.next_companion <= Instant::now() => {
-                let Some(mut command) = self.world.companion() else { return };
-                match command.stdin(Stdio::null()).process_group(0).spawn() {
-                    Ok(process) => self.companion = i32::try_from(process.id()).ok().and_then(Pid::from_raw),
-                    Err(e) => {
-                        let name = command.get_program().display().to_string();
-                        self.world.log(Level::Warn, &format!("{name} cannot be started: {e}"));
-                        self.next_companion = Instant::now() + COMPANION;
-                    }
-                }
-            }
-            (Some(_), true) | (None, true | false) => {}
-        }
-    }
-
-    /// Whether the pod has room for a companion.
-    fn welcome(&self) -> bool {
-        match self.machine.state() {
-            State::Serve | State::Parked(_) => self.exit.is_none(),
-            State::Init(_) | State::Boot | State::Join | State::End | State::Stop(_) | State::Over(_) => false,
         }
     }
 

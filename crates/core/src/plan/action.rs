@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    effect::Effect,
     milestone::{After, Milestone},
     reason::Reason,
 };
@@ -325,30 +326,6 @@ pub enum Op {
         /// The row.
         ledger: Box<Ledger>,
     },
-}
-
-/// What an action can do to people's rows and definitions (`contract.md` 2.11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Effect {
-    /// Only looks, or waits.
-    Observe,
-    /// CREATE REPLICATION, ADD and DROP TABLE, ADD and DROP HOST
-    Define,
-    /// START, STOP, pin, FLUSH
-    Run,
-    /// SYNC
-    CopiesRows,
-    /// RESET
-    ForgetsPosition,
-    /// DROP REPLICATION
-    RemovesDefinition,
-    /// TRUNCATE
-    DeletesRows,
-    /// ALTER SYSTEM, fence, open
-    Setting,
-    /// The marker file, the ledger
-    Marks,
 }
 
 impl Op {

@@ -2,14 +2,16 @@
 
 pub mod action;
 mod direct;
+mod effect;
 pub mod graph;
 mod milestone;
 pub mod reason;
 pub mod wire;
 pub mod words;
 
-pub use action::{Action, ActionId, Depth, Effect, Expect, Op, RunWhen};
+pub use action::{Action, ActionId, Depth, Expect, Op, RunWhen};
 pub use direct::Direct;
+pub use effect::Effect;
 pub use graph::{Graph, GraphError, Point, critical_path, order};
 pub use milestone::{After, Before, Milestone, MilestoneId, Numbers, Thinned};
 pub use reason::{Code, Reason};
