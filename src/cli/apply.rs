@@ -14,7 +14,8 @@ use super::{
     outcome,
     plan::apply_command,
     plan_args::ApplyArgs,
-    policy, resume, reviewed,
+    policy, resume,
+    reviewed::Reviewed,
     run_args::{Door, RunOptions},
     running::{Ended, News, RunGuard},
     scene::{CommandContext, refused},
@@ -71,15 +72,14 @@ pub fn run(args: &ApplyArgs, common: &Common, world: &dyn Platform, look: &Outpu
         talk(look, s, &format!("warning: {text}"));
     }
     let mut patient = AnswerWriter::new(Reader::Wanted);
+    let mut apply = Apply { args, world, look, s, running: &mut running, patient: &mut patient };
     let result = match (wish, &required) {
         (Some(wish), Some(required)) => {
             let goal = wish.goal(common.ordinal.unwrap_or(Ordinal::MASTER));
             Err(required.nobody_signed(&typed::goal(goal, common)))
         }
-        (Some(wish), None) => fresh(wish, args, common, world, look, s, &mut running, &mut patient),
-        (None, required) => {
-            reviewed(Path::new(&args.what), required.as_ref(), args, common, world, look, s, &mut running, &mut patient)
-        }
+        (Some(wish), None) => apply.fresh(wish, common),
+        (None, required) => apply.reviewed(Path::new(&args.what), required.as_ref(), common),
     };
     let ended = result.unwrap_or_else(|trouble| {
         running.trouble(&trouble);
@@ -97,103 +97,216 @@ pub fn run(args: &ApplyArgs, common: &Common, world: &dyn Platform, look: &Outpu
     exit
 }
 
-#[expect(clippy::too_many_arguments, reason = "a run is made of all of these")]
-fn fresh(
-    wish: GoalArgs,
-    args: &ApplyArgs,
-    common: &Common,
-    world: &dyn Platform,
-    look: &OutputStyle,
-    s: &mut Streams<'_>,
-    running: &mut RunGuard,
-    patient: &mut AnswerWriter,
-) -> Result<Ended, Diagnostic> {
-    let scene = open(&placed(wish, common), |pod| wish.goal(pod), world, look, s, running)?;
-    if let Goal::Start(_) = scene.desired.goal {
-        scene.check_address(world, &mut |text| talk(look, s, text))?;
-    }
-    let again = format!("aku apply {}", scene.desired.goal.as_str());
-    let turn::Made { held, observed, planned } =
-        turn::take(&scene, world, running, &again, &mut |news| told_of(&news, look, s))?;
-    let plan = planned.map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
-    let now = apply_command(&plan, common);
-    let review = if world.env().var("CI").is_some() { Review::Impossible } else { Review::Possible };
-    let command = Command { again: Again::anew(now.clone()), now, review };
-    go(&Todo::all(&plan), &observed, &scene, held, &command, args, world, look, s, running, patient)
+/// A run of `aku apply`, and what it speaks with.
+struct Apply<'a, 's> {
+    args: &'a ApplyArgs,
+    world: &'a dyn Platform,
+    look: &'a OutputStyle,
+    s: &'a mut Streams<'s>,
+    running: &'a mut RunGuard,
+    patient: &'a mut AnswerWriter,
 }
 
-#[expect(clippy::too_many_arguments, reason = "a run is made of all of these")]
-fn reviewed(
-    path: &Path,
-    required: Option<&Required>,
-    args: &ApplyArgs,
-    common: &Common,
-    world: &dyn Platform,
-    look: &OutputStyle,
-    s: &mut Streams<'_>,
-    running: &mut RunGuard,
-    patient: &mut AnswerWriter,
-) -> Result<Ended, Diagnostic> {
-    if common.ordinal.is_some() {
-        return Err(Diagnostic::new(
-            Exit::Usage,
-            "usage",
-            "--ordinal has no meaning with a saved plan: it names its pod",
-        ));
+impl Apply<'_, '_> {
+    fn fresh(&mut self, wish: GoalArgs, common: &Common) -> Result<Ended, Diagnostic> {
+        let scene = self.open(&placed(wish, common), |pod| wish.goal(pod))?;
+        if let Goal::Start(_) = scene.desired.goal {
+            scene.check_address(self.world, &mut |text| talk(self.look, self.s, text))?;
+        }
+        let again = format!("aku apply {}", scene.desired.goal.as_str());
+        let turn::Made { held, observed, planned } =
+            turn::take(&scene, self.world, self.running, &again, &mut |news| told_of(&news, self.look, self.s))?;
+        let plan = planned.map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
+        let now = apply_command(&plan, common);
+        let review = if self.world.env().var("CI").is_some() { Review::Impossible } else { Review::Possible };
+        let command = Command { again: Again::anew(now.clone()), now, review };
+        self.go(&Todo::all(&plan), &observed, &scene, held, &command)
     }
-    let saved = files::saved(path).map_err(|e| unreadable(path, &e))?;
-    let goal: Goal = saved.plan.goal;
-    let typed = typed::flags(common);
-    let common = Common { ordinal: Some(goal.pod()), ..common.clone() };
-    reviewed::before_looking(&saved, path, &common, world.now())?;
-    if let Some(required) = required {
-        required.check(&saved, path, world, &mut |text| talk(look, s, text))?;
+
+    fn reviewed(&mut self, path: &Path, required: Option<&Required>, common: &Common) -> Result<Ended, Diagnostic> {
+        if common.ordinal.is_some() {
+            return Err(Diagnostic::new(
+                Exit::Usage,
+                "usage",
+                "--ordinal has no meaning with a saved plan: it names its pod",
+            ));
+        }
+        let saved = files::saved(path).map_err(|e| unreadable(path, &e))?;
+        let goal: Goal = saved.plan.goal;
+        let typed = typed::flags(common);
+        let common = Common { ordinal: Some(goal.pod()), ..common.clone() };
+        let file = Reviewed { saved: &saved, path, common: &common };
+        file.before_looking(self.world.now())?;
+        if let Some(required) = required {
+            required.check(&saved, path, self.world, &mut |text| talk(self.look, self.s, text))?;
+        }
+        // What was denied when it was made stays denied, whatever rules apply here.
+        if let Some(trouble) = policy::refusal(&saved.policy) {
+            return Err(trouble);
+        }
+        let half = if self.args.resume { Some(resume::find(&file, self.running)?) } else { None };
+        let scene = self.open(&common, |_| goal)?;
+        file.same_conf(&scene)?;
+        let on = resume::command(path, &Common { ordinal: None, ..common.clone() });
+        let command = if self.args.resume { on.clone() } else { format!("aku apply {}{typed}", typed::shell(path)) };
+        // Whether the plan still holds is looked at under the lock.
+        let turn::Made { held, observed, planned } =
+            turn::take(&scene, self.world, self.running, &command, &mut |news| told_of(&news, self.look, self.s))?;
+        if let Ok(now) = &planned
+            && now.is_empty()
+            && !saved.plan.is_empty()
+        {
+            return Ok(self.nothing_to_do(now, &scene));
+        }
+        let again = Again { command: on, how: GoOn::Rest };
+        let command = Command { now: command, again, review: Review::Possible };
+        let digest = saved.digest();
+        let refuse = |refusal| refused(&refusal, &observed, scene.who.pod);
+        let Some(half) = half else {
+            let holds = file.same_facts(&scene, &observed).and_then(|()| match &planned {
+                Ok(now) => file.same_plan(now).and_then(|()| file.same_document(&scene, &observed)),
+                Err(_) => Ok(()),
+            });
+            holds.map_err(|trouble| {
+                resume::or_resume(trouble, &file, &scene, &observed, planned.as_ref().ok(), self.running)
+            })?;
+            let now = planned.map_err(refuse)?;
+            let todo = Todo { digest: Some(&digest), ..Todo::all(&now) };
+            return self.go(&todo, &observed, &scene, held, &command);
+        };
+        let done = resume::done(&file, &half, &scene, &observed)?;
+        let fresh = planned.map_err(refuse)?;
+        resume::no_further(&file, &done, &fresh)?;
+        let mut intro = Doc::default();
+        intro.line(Line::plain(resume::words(&half, &saved.plan, &done)));
+        intro.line(Line::default());
+        self.patient.write(self.s, &shown(&intro, self.look));
+        let todo = Todo { whole: &saved.plan, rest: resume::rest(&saved.plan, &done), done, digest: Some(&digest) };
+        self.go(&todo, &observed, &scene, held, &command)
     }
-    // What was denied when it was made stays denied, whatever rules apply here.
-    if let Some(trouble) = policy::refusal(&saved.policy) {
-        return Err(trouble);
+
+    fn open(&mut self, common: &Common, goal: impl FnOnce(Ordinal) -> Goal) -> Result<CommandContext, Diagnostic> {
+        let mut warnings = String::new();
+        let scene = CommandContext::open(self.world, common, goal, &mut |w| warnings.push_str(w));
+        talk(self.look, self.s, warnings.trim_end());
+        let mut scene = scene?;
+        scene.run = Some(self.running.run().clone());
+        Ok(scene)
     }
-    let half = if args.resume { Some(resume::find(&saved, path, &common, running)?) } else { None };
-    let scene = open(&common, |_| goal, world, look, s, running)?;
-    reviewed::same_conf(&saved, &scene, path, &common)?;
-    let on = resume::command(path, &Common { ordinal: None, ..common.clone() });
-    let command = if args.resume { on.clone() } else { format!("aku apply {}{typed}", typed::shell(path)) };
-    // Whether the plan still holds is looked at under the lock.
-    let turn::Made { held, observed, planned } =
-        turn::take(&scene, world, running, &command, &mut |news| told_of(&news, look, s))?;
-    if let Ok(now) = &planned
-        && now.is_empty()
-        && !saved.plan.is_empty()
-    {
-        return Ok(nothing_to_do(now, &scene, world, look, s, patient));
+
+    fn nothing_to_do(&mut self, plan: &Plan, scene: &CommandContext) -> Ended {
+        let text = self.plan_text(plan, scene, Sql::Hidden);
+        self.patient.write(self.s, &text);
+        Ended::at_once(self.seen_whole(plan, Exit::Ok))
     }
-    let again = Again { command: on, how: GoOn::Rest };
-    let command = Command { now: command, again, review: Review::Possible };
-    let digest = saved.digest();
-    let refuse = |refusal| refused(&refusal, &observed, scene.who.pod);
-    let Some(half) = half else {
-        let holds = reviewed::same_facts(&saved, &scene, &observed, path, &common).and_then(|()| match &planned {
-            Ok(now) => reviewed::same_plan(&saved, now, path, &common)
-                .and_then(|()| reviewed::same_document(&saved, &scene, &observed, path, &common)),
-            Err(_) => Ok(()),
+
+    /// What is about the whole cluster did not reach its goal where a pod could not be looked at.
+    fn seen_whole(&mut self, plan: &Plan, exit: Exit) -> Exit {
+        if exit != Exit::Ok || plan.goal.single().is_some() {
+            return exit;
+        }
+        let unknown: Vec<Ordinal> = plan.unknown().map(|line| line.pod).collect();
+        if unknown.is_empty() {
+            return exit;
+        }
+        let again = format!("run `aku apply {}` again when they answer", plan.goal.as_str());
+        talk(
+            self.look,
+            self.s,
+            &format!("{} could not be looked at and may differ from aku.conf: {again}", status::pods(&unknown)),
+        );
+        Exit::Unknown
+    }
+
+    fn plan_text(&self, plan: &Plan, scene: &CommandContext, sql: Sql) -> String {
+        let head =
+            Head { command: "aku apply", at: self.world.now(), here: scene.who.here, conf: &scene.digest, apply: None };
+        shown(&render::plan(plan, &head, Layout { width: self.look.width, sql }), self.look)
+    }
+
+    fn go(
+        &mut self,
+        todo: &Todo<'_>,
+        observed: &Observed,
+        scene: &CommandContext,
+        held: Arc<Held>,
+        command: &Command,
+    ) -> Result<Ended, Diagnostic> {
+        let plan = todo.whole;
+        if let Some(text) = self.running.planned(plan, todo.digest, &todo.done) {
+            talk(self.look, self.s, &text);
+        }
+        if plan.is_empty() {
+            return Ok(self.nothing_to_do(plan, scene));
+        }
+        let judges = self.args.policy.or_env(self.world.env());
+        let rules = policy::load(&judges)?;
+        let made = Made::of(plan.clone(), scene, observed, self.world.now());
+        let how = Use { deadline: self.running.left(), review: command.review };
+        let saved = Saved::new(made.plan, made.facts, made.origin);
+        let found = policy::judge(&judges, &rules, &saved, how)?;
+        let sql = if self.args.sql { Sql::Shown } else { Sql::Hidden };
+        let text = self.plan_text(&todo.rest, scene, sql);
+        self.patient.write(self.s, &text);
+        policy::pass(&found, self.look, self.s)?;
+        gate::pass(plan, &self.said(), &command.now, self.s)?;
+        scene.probe_marker(self.world, plan)?;
+        if observed.marker == MarkerView::Elsewhere && plan.actions.iter().any(|a| a.op == Op::Open) {
+            let pod = scene.who.pod;
+            let text = format!(
+                "The start marker of pod {pod} is in its container and is not written from here: its startup probe passes when `aku -p start` runs there, or when this runs there with {}={pod}.",
+                who::VARIABLE
+            );
+            talk(self.look, self.s, &text);
+        }
+        self.patient.write(self.s, "\n");
+        let progress = self.s.terminal.err.then_some(BAR_PACE);
+        let job = Job { progress, earlier: todo.done.clone(), ..self.running.job(scene, self.world, observed, held) };
+        self.running.acts();
+        let show =
+            if self.s.terminal.err { Show::Bars(Box::new(Bars::new(plan))) } else { Show::Lines(&mut *self.s.err) };
+        let now = || self.world.now();
+        let mut watch = Watch::new(plan, self.look, show, &now);
+        let report = scene.cluster.apply(plan, &job, &mut |event| {
+            // First what lasts, then what is shown.
+            self.running.event(plan, event);
+            watch.event(event);
         });
-        holds.map_err(|trouble| {
-            let place = (path, &common);
-            resume::or_resume(trouble, &saved, &scene, &observed, planned.as_ref().ok(), running, place)
-        })?;
-        let now = planned.map_err(refuse)?;
-        let todo = Todo { digest: Some(&digest), ..Todo::all(&now) };
-        return go(&todo, &observed, &scene, held, &command, args, world, look, s, running, patient);
-    };
-    let done = resume::done(&saved, &half, &scene, &observed, path, &common)?;
-    let fresh = planned.map_err(refuse)?;
-    resume::no_further(&saved, &done, &fresh, path, &common)?;
-    let mut intro = Doc::default();
-    intro.line(Line::plain(resume::words(&half, &saved.plan, &done)));
-    intro.line(Line::default());
-    patient.write(s, &shown(&intro, look));
-    let todo = Todo { whole: &saved.plan, rest: resume::rest(&saved.plan, &done), done, digest: Some(&digest) };
-    go(&todo, &observed, &scene, held, &command, args, world, look, s, running, patient)
+        let exit = outcome::exit(plan, &report, &watch.signals);
+        let text = render::report(plan, &report, &command.again, exit, self.look.width);
+        if exit == Exit::Ok {
+            self.patient.write(self.s, &shown(&text, self.look));
+        } else {
+            tell(self.s, &told(&text, self.look));
+        }
+        let exit = self.seen_whole(plan, exit);
+        if let Some(text) = self.running.no_journal() {
+            talk(self.look, self.s, &format!("warning: {text}"));
+        }
+        let resume = (exit != Exit::Ok).then(|| command.again.command.clone());
+        Ok(Ended { exit, report: Some(report), resume })
+    }
+
+    /// Whether a person may be asked.
+    fn person(&self) -> bool {
+        self.s.terminal.input && self.s.terminal.err && !self.args.no_input && self.world.env().var("CI").is_none()
+    }
+
+    fn said(&self) -> Said {
+        Said {
+            yes: if self.args.yes { Yes::Given } else { Yes::NotGiven },
+            approve: self.args.approve.clone(),
+            ask: if self.person() { Ask::Person } else { Ask::Nobody },
+        }
+    }
+}
+
+fn told_of(news: &News<'_>, look: &OutputStyle, s: &mut Streams<'_>) {
+    match news {
+        News::Words(text) => talk(look, s, text),
+        // A person decides what is done meanwhile.
+        News::Taken(_) => {}
+    }
 }
 
 /// A plan, and how much of it is to be done.
@@ -222,139 +335,4 @@ struct Command {
     again: Again,
     /// Whether somebody could look at the plan.
     review: Review,
-}
-
-fn open(
-    common: &Common,
-    goal: impl FnOnce(crate::topology::Ordinal) -> Goal,
-    world: &dyn Platform,
-    look: &OutputStyle,
-    s: &mut Streams<'_>,
-    running: &RunGuard,
-) -> Result<CommandContext, Diagnostic> {
-    let mut warnings = String::new();
-    let scene = CommandContext::open(world, common, goal, &mut |w| warnings.push_str(w));
-    talk(look, s, warnings.trim_end());
-    let mut scene = scene?;
-    scene.run = Some(running.run().clone());
-    Ok(scene)
-}
-
-fn told_of(news: &News<'_>, look: &OutputStyle, s: &mut Streams<'_>) {
-    match news {
-        News::Words(text) => talk(look, s, text),
-        // A person decides what is done meanwhile.
-        News::Taken(_) => {}
-    }
-}
-
-fn nothing_to_do(
-    plan: &Plan,
-    scene: &CommandContext,
-    world: &dyn Platform,
-    look: &OutputStyle,
-    s: &mut Streams<'_>,
-    patient: &mut AnswerWriter,
-) -> Ended {
-    patient.write(s, &plan_text(plan, scene, world, look, Sql::Hidden));
-    Ended::at_once(seen_whole(plan, Exit::Ok, look, s))
-}
-
-/// What is about the whole cluster did not reach its goal where a pod could not be looked at.
-fn seen_whole(plan: &Plan, exit: Exit, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
-    if exit != Exit::Ok || plan.goal.single().is_some() {
-        return exit;
-    }
-    let unknown: Vec<Ordinal> = plan.unknown().map(|line| line.pod).collect();
-    if unknown.is_empty() {
-        return exit;
-    }
-    let again = format!("run `aku apply {}` again when they answer", plan.goal.as_str());
-    talk(look, s, &format!("{} could not be looked at and may differ from aku.conf: {again}", status::pods(&unknown)));
-    Exit::Unknown
-}
-
-fn plan_text(plan: &Plan, scene: &CommandContext, world: &dyn Platform, look: &OutputStyle, sql: Sql) -> String {
-    let head = Head { command: "aku apply", at: world.now(), here: scene.who.here, conf: &scene.digest, apply: None };
-    shown(&render::plan(plan, &head, Layout { width: look.width, sql }), look)
-}
-
-#[expect(clippy::too_many_arguments, reason = "the last step needs everything that was found before")]
-fn go(
-    todo: &Todo<'_>,
-    observed: &Observed,
-    scene: &CommandContext,
-    held: Arc<Held>,
-    command: &Command,
-    args: &ApplyArgs,
-    world: &dyn Platform,
-    look: &OutputStyle,
-    s: &mut Streams<'_>,
-    running: &mut RunGuard,
-    patient: &mut AnswerWriter,
-) -> Result<Ended, Diagnostic> {
-    let plan = todo.whole;
-    if let Some(text) = running.planned(plan, todo.digest, &todo.done) {
-        talk(look, s, &text);
-    }
-    if plan.is_empty() {
-        return Ok(nothing_to_do(plan, scene, world, look, s, patient));
-    }
-    let judges = args.policy.or_env(world.env());
-    let rules = policy::load(&judges)?;
-    let made = Made::of(plan.clone(), scene, observed, world.now());
-    let how = Use { deadline: running.left(), review: command.review };
-    let saved = Saved::new(made.plan, made.facts, made.origin);
-    let found = policy::judge(&judges, &rules, &saved, how)?;
-    let sql = if args.sql { Sql::Shown } else { Sql::Hidden };
-    patient.write(s, &plan_text(&todo.rest, scene, world, look, sql));
-    policy::pass(&found, look, s)?;
-    gate::pass(plan, &said(args, world, s), &command.now, s)?;
-    scene.probe_marker(world, plan)?;
-    if observed.marker == MarkerView::Elsewhere && plan.actions.iter().any(|a| a.op == Op::Open) {
-        let pod = scene.who.pod;
-        let text = format!(
-            "The start marker of pod {pod} is in its container and is not written from here: its startup probe passes when `aku -p start` runs there, or when this runs there with {}={pod}.",
-            who::VARIABLE
-        );
-        talk(look, s, &text);
-    }
-    patient.write(s, "\n");
-    let progress = s.terminal.err.then_some(BAR_PACE);
-    let job = Job { progress, earlier: todo.done.clone(), ..running.job(scene, world, observed, held) };
-    running.acts();
-    let show = if s.terminal.err { Show::Bars(Box::new(Bars::new(plan))) } else { Show::Lines(&mut *s.err) };
-    let now = || world.now();
-    let mut watch = Watch::new(plan, look, show, &now);
-    let report = scene.cluster.apply(plan, &job, &mut |event| {
-        // First what lasts, then what is shown.
-        running.event(plan, event);
-        watch.event(event);
-    });
-    let exit = outcome::exit(plan, &report, &watch.signals);
-    let text = render::report(plan, &report, &command.again, exit, look.width);
-    if exit == Exit::Ok {
-        patient.write(s, &shown(&text, look));
-    } else {
-        tell(s, &told(&text, look));
-    }
-    let exit = seen_whole(plan, exit, look, s);
-    if let Some(text) = running.no_journal() {
-        talk(look, s, &format!("warning: {text}"));
-    }
-    let resume = (exit != Exit::Ok).then(|| command.again.command.clone());
-    Ok(Ended { exit, report: Some(report), resume })
-}
-
-/// Whether a person may be asked.
-fn person(args: &ApplyArgs, world: &dyn Platform, s: &Streams<'_>) -> bool {
-    s.terminal.input && s.terminal.err && !args.no_input && world.env().var("CI").is_none()
-}
-
-fn said(args: &ApplyArgs, world: &dyn Platform, s: &Streams<'_>) -> Said {
-    Said {
-        yes: if args.yes { Yes::Given } else { Yes::NotGiven },
-        approve: args.approve.clone(),
-        ask: if person(args, world, s) { Ask::Person } else { Ask::Nobody },
-    }
 }

@@ -3,7 +3,13 @@
 
 use std::path::Path;
 
-use super::{common::Common, reviewed, running::RunGuard, scene::CommandContext, typed};
+use super::{
+    common::Common,
+    reviewed::{self, Reviewed},
+    running::RunGuard,
+    scene::CommandContext,
+    typed,
+};
 use crate::{
     exit::Exit,
     journal::{
@@ -14,7 +20,6 @@ use crate::{
     plan::{
         Action, ActionId, Plan, Thinned,
         resume::{self, CompletedActions},
-        saved::Saved,
     },
     render::{
         Diagnostic, op,
@@ -26,12 +31,13 @@ use crate::{
 ///
 /// # Errors
 /// There are none, or none of them is about this plan (exit 66), or somebody else worked on its pod since (exit 5).
-pub(super) fn find(saved: &Saved, path: &Path, common: &Common, running: &RunGuard) -> Result<Half, Diagnostic> {
+pub(super) fn find(file: &Reviewed<'_>, running: &RunGuard) -> Result<Half, Diagnostic> {
+    let saved = file.saved;
     let none = |text: String| {
         Diagnostic::new(Exit::NoInput, "no-journal", text)
             .fact("plan", format!("{}, made {}", saved.plan_id, saved.created_at))
             .fact("changed", "nothing")
-            .next(format!("aku apply {}    (from its beginning)", typed::shell(path)))
+            .next(format!("aku apply {}    (from its beginning)", typed::shell(file.path)))
     };
     let Some(state) = running.state() else {
         let text = format!("which actions are done is not known without journals: set {}", journal::DIR_VARIABLE);
@@ -45,7 +51,7 @@ pub(super) fn find(saved: &Saved, path: &Path, common: &Common, running: &RunGua
         None => Ok(half),
         Some(other) => {
             let text = format!("run {other} has worked on pod {pod} since this plan was left half done");
-            Err(reviewed::old(text, saved, path, common))
+            Err(file.old(text))
         }
     }
 }
@@ -74,17 +80,15 @@ pub(super) fn words(half: &Half, plan: &Plan, done: &CompletedActions) -> String
 /// # Errors
 /// The rest does not hold any more, or goes further than `fresh` (exit 5).
 pub(super) fn done(
-    saved: &Saved,
+    file: &Reviewed<'_>,
     half: &Half,
     scene: &CommandContext,
     observed: &Observed,
-    path: &Path,
-    common: &Common,
 ) -> Result<CompletedActions, Diagnostic> {
-    let now = reviewed::facts_now(saved, scene, observed, path, common)?;
-    resume::done(&saved.plan, &saved.facts, &now, &half.past).map_err(|changes| {
+    let now = file.facts_now(scene, observed)?;
+    resume::done(&file.saved.plan, &file.saved.facts, &now, &half.past).map_err(|changes| {
         let text = "the rest of this plan does not hold any more; nothing was changed";
-        reviewed::list(reviewed::old(text, saved, path, common), &changes.matter)
+        reviewed::list(file.old(text), &changes.matter)
     })
 }
 
@@ -92,21 +96,15 @@ pub(super) fn done(
 ///
 /// # Errors
 /// Exit 5 with the actions.
-pub(super) fn no_further(
-    saved: &Saved,
-    done: &CompletedActions,
-    fresh: &Plan,
-    path: &Path,
-    common: &Common,
-) -> Result<(), Diagnostic> {
-    let beyond = resume::beyond(&saved.plan, done, fresh);
+pub(super) fn no_further(file: &Reviewed<'_>, done: &CompletedActions, fresh: &Plan) -> Result<(), Diagnostic> {
+    let beyond = resume::beyond(&file.saved.plan, done, fresh);
     let Some(first) = beyond.first() else { return Ok(()) };
     let text = format!(
         "the rest of this plan would do what a plan of now does without ({}); nothing was changed",
         counted(beyond.len(), "action")
     );
     let line = |a: &&Action| format!("{} pod {} {}", a.id, a.pod, op::short(&a.op));
-    let trouble = reviewed::old(text, saved, path, common).fact("needless", line(first));
+    let trouble = file.old(text).fact("needless", line(first));
     Err(beyond.iter().skip(1).fold(trouble, |t, a| t.fact("", line(a))))
 }
 
@@ -125,17 +123,16 @@ pub(super) fn rest(plan: &Plan, done: &CompletedActions) -> Plan {
 /// A refusal to begin a plan that names `--resume` where that would work.
 pub(super) fn or_resume(
     trouble: Diagnostic,
-    saved: &Saved,
+    file: &Reviewed<'_>,
     scene: &CommandContext,
     observed: &Observed,
     fresh: Option<&Plan>,
     running: &RunGuard,
-    (path, common): (&Path, &Common),
 ) -> Diagnostic {
     let works = || {
-        let half = find(saved, path, common, running).ok()?;
-        let done = done(saved, &half, scene, observed, path, common).ok()?;
-        no_further(saved, &done, fresh?, path, common).ok()?;
+        let half = find(file, running).ok()?;
+        let done = done(file, &half, scene, observed).ok()?;
+        no_further(file, &done, fresh?).ok()?;
         Some(half)
     };
     match works() {
@@ -143,7 +140,7 @@ pub(super) fn or_resume(
         Some(half) => {
             let mut trouble =
                 trouble.fact("half done", format!("run {} began this plan, and its rest still holds", half.run));
-            trouble.next.insert(0, format!("{}    (does the rest)", command(path, common)));
+            trouble.next.insert(0, format!("{}    (does the rest)", command(file.path, file.common)));
             trouble
         }
     }
