@@ -47,9 +47,8 @@ impl End {
     /// Of two pods that disagree, the one that is less far is the one that is started: by what it is, then by how many
     /// others it is connected with.
     fn how_far(self, scope: Scope<'_>) -> (u8, usize) {
-        let both = |(k, o): &(Ordinal, &Object)| {
-            [self.pod, *k].iter().all(|pod| matches!(scope.observed.side(*pod, &o.name), Side::Live(_)))
-        };
+        let both =
+            |(k, o): &(Ordinal, &Object)| [self.pod, *k].iter().all(|pod| scope.observed.side(*pod, &o.name).is_live());
         let connected = scope.desired.objects_of(self.pod).filter(both).count();
         let standing = match self.standing {
             Standing::InService => 4,
@@ -67,7 +66,7 @@ impl End {
     }
 
     fn is_live(self) -> bool {
-        matches!(self.side, Side::Live(_))
+        self.side.is_live()
     }
 }
 

@@ -150,7 +150,7 @@ fn of_objects(text: &mut Text, look: &Looked<'_>) {
         u8::from(found(pod, name).is_some_and(|r| r.sender != Sender::None))
     });
     text.of_objects(look, "aku_replication_initialised", "1 when the pod keeps its place in the log.", |pod, name| {
-        u8::from(matches!(look.observed.side(pod, name), Side::Live(_)))
+        u8::from(look.observed.side(pod, name).is_live())
     });
     text.of_objects(
         look,

@@ -1,7 +1,7 @@
 //! Finds actions of a plan without walking through all of them: by pod and kind, by object, by what they prove, and what
 //! comes before each. Decides nothing.
 
-use std::{collections::BTreeMap, iter, rc::Rc};
+use std::{collections::BTreeMap, iter};
 
 use aku_core::{
     plan::{
@@ -111,8 +111,8 @@ pub(super) type Waits = (Vec<ActionId>, Vec<usize>);
 enum Before {
     /// What it waits for by itself; few actions are before those, or they are kept there.
     Near(Vec<usize>),
-    /// All of it.
-    All(Rc<Set>),
+    /// All of it: which of the sets.
+    All(usize),
 }
 
 /// So many actions are walked; with more before it an action keeps what is before it as a set.
@@ -133,6 +133,8 @@ pub(super) struct Index<'a> {
     place: HashMap<ActionId, usize>,
     /// For every action, what must have succeeded before it runs.
     before: Vec<Before>,
+    /// What [`Before::All`] points into.
+    sets: Vec<Set>,
     kinds: HashMap<(Ordinal, Kind), Vec<usize>>,
     objects: HashMap<(Ordinal, &'a ReplicationName), Vec<usize>>,
     /// SYNCs and SYNC TABLEs, by the pod that gets the rows.
@@ -155,6 +157,7 @@ impl<'a> Index<'a> {
             actions,
             place: HashMap::with_capacity(actions.len()),
             before: Vec::with_capacity(actions.len()),
+            sets: Vec::new(),
             kinds: HashMap::new(),
             objects: HashMap::new(),
             copies: BTreeMap::new(),
@@ -196,7 +199,7 @@ impl<'a> Index<'a> {
 
     /// One pass fills `before`, because every edge leads back.
     fn edges(&mut self) -> Result<(), BadEdges> {
-        let mut milestones: HashMap<usize, Rc<Set>> = HashMap::new();
+        let mut milestones: HashMap<usize, usize> = HashMap::new();
         let mut steps: Vec<usize> = Vec::with_capacity(self.actions.len());
         for (i, a) in self.actions.iter().enumerate() {
             let (mut waits, mut behind) = (Vec::new(), Vec::new());
@@ -208,12 +211,12 @@ impl<'a> Index<'a> {
                     // What many wait for is worked out once. All of it is before the first that waits for it, or none of
                     // those may.
                     plan::Before::Milestone(m) => behind.push(if let Some(known) = milestones.get(&m.identity()) {
-                        Rc::clone(known)
+                        *known
                     } else {
                         let find = |id: &ActionId| self.place.get(id).copied().ok_or(BadEdges::NotBefore(a.id, *id));
                         let members = m.actions().iter().map(find).collect::<Result<Vec<_>, _>>()?;
-                        let all = Rc::new(self.union(&members, &[]));
-                        milestones.insert(m.identity(), Rc::clone(&all));
+                        let all = self.union(&members, &[]);
+                        milestones.insert(m.identity(), all);
                         all
                     }),
                 }
@@ -224,9 +227,9 @@ impl<'a> Index<'a> {
             let normal = |w: &&usize| self.actions[**w].run == RunWhen::Normal;
             let walk = waits.len() + waits.iter().filter(normal).map(|w| steps[*w]).sum::<usize>();
             let before = match behind.as_slice() {
-                [all] if waits.is_empty() => Before::All(Rc::clone(all)),
+                [all] if waits.is_empty() => Before::All(*all),
                 [] if walk <= WALK => Before::Near(waits),
-                _ => Before::All(Rc::new(self.union(&waits, &behind))),
+                _ => Before::All(self.union(&waits, &behind)),
             };
             steps.push(match &before {
                 Before::Near(_) => walk,
@@ -237,17 +240,17 @@ impl<'a> Index<'a> {
         Ok(())
     }
 
-    /// These actions and all that must have succeeded before them, beside what is known already.
-    fn union(&self, actions: &[usize], known: &[Rc<Set>]) -> Set {
+    /// A new set of these actions and all that must have succeeded before them, beside what is known already.
+    fn union(&mut self, actions: &[usize], known: &[usize]) -> usize {
         let mut all = Set::default();
-        let mut added: HashSet<*const Set> = HashSet::new();
-        let mut add = |all: &mut Set, set: &Rc<Set>| {
-            if added.insert(Rc::as_ptr(set)) {
-                all.add(set);
+        let mut added: HashSet<usize> = HashSet::new();
+        let mut add = |all: &mut Set, set: usize| {
+            if added.insert(set) {
+                all.add(&self.sets[set]);
             }
         };
         for set in known {
-            add(&mut all, set);
+            add(&mut all, *set);
         }
         let mut open = actions.to_vec();
         let mut walked: HashSet<usize> = HashSet::new();
@@ -260,11 +263,12 @@ impl<'a> Index<'a> {
             if self.actions[i].run == RunWhen::Normal {
                 match &self.before[i] {
                     Before::Near(earlier) => open.extend(earlier),
-                    Before::All(set) => add(&mut all, set),
+                    Before::All(set) => add(&mut all, *set),
                 }
             }
         }
-        all
+        self.sets.push(all);
+        self.sets.len() - 1
     }
 
     /// Where an action of the plan stands; the planner numbers them in order, from 1.
@@ -277,7 +281,7 @@ impl<'a> Index<'a> {
     pub fn is_before(&self, earlier: &Action, later: &Action) -> bool {
         let (earlier, later) = (self.place(earlier.id), self.place(later.id));
         match &self.before[later] {
-            Before::All(set) => set.contains(earlier),
+            Before::All(set) => self.sets[*set].contains(earlier),
             Before::Near(waits) => waits.iter().any(|w| self.leads(earlier, *w)),
         }
     }
@@ -289,7 +293,7 @@ impl<'a> Index<'a> {
             || earlier < later
                 && self.actions[later].run == RunWhen::Normal
                 && match &self.before[later] {
-                    Before::All(set) => set.contains(earlier),
+                    Before::All(set) => self.sets[*set].contains(earlier),
                     Before::Near(waits) => waits.iter().any(|w| self.leads(earlier, *w)),
                 }
     }

@@ -146,7 +146,7 @@ fn covers(observed: &Observed, pods: [Ordinal; 2], old: &ReplicationName, wanted
 
 /// Whether a pod that was seen has a place in the log under that name.
 fn is_kept(observed: &Observed, pods: [Ordinal; 2], name: &ReplicationName) -> bool {
-    pods.iter().any(|p| matches!(observed.side(*p, name), Side::Live(_) | Side::GaveUp))
+    pods.iter().any(|p| observed.side(*p, name).has_position())
 }
 
 /// Whether the object of the wanted name has taken over. While both sides of the old one have a place, it has not: what is
@@ -157,8 +157,7 @@ fn is_in_place(observed: &Observed, old: &ReplicationName, object: &Object) -> b
     // What was not seen counts as what was.
     let live = |name| {
         let sides = pods.map(|p| observed.side(p, name));
-        sides.iter().any(|s| matches!(s, Side::Live(_)))
-            && sides.iter().all(|s| matches!(s, Side::Live(_) | Side::Unknown))
+        sides.iter().any(|s| s.is_live()) && sides.iter().all(|s| matches!(s, Side::Live(_) | Side::Unknown))
     };
     there && !live(old) && (live(&object.name) || !is_kept(observed, pods, old))
 }

@@ -37,7 +37,7 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
     for k in pairs {
         flushed.entry(k).or_default().extend(leave.flush(k, fenced));
     }
-    let live = |(_, o): (Ordinal, &Object)| matches!(world.observed.side(me, &o.name), Side::Live(_) | Side::GaveUp);
+    let live = |(_, o): (Ordinal, &Object)| world.observed.side(me, &o.name).has_position();
     if world.desired.objects_of(me).any(live) {
         let delivered = flushed.values().flatten().copied();
         let waits = Dependencies::on(delivered, "nothing is forgotten before everything is delivered")
@@ -148,7 +148,7 @@ pub(super) fn undelivered(world: &ClusterView<'_>, me: Ordinal) -> Option<Approv
 fn left_behind(world: &ClusterView<'_>, notes: &mut Vec<Reason>) -> Vec<Approval> {
     let source = Ordinal::MASTER;
     let holds = |k: &Ordinal| {
-        let live = |o: &Object| matches!(world.observed.side(*k, &o.name), Side::Live(_) | Side::GaveUp);
+        let live = |o: &Object| world.observed.side(*k, &o.name).has_position();
         world.desired.objects_between(source, *k).any(live)
     };
     let slaves: Vec<_> = world.seen_others(source).filter(holds).collect();

@@ -37,8 +37,8 @@ pub(super) struct ClusterView<'a> {
     rows: HashMap<(Ordinal, &'a Target), RowCount>,
     /// Tables that change hands; of a reconcile only.
     pub moves: Moves,
-    /// What [`ClusterView::items_against`] found, by the object looked at: a reconcile asks for the same one many times.
-    against: RefCell<HashMap<*const Replication, Unlike>>,
+    /// What [`ClusterView::items_against`] found, by pod and object: a reconcile asks for the same one many times.
+    against: RefCell<HashMap<(Ordinal, ReplicationName), Unlike>>,
 }
 
 /// Targets that an object lacks, and items that it has too much.
@@ -53,7 +53,7 @@ pub(super) struct Sides {
 
 impl Sides {
     pub fn both_live(self) -> bool {
-        matches!((self.mine, self.theirs), (Side::Live(_), Side::Live(_)))
+        self.mine.is_live() && self.theirs.is_live()
     }
 }
 
@@ -124,8 +124,7 @@ impl<'a> ClusterView<'a> {
             let among: Vec<_> = running.iter().filter_map(|k| self.desired.object_between(source, *k, *id)).collect();
             let mine_held = self.desired.object_between(source, me, *id).is_some_and(|o| {
                 let sides = self.sides(me, source, o);
-                !matches!(sides.mine, Side::Missing | Side::Reset)
-                    || !matches!(sides.theirs, Side::Missing | Side::Reset | Side::Unknown)
+                !sides.mine.has_no_position() || !matches!(sides.theirs, Side::Missing | Side::Reset | Side::Unknown)
             });
             let targets = if alone && connected && self.is_gained(me, *id) && !is_among_slaves(id) {
                 Vec::new()
@@ -163,7 +162,7 @@ impl<'a> ClusterView<'a> {
         let source = Ordinal::MASTER;
         let never = |o: &Object| {
             let sides = self.sides(me, source, o);
-            [sides.mine, sides.theirs].iter().all(|s| matches!(s, Side::Missing | Side::Reset))
+            [sides.mine, sides.theirs].iter().all(|s| s.has_no_position())
         };
         !me.is_master() && self.desired.object_between(source, me, group).is_none_or(never)
     }
@@ -185,7 +184,7 @@ impl<'a> ClusterView<'a> {
     }
 
     fn live_anywhere(&self, object: &Object) -> bool {
-        let live = |pod| matches!(self.observed.side(pod, &object.name), Side::Live(_) | Side::GaveUp);
+        let live = |pod| self.observed.side(pod, &object.name).has_position();
         [object.pair.low(), object.pair.high()].into_iter().any(live)
     }
 
@@ -206,14 +205,17 @@ impl<'a> ClusterView<'a> {
             && found.items.iter().zip(wanted).all(|(i, t)| i.local == **t && i.local == i.remote)
     }
 
-    /// Targets of a group that are no items of an object, in the order of aku.conf, and items that are no targets.
-    pub fn items_against(&self, group: GroupId, found: &'a Replication) -> Unlike {
-        let known = self.against.borrow().get(&std::ptr::from_ref(found)).map(Rc::clone);
-        known.unwrap_or_else(|| {
-            let unlike = Rc::new(self.compare_items(group, found));
-            self.against.borrow_mut().insert(std::ptr::from_ref(found), Rc::clone(&unlike));
+    /// Targets of an object's group that are no items of what a pod holds, in the order of aku.conf, and items that are no
+    /// targets; `None` where it holds nothing.
+    pub fn items_against(&self, pod: Ordinal, object: &Object) -> Option<Unlike> {
+        let found = self.replication(pod, object)?;
+        let key = (pod, object.name.clone());
+        let known = self.against.borrow().get(&key).map(Rc::clone);
+        Some(known.unwrap_or_else(|| {
+            let unlike = Rc::new(self.compare_items(object.group, found));
+            self.against.borrow_mut().insert(key, Rc::clone(&unlike));
             unlike
-        })
+        }))
     }
 
     fn compare_items(&self, group: GroupId, found: &Replication) -> (Vec<Target>, Vec<Item>) {
@@ -368,7 +370,7 @@ impl<'a> ClusterView<'a> {
     pub fn is_down(&self, pod: Ordinal, but: Option<Ordinal>) -> bool {
         let kept = || {
             self.desired.objects_of(pod).any(|(other, o)| {
-                Some(other) != but && self.counts(other) && matches!(self.observed.side(other, &o.name), Side::Live(_))
+                Some(other) != but && self.counts(other) && self.observed.side(other, &o.name).is_live()
             })
         };
         matches!(self.observed.pods.get(&pod), Some(PodView::Absent { .. }) | None)
@@ -382,7 +384,7 @@ impl<'a> ClusterView<'a> {
 
     /// Whether `me` has a position towards that pod.
     fn keeps_log(&self, me: Option<Ordinal>, pod: Ordinal) -> bool {
-        let live = |me: Ordinal, o: &Object| matches!(self.observed.side(me, &o.name), Side::Live(_));
+        let live = |me: Ordinal, o: &Object| self.observed.side(me, &o.name).is_live();
         me.is_some_and(|me| self.desired.objects_between(me, pod).any(|o| live(me, o)))
     }
 

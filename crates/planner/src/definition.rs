@@ -107,7 +107,7 @@ pub(super) fn wrong(world: &ClusterView<'_>, pod: Ordinal, peer: Ordinal, object
 /// The same with them.
 pub(super) fn all_wrong(world: &ClusterView<'_>, pod: Ordinal, peer: Ordinal, object: &Object) -> Wrong {
     let Some(found) = world.replication(pod, object) else { return Wrong::default() };
-    let unlike = world.items_against(object.group, found);
+    let unlike = world.items_against(pod, object).unwrap_or_default();
     let address = &world.desired.pods[&peer];
     let old: Vec<_> = found.hosts.iter().filter(|h| *h != address).cloned().collect();
     let (options, others) = ObjectOption::of_mask(found.options);

@@ -171,7 +171,7 @@ impl<'a> Leave<'a> {
     /// pod 0 counts as complete when it comes back, so it must not have forgotten anybody else.
     fn keeps_source(&self) -> bool {
         let source = Ordinal::MASTER;
-        let live = |o: &Object| matches!(self.world.observed.side(self.me, &o.name), Side::Live(_) | Side::GaveUp);
+        let live = |o: &Object| self.world.observed.side(self.me, &o.name).has_position();
         let there = self.world.pod(source).is_some();
         let mut kept = self.world.desired.objects_between(self.me, source).filter(|o| live(o));
         kept.any(|o| !there || self.is_stuck(source, o))
@@ -184,8 +184,8 @@ impl<'a> Leave<'a> {
     /// Whether anything is left to do for a pair.
     fn busy(&self, k: Ordinal) -> bool {
         let forget = |pod: Ordinal, o: &Object| match self.how {
-            How::Ends => matches!(self.world.observed.side(pod, &o.name), Side::Live(_)) && self.resets(),
-            How::Cleans => matches!(self.world.observed.side(pod, &o.name), Side::Live(_) | Side::GaveUp),
+            How::Ends => self.world.observed.side(pod, &o.name).is_live() && self.resets(),
+            How::Cleans => self.world.observed.side(pod, &o.name).has_position(),
         };
         self.objects(k)
             .iter()
@@ -194,18 +194,15 @@ impl<'a> Leave<'a> {
 
     /// Whether the pod itself has a place or a sender towards `k`.
     fn takes_part(&self, k: Ordinal) -> bool {
-        let live = |o: &Object| matches!(self.world.observed.side(self.me, &o.name), Side::Live(_));
+        let live = |o: &Object| self.world.observed.side(self.me, &o.name).is_live();
         self.objects(k).iter().any(|o| live(o) || self.world.is_started(self.me, o))
     }
 
     /// The fence and the marker, when there is anything to fence for.
     pub fn begin(&mut self) -> (Option<ActionId>, Vec<Ordinal>) {
         let pairs: Vec<_> = self.world.seen_others(self.me).filter(|k| self.busy(*k)).collect();
-        let sends = self
-            .world
-            .desired
-            .objects_of(self.me)
-            .any(|(_, o)| matches!(self.world.observed.side(self.me, &o.name), Side::Live(_)));
+        let sends =
+            self.world.desired.objects_of(self.me).any(|(_, o)| self.world.observed.side(self.me, &o.name).is_live());
         let open = self.world.pod(self.me).is_some_and(|p| !p.admin_mode());
         // ADMIN_MODE 1 shuts out who comes, not who is there: an end that was killed right after setting it left
         // clients inside.
@@ -323,7 +320,7 @@ impl<'a> Leave<'a> {
         let me = self.me;
         let (mut flushed, mut names) = (Vec::new(), Vec::new());
         for object in self.objects(k) {
-            if !matches!(self.world.observed.side(me, &object.name), Side::Live(_)) || self.is_stuck(k, &object) {
+            if !self.world.observed.side(me, &object.name).is_live() || self.is_stuck(k, &object) {
                 continue;
             }
             let made = self.made.iter().find(|(pod, name, _)| *pod == k && *name == object.name).map(|(_, _, id)| *id);
@@ -357,7 +354,7 @@ impl<'a> Leave<'a> {
     /// Whether what `me` holds back for `k` cannot be delivered now, although `k` is there: its position is kept.
     pub fn is_stuck(&self, k: Ordinal, object: &Object) -> bool {
         let way = Way { from: self.me, to: k, object };
-        let live = matches!(self.world.observed.side(self.me, &object.name), Side::Live(_));
+        let live = self.world.observed.side(self.me, &object.name).is_live();
         live && matches!(deliver::passable(self.world, way), Passable::No(_))
     }
 
@@ -368,7 +365,7 @@ impl<'a> Leave<'a> {
         }
         let (world, me) = (self.world, self.me);
         let is_lost = |k: Ordinal, object: &Object| {
-            let live = matches!(world.observed.side(me, &object.name), Side::Live(_));
+            let live = world.observed.side(me, &object.name).is_live();
             live && deliver::passable(world, Way { from: me, to: k, object }) == Passable::OnceMade
         };
         let lost = |k: Ordinal| {
@@ -386,7 +383,7 @@ impl<'a> Leave<'a> {
             && self.delivers()
             && self.world.pod(peer).is_some()
             && !self.is_stuck(peer, object)
-            && matches!(self.world.observed.side(pod, &object.name), Side::Live(_));
+            && self.world.observed.side(pod, &object.name).is_live();
         (self.world.is_started(pod, object) || revived).then(|| {
             let op = Op::Stop { name: object.name.clone(), peer };
             self.build.add(pod, op, self.reason(), waits.clone())

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
     desired::Object,
-    observe::{MarkerView, PodView, Side},
+    observe::{MarkerView, PodView},
     plan::{
         Approval, ApprovalClass, Decision, Plan,
         action::{ActionId, Op},
@@ -112,7 +112,7 @@ struct Ways<'w> {
 impl<'w> Ways<'w> {
     fn new(world: &'w ClusterView<'_>) -> Self {
         let sides = |o: &'w Object| [(o.pair.low(), o.pair.high()), (o.pair.high(), o.pair.low())].map(|e| (e, o));
-        let live = |from: Ordinal, o: &Object| matches!(world.observed.side(from, &o.name), Side::Live(_));
+        let live = |from: Ordinal, o: &Object| world.observed.side(from, &o.name).is_live();
         let ways = world.desired.objects.iter().flat_map(sides);
         let ways = ways.filter(|((from, to), o)| live(*from, o) && world.pod(*to).is_some());
         let judged = ways.map(|((from, to), object)| {
@@ -171,7 +171,7 @@ impl<'w> Ways<'w> {
 /// Users are shut out wherever something is sent.
 fn fence(world: &ClusterView<'_>, build: &mut Builder) -> BTreeMap<Ordinal, ActionId> {
     let sends = |pod: &Ordinal| {
-        let live = |o: &Object| matches!(world.observed.side(*pod, &o.name), Side::Live(_));
+        let live = |o: &Object| world.observed.side(*pod, &o.name).is_live();
         world.desired.objects_of(*pod).any(|(_, o)| live(o) || world.is_started(*pod, o))
     };
     let text = "what clients commit after the last flush would be lost, so they are shut out first";
@@ -224,7 +224,7 @@ impl<'w> Places<'w, '_> {
                     let slave = before.clone();
                     for object in self.world.desired.objects_between(*low, *high) {
                         let name = &object.name;
-                        if !matches!(self.world.observed.side(pod, name), Side::Live(_) | Side::GaveUp) {
+                        if !self.world.observed.side(pod, name).has_position() {
                             continue;
                         }
                         let op = Op::Reset { name: name.clone(), peer };

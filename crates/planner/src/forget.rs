@@ -133,10 +133,7 @@ fn judge(world: &ClusterView<'_>, gone: Ordinal) -> Result<(), Refusal> {
             ],
         ),
         Some(PodView::Seen(pod)) => {
-            let sends = world
-                .desired
-                .objects_of(gone)
-                .any(|(_, o)| matches!(world.observed.side(gone, &o.name), Side::Live(_) | Side::GaveUp));
+            let sends = world.desired.objects_of(gone).any(|(_, o)| world.observed.side(gone, &o.name).has_position());
             if pod.admin_mode() && !sends {
                 return Ok(());
             }

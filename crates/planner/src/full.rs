@@ -55,8 +55,7 @@ pub(super) fn bars(world: &ClusterView<'_>, me: Ordinal, because: &[Reason]) -> 
     }
     if !world.pod(me).is_some_and(aku_core::observe::Pod::admin_mode) {
         // An end has nothing to do where nothing is sent, and leaves the pod open.
-        let sends =
-            world.desired.objects_of(me).any(|(_, o)| matches!(world.observed.side(me, &o.name), Side::Live(_)));
+        let sends = world.desired.objects_of(me).any(|(_, o)| world.observed.side(me, &o.name).is_live());
         let or = if sends { format!(" (or run `aku apply end --ordinal {me}`)") } else { String::new() };
         return refuse(
             RefusalKind::Refused,
@@ -129,7 +128,7 @@ fn conf_differs(world: &ClusterView<'_>, me: Ordinal) -> Vec<Reason> {
     let reason = |text| Reason::new(Code::ConfDiffers, text);
     let mut found: Vec<Reason> = unmanaged::all(world)
         .into_iter()
-        .filter(|s| matches!(unmanaged::side(world, s), Side::Live(_)))
+        .filter(|s| unmanaged::side(world, s).is_live())
         .filter_map(|s| match s.kind {
             Kind::Surplus(peer) => Some(reason(format!(
                 "pod {} keeps log for pod {peer} ({}), and AKU_SERVER_COUNT is {} here; if pod {peer} left for good: aku apply forget {peer}",
@@ -216,8 +215,7 @@ pub(super) fn plan(
     );
     steps::marker(world, &mut draft, opened);
     draft.notes.retain(|n| n.code != Code::Differs);
-    let lacking: BTreeSet<_> =
-        unsent.iter().filter(|u| matches!(u.side, Side::Missing | Side::Reset)).map(|u| u.peer).collect();
+    let lacking: BTreeSet<_> = unsent.iter().filter(|u| u.side.has_no_position()).map(|u| u.peer).collect();
     for k in lacking {
         draft.notes.push(Reason::new(
             Code::TailMissing,
@@ -242,7 +240,7 @@ fn rows_at_stake(world: &ClusterView<'_>, me: Ordinal) -> Vec<RowsAtStake> {
 fn unsent(world: &ClusterView<'_>, me: Ordinal) -> Vec<Unsent> {
     // With a position towards the source the pod was a member in that group, and may hold something that others do not have
     // yet. An end forgets the source first, and so does the copy of a new table, so one that broke off leaves none.
-    let live = |o: &&Object| matches!(world.observed.side(me, &o.name), Side::Live(_));
+    let live = |o: &&Object| world.observed.side(me, &o.name).is_live();
     let tails: BTreeSet<GroupId> = world.objects_between(me, Ordinal::MASTER).filter(live).map(|o| o.group).collect();
     let tail = |group: GroupId| tails.contains(&group);
     let lost = |(k, o): (Ordinal, &'_ Object)| {
@@ -272,8 +270,8 @@ fn is_cut_off(world: &ClusterView<'_>, k: Ordinal) -> bool {
     let (mut was_member, mut broke_off) = (false, false);
     for object in world.objects_between(k, source) {
         let sides = world.sides(k, source, object);
-        was_member |= matches!(sides.mine, Side::Live(_) | Side::GaveUp);
-        broke_off |= matches!((sides.mine, sides.theirs), (Side::Missing | Side::Reset, Side::Live(_)));
+        was_member |= sides.mine.has_position();
+        broke_off |= sides.mine.has_no_position() && sides.theirs.is_live();
     }
     let closed = world.pod(k).is_some_and(aku_core::observe::Pod::admin_mode);
     let never_joined = closed && broke_off;
@@ -364,8 +362,7 @@ fn undelivered(
         );
         return Some((text, stakes::Unsent::Lost));
     }
-    let without: BTreeSet<_> =
-        unsent.iter().filter(|u| matches!(u.side, Side::Missing | Side::Reset)).map(|u| u.peer).collect();
+    let without: BTreeSet<_> = unsent.iter().filter(|u| u.side.has_no_position()).map(|u| u.peer).collect();
     if !without.is_empty() {
         let text = format!(
             "what pod {me} committed before it went away reaches pod 0, but not {}, which joined without it; there it is missing until that pod is copied anew",
@@ -389,7 +386,7 @@ fn beside_the_source(world: &ClusterView<'_>, me: Ordinal) -> Option<Ordinal> {
     let source = Ordinal::MASTER;
     let none = |k: Ordinal, group: GroupId| {
         let object = world.desired.object_between(k, source, group).filter(|o| !world.is_new(o.group));
-        object.is_none_or(|o| matches!(world.observed.side(k, &o.name), Side::Missing | Side::Reset))
+        object.is_none_or(|o| world.observed.side(k, &o.name).has_no_position())
     };
     let live = |k: Ordinal, o: &Object| k != source && world.sides(me, k, o).both_live();
     world.objects_of(me).find(|(k, o)| live(*k, o) && none(me, o.group) && none(*k, o.group)).map(|(k, _)| k)

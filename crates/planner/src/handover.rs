@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use aku_core::{
     desired::Object,
-    observe::{Pod, Sender, Side},
+    observe::{Pod, Sender},
     plan::{
         Milestone,
         action::{ActionId, Expect, Op, RunWhen},
@@ -174,7 +174,7 @@ impl Handover<'_, '_, '_> {
                 self.act(pod, op, Code::Moved, "it begins anew", before.clone())
             });
             let mut last = stopped;
-            if matches!(world.observed.side(pod, &name), Side::Live(_) | Side::GaveUp) {
+            if world.observed.side(pod, &name).has_position() {
                 let op = Op::Reset { name: name.clone(), peer };
                 let text = format!("{} carries all its tables, so it forgets nothing and begins anew", self.from());
                 let waits = before.clone().and(stopped, "RESET needs a stopped sender");

@@ -76,7 +76,7 @@ impl Join<'_, '_> {
         let mut mended = Mended::new();
         for k in self.receivers_of_salvage() {
             for object in self.objects(k) {
-                let live = matches!(self.world.observed.side(me, &object.name), Side::Live(_));
+                let live = self.world.observed.side(me, &object.name).is_live();
                 if !live || deliver::delivery(self.world, me, k, &object) != Delivery::AfterMending {
                     continue;
                 }

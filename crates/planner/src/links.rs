@@ -36,9 +36,9 @@ pub(super) fn active(world: &ClusterView<'_>) -> BTreeSet<Ordinal> {
     let broken_off = |k: Ordinal| {
         world.desired.objects_of(k).filter(|(other, _)| members.contains(other)).any(|(other, o)| {
             let held = |pod| world.replication(pod, o);
-            let extra = |r| !world.items_against(o.group, r).1.is_empty();
+            let extra = |pod| world.items_against(pod, o).is_some_and(|unlike| !unlike.1.is_empty());
             world.sides(k, other, o).both_live()
-                && (held(k).map(|r| &r.items) != held(other).map(|r| &r.items) || held(k).is_some_and(extra))
+                && (held(k).map(|r| &r.items) != held(other).map(|r| &r.items) || extra(k))
         })
     };
     members.iter().copied().filter(|k| open(*k) || (!k.is_master() && broken_off(*k))).collect()

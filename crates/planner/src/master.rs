@@ -101,7 +101,7 @@ pub(super) fn judge(world: &ClusterView<'_>, notes: &mut Vec<Reason>) -> Result<
 /// Whether a slave keeps log for pod 0: a clean of pod 0 that went to its end leaves no such place.
 fn is_kept_for(world: &ClusterView<'_>) -> bool {
     let me = Ordinal::MASTER;
-    let live = |k: Ordinal, o: &Object| matches!(world.observed.side(k, &o.name), Side::Live(_));
+    let live = |k: Ordinal, o: &Object| world.observed.side(k, &o.name).is_live();
     world.seen_others(me).any(|k| world.desired.objects_between(me, k).any(|o| live(k, o)))
 }
 
@@ -146,7 +146,7 @@ fn unseen_slaves(world: &ClusterView<'_>) -> Result<(), Refusal> {
         .pods_broken()
         .into_iter()
         .filter(|k| {
-            let lost = |o: &Object| !matches!(world.observed.side(me, &o.name), Side::Live(_));
+            let lost = |o: &Object| !world.observed.side(me, &o.name).is_live();
             world.desired.objects_between(me, *k).any(lost)
         })
         .map(|k| format!("pod {k}"))

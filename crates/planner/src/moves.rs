@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
     desired::Object,
-    observe::{Mode, Replication, Side},
+    observe::{Mode, Replication},
     plan::reason::{Code, Reason},
     topology::{Ordinal, ReplicationName, Target},
 };
@@ -65,7 +65,7 @@ fn carriers<'a>(
     high: Ordinal,
 ) -> Vec<Carrier<'a>> {
     let sides = |name: &ReplicationName| {
-        let both = [low, high].map(|p| matches!(world.observed.side(p, name), Side::Live(_)));
+        let both = [low, high].map(|p| world.observed.side(p, name).is_live());
         let found = [low, high].map(|p| world.observed.replication(p, name));
         match (both, found) {
             ([true, true], [Some(here), Some(there)]) => Some([here, there]),

@@ -100,7 +100,7 @@ fn missing<'a>(world: &ClusterView<'a>, active: &BTreeSet<Ordinal>) -> Vec<(Ordi
         .filter(|(pod, o)| world.observed.side(*pod, &o.name) == Side::Missing)
         .filter(|(pod, o)| {
             let peer = if o.pair.low() == *pod { o.pair.high() } else { o.pair.low() };
-            let waits = matches!(world.observed.side(peer, &o.name), Side::Live(_) | Side::GaveUp);
+            let waits = world.observed.side(peer, &o.name).has_position();
             !(waits || world.is_started(peer, o))
         })
         .collect()
@@ -248,8 +248,7 @@ impl Reconcile<'_, '_> {
         let world = self.world;
         let wrong = definition::wrong(world, pod, peer, object);
         // A peer with a position delivers what it has not sent before it is copied anew, and can only while both agree.
-        let fed = world.is_started(peer, object)
-            || matches!(world.observed.side(peer, &object.name), Side::Live(_) | Side::GaveUp);
+        let fed = world.is_started(peer, object) || world.observed.side(peer, &object.name).has_position();
         match world.observed.side(pod, &object.name) {
             Side::Missing | Side::Unknown => {}
             Side::Reset if wrong.is_nothing() => self.right += 1,
@@ -290,8 +289,7 @@ impl Reconcile<'_, '_> {
         }
         for (peer, object) in world.desired.objects_of(pod) {
             let wrong = definition::wrong(world, pod, peer, object);
-            let fed = world.is_started(peer, object)
-                || matches!(world.observed.side(peer, &object.name), Side::Live(_) | Side::GaveUp);
+            let fed = world.is_started(peer, object) || world.observed.side(peer, &object.name).has_position();
             match world.observed.side(pod, &object.name) {
                 Side::Reset if wrong.is_nothing() => self.right += 1,
                 Side::Reset if !fed && !world.is_started(pod, object) => {

@@ -113,7 +113,7 @@ enum Service {
 impl Slave {
     fn of(world: &ClusterView<'_>, pod: Ordinal) -> Self {
         let closed = world.pod(pod).is_none_or(Pod::admin_mode);
-        let live = |o: &Object| matches!(world.observed.side(pod, &o.name), Side::Live(_));
+        let live = |o: &Object| world.observed.side(pod, &o.name).is_live();
         let count = |t: &'_ Target| match world.rows(pod, t) {
             RowCount::NotCounted => None,
             n => Some((t.clone(), n.at_least())),
@@ -485,7 +485,7 @@ fn notes(world: &ClusterView<'_>, draft: &mut Draft, slaves: &[Slave], source: &
 
 /// Whether what a slave that leaves has not sent can be delivered to the source.
 fn delivers(world: &ClusterView<'_>, k: Ordinal, source: Ordinal, object: &Object) -> bool {
-    let live = matches!(world.observed.side(k, &object.name), Side::Live(_));
+    let live = world.observed.side(k, &object.name).is_live();
     let way = Way { from: k, to: source, object };
     live && world.pod(source).is_some() && !matches!(deliver::passable(world, way), Passable::No(_))
 }

@@ -105,7 +105,7 @@ pub(super) fn road(world: &ClusterView<'_>, me: Ordinal) -> Transfer {
         let is_source = k == source;
         let sides = world.sides(me, k, object);
         let name = &object.name;
-        let none = |s| matches!(s, Side::Missing | Side::Reset);
+        let none = Side::has_no_position;
         // A counterpart counts only if it is itself joined; the source counts whenever it is seen. A member that is just
         // coming back counts where it is certain that changes were missed: log was given up, or it has no place towards this
         // pod, which it lost, because a join connects pod 0 last.

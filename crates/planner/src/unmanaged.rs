@@ -83,7 +83,7 @@ pub(super) fn remove_twins(
     let kept = |twin: &Stray<'_>| objects == Objects::Stay && leaves.is_master() && twin.pod == leaves;
     for (twin, peer) in twins.iter().filter(|(twin, _)| !kept(twin)) {
         let mut waits = stopped.clone();
-        if matches!(side(world, twin), Side::Live(_) | Side::GaveUp) {
+        if side(world, twin).has_position() {
             let op = Op::Reset { name: twin.name.clone(), peer: *peer };
             let id = build.add(twin.pod, op, why(Code::Moved, text), waits);
             waits = Dependencies::on([id], "one change of an object at a time");

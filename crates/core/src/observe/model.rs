@@ -337,6 +337,35 @@ pub enum Side {
     Unknown,
 }
 
+impl Side {
+    /// Whether the peer gets all that was committed since its position.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        match self {
+            Self::Live(_) => true,
+            Self::Missing | Self::Reset | Self::GaveUp | Self::Unknown => false,
+        }
+    }
+
+    /// Whether the server keeps a position for the peer, be the log behind it whole or given up.
+    #[must_use]
+    pub const fn has_position(self) -> bool {
+        match self {
+            Self::Live(_) | Self::GaveUp => true,
+            Self::Missing | Self::Reset | Self::Unknown => false,
+        }
+    }
+
+    /// Whether it was seen that nothing is kept for the peer. What could not be seen has neither a position nor none.
+    #[must_use]
+    pub const fn has_no_position(self) -> bool {
+        match self {
+            Self::Missing | Self::Reset => true,
+            Self::Live(_) | Self::GaveUp | Self::Unknown => false,
+        }
+    }
+}
+
 impl Observed {
     /// What was seen of the pods and of the marker of this run's pod; nothing else is known.
     #[must_use]

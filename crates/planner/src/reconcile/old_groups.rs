@@ -30,9 +30,9 @@ impl Reconcile<'_, '_> {
         let safe = peer_known
             && (states.iter().all(|s| *s == Side::Reset)
                 || (states.len() == 2
-                    && both.iter().all(|(s, _)| {
-                        matches!(unmanaged::side(world, s), Side::Live(_)) && s.found.sender == Sender::Running
-                    })));
+                    && both
+                        .iter()
+                        .all(|(s, _)| unmanaged::side(world, s).is_live() && s.found.sender == Sender::Running)));
         if !safe {
             let said: Vec<_> = both
                 .iter()

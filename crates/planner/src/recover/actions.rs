@@ -57,9 +57,10 @@ impl Recovery<'_, '_> {
         let mut done = Vec::new();
         let mut delivered: Vec<(Ordinal, ActionId)> = Vec::new();
         for &k in &others {
-            let busy = world.desired.objects_of(k).any(|(_, o)| {
-                matches!(world.observed.side(k, &o.name), Side::Live(_) | Side::GaveUp) || world.is_started(k, o)
-            });
+            let busy = world
+                .desired
+                .objects_of(k)
+                .any(|(_, o)| world.observed.side(k, &o.name).has_position() || world.is_started(k, o));
             let open = world.pod(k).is_some_and(|p| !p.admin_mode());
             if !busy && !open {
                 continue;

@@ -307,7 +307,7 @@ pub fn syncs(observed: &Observed, pod: Ordinal, name: &ReplicationName) -> bool 
 
 fn live(desired: &Desired, observed: &Observed, a: Ordinal, b: Ordinal) -> bool {
     desired.objects_between(a, b).any(|o| {
-        let any = |pod| matches!(observed.side(pod, &o.name), Side::Live(_) | Side::GaveUp);
+        let any = |pod| observed.side(pod, &o.name).has_position();
         any(a) || any(b) || syncs(observed, a, &o.name) || syncs(observed, b, &o.name)
     })
 }
