@@ -96,8 +96,9 @@ fn pair_of(desired: &Desired, pod: Ordinal, name: &ReplicationName, found: &Repl
     Pair::new(low, high)
 }
 
-/// How well an object that was found stands for one of `aku.conf`: whether it has a place, how many tables both have.
-type Share<'o, 'd> = (std::cmp::Reverse<(bool, usize)>, GroupId, &'o ReplicationName, &'d Object);
+/// How well an object that was found stands for one of `aku.conf`: how many of its sides have a position, how many tables
+/// both have.
+type Share<'o, 'd> = (std::cmp::Reverse<(usize, usize)>, GroupId, &'o ReplicationName, &'d Object);
 
 /// Which of these objects stands for which object of `aku.conf`: each for at most one, those that share most tables first.
 fn of_pair<'d, 'o>(
@@ -122,7 +123,11 @@ fn of_pair<'d, 'o>(
             if shared == 0 || !covers(observed, pods, name, &object.name) {
                 continue;
             }
-            let kept = is_kept(observed, pods, name);
+            let kept = pods.iter().filter(|p| observed.side(**p, name).has_position()).count();
+            // One that is left on one pod and remembers nothing connects nobody.
+            if kept == 0 && pods.iter().any(|p| observed.side(*p, name) == Side::Missing) {
+                continue;
+            }
             shares.push((std::cmp::Reverse((kept, shared)), object.group, name, object));
         }
     }
@@ -210,6 +215,7 @@ mod tests {
             ("LL", "--", "OLD_01"),
             ("RR", "--", "OLD_01"),
             ("L-", "--", "OLD_01"),
+            ("R-", "--", "AKU_REP_01"),
             // Pins of a change that broke off.
             ("LL", "R-", "OLD_01"),
             ("LL", "LR", "OLD_01"),

@@ -26,6 +26,7 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal, mut draft: Draft, creat
         &mut draft,
         &Dependencies::on(created.iter().copied(), "an object must exist before it starts"),
     );
+    let caught_up: Vec<_> = caught_up.into_iter().chain(steps::due(world, &mut draft)).collect();
     let compared =
         steps::compare(world, &mut draft, Dependencies::on(caught_up.iter().copied(), "it looks at what they brought"));
     let delayed = steps::delay(

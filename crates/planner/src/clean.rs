@@ -52,7 +52,8 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
     }
     let others: Vec<_> = world.desired.pods.keys().copied().filter(|k| *k != me).collect();
     for k in others {
-        let twins = leave.remove_twins(k, fenced);
+        let before = flushed.get(&k).map_or(&[][..], Vec::as_slice);
+        let twins = leave.remove_twins(k, fenced, before);
         flushed.entry(k).or_default().extend(twins);
         leave.leave(k, fenced, flushed.get(&k).map_or(&[], Vec::as_slice));
     }

@@ -20,7 +20,7 @@ use super::{
     build::{Builder, Dependencies, why},
     cluster_view::ClusterView,
     deliver::{self, Gate, Passable, Peer, Way},
-    steps,
+    due, steps,
     unmanaged::{self, Objects},
 };
 
@@ -30,7 +30,7 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
     end.make(&pairs);
     for k in pairs {
         let mut flushed: Vec<_> = end.flush(k, fenced).into_iter().collect();
-        flushed.extend(end.remove_twins(k, fenced));
+        flushed.extend(end.remove_twins(k, fenced, &flushed));
         end.leave(k, fenced, &flushed);
     }
     end.remarks();
@@ -187,9 +187,11 @@ impl<'a> Leave<'a> {
             How::Ends => self.world.observed.side(pod, &o.name).is_live() && self.resets(),
             How::Cleans => self.world.observed.side(pod, &o.name).has_position(),
         };
+        let due = || due::deliverable(self.world, self.me, k).iter().any(|o| self.world.is_started(self.me, o));
         self.objects(k)
             .iter()
             .any(|o| [self.me, k].into_iter().any(|pod| self.world.is_started(pod, o) || forget(pod, o)))
+            || due()
     }
 
     /// Whether the pod itself has a place or a sender towards `k`.
@@ -230,14 +232,26 @@ impl<'a> Leave<'a> {
     }
 
     /// What a change of names that broke off left between the two pods.
-    pub fn remove_twins(&mut self, k: Ordinal, fenced: Option<ActionId>) -> Vec<ActionId> {
+    pub fn remove_twins(&mut self, k: Ordinal, fenced: Option<ActionId>, flushed: &[ActionId]) -> Vec<ActionId> {
         let objects = match self.how {
             How::Ends => Objects::Stay,
             How::Cleans => Objects::Go,
         };
-        let first = Dependencies::on(fenced, "users are out first");
+        let first = Dependencies::on(fenced, "users are out first")
+            .and(flushed.iter().copied(), "unsent rows are never forgotten");
         let ends = [(self.me, k), (k, self.me)];
         unmanaged::remove_twins(self.world, &mut self.build, ends, objects, &first)
+    }
+
+    /// Positions under names that aku.conf does not have, through which nothing is due.
+    fn forget_stale(&mut self, k: Ordinal, fenced: Option<ActionId>) -> Vec<ActionId> {
+        let objects = match self.how {
+            How::Ends if !self.resets() => return Vec::new(),
+            How::Ends => Objects::Stay,
+            How::Cleans => Objects::Go,
+        };
+        let first = Dependencies::on(fenced, "users are out first");
+        due::forget_stale(self.world, &mut self.build, [self.me, k], objects, &first)
     }
 
     /// STOP on both sides of every pair with `k`, then RESET here, DROP here where the objects go, and RESET there.
@@ -252,7 +266,7 @@ impl<'a> Leave<'a> {
             self.source_forgotten.iter().copied(),
             "pod 0 is forgotten first: who is live with it counts as complete",
         );
-        for object in self.objects(k) {
+        for object in self.objects(k).into_iter().chain(due::deliverable(self.world, me, k)) {
             let mine = self.stop(me, k, &object, &stop_waits);
             let theirs = self.stop(k, me, &object, &stop_waits);
             if !self.forgets(k, &object) {
@@ -319,7 +333,9 @@ impl<'a> Leave<'a> {
         }
         let me = self.me;
         let (mut flushed, mut names) = (Vec::new(), Vec::new());
-        for object in self.objects(k) {
+        let due = due::deliverable(self.world, me, k);
+        let stale = self.forget_stale(k, fenced);
+        for object in self.objects(k).into_iter().chain(due) {
             if !self.world.observed.side(me, &object.name).is_live() || self.is_stuck(k, &object) {
                 continue;
             }
@@ -333,7 +349,8 @@ impl<'a> Leave<'a> {
             let start = why(Code::SenderDown, text);
             let flush = why(Code::FlushBeforeStop, format!("everything pod {me} committed must be on pod {k}"));
             let gate = Gate {
-                first: Dependencies::on(fenced, "users are out first"),
+                first: Dependencies::on(fenced, "users are out first")
+                    .and(stale.iter().copied(), "what is kept twice is forgotten first"),
                 start: Dependencies::on(made, "both sides must be there"),
                 peer: if made.is_some() { Peer::Gets } else { Peer::Has },
             };

@@ -19,7 +19,7 @@ use super::{
     cluster_view::ClusterView,
     deliver::{self, Delivery},
     draft::{Draft, no_source},
-    identity,
+    due, identity,
     join::{self, Join},
     stakes, steps,
     unmanaged::{self, Kind},
@@ -129,6 +129,7 @@ fn conf_differs(world: &ClusterView<'_>, me: Ordinal) -> Vec<Reason> {
     let mut found: Vec<Reason> = unmanaged::all(world)
         .into_iter()
         .filter(|s| unmanaged::side(world, s).is_live())
+        .filter(|s| !is_forgotten(world, me, s))
         .filter_map(|s| match s.kind {
             Kind::Surplus(peer) => Some(reason(format!(
                 "pod {} keeps log for pod {peer} ({}), and AKU_SERVER_COUNT is {} here; if pod {peer} left for good: aku apply forget {peer}",
@@ -170,6 +171,16 @@ fn conf_differs(world: &ClusterView<'_>, me: Ordinal) -> Vec<Reason> {
         }
     }
     found
+}
+
+/// Whether the copy of a pod forgets an object that aku.conf does not have: it concerns that pod alone, and all its tables
+/// are copied.
+fn is_forgotten(world: &ClusterView<'_>, me: Ordinal, stray: &unmanaged::Stray<'_>) -> bool {
+    let declared = |target: &Target| world.desired.targets().any(|t| t == target);
+    match stray.kind {
+        Kind::OldGroup(peer) => (stray.pod == me || peer == me) && stray.found.items.iter().all(|i| declared(&i.local)),
+        Kind::Twin(_) | Kind::Surplus(_) | Kind::Foreign => false,
+    }
 }
 
 pub(super) fn plan(
@@ -260,7 +271,20 @@ fn unsent(world: &ClusterView<'_>, me: Ordinal) -> Vec<Unsent> {
         };
         undelivered.then(|| Unsent { name: o.name.clone(), peer: k, side: sides.mine })
     };
-    world.objects_of(me).filter_map(lost).collect()
+    let ours = world.objects_of(me).filter_map(lost);
+    ours.chain(due_and_stuck(world, me)).collect()
+}
+
+/// The same of objects that aku.conf does not have, through which something of its tables is due.
+fn due_and_stuck(world: &ClusterView<'_>, me: Ordinal) -> impl Iterator<Item = Unsent> {
+    let peers = world.desired.pods.keys().copied().filter(move |k| *k != me);
+    peers.flat_map(move |k| {
+        let counts =
+            if world.pod(k).is_some() { world.is_member(k) || k.is_master() } else { world.is_down(k, Some(me)) };
+        let sent: BTreeSet<_> = due::deliverable(world, me, k).into_iter().map(|o| o.name).collect();
+        let stuck = due::from(world, me, k).into_iter().filter(move |o| counts && !sent.contains(&o.name));
+        stuck.map(move |o| Unsent { side: world.observed.side(me, &o.name), name: o.name, peer: k })
+    })
 }
 
 /// Whether a slave that is there may hold rows that the source does not get: it was a member once and is none now. A join that

@@ -20,8 +20,10 @@ use super::{
     cluster_view::ClusterView,
     deliver::{self, Delivery, Gate, Peer, Way},
     draft::Draft,
+    due,
     for_a_while::Held,
     preflight, steps,
+    unmanaged::Objects,
 };
 
 /// Longest wait for transactions that were open at the pin, seconds.
@@ -105,7 +107,10 @@ impl Join<'_, '_> {
         let mut flushed = Vec::new();
         let objects_first = Dependencies::on(created.iter().copied(), "objects first");
         for k in self.receivers_of_salvage() {
-            for object in self.objects(k) {
+            let first = Dependencies::on([fenced], "what is written after the flush would be lost");
+            let pods = [self.me, k];
+            let stale = due::forget_stale(self.world, &mut self.draft.build, pods, Objects::Stay, &first);
+            for object in self.objects(k).into_iter().chain(due::deliverable(self.world, self.me, k)) {
                 let sides = self.world.sides(self.me, k, &object);
                 let (Side::Live(_), Side::Missing | Side::Reset | Side::Live(_) | Side::GaveUp) =
                     (sides.mine, sides.theirs)
@@ -124,7 +129,7 @@ impl Join<'_, '_> {
                 );
                 let because = why(Code::Salvage, text);
                 let gate = Gate {
-                    first: Dependencies::on([fenced], "what is written after the flush would be lost"),
+                    first: first.clone().and(stale.iter().copied(), "what is kept twice is forgotten first"),
                     start: objects_first.clone().and(swapped, "both sides must agree before they meet"),
                     peer: match (swapped, made) {
                         (Some(_), _) => Peer::Swaps,
@@ -147,7 +152,7 @@ impl Join<'_, '_> {
         let delivered: HashMap<&ReplicationName, ActionId> = salvaged.iter().map(|(name, id)| (name, *id)).collect();
         let others: Vec<_> = self.world.desired.pods.keys().copied().filter(|k| *k != self.me).collect();
         for k in others {
-            for object in self.objects(k) {
+            for object in self.objects(k).into_iter().chain(due::deliverable(self.world, self.me, k)) {
                 let flushed = delivered.get(&object.name).copied();
                 let mine = self.forget_side(self.me, k, &object, flushed);
                 // A pod that is not there keeps its side; its own start sees that the two disagree.

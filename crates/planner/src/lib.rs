@@ -14,6 +14,7 @@ mod definition;
 mod deliver;
 pub mod diff;
 mod draft;
+mod due;
 mod end;
 mod everywhere;
 pub mod facts;

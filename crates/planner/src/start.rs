@@ -14,7 +14,7 @@ use super::{
     catch_up,
     cluster_view::ClusterView,
     draft::{Draft, missing_objects},
-    full, identity,
+    due, full, identity,
     links::word,
     master, preflight, steps,
 };
@@ -134,6 +134,13 @@ pub(super) fn road(world: &ClusterView<'_>, me: Ordinal) -> Transfer {
             (mine, theirs) => Reason::new(Code::SidesDisagree, format!("{name}: {}", both(me, k, mine, theirs))),
         };
         because.push(reason);
+    }
+    let heard = world.seen_others(me).filter(|k| k.is_master() || world.is_joined(*k));
+    for (k, gap) in heard.flat_map(|k| due::gaps(world, me, k).into_iter().map(move |gap| (k, gap))) {
+        let (object, sides) = gap;
+        let said = both(me, k, sides.mine, sides.theirs);
+        let text = format!("{}, of a group that aku.conf does not have: {said}", object.name);
+        because.push(Reason::new(Code::SidesDisagree, text));
     }
     because.extend(identity::behind(world, me).map(|evidence| {
         let text = format!(

@@ -18,7 +18,7 @@ use super::{
     build::{Builder, Dependencies, why},
     cluster_view::ClusterView,
     draft::{Draft, marker_wanted},
-    ledger,
+    due, ledger,
 };
 
 /// CREATE REPLICATION of an object as `pod` should hold it.
@@ -114,6 +114,27 @@ pub(super) fn streams(world: &ClusterView<'_>, draft: &mut Draft, waits: &Depend
                 Code::LogKept,
                 format!("pod {k} {is}; pod {me} keeps its log for {} from SN {sn} on", object.name),
             ));
+        }
+    }
+    done
+}
+
+/// The same for objects that aku.conf does not have, through which something of its tables is due between the pod and those
+/// that are there. They go on after it: a reconcile hands their tables over.
+pub(super) fn due(world: &ClusterView<'_>, draft: &mut Draft) -> Vec<ActionId> {
+    let me = draft.me;
+    let closed = world.pod(me).is_some_and(aku_core::observe::Pod::admin_mode);
+    let flush = closed && world.desired.flush_at_start == Switch::On;
+    let mut done = Vec::new();
+    for k in world.seen_others(me).filter(|k| world.is_member(*k)).collect::<Vec<_>>() {
+        for (from, to) in [(me, k), (k, me)] {
+            for object in due::deliverable(world, from, to) {
+                let started = start_if_down(world, draft, from, to, &object, &Dependencies::none());
+                done.extend(started);
+                if flush {
+                    done.push(flush_stream(world, draft, from, to, &object, started));
+                }
+            }
         }
     }
     done

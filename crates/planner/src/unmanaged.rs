@@ -5,6 +5,7 @@
 //! address is that of the other one, or the prefix is one of aku.conf. Everything else belongs to somebody.
 
 use aku_core::{
+    desired::Object,
     found::parts,
     observe::{Replication, Side},
     plan::{
@@ -17,6 +18,7 @@ use aku_core::{
 use super::{
     build::{Builder, Dependencies, why},
     cluster_view::{ClusterView, runs},
+    due,
 };
 
 /// One such object as one pod holds it.
@@ -71,9 +73,14 @@ pub(super) fn remove_twins(
         .into_iter()
         .flat_map(|(pod, peer)| of(world, pod).into_iter().map(move |s| (s, peer)))
         .filter(|(s, peer)| s.kind == Kind::Twin(*peer))
+        .filter(|(s, peer)| !is_stuck(world, s, *peer))
         .collect();
     let mut done = Vec::new();
-    for (twin, peer) in twins.iter().filter(|(s, _)| runs(s.found)) {
+    // What was due through it was flushed, for which a sender was started.
+    let sends = |s: &Stray<'_>, peer| {
+        runs(s.found) || due::from(world, s.pod, peer).iter().any(|o| s.pod == ends[0].0 && o.name == *s.name)
+    };
+    for (twin, peer) in twins.iter().filter(|(s, peer)| sends(s, *peer)) {
         let op = Op::Stop { name: twin.name.clone(), peer: *peer };
         done.push(build.add(twin.pod, op, why(Code::Moved, text), first.clone()));
     }
@@ -95,6 +102,12 @@ pub(super) fn remove_twins(
         }
     }
     done
+}
+
+/// Whether something is due through a twin that cannot be delivered: it stays as it is.
+fn is_stuck(world: &ClusterView<'_>, twin: &Stray<'_>, peer: Ordinal) -> bool {
+    let named = |all: Vec<Object>| all.iter().any(|o| o.name == *twin.name);
+    named(due::from(world, twin.pod, peer)) && !named(due::deliverable(world, twin.pod, peer))
 }
 
 /// Whether the objects go as well.

@@ -1,0 +1,139 @@
+//! Objects that aku.conf does not have (any more) and through which something of its tables is still due: a table went to
+//! another group, or names changed, while a pod of the pair was away. Their positions are as good as those of our own objects:
+//! what they hold back is delivered before it is deleted, and a gap in them is a gap.
+
+use aku_core::{
+    desired::Object,
+    observe::{Replication, Side},
+    plan::{
+        action::{ActionId, Op},
+        reason::Code,
+    },
+    topology::{Ordinal, Pair, ReplicationName, Target},
+};
+
+use super::{
+    build::{Builder, Dependencies, why},
+    cluster_view::{ClusterView, Sides},
+    deliver::{self, Delivery},
+    unmanaged::{self, Kind, Objects, Stray},
+};
+
+/// Names of one pair that are not among the objects of aku.conf and hold one of its tables.
+fn names<'a>(world: &ClusterView<'a>, a: Ordinal, b: Ordinal) -> Vec<Stray<'a>> {
+    let of_pair = |s: &Stray<'_>| match s.kind {
+        Kind::OldGroup(peer) | Kind::Twin(peer) => peer == if s.pod == a { b } else { a },
+        Kind::Surplus(_) | Kind::Foreign => false,
+    };
+    let mut found: Vec<Stray<'a>> =
+        [a, b].into_iter().flat_map(|pod| unmanaged::of(world, pod)).filter(of_pair).collect();
+    found.sort_by_key(|s| s.name);
+    found.dedup_by_key(|s| s.name);
+    found
+}
+
+/// A stray as an object. Its group is the first of aku.conf that has one of its tables; nothing here asks for more of it.
+fn object(world: &ClusterView<'_>, stray: &Stray<'_>, pair: Pair) -> Option<Object> {
+    let tables = |group: &aku_core::desired::Group| group.targets.iter().any(|t| holds(stray.found, t));
+    let group = world.desired.groups.iter().find(|(_, g)| tables(g)).map(|(id, _)| *id)?;
+    Some(Object { name: stray.name.clone(), group, pair })
+}
+
+fn holds(found: &Replication, target: &Target) -> bool {
+    found.items.iter().any(|i| i.local == *target)
+}
+
+/// Whether a pod's log for the other is kept for the table through an object of aku.conf.
+fn is_kept(world: &ClusterView<'_>, from: Ordinal, to: Ordinal, target: &Target) -> bool {
+    let mut ours = world.desired.objects_between(from, to);
+    ours.any(|o| {
+        world.observed.side(from, &o.name).is_live() && world.replication(from, o).is_some_and(|r| holds(r, target))
+    })
+}
+
+/// Whether what `from` committed to tables of aku.conf is kept for `to` by this object and by none of ours.
+fn is_due(world: &ClusterView<'_>, from: Ordinal, to: Ordinal, name: &ReplicationName) -> bool {
+    let Some(found) = world.observed.replication(from, name) else { return false };
+    let mut tables = world.desired.targets().filter(|t| holds(found, t));
+    tables.any(|t| !is_kept(world, from, to, t))
+}
+
+/// All of a pair where one of the pods keeps a position.
+pub(super) fn positions(world: &ClusterView<'_>, a: Ordinal, b: Ordinal) -> Vec<Object> {
+    let Some(pair) = Pair::new(a, b) else { return Vec::new() };
+    let kept = |s: &Stray<'_>| [a, b].iter().any(|pod| world.observed.side(*pod, s.name).has_position());
+    names(world, a, b).iter().filter(|s| kept(s)).filter_map(|s| object(world, s, pair)).collect()
+}
+
+/// Those through which `from` still has to deliver to `to`.
+pub(super) fn from(world: &ClusterView<'_>, from: Ordinal, to: Ordinal) -> Vec<Object> {
+    let live = |o: &Object| world.observed.side(from, &o.name).is_live() && is_due(world, from, to, &o.name);
+    positions(world, from, to).into_iter().filter(live).collect()
+}
+
+/// The same, of which a FLUSH can return.
+pub(super) fn deliverable(world: &ClusterView<'_>, from: Ordinal, to: Ordinal) -> Vec<Object> {
+    let there = |o: &Object| {
+        world.observed.side(to, &o.name) != Side::Missing && deliver::delivery(world, from, to, o) == Delivery::Possible
+    };
+    self::from(world, from, to).into_iter().filter(there).collect()
+}
+
+/// What is kept besides and is not due: our own objects bring it. A pod that leaves or is copied anew forgets such positions
+/// before it flushes the others, on both sides: what stayed would later look like a connection, and what was sent through
+/// it once more would bring old values back.
+pub(super) fn forget_stale(
+    world: &ClusterView<'_>,
+    build: &mut Builder,
+    [me, k]: [Ordinal; 2],
+    objects: Objects,
+    first: &Dependencies,
+) -> Vec<ActionId> {
+    let due: Vec<_> = self::from(world, me, k).into_iter().map(|o| o.name).collect();
+    let twin = |o: &Object| world.desired.renames.values().any(|wanted| *wanted == o.name);
+    let stale = positions(world, me, k).into_iter().filter(|o| !due.contains(&o.name) && !twin(o));
+    let because = || why(Code::Moved, "other objects of the pair have everything that is kept here");
+    let mut done = Vec::new();
+    for object in stale {
+        let mut last = first.clone();
+        for (pod, peer) in [(me, k), (k, me)] {
+            if world.is_started(pod, &object) {
+                let op = Op::Stop { name: object.name.clone(), peer };
+                let id = build.add(pod, op, because(), last.clone());
+                last = last.and([id], "RESET needs a stopped sender");
+            }
+            if world.observed.side(pod, &object.name).has_position() {
+                let op = Op::Reset { name: object.name.clone(), peer };
+                let id = build.add(pod, op, because(), last.clone());
+                last = last.and([id], "one change of an object at a time");
+                done.push(id);
+            }
+            if pod == me && objects == Objects::Go && world.replication(me, &object).is_some() {
+                let op = Op::DropReplication { name: object.name.clone(), peer };
+                let id = build.add(pod, op, because(), last.clone());
+                last = last.and([id], "the pod that leaves goes first");
+            }
+        }
+    }
+    done
+}
+
+/// Those with a gap: a table of aku.conf that no object of ours brings in both directions went through it, and one of its
+/// sides has a position and the other has none.
+pub(super) fn gaps(world: &ClusterView<'_>, me: Ordinal, k: Ordinal) -> Vec<(Object, Sides)> {
+    let connected = |target: &Target| {
+        let mut ours = world.desired.objects_between(me, k);
+        ours.any(|o| {
+            world.sides(me, k, o).both_live()
+                && [me, k].iter().all(|pod| world.replication(*pod, o).is_some_and(|r| holds(r, target)))
+        })
+    };
+    let torn = |o: Object| {
+        let sides = world.sides(me, k, &o);
+        let mut held = [me, k].into_iter().filter_map(|pod| world.replication(pod, &o));
+        let open = held.any(|r| world.desired.targets().any(|t| holds(r, t) && !connected(t)));
+        (open && !sides.both_live() && sides.mine != Side::Unknown && sides.theirs != Side::Unknown)
+            .then_some((o, sides))
+    };
+    positions(world, me, k).into_iter().filter_map(torn).collect()
+}
