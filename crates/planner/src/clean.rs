@@ -25,6 +25,7 @@ use super::{
     build::{Dependencies, pods, why},
     cluster_view::ClusterView,
     deliver::{self, Passable, Way},
+    due,
     end::{How, Leave},
     identity, ledger,
 };
@@ -48,6 +49,11 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
         // What others still have for a slave that leaves is of no use to it; pod 0 is the source of the copies to come.
         for (k, object) in world.desired.objects_of(me) {
             flushed.entry(k).or_default().extend(to_source(world, &mut leave, k, object));
+        }
+        for k in world.seen_others(me) {
+            for object in due::deliverable(world, k, me) {
+                flushed.entry(k).or_default().extend(to_source(world, &mut leave, k, &object));
+            }
         }
     }
     let others: Vec<_> = world.desired.pods.keys().copied().filter(|k| *k != me).collect();

@@ -43,11 +43,12 @@ fn holds(found: &Replication, target: &Target) -> bool {
     found.items.iter().any(|i| i.local == *target)
 }
 
-/// Whether a pod's log for the other is kept for the table through an object of aku.conf.
-fn is_kept(world: &ClusterView<'_>, from: Ordinal, to: Ordinal, target: &Target) -> bool {
-    let mut ours = world.desired.objects_between(from, to);
+/// Whether an object of aku.conf brings a table both ways.
+fn is_connected(world: &ClusterView<'_>, a: Ordinal, b: Ordinal, target: &Target) -> bool {
+    let mut ours = world.desired.objects_between(a, b);
     ours.any(|o| {
-        world.observed.side(from, &o.name).is_live() && world.replication(from, o).is_some_and(|r| holds(r, target))
+        world.sides(a, b, o).both_live()
+            && [a, b].iter().all(|pod| world.replication(*pod, o).is_some_and(|r| holds(r, target)))
     })
 }
 
@@ -55,7 +56,7 @@ fn is_kept(world: &ClusterView<'_>, from: Ordinal, to: Ordinal, target: &Target)
 fn is_due(world: &ClusterView<'_>, from: Ordinal, to: Ordinal, name: &ReplicationName) -> bool {
     let Some(found) = world.observed.replication(from, name) else { return false };
     let mut tables = world.desired.targets().filter(|t| holds(found, t));
-    tables.any(|t| !is_kept(world, from, to, t))
+    tables.any(|t| !is_connected(world, from, to, t))
 }
 
 /// All of a pair where one of the pods keeps a position.
@@ -121,17 +122,10 @@ pub(super) fn forget_stale(
 /// Those with a gap: a table of aku.conf that no object of ours brings in both directions went through it, and one of its
 /// sides has a position and the other has none.
 pub(super) fn gaps(world: &ClusterView<'_>, me: Ordinal, k: Ordinal) -> Vec<(Object, Sides)> {
-    let connected = |target: &Target| {
-        let mut ours = world.desired.objects_between(me, k);
-        ours.any(|o| {
-            world.sides(me, k, o).both_live()
-                && [me, k].iter().all(|pod| world.replication(*pod, o).is_some_and(|r| holds(r, target)))
-        })
-    };
     let torn = |o: Object| {
         let sides = world.sides(me, k, &o);
         let mut held = [me, k].into_iter().filter_map(|pod| world.replication(pod, &o));
-        let open = held.any(|r| world.desired.targets().any(|t| holds(r, t) && !connected(t)));
+        let open = held.any(|r| world.desired.targets().any(|t| holds(r, t) && !is_connected(world, me, k, t)));
         (open && !sides.both_live() && sides.mine != Side::Unknown && sides.theirs != Side::Unknown)
             .then_some((o, sides))
     };

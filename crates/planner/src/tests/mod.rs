@@ -1,6 +1,7 @@
 //! Situations of `aku-behaviour.md` F and B.8, one line each where possible. Here: how they are told and asked.
 
 mod checker;
+mod due;
 mod goals;
 mod identity;
 mod leave;
