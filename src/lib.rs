@@ -34,6 +34,7 @@ pub mod observe;
 pub mod outlet;
 pub mod plan;
 pub mod preflight;
+pub mod printed;
 pub mod render;
 pub mod review;
 pub mod sign;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::{
     common::Common,
@@ -22,6 +21,7 @@ use crate::{
         layout::{Layout, layouts},
     },
     preflight::{self, Finding, Level, Scope},
+    printed::{CheckDocument, Printed as _},
     render,
     topology::{Ordinal, Target},
 };
@@ -58,15 +58,8 @@ fn checked(
     let text = match args.format {
         Format::Human => shown(&render::check(&findings, &scene.desired.statefulset, look.width), look),
         Format::Json => {
-            let body = serde_json::to_value(&findings).unwrap_or(Value::Null);
-            let document = json!({
-                "format_version": "1.0",
-                "kind": "aku.check",
-                "at": world.now(),
-                "statefulset": scene.desired.statefulset,
-                "findings": body,
-                "exit": exit as u8,
-            });
+            let statefulset = scene.desired.statefulset.clone();
+            let document = CheckDocument { at: world.now(), statefulset, findings, exit: exit as u8 }.document();
             format!("{document:#}\n")
         }
     };

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
 use super::{
     common::Common,
     file_args::DiffArgs,
@@ -22,6 +20,7 @@ use crate::{
         diff::{Change, diff},
         saved::Saved,
     },
+    printed::{DiffDocument, Printed as _},
     render::{self, Diagnostic},
 };
 
@@ -34,13 +33,8 @@ pub fn run(args: &DiffArgs, common: &Common, world: &dyn Platform, look: &Output
             let text = match args.format {
                 Format::Human => shown(&render::diff(&changes, (&names.0, &names.1)), look),
                 Format::Json => {
-                    let document = json!({
-                        "format_version": "1.0",
-                        "kind": "aku.diff",
-                        "then": then.digest(),
-                        "now": now.digest(),
-                        "changes": changes,
-                    });
+                    let changes = changes.clone();
+                    let document = DiffDocument { then: then.digest(), now: now.digest(), changes }.document();
                     format!("{document:#}\n")
                 }
             };

@@ -135,6 +135,16 @@ pub enum SchemaOf {
     Event,
     /// Reports of `aku drift --format json`.
     Drift,
+    /// `aku status --format json`.
+    Status,
+    /// `aku check --format json`.
+    Check,
+    /// `aku plan --format json` where there is no plan.
+    Refusal,
+    /// `aku review --format json`.
+    Review,
+    /// `aku diff --format json`.
+    Diff,
 }
 
 /// Flags of `aku completions`.

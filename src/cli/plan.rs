@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
-
 use super::{
     common::Common,
     diff,
@@ -23,6 +21,7 @@ use crate::{
     exit::Exit,
     files,
     plan::{Plan, Refusal, policy::Use, saved::Saved},
+    printed::{Printed as _, RefusalDocument},
     render::{self, Diagnostic, Head, Layout, Sql},
 };
 
@@ -176,7 +175,6 @@ pub(super) fn apply_command(plan: &Plan, common: &Common) -> String {
 }
 
 fn refusal_json(refusal: &Refusal, exit: Exit) -> String {
-    let body = serde_json::to_value(refusal).unwrap_or(Value::Null);
-    let document = json!({ "format_version": "1.0", "kind": "aku.refusal", "refusal": body, "exit": exit as u8 });
+    let document = RefusalDocument { refusal: refusal.clone(), exit: exit as u8 }.document();
     format!("{document:#}\n")
 }

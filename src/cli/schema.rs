@@ -4,7 +4,12 @@ use super::{
     file_args::{SchemaArgs, SchemaOf},
     stream::{Streams, answer},
 };
-use crate::{drift, events, exit::Exit, plan::schema};
+use crate::{
+    drift, events,
+    exit::Exit,
+    plan::schema,
+    printed::{self, CheckDocument, DiffDocument, RefusalDocument, ReviewDocument, StatusDocument},
+};
 
 /// Runs it.
 pub fn run(args: &SchemaArgs, s: &mut Streams<'_>) -> Exit {
@@ -12,6 +17,11 @@ pub fn run(args: &SchemaArgs, s: &mut Streams<'_>) -> Exit {
         SchemaOf::Plan => schema::text(),
         SchemaOf::Drift => drift::document::schema(),
         SchemaOf::Event => events::schema::text(),
+        SchemaOf::Status => printed::schema::<StatusDocument>(),
+        SchemaOf::Check => printed::schema::<CheckDocument>(),
+        SchemaOf::Refusal => printed::schema::<RefusalDocument>(),
+        SchemaOf::Review => printed::schema::<ReviewDocument>(),
+        SchemaOf::Diff => printed::schema::<DiffDocument>(),
     };
     match answer(s, &text) {
         Ok(()) => Exit::Ok,

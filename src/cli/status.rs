@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::{
     common::Common,
@@ -12,7 +11,12 @@ use super::{
     stream::{OutputStyle, Streams, answer, shown},
     wiring::Platform,
 };
-use crate::{exit::Exit, render, status::Status};
+use crate::{
+    exit::Exit,
+    printed::{Printed as _, StatusDocument},
+    render,
+    status::Status,
+};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(2);
@@ -60,15 +64,8 @@ fn screens(
                 }
             }
             Format::Json => {
-                let body = serde_json::to_value(&status).unwrap_or(Value::Null);
-                let document = json!({
-                    "format_version": "1.0",
-                    "kind": "aku.status",
-                    "at": now,
-                    "statefulset": scene.desired.statefulset,
-                    "status": body,
-                    "exit": exit as u8,
-                });
+                let statefulset = scene.desired.statefulset.clone();
+                let document = StatusDocument { at: now, statefulset, status, exit: exit as u8 }.document();
                 // A stream of documents has one on each line.
                 if args.watch { format!("{document}\n") } else { format!("{document:#}\n") }
             }

@@ -6,7 +6,7 @@ mod sarif;
 mod tests;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use aku_core::stable_codes;
 
@@ -17,6 +17,7 @@ use crate::{
         policy::{Finding, Level, denied},
         saved::{Misfit, Reading, Saved},
     },
+    printed::{Printed as _, ReviewDocument},
 };
 
 pub use sarif::sarif;
@@ -57,17 +58,17 @@ impl Review {
     /// One document.
     #[must_use]
     pub fn json(&self, file: &str) -> Value {
-        json!({
-            "format_version": "1.0",
-            "kind": "aku.review",
-            "file": file,
-            "plan_id": self.saved.as_ref().map(|s| s.plan_id.clone()),
-            "digest": self.saved.as_ref().map(Saved::digest),
-            "fingerprint": self.saved.as_ref().map(Saved::fingerprint),
-            "expires_at": self.saved.as_ref().map(|s| s.expires_at.to_string()),
-            "findings": self.findings,
-            "exit": self.exit as u8,
-        })
+        let saved = self.saved.as_ref();
+        let document = ReviewDocument {
+            file: file.to_owned(),
+            plan_id: saved.map(|s| s.plan_id.clone()),
+            digest: saved.map(Saved::digest),
+            fingerprint: saved.map(Saved::fingerprint),
+            expires_at: saved.map(|s| s.expires_at.to_string()),
+            findings: self.findings.clone(),
+            exit: self.exit as u8,
+        };
+        document.document()
     }
 }
 

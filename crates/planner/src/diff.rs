@@ -10,6 +10,7 @@ use aku_core::{
     plan::{Action, ActionId, After, Before, Decision, Milestone, Plan, Reason, RunWhen},
 };
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ use serde_json::Value;
 pub type Key = String;
 
 /// One difference.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "what")]
 pub enum Change {
     /// A fact of the plan as a whole: goal, decision, a pod's state.

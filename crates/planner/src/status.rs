@@ -23,6 +23,7 @@ use aku_core::{
     observe::{BrokenBy, Observed, Pod, PodView, Replication, Sender, Side},
     topology::{Ordinal, ReplicationName, sn},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use standing::Place;
 
@@ -30,7 +31,7 @@ pub use identity::IdentityStatus;
 pub use standing::Standing;
 
 /// State of a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum State {
     /// No server, or one that never joined.
@@ -63,7 +64,7 @@ impl State {
 }
 
 /// State of a pod and what it follows from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PodStatus {
     /// The state.
     pub state: State,
@@ -76,7 +77,7 @@ pub struct PodStatus {
 }
 
 /// Whether ordinary users get in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Door {
     /// ADMIN_MODE 0
@@ -179,7 +180,7 @@ fn door(pod: &Pod) -> Door {
 }
 
 /// One object as both pods of its pair hold it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PairStatus {
     /// Its name.
     pub object: ReplicationName,
@@ -192,7 +193,7 @@ pub struct PairStatus {
 }
 
 /// What one pod holds of a pair.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SideStatus {
     /// The pod.
     pub pod: Ordinal,
@@ -207,7 +208,7 @@ pub struct SideStatus {
 }
 
 /// Log that a server keeps for a pod that is not joined.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Retained {
     /// Whose log.
     pub on: Ordinal,
@@ -217,11 +218,12 @@ pub struct Retained {
     pub object: ReplicationName,
     /// It is kept from this SN on.
     #[serde(with = "sn")]
+    #[schemars(with = "String")]
     pub since_xsn: u64,
 }
 
 /// A replication that aku.conf does not know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Stranger {
     /// Where.
     pub on: Ordinal,
@@ -230,7 +232,7 @@ pub struct Stranger {
 }
 
 /// Everything that one screen shows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Status {
     /// Every pod of the configuration.
     pub pods: BTreeMap<Ordinal, PodStatus>,

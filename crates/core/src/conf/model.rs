@@ -44,7 +44,7 @@ impl Compare {
 }
 
 /// Index of a REPLICATIONS group in the order of the file, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GroupId(pub u8);
 
 impl fmt::Display for GroupId {

@@ -222,7 +222,7 @@ impl Mode {
 }
 
 /// A sender thread, from V$REPSENDER (not from IS_STARTED, which is only a wish).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sender {
     /// No row.

@@ -198,7 +198,7 @@ impl ApprovalClass {
 }
 
 /// No plan: going on could lose rows, or cannot reach the goal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
     /// Whether the answer is "no" or "cannot tell".
     pub kind: RefusalKind,
@@ -209,7 +209,7 @@ pub struct Refusal {
 }
 
 /// Why there is no plan, as the exit code tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RefusalKind {
     /// Protection: exit 3.

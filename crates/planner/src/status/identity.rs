@@ -10,10 +10,11 @@ use aku_core::{
     observe::Observed,
     topology::{Ordinal, optional_sn},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Who a pod's data is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct IdentityStatus {
     /// The cluster its rows belong to.
     pub cluster: ClusterId,
@@ -27,6 +28,7 @@ pub struct IdentityStatus {
     pub copied: Option<Copied>,
     /// Where its log ends, or did when a run looked last, as an SN.
     #[serde(with = "optional_sn")]
+    #[schemars(with = "Option<String>")]
     pub log_end: Option<u64>,
     /// The pod that remembers this; `None` when its own ledger says so.
     pub remembered_by: Option<Ordinal>,
