@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{
     confpath,
@@ -38,6 +38,9 @@ pub enum RunsWhat {
     Show {
         /// Its number; without one the newest
         run: Option<RunId>,
+        /// Form of the answer: what it did, or a page with a bar for each action
+        #[arg(long, value_enum, default_value_t)]
+        format: RunFormat,
     },
     /// Remove all but the newest
     Gc {
@@ -45,6 +48,16 @@ pub enum RunsWhat {
         #[arg(long, value_name = "N", default_value_t = 100)]
         keep: usize,
     },
+}
+
+/// Form of one run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RunFormat {
+    /// Text for people.
+    #[default]
+    Human,
+    /// One page: a lane for each pod, and what the run waited for.
+    Html,
 }
 
 /// Runs it.
@@ -80,7 +93,7 @@ fn text(args: &RunsArgs, world: &dyn Platform, look: &OutputStyle) -> Result<Str
             }
             Ok(shown(&render::runs(&all, ids.len()), look))
         }
-        RunsWhat::Show { run } => {
+        RunsWhat::Show { run, format } => {
             let newest = || runs::list(&state).map(|ids| ids.into_iter().next());
             let id = match run {
                 Some(id) => id.clone(),
@@ -89,7 +102,13 @@ fn text(args: &RunsArgs, world: &dyn Platform, look: &OutputStyle) -> Result<Str
                 })?,
             };
             let run = runs::load(&state, &id).map_err(unreadable(format!("the journal of {id}")))?;
-            Ok(shown(&render::run(&run, look.width), look))
+            match format {
+                RunFormat::Human => Ok(shown(&render::run(&run, look.width), look)),
+                RunFormat::Html => render::timeline(&run).ok_or_else(|| {
+                    let text = format!("run {id} began no action, so there is nothing to draw");
+                    Diagnostic::new(Exit::NoInput, "no-action", text).next(format!("aku runs show {id}"))
+                }),
+            }
         }
         RunsWhat::Gc { keep } => {
             let gone = runs::gc(&state, *keep).map_err(|e| {

@@ -6,6 +6,7 @@
 
 pub mod recorder;
 pub mod runs;
+pub mod timeline;
 
 use std::{
     fs::{self, File, OpenOptions},

@@ -52,7 +52,7 @@ details::details-content{content-visibility:visible;height:auto}\
 svg{min-width:0}}";
 
 /// What comes from elsewhere, safe between tags and in a quoted attribute, and visible.
-fn safe(text: &str) -> PreEscaped<String> {
+pub(super) fn safe(text: &str) -> PreEscaped<String> {
     PreEscaped(escape(text))
 }
 
@@ -62,6 +62,27 @@ pub fn html(saved: &Saved, file: &str) -> String {
     let plan = &saved.plan;
     let title = format!("{} of {}", plan.goal.title(), plan.statefulset);
     let observer = saved.observer.map(|p| format!(" on pod {p}")).unwrap_or_default();
+    let body = markup! {
+        h1 { (safe(&title)) }
+        p.dim {
+            "made " (saved.created_at) " by aku " (safe(&saved.producer)) (observer)
+            ", to be applied before " (saved.expires_at)
+        }
+        p { strong { (safe(&verdict(plan))) } }
+        (destructive(plan))
+        (why(plan))
+        (pods(plan))
+        (actions(plan))
+        (graph(plan))
+        (policy(saved))
+        (facts(saved))
+        (how(saved, file))
+    };
+    page(&title, "", &body)
+}
+
+/// A page of ours: `style` is what it has beside what all have.
+pub(super) fn page(title: &str, style: &str, body: &Markup) -> String {
     let page = markup! {
         (DOCTYPE)
         html lang="en" {
@@ -71,25 +92,10 @@ pub fn html(saved: &Saved, file: &str) -> String {
                     content="default-src 'none'; style-src 'unsafe-inline'; img-src data:";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 link rel="icon" href="data:,";
-                title { "aku: " (safe(&title)) }
-                style { (PreEscaped(STYLE)) }
+                title { "aku: " (safe(title)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(style)) }
             }
-            body {
-                h1 { (safe(&title)) }
-                p.dim {
-                    "made " (saved.created_at) " by aku " (safe(&saved.producer)) (observer)
-                    ", to be applied before " (saved.expires_at)
-                }
-                p { strong { (safe(&verdict(plan))) } }
-                (destructive(plan))
-                (why(plan))
-                (pods(plan))
-                (actions(plan))
-                (graph(plan))
-                (policy(saved))
-                (facts(saved))
-                (how(saved, file))
-            }
+            body { (body) }
         }
     };
     page.into_string() + "\n"

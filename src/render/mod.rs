@@ -25,6 +25,7 @@ mod status;
 mod style;
 mod svg;
 mod table;
+mod timeline;
 mod verify;
 pub mod words;
 
@@ -47,6 +48,7 @@ pub use review::review;
 pub use runs::{run, runs};
 pub use status::status;
 pub use style::{Colour, Doc, Line, Role};
+pub use timeline::timeline;
 pub use verify::verify;
 
 #[cfg(test)]
