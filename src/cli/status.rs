@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{
     common::Common,
     look,
-    plan_args::Format,
     stream::{OutputStyle, Streams, answer, shown},
     wiring::Platform,
 };
@@ -28,10 +27,24 @@ const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
 pub struct StatusArgs {
     /// Form of the answer on standard output
     #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
+    pub format: StatusFormat,
     /// Look again every 2 s until Ctrl-C
     #[arg(short, long)]
     pub watch: bool,
+}
+
+/// Form of a look at the cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum StatusFormat {
+    /// Text for people.
+    #[default]
+    Human,
+    /// A document for programs (`aku schema status`).
+    Json,
+    /// A drawing: a circle of pods, a line for each pair.
+    Svg,
+    /// A page with that drawing.
+    Html,
 }
 
 /// Runs it.
@@ -55,7 +68,7 @@ fn screens(
         let status = Status::of(&scene.desired, &observed);
         let now = world.now();
         let text = match args.format {
-            Format::Human => {
+            StatusFormat::Human => {
                 let text = shown(&render::status(&status, &scene.desired.statefulset, now, look.width), look);
                 match (args.watch, s.terminal.out) {
                     (true, true) => format!("{CLEAR}{text}\nevery 2 s, ^C ends\n"),
@@ -63,7 +76,9 @@ fn screens(
                     (false, true | false) => text,
                 }
             }
-            Format::Json => {
+            StatusFormat::Svg => render::topology_svg(&status),
+            StatusFormat::Html => render::topology(&status, &scene.desired.statefulset, now),
+            StatusFormat::Json => {
                 let statefulset = scene.desired.statefulset.clone();
                 let document = StatusDocument { at: now, statefulset, status, exit: exit as u8 }.document();
                 // A stream of documents has one on each line.

@@ -26,6 +26,7 @@ mod style;
 mod svg;
 mod table;
 mod timeline;
+mod topology;
 mod verify;
 pub mod words;
 
@@ -49,6 +50,7 @@ pub use runs::{run, runs};
 pub use status::status;
 pub use style::{Colour, Doc, Line, Role};
 pub use timeline::timeline;
+pub use topology::{svg as topology_svg, topology};
 pub use verify::verify;
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn drawing(line: &Timeline) -> Markup {
         y += lines.len() as u64 * LINE + 6;
     }
     markup! {
-        svg viewBox=(format!("0 0 {} {height}", WIDTH + 10)) role="img" aria-label="bars of actions, a lane for each pod" {
+        svg viewBox=(format!("0 0 {} {height}", WIDTH + 40)) role="img" aria-label="bars of actions, a lane for each pod" {
             @for at in scale(line.took) {
                 line.grid x1=(x(at)) x2=(x(at)) y1=(TOP - 6) y2=(height) {}
                 text.scale x=(x(at)) y="11" { (took(at)) }
