@@ -174,6 +174,7 @@ pub fn run(table: &mut Table) -> Done {
             marker: MarkerView::Missing,
             marked_here: BTreeSet::new(),
             remembered: BTreeMap::new(),
+            compared: None,
         };
         let plan = plan::make(&desired, &observed).map_err(|r| format!("no plan for {}: {r:?}", case.name))?;
         let closed: BTreeSet<Ordinal> = desired.pods.keys().copied().filter(|p| p.get() == case.closed).collect();

@@ -155,6 +155,11 @@ codes! {
          "if pod {pod} is the one that is wrong: aku apply clean --ordinal {pod}, then aku apply start --ordinal {pod} copies it anew (pod 0: aku plan recover --from N)",
          "if pod {pod} is right: the same with the other pod, and AKU_COMPARE_AT_START = off for this start"];
 
+    /// Rows are repaired only in a table that has the columns and the key that it had when the pods were compared, on each of
+    /// them, and whose values can all be written exactly. No row was touched.
+    RowsUnfit = "E149", "the table cannot be repaired row by row; no row of it was changed",
+        ["aku check", "aku verify --plan: it compares the pods again"];
+
     /// The server does not know the property.
     NoProperty = "E150", "the server has no such property",
         ["aku plan"];

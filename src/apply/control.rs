@@ -95,7 +95,10 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::CheckQuiet { .. }
         | Op::CheckContents { .. }
         | Op::CheckHolds { .. }
-        | Op::CheckDelivered { .. } => StopLevel::Finish,
+        | Op::CheckDelivered { .. }
+        // Between two of its transactions.
+        | Op::MendRows(_)
+        | Op::DeleteRows(_) => StopLevel::Finish,
         Op::CreateReplication { .. }
         | Op::DropReplication { .. }
         | Op::AddTable { .. }

@@ -61,8 +61,6 @@ pub enum Fault {
 
 /// Codes that `db::error::native` does not name (`altibase.md` A).
 mod codes {
-    /// ERR-11041: deadlock.
-    pub const DEADLOCK: i32 = 69_697;
     /// ERR-6100B: senders >= REPLICATION_MAX_COUNT.
     pub const NO_SENDER_SLOT: i32 = 397_323;
     /// ERR-61010: the sender thread ended right after the handshake.
@@ -101,7 +99,7 @@ impl Fault {
             return Self::Lost;
         }
         match e.native {
-            native::LOCK_TIMEOUT | codes::DEADLOCK => Self::Locked,
+            native::LOCK_TIMEOUT | native::DEADLOCK => Self::Locked,
             native::HANDSHAKE => Self::Handshake,
             codes::NO_SENDER_SLOT | codes::SENDER_ENDED => Self::NoThread,
             native::SENDER_EXISTS => Self::SenderExists,
@@ -178,7 +176,9 @@ impl Kind {
             | Op::AddTable { .. }
             | Op::ChangeHost { .. }
             | Op::ClearOption { .. }
-            | Op::WriteLedger { .. } => Self::Create,
+            | Op::WriteLedger { .. }
+            | Op::MendRows(_)
+            | Op::DeleteRows(_) => Self::Create,
             Op::DropReplication { .. } | Op::DropTable { .. } => Self::Drop,
             Op::Start { .. } => Self::Start,
             Op::Pin { .. } => Self::Pin,

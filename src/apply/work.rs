@@ -186,12 +186,30 @@ impl<'a> Work<'a> {
 
     /// Changes something on a pod.
     pub fn change_on(&mut self, pod: Ordinal, sql: &ChangeSql) -> Result<(), OpError> {
-        let text = sql.to_string();
+        self.changing(pod, sql.to_string(), |session| session.execute(sql))
+    }
+
+    /// Several statements that belong together, on the action's own pod, under words of their own: those of rows hold
+    /// people's values, which no journal and no log is to show.
+    pub fn change_with<T>(
+        &mut self,
+        what: &str,
+        run: impl FnOnce(&mut dyn Session) -> Result<T, DbError>,
+    ) -> Result<T, OpError> {
+        self.changing(self.action.pod, what.to_owned(), run)
+    }
+
+    fn changing<T>(
+        &mut self,
+        pod: Ordinal,
+        text: String,
+        run: impl FnOnce(&mut dyn Session) -> Result<T, DbError>,
+    ) -> Result<T, OpError> {
         if self.memory.looked {
             // This is what was found to be left to do.
             self.memory.doubt = None;
         }
-        let answer = self.send(pod, Sent::Change, &text, |lease| lease.session().execute(sql));
+        let answer = self.send(pod, Sent::Change, &text, |lease| run(lease.session()));
         if let Err(OpError::Statement(s)) = &answer {
             let aborted = self.control.level() == StopLevel::Abort;
             if s.error.lost_session() || aborted {
@@ -282,6 +300,14 @@ impl<'a> Work<'a> {
                 *lease = None;
             }
         }
+    }
+
+    /// Closes the session of the action's own pod: what was set in it is not for others.
+    pub fn close_own(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.lose();
+        }
+        self.lease = None;
     }
 
     /// After a panic nobody knows what its sessions are in the middle of.

@@ -145,7 +145,8 @@ impl Apply<'_, '_> {
             return Err(trouble);
         }
         let half = if self.args.resume { Some(resume::find(&file, self.running)?) } else { None };
-        let scene = self.open(&common, |_| goal)?;
+        let mut scene = self.open(&common, |_| goal)?;
+        scene.compared = saved.plan.compared().map(|c| Box::new(c.clone()));
         file.same_conf(&scene)?;
         let on = resume::command(path, &Common { ordinal: None, ..common.clone() });
         let command = if self.args.resume { on.clone() } else { format!("aku apply {}{typed}", typed::shell(path)) };
@@ -209,7 +210,16 @@ impl Apply<'_, '_> {
         if unknown.is_empty() {
             return exit;
         }
-        let again = format!("run `aku apply {}` again when they answer", plan.goal.as_str());
+        let again = match plan.goal {
+            Goal::Repair(_) => "run `aku verify` again when they answer".to_owned(),
+            Goal::Start(_)
+            | Goal::End(_)
+            | Goal::Clean(_)
+            | Goal::CleanEverywhere
+            | Goal::Reconcile
+            | Goal::Recover(_)
+            | Goal::Forget(_) => format!("run `aku apply {}` again when they answer", plan.goal.as_str()),
+        };
         talk(
             self.look,
             self.s,

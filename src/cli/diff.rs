@@ -63,7 +63,8 @@ fn compared(
     let mut warnings = String::new();
     let scene = CommandContext::open(world, &common, |_| goal, &mut |w| warnings.push_str(w));
     talk(look, s, warnings.trim_end());
-    let scene = scene?;
+    let mut scene = scene?;
+    scene.compared = then.plan.compared().map(|c| Box::new(c.clone()));
     let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
     let plan = scene.plan(world, &mut observed).map_err(|r| refused(&r, &observed, scene.who.pod))?;
     let made = Made::of(plan, &scene, &observed, world.now());

@@ -9,13 +9,14 @@ use crate::{
 };
 
 /// Every class.
-pub const CLASSES: [ApprovalClass; 6] = [
+pub const CLASSES: [ApprovalClass; 7] = [
     ApprovalClass::DeletesRows,
     ApprovalClass::RemovesDefinition,
     ApprovalClass::MemberDown,
     ApprovalClass::EmptySource,
     ApprovalClass::LosesUnsent,
     ApprovalClass::UnprovedSource,
+    ApprovalClass::DeletesSurplus,
 ];
 
 /// What was said on the command line.
@@ -227,8 +228,9 @@ mod tests {
             ApprovalClass::EmptySource => 3,
             ApprovalClass::LosesUnsent => 4,
             ApprovalClass::UnprovedSource => 5,
+            ApprovalClass::DeletesSurplus => 6,
         };
-        assert_eq!(CLASSES.map(nth), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(CLASSES.map(nth), [0, 1, 2, 3, 4, 5, 6]);
         for class in CLASSES {
             assert!(Approve::parse(&format!("{}=altibase-sts/2", class.as_str())).is_ok());
         }

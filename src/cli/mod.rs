@@ -45,6 +45,7 @@ mod program;
 mod reason;
 #[cfg(test)]
 mod reference;
+mod repair;
 mod resume;
 mod review;
 mod reviewed;

@@ -156,7 +156,7 @@ fn wish(args: &PlanArgs) -> GoalArgs {
     args.wish().expect("the command line was checked when it was read")
 }
 
-fn store(saved: &Saved, path: &Path, look: &OutputStyle, s: &mut Streams<'_>) -> Result<(), Exit> {
+pub(super) fn store(saved: &Saved, path: &Path, look: &OutputStyle, s: &mut Streams<'_>) -> Result<(), Exit> {
     match files::store(&saved.text(), path) {
         Ok(()) => {
             talk(look, s, &format!("saved to {}, to be applied before {}", path.display(), saved.expires_at));

@@ -9,7 +9,7 @@ use super::{
     common::Common,
     scene::CommandContext,
     stale,
-    typed::{goal, shell},
+    typed::plan_anew,
 };
 use crate::{
     exit::Exit,
@@ -46,7 +46,7 @@ impl Reviewed<'_> {
         Diagnostic::new(Exit::Stale, "stale", text)
             .fact("plan", format!("{}, made {}{made}", self.saved.plan_id, self.saved.created_at))
             .fact("changed", "nothing")
-            .next(format!("aku plan {} -o {}", goal(self.saved.plan.goal, self.common), shell(self.path)))
+            .next(plan_anew(self.saved.plan.goal, self.common, self.path))
     }
 
     /// What can be said before any pod is asked.
@@ -94,7 +94,7 @@ impl Reviewed<'_> {
         Err(Diagnostic::new(Exit::BadData, "plan-release", text)
             .fact("file", self.path.display().to_string())
             .fact("changed", "nothing")
-            .next(format!("aku plan {} -o {}", goal(self.saved.plan.goal, self.common), shell(self.path))))
+            .next(plan_anew(self.saved.plan.goal, self.common, self.path)))
     }
 
     /// The facts must be those that its actions hang on. `observed` holds the counts that a plan of now needs.

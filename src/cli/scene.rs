@@ -21,7 +21,7 @@ use crate::{
     exit::Exit,
     journal::runs,
     lock::{self},
-    observe::{BrokenBy, Gathering, MarkerView, Observed, PodView},
+    observe::{BrokenBy, Compared, Gathering, MarkerView, Observed, PodView},
     plan::{self, Op, Plan, saved},
     render::Diagnostic,
     run_id::RunId,
@@ -46,6 +46,8 @@ pub struct CommandContext {
     connect_timeout: Duration,
     /// The run that changes something, if it is one.
     pub run: Option<RunId>,
+    /// What a comparison saw of single rows: a plan of repair is made again from it.
+    pub compared: Option<Box<Compared>>,
 }
 
 /// Reads a configuration. What is only odd about it goes to `warn`.
@@ -157,7 +159,16 @@ impl CommandContext {
         let way = Way { endpoints, pods, driver: common.odbc_driver.clone(), password };
         let cluster = world.cluster(way)?;
         let digest = saved::conf_digest(&conf);
-        Ok(Self { conf, digest, who, desired, cluster, connect_timeout: common.connect_timeout, run: None })
+        Ok(Self {
+            conf,
+            digest,
+            who,
+            desired,
+            cluster,
+            connect_timeout: common.connect_timeout,
+            run: None,
+            compared: None,
+        })
     }
 
     /// How sessions are opened.
@@ -198,6 +209,7 @@ impl CommandContext {
         let mut observed = self.pods();
         observed.marker = marker::view(self.marker_path(world).as_ref(), observed.pod(self.who.pod));
         observed.marked_here = marker::here(world.env(), self.desired.pods.keys().copied(), self.who.here);
+        observed.compared.clone_from(&self.compared);
         self.without_own_run(&mut observed);
         if !observed.left_behind().is_empty()
             && let Some(state) = confpath::state(world.env())
@@ -389,7 +401,7 @@ fn refuse_surplus(desired: &Desired) -> Result<(), Diagnostic> {
     let surplus = match desired.goal {
         Goal::Start(pod) | Goal::End(pod) | Goal::Clean(pod) => !desired.pods.contains_key(&pod),
         // A pod that left may be one that aku.conf no longer has.
-        Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) => false,
+        Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) | Goal::Repair(_) => false,
     };
     if !surplus {
         return Ok(());

@@ -59,6 +59,8 @@ fn footprint(plan: &Plan) -> Vec<String> {
     match &plan.decision {
         Decision::None { .. } => lines.push("no rows move".to_owned()),
         Decision::CatchUp { .. } => lines.push("catch-up".to_owned()),
+        // The rows themselves are compared with the actions.
+        Decision::Repair { .. } => lines.push("rows are repaired".to_owned()),
         Decision::Full { source, unsent, .. } => {
             lines.push(format!("full copy from pod {source}"));
             lines.extend(unsent.iter().map(|u| format!("loses what {} has not sent to pod {}", u.name, u.peer)));

@@ -24,11 +24,28 @@ pub(super) fn flags(common: &Common) -> String {
 pub(super) fn goal(goal: Goal, common: &Common) -> String {
     let common = match goal {
         Goal::Start(_) | Goal::End(_) | Goal::Clean(_) => common.clone(),
-        Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) => {
+        Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) | Goal::Repair(_) => {
             Common { ordinal: None, ..common.clone() }
         }
     };
     format!("{}{}", goal.arguments(), flags(&common))
+}
+
+/// What makes a plan for the goal anew, and writes it there.
+pub(super) fn plan_anew(of: Goal, common: &Common, path: &Path) -> String {
+    match of {
+        Goal::Repair(right) => {
+            let flags = flags(&Common { ordinal: None, ..common.clone() });
+            format!("aku verify --plan --right {right} -o {}{flags}", shell(path))
+        }
+        Goal::Start(_)
+        | Goal::End(_)
+        | Goal::Clean(_)
+        | Goal::CleanEverywhere
+        | Goal::Reconcile
+        | Goal::Recover(_)
+        | Goal::Forget(_) => format!("aku plan {} -o {}", goal(of, common), shell(path)),
+    }
 }
 
 /// A path as a shell reads it.

@@ -18,6 +18,7 @@ use super::{
     common::Common,
     look,
     plan_args::Format,
+    repair::{self, RepairArgs, Wanted},
     scene::CommandContext,
     stream::talk,
     stream::{OutputStyle, Streams, answer, fail, shown},
@@ -28,7 +29,7 @@ use crate::{
     db::{Login, Session},
     exit::Exit,
     observe::{
-        Observed, PodView, TableName,
+        ComparedTable, Observed, PodView, TableName,
         layout::{Layout, layouts},
     },
     plan,
@@ -36,8 +37,9 @@ use crate::{
     status::{State, Status},
     topology::{Ordinal, Target},
     verify::{
-        Bounds, Reader, Settle, Shape, Sources, compare,
+        Bounds, Reader, SeenEverywhere, Settle, Shape, Source, Sources, Unreadable, compare,
         report::{Because, LeftOut, Outcome, Report, TargetReport},
+        seen_everywhere,
     },
 };
 
@@ -64,6 +66,9 @@ pub struct VerifyArgs {
     /// Form of the answer on standard output
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// Whether a plan is made.
+    #[command(flatten)]
+    pub repair: RepairArgs,
 }
 
 /// Runs it.
@@ -80,7 +85,8 @@ fn verified(
     look: &OutputStyle,
     s: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
-    let scene = look::open(common, world, look, s)?;
+    let wanted = wanted(args).map_err(|trouble| fail(s, look, &trouble))?;
+    let mut scene = look::open(common, world, look, s)?;
     let targets = chosen(args, &scene).map_err(|trouble| fail(s, look, &trouble))?;
     let observed = look::observe(&scene, world, look, s);
     if observed.pods.values().all(|v| !matches!(v, PodView::Seen(_))) {
@@ -88,20 +94,40 @@ fn verified(
         return Err(fail(s, look, &Diagnostic::new(exit, "verify", "no pod answers").next("aku status")));
     }
     let (members, left_out) = members(&scene, &observed);
+    let (mut read, mut tables) = (Vec::new(), Vec::new());
     let report = match members.first() {
         Some(reference) if members.len() > 1 => {
             let pods = members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             talk(look, s, &format!("comparing {} on pods {pods}", render::words::counted(targets.len(), "target")));
             let (workers, left_out) = sessions(&scene, &members, args, left_out);
-            let job = Job { scene: &scene, reference: *reference, settle: settle(args), targets: &targets };
-            Report { reference: Some(*reference), left_out, targets: job.all(workers) }
+            read = workers.first().map(|w| w.keys().copied().collect()).unwrap_or_default();
+            let limit = wanted.as_ref().map(|w| w.limit as usize);
+            let job = Job { scene: &scene, reference: *reference, settle: settle(args), targets: &targets, limit };
+            let found = job.all(workers);
+            let (targets, seen): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+            tables = seen;
+            Report { reference: Some(*reference), left_out, targets }
         }
         Some(_) | None => Report { reference: None, left_out, targets: Vec::new() },
     };
-    let exit = report.exit();
-    let text = match args.format {
-        Format::Human => shown(&render::verify(&report, &scene.desired.statefulset, look.width), look),
-        Format::Json => {
+    let mut exit = report.exit();
+    let mut human = render::verify(&report, &scene.desired.statefulset, look.width);
+    let mut document = None;
+    if let Some(wanted) = &wanted {
+        let compared = repair::compared(read, &report.left_out, tables);
+        let planned = repair::plan(wanted, &mut scene, observed, compared, (common, world), (look, &mut *s))?;
+        exit = match (exit, planned.exit) {
+            (Exit::Unknown, _) | (_, Exit::Ok) => exit,
+            (_, open) => open,
+        };
+        human.gap();
+        human.append(planned.doc);
+        document = Some(planned.saved.text());
+    }
+    let text = match (args.format, document) {
+        (Format::Human, _) => shown(&human, look),
+        (Format::Json, Some(plan)) => plan,
+        (Format::Json, None) => {
             let body = serde_json::to_value(&report).unwrap_or(Value::Null);
             let document = json!({
                 "format_version": "1.0",
@@ -118,6 +144,16 @@ fn verified(
         Ok(()) | Err(Exit::Ok) => Ok(exit),
         Err(other) => Err(other),
     }
+}
+
+fn wanted(args: &VerifyArgs) -> Result<Option<Wanted>, Diagnostic> {
+    let wanted = args.repair.wanted()?;
+    if wanted.is_some() && args.no_flush {
+        let text =
+            "--plan believes a difference only after what was on its way arrived, so it flushes; no pod was contacted";
+        return Err(Diagnostic::new(Exit::Usage, "usage", text).next("leave --no-flush out"));
+    }
+    Ok(wanted)
 }
 
 fn settle(args: &VerifyArgs) -> Settle {
@@ -211,7 +247,12 @@ struct Job<'a> {
     reference: Ordinal,
     settle: Settle,
     targets: &'a [(GroupId, Target)],
+    /// Rows of one table that a plan is made for, where one is.
+    limit: Option<usize>,
 }
+
+/// A target, and what a plan needs to know of it.
+type Found = (TargetReport, ComparedTable);
 
 /// What the workers need; sessions and results apart.
 struct Work<'a> {
@@ -219,15 +260,17 @@ struct Work<'a> {
     settle: Settle,
     wait_s: u32,
     desired: &'a crate::desired::Desired,
+    limit: Option<usize>,
 }
 
 impl Job<'_> {
     /// Every target, each by one worker.
-    fn all(&self, workers: Vec<Sessions>) -> Vec<TargetReport> {
+    fn all(&self, workers: Vec<Sessions>) -> Vec<Found> {
         let desired = &self.scene.desired;
-        let work = Work { reference: self.reference, settle: self.settle, wait_s: desired.flush_wait_s(), desired };
+        let (reference, settle, limit) = (self.reference, self.settle, self.limit);
+        let work = Work { reference, settle, wait_s: desired.flush_wait_s(), desired, limit };
         let (next, targets) = (AtomicUsize::new(0), self.targets);
-        let results: Mutex<BTreeMap<usize, TargetReport>> = Mutex::new(BTreeMap::new());
+        let results: Mutex<BTreeMap<usize, Found>> = Mutex::new(BTreeMap::new());
         let job = |mut sessions: Sessions| {
             let tables = work.tables(&mut sessions);
             loop {
@@ -262,21 +305,27 @@ impl Work<'_> {
         sessions.iter_mut().map(of).collect()
     }
 
-    fn one(
-        &self,
-        sessions: &mut Sessions,
-        tables: Result<&Tables, &String>,
-        group: GroupId,
-        target: &Target,
-    ) -> TargetReport {
-        let cannot = |why: String| TargetReport { target: target.to_string(), outcome: Outcome::CannotTell { why } };
-        match tables.map_err(Clone::clone).and_then(|t| shape(t, target)) {
-            Err(why) => cannot(why),
-            Ok((shape, lobs)) => match self.compared(sessions, &shape, group) {
-                Ok(compared) => TargetReport::compared(&shape, &compared, lobs),
-                Err(why) => cannot(why),
-            },
-        }
+    fn one(&self, sessions: &mut Sessions, tables: Result<&Tables, &String>, group: GroupId, target: &Target) -> Found {
+        let table = ComparedTable {
+            target: target.clone(),
+            by: Vec::new(),
+            rows: Vec::new(),
+            left: 0,
+            changing: 0,
+            cannot: None,
+        };
+        let found = tables.map_err(Clone::clone).and_then(|t| shape(t, target)).and_then(|(shape, lobs, writable)| {
+            let (compared, seen) = self.compared(sessions, &shape, group)?;
+            let changing = compared.others.values().map(|v| v.changing).max().unwrap_or(0) + seen.changing;
+            let by = shape.key.iter().map(|c| c.name.clone()).collect();
+            let cannot = writable.err().filter(|_| !seen.rows.is_empty() || seen.left > 0);
+            let table = ComparedTable { by, rows: seen.rows, left: seen.left, changing, cannot, ..table.clone() };
+            Ok((TargetReport::compared(&shape, &compared, lobs), table))
+        });
+        found.unwrap_or_else(|why| {
+            let outcome = Outcome::CannotTell { why: why.clone() };
+            (TargetReport { target: target.to_string(), outcome }, ComparedTable { cannot: Some(why), ..table })
+        })
     }
 
     fn compared(
@@ -284,7 +333,7 @@ impl Work<'_> {
         sessions: &mut Sessions,
         shape: &Shape,
         group: GroupId,
-    ) -> Result<crate::verify::Compared, String> {
+    ) -> Result<(crate::verify::Compared, SeenEverywhere), String> {
         let pods: Vec<Ordinal> = sessions.keys().copied().collect();
         let flushed = |pod: Ordinal| {
             let ours = self.desired.objects_of(pod).filter(|(other, o)| o.group == group && pods.contains(other));
@@ -305,13 +354,24 @@ impl Work<'_> {
             return Err("no other pod has a session".to_owned());
         }
         let pause = || thread::sleep(PAUSE);
-        compare((self.reference, &mut reference), &mut others, self.settle, Bounds::default(), &pause)
-            .map_err(|e| e.to_string())
+        let usual = Bounds::default();
+        let bounds = Bounds { suspects: self.limit.unwrap_or(usual.suspects), ..usual };
+        let text = |e: Unreadable| e.to_string();
+        let compared =
+            compare((self.reference, &mut reference), &mut others, self.settle, bounds, &pause).map_err(text)?;
+        let seen = match self.limit {
+            None => SeenEverywhere::default(),
+            Some(limit) => {
+                let reference = (self.reference, &mut reference as &mut dyn Source);
+                seen_everywhere(reference, &mut others, &compared, self.settle, limit, &pause).map_err(text)?
+            }
+        };
+        Ok((compared, seen))
     }
 }
 
-/// How a target is read, when it looks the same everywhere; and its large objects.
-fn shape(tables: &Tables, target: &Target) -> Result<(Shape, Vec<String>), String> {
+/// How a target is read, when it looks the same everywhere; its large objects; and why it cannot be written, if it cannot.
+fn shape(tables: &Tables, target: &Target) -> Result<(Shape, Vec<String>, Result<(), String>), String> {
     let name = TableName::of(target);
     let mut first: Option<(&Ordinal, &Layout)> = None;
     for (pod, layouts) in tables {
@@ -327,5 +387,6 @@ fn shape(tables: &Tables, target: &Target) -> Result<(Shape, Vec<String>), Strin
     let Some((_, layout)) = first else { return Err("no pod gave its columns".to_owned()) };
     let key = layout.paging_key().map_err(|why| format!("the table {why}"))?;
     let lobs = layout.large_objects().iter().map(ToString::to_string).collect();
-    Ok((Shape { target: target.clone(), key, rest: layout.comparable() }, lobs))
+    let shape = Shape { target: target.clone(), key, rest: layout.comparable() };
+    Ok((shape, lobs, layout.writable().map(drop)))
 }

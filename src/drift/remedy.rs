@@ -214,9 +214,13 @@ fn touches(plan: &Plan, goal: Goal, d: &Difference) -> bool {
             let setting = !matches!(d.kind, Kind::DdlEnabled | Kind::SyncLockOff) || sets(a);
             here && object && setting
         }),
-        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Recover(_) | Goal::Forget(_) => {
-            !plan.is_empty()
-        }
+        Goal::Start(_)
+        | Goal::End(_)
+        | Goal::Clean(_)
+        | Goal::CleanEverywhere
+        | Goal::Recover(_)
+        | Goal::Forget(_)
+        | Goal::Repair(_) => !plan.is_empty(),
     }
 }
 
@@ -249,7 +253,8 @@ fn decision(plan: &Plan) -> &[Reason] {
     match &plan.decision {
         plan::Decision::None { because }
         | plan::Decision::CatchUp { because }
-        | plan::Decision::Full { because, .. } => because,
+        | plan::Decision::Full { because, .. }
+        | plan::Decision::Repair { because, .. } => because,
     }
 }
 

@@ -45,6 +45,7 @@ impl What {
             Decision::None { .. } => "none",
             Decision::CatchUp { .. } => "catch-up",
             Decision::Full { .. } => "full",
+            Decision::Repair { .. } => "repair",
         };
         let mut numbers = Numbers::default();
         let actions = plan.actions.iter().map(|a| planned(a, &mut numbers)).collect();

@@ -129,6 +129,32 @@ impl Layout {
         rest.map(|c| KeyColumn { name: c.name.clone(), kind: kind(c) }).collect()
     }
 
+    /// Columns outside the key, when every one can be read whole and written exactly as a literal.
+    ///
+    /// # Errors
+    /// Why not, as the end of a sentence.
+    pub fn writable(&self) -> Result<Vec<KeyColumn>, String> {
+        let rest = self.columns.iter().filter(|c| !self.key.contains(&c.name));
+        rest.map(|c| {
+            let kind = match c.data_type {
+                // CHAR and NCHAR are filled up with blanks by the server.
+                1 | -8 => KeyKind::Text,
+                // VARCHAR, NVARCHAR: blanks at their end count.
+                12 | -9 => KeyKind::Whole,
+                2 | 3 | 4 | 5 | -5 | 6 | 10_002 => KeyKind::Number,
+                DATE => KeyKind::Time,
+                _ => {
+                    let words = c.words();
+                    let of =
+                        words.split(['(', ' ']).next().filter(|w| *w != "type").map_or(words.clone(), str::to_owned);
+                    return Err(format!("has {} of type {of}, which cannot be written exactly", c.name));
+                }
+            };
+            Ok(KeyColumn { name: c.name.clone(), kind })
+        })
+        .collect()
+    }
+
     /// What is not the same in another layout, in a few words each: `V: VARCHAR(20) / VARCHAR(30)`.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<String> {

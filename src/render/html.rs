@@ -111,6 +111,13 @@ pub(super) fn verdict(plan: &Plan) -> String {
     let how = match &plan.decision {
         Decision::None { .. } => String::new(),
         Decision::CatchUp { .. } => "; catch-up, no row is deleted".to_owned(),
+        Decision::Repair { .. } => {
+            let rows = |is: fn(&Op) -> Option<usize>| plan.actions.iter().filter_map(|a| is(&a.op)).sum::<usize>();
+            let mended = rows(|op| if let Op::MendRows(r) = op { Some(r.rows.len()) } else { None });
+            let deleted = rows(|op| if let Op::DeleteRows(r) = op { Some(r.rows.len()) } else { None });
+            let deleted = if deleted == 0 { String::new() } else { format!(", {} DELETED", counted(deleted, "row")) };
+            format!("; {} mended{deleted}", counted(mended, "row"))
+        }
         Decision::Full { source, rows, unsent, .. } => {
             let deleted = rows_in_all(RowCount::sum(rows.iter().map(|r| r.joiner)));
             let deleted = deleted.map_or_else(|| "rows not counted".to_owned(), |rows| rows + " deleted");
@@ -131,6 +138,7 @@ fn destructive(plan: &Plan) -> Markup {
             let r = stakes.get(target);
             (rows_now(r.map(|r| r.joiner)), format!("pod {source}"), rows_now(r.map(|r| r.source)))
         }
+        Op::DeleteRows(rows) => (rows.rows.len().to_string(), format!("none on pod {}", rows.right), String::new()),
         _ => (String::new(), String::new(), String::new()),
     };
     markup! {
@@ -176,7 +184,10 @@ fn reason(r: &Reason) -> Markup {
 
 fn why(plan: &Plan) -> Markup {
     let because = match &plan.decision {
-        Decision::None { because } | Decision::CatchUp { because } | Decision::Full { because, .. } => because,
+        Decision::None { because }
+        | Decision::CatchUp { because }
+        | Decision::Full { because, .. }
+        | Decision::Repair { because, .. } => because,
     };
     markup! {
         @for (head, list) in [("Why", because), ("Mind", &plan.notes)] {

@@ -126,6 +126,9 @@ fn destructive(out: &mut String, plan: &Plan, level: Level) {
                 let its = r.and_then(|r| rows_in_all(r.source)).map(|rows| format!(", {rows}")).unwrap_or_default();
                 (format!("TRUNCATE {target}"), rows_now(r.map(|r| r.joiner)), format!("pod {source}{its}"))
             }
+            Op::DeleteRows(rows) => {
+                (op::short(&a.op), rows.rows.len().to_string(), format!("none on pod {}", rows.right))
+            }
             other => (op::short(other), String::new(), String::new()),
         };
         put(out, format_args!("| {} | {} | {} | {rows} | {copy} |", a.id, safe::markdown(&what), a.pod));
@@ -138,7 +141,10 @@ fn destructive(out: &mut String, plan: &Plan, level: Level) {
 
 fn reasons(out: &mut String, plan: &Plan, level: Level) {
     let because = match &plan.decision {
-        Decision::None { because } | Decision::CatchUp { because } | Decision::Full { because, .. } => because,
+        Decision::None { because }
+        | Decision::CatchUp { because }
+        | Decision::Full { because, .. }
+        | Decision::Repair { because, .. } => because,
     };
     let most = if level == Level::Full { usize::MAX } else { FEW };
     for (word, list) in [("Why", because), ("Mind", &plan.notes)] {

@@ -16,6 +16,7 @@ mod plan;
 mod plan_end;
 mod policy;
 mod progress;
+mod repair;
 mod report;
 mod review;
 mod row;

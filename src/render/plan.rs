@@ -8,12 +8,13 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::{
     op,
     plan_end::{Head, is_undo, labelled, summary, to_apply},
+    repair,
     row::{self, Row},
     style::{Doc, Line, Role},
     words::{counted, ids, ids_within, in_a_row, rows_in_all, rows_now, sentence, wrap, wrapped},
 };
 use crate::{
-    desired::Goal,
+    desired::{Goal, Right},
     observe::RowCount,
     plan::{Action, ActionId, Code, Decision, Direct, Effect, Graph, Op, Plan, PodState, Reason, RowsAtStake, RunWhen},
     topology::{Ordinal, Target},
@@ -73,6 +74,7 @@ pub fn plan(plan: &Plan, head: &Head<'_>, layout: Layout) -> Doc {
     doc.gap();
     why(&mut doc, plan, layout.width);
     notes(&mut doc, plan, layout.width);
+    repair::sample(&mut doc, plan, layout.width);
     let graph = Graph::new(&plan.actions);
     actions(&mut doc, plan, graph.as_ref().ok(), head, layout);
     doc.gap();
@@ -84,6 +86,14 @@ pub fn plan(plan: &Plan, head: &Head<'_>, layout: Layout) -> Doc {
 fn nothing_to_do(doc: &mut Doc, plan: &Plan, layout: Layout) {
     let whose = plan.goal.single().map_or_else(|| "every pod".to_owned(), |pod| format!("pod {pod}"));
     let right = counted(plan.already_right, "object");
+    if let Goal::Repair(_) = plan.goal {
+        doc.line(Line::plain(format!(
+            "Nothing to repair: no row of {} that was compared can be made the same, or none differs.",
+            plan.statefulset
+        )));
+        notes(doc, plan, layout.width);
+        return;
+    }
     if plan.goal == Goal::Reconcile && !plan.notes.is_empty() {
         let text = format!("Nothing that can be corrected by itself; {right} looked at and right. Mind what follows.");
         doc.line(Line::plain(text));
@@ -113,6 +123,8 @@ fn about(plan: &Plan) -> String {
         Goal::Recover(Some(from)) => format!("pod 0 from pod {from}"),
         Goal::Recover(None) => "pod 0".to_owned(),
         Goal::CleanEverywhere | Goal::Reconcile => "all pods".to_owned(),
+        Goal::Repair(Right::Pod(pod)) => format!("rows, pod {pod} is right,"),
+        Goal::Repair(Right::Majority) => "rows, the majority is right,".to_owned(),
     };
     format!("{whose} of {}", plan.statefulset)
 }
@@ -210,7 +222,7 @@ fn loud(doc: &mut Doc, text: impl AsRef<str>) {
 pub(super) fn rows_at_stake(plan: &Plan) -> HashMap<&Target, &RowsAtStake> {
     match &plan.decision {
         Decision::Full { rows, .. } => rows.iter().map(|r| (&r.target, r)).collect(),
-        Decision::None { .. } | Decision::CatchUp { .. } => HashMap::new(),
+        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } => HashMap::new(),
     }
 }
 
@@ -230,6 +242,15 @@ fn deleted_rows(doc: &mut Doc, plan: &Plan, pod: Ordinal, actions: &[&Action], l
                 rows_now(at_stake.map(|r| r.joiner)),
                 format!("pod {source}"),
                 rows_now(at_stake.map(|r| r.source)),
+            ]);
+        }
+        if let Op::DeleteRows(repair) = &a.op {
+            rows.push([
+                a.id.to_string(),
+                format!("DELETE from {}", repair.target),
+                repair.rows.len().to_string(),
+                format!("none on pod {}", repair.right),
+                String::new(),
             ]);
         }
     }
@@ -287,6 +308,7 @@ fn why(doc: &mut Doc, plan: &Plan, width: usize) {
             let copied = copied.map(|rows| rows + " in ").unwrap_or_default();
             (format!("Full copy from pod {source}: {copied}{}.", counted(rows.len(), "target")), because)
         }
+        Decision::Repair { because, .. } => (String::new(), because),
     };
     let mut parts: Vec<String> = Vec::new();
     if !what.is_empty() {
@@ -378,7 +400,7 @@ fn block(doc: &mut Doc, actions: &[&Action], waits: &Waits, layout: Layout) {
 const REASON_AT: usize = 8;
 
 fn merge<'a>(actions: &[&'a Action]) -> Vec<Vec<&'a Action>> {
-    let truncate = |a: &Action| a.op.effect() == Effect::DeletesRows;
+    let truncate = |a: &Action| matches!(a.op, Op::Truncate { .. });
     let mut runs: Vec<Vec<&Action>> = Vec::new();
     for a in actions.iter().copied() {
         match runs.last_mut() {

@@ -85,7 +85,13 @@ fn rows_behind(plan: &Plan, kind: &str) -> String {
 /// The flags that say yes to everything the plan asks.
 #[must_use]
 pub fn approval_flags(plan: &Plan) -> Vec<String> {
-    plan.approvals.iter().map(|a| format!("--approve {}={}", a.class.as_str(), a.scope)).collect()
+    plan.approvals.iter().map(|a| format!("--approve {}={}", a.class.as_str(), in_a_shell(&a.scope))).collect()
+}
+
+/// A scope may hold the name of a table, with blanks and quotes.
+fn in_a_shell(scope: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
+    if scope.chars().all(plain) { scope.to_owned() } else { format!("'{}'", scope.replace('\'', "'\\''")) }
 }
 
 pub(super) fn to_apply(doc: &mut Doc, plan: &Plan, head: &Head<'_>, width: usize) {

@@ -203,6 +203,7 @@ pub fn state_now(plan: &Plan, report: &Report) -> Vec<String> {
         Goal::Recover(_) => vec![after_start(plan, report, plan.goal.pod())],
         Goal::Reconcile => vec![after_reconcile(plan, report)],
         Goal::Forget(pod) => vec![after_forget(plan, report, pod)],
+        Goal::Repair(_) => vec![after_repair(plan, report)],
         Goal::Clean(_) | Goal::CleanEverywhere => {
             let whose = plan.goal.single().map_or_else(|| "the pods".to_owned(), |pod| format!("pod {pod}"));
             let all = plan.actions.iter().filter(|a| matches!(a.op, Op::DropReplication { .. }));
@@ -233,7 +234,7 @@ fn after_start(plan: &Plan, report: &Report, pod: Ordinal) -> String {
     let shuts = those(|o| matches!(o, Op::Fence)).any(|a| a.pod == pod);
     let surviving = match &plan.decision {
         Decision::Full { source, .. } => format!("The surviving copy is on pod {source}."),
-        Decision::None { .. } | Decision::CatchUp { .. } => String::new(),
+        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } => String::new(),
     };
     let copies = matches!(plan.decision, Decision::Full { .. });
     let proved = copies && checks().next().is_some() && checks().all(|a| is_done(report, a.id));
@@ -302,6 +303,33 @@ fn after_reconcile(plan: &Plan, report: &Report) -> String {
     };
     let closed = if closed.is_empty() { String::new() } else { format!(" {}", closed.join(" ")) };
     format!("No row was deleted.{closed}{streams}")
+}
+
+/// What became of the rows, as each action found them when it looked again.
+fn after_repair(plan: &Plan, report: &Report) -> String {
+    let mut sentences: Vec<String> = Vec::new();
+    for a in &plan.actions {
+        let target = match &a.op {
+            Op::MendRows(rows) | Op::DeleteRows(rows) => rows.target.to_string(),
+            _ => continue,
+        };
+        let said = match report.outcomes.get(&a.id) {
+            Some(Outcome::Done { said: Some(said), .. }) => said.clone(),
+            Some(Outcome::Done { said: None, .. } | Outcome::Already) => "all rows are right".to_owned(),
+            Some(Outcome::Unknown(_)) => "not known".to_owned(),
+            Some(Outcome::Failed(_)) => "not finished".to_owned(),
+            Some(Outcome::NotRun { .. } | Outcome::NotNeeded { .. }) | None => "not begun".to_owned(),
+        };
+        sentences.push(format!("{target} on pod {}: {said}.", a.pod));
+    }
+    const MOST: usize = 12;
+    let more = sentences.len().saturating_sub(MOST);
+    sentences.truncate(MOST);
+    if more > 0 {
+        sentences.push(format!("And {}.", counted(more, "further action")));
+    }
+    sentences.push("`aku verify` compares the whole tables again.".to_owned());
+    sentences.join(" ")
 }
 
 fn after_forget(plan: &Plan, report: &Report, pod: Ordinal) -> String {

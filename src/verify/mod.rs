@@ -6,22 +6,26 @@
 //! equal and never different. Trailing blanks of texts are not compared: no transport hands them over.
 
 pub mod report;
+mod seen;
 mod source;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt::Write as _,
     thread,
 };
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+pub use seen::{SeenEverywhere, seen_everywhere};
 pub use source::{Reader, Shape};
 
 use crate::{
     db::{DbError, Value, page::Range},
+    observe::RowPrint,
     topology::Ordinal,
 };
 
@@ -48,6 +52,16 @@ impl Print {
             hash.update(&bytes);
         }
         Self(hash.finalize().into())
+    }
+
+    /// Its first eight bytes, for files.
+    #[must_use]
+    pub fn short(self) -> RowPrint {
+        RowPrint(self.0.iter().take(8).fold(String::new(), |mut hex, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        }))
     }
 }
 

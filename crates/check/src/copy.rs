@@ -16,7 +16,12 @@ impl<'a> Checker<'a> {
         let allowed = match self.desired.goal {
             Goal::Start(pod) => pod == joiner && !joiner.is_master() && source.is_master(),
             Goal::Recover(from) => joiner.is_master() && from.is_none_or(|f| f == source),
-            Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Reconcile | Goal::Forget(_) => false,
+            Goal::End(_)
+            | Goal::Clean(_)
+            | Goal::CleanEverywhere
+            | Goal::Reconcile
+            | Goal::Forget(_)
+            | Goal::Repair(_) => false,
         };
         if !allowed {
             let rule = if joiner.is_master() { "pod-0" } else { "goal" };
@@ -57,7 +62,8 @@ impl<'a> Checker<'a> {
             | Goal::Clean(_)
             | Goal::CleanEverywhere
             | Goal::Reconcile
-            | Goal::Forget(_) => {
+            | Goal::Forget(_)
+            | Goal::Repair(_) => {
                 self.members_pinned(a, joiner, source);
                 self.cut_off_approved(a, joiner, source);
             }

@@ -100,7 +100,9 @@ fn kind(op: &Op) -> Option<Kind> {
         | Op::Delay { .. }
         | Op::WriteMarker
         | Op::RemoveMarker
-        | Op::WriteLedger { .. } => None,
+        | Op::WriteLedger { .. }
+        | Op::MendRows(_)
+        | Op::DeleteRows(_) => None,
     }
 }
 

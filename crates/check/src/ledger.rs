@@ -58,7 +58,8 @@ impl Checker<'_> {
             | Goal::Clean(_)
             | Goal::CleanEverywhere
             | Goal::Reconcile
-            | Goal::Forget(_) => return,
+            | Goal::Forget(_)
+            | Goal::Repair(_) => return,
         };
         if self.desired.ledger == Switch::Off || !on_start {
             return;

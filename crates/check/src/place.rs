@@ -29,7 +29,8 @@ impl<'a> Checker<'a> {
             | Goal::CleanEverywhere
             | Goal::Reconcile
             | Goal::Recover(_)
-            | Goal::Forget(_) => {}
+            | Goal::Forget(_)
+            | Goal::Repair(_) => {}
         }
         if !self.live(pod, name) || self.is_carried_elsewhere(a, name, peer) {
             return;
@@ -88,7 +89,7 @@ impl<'a> Checker<'a> {
                 self.leaves_in_order(a, name, peer);
                 return;
             }
-            Goal::Forget(_) => false,
+            Goal::Forget(_) | Goal::Repair(_) => false,
         };
         if must && !flushed {
             self.broken("unsent", format!("{} forgets what pod {pod} has not sent to pod {peer} through {name}", a.id));
@@ -133,7 +134,7 @@ impl<'a> Checker<'a> {
         let fences = match self.desired.goal {
             Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::CleanEverywhere => true,
             Goal::Clean(me) => me == pod,
-            Goal::Forget(_) => false,
+            Goal::Forget(_) | Goal::Repair(_) => false,
         };
         let good = |b: &Action| self.is_before(b, a) && (!fences || self.fenced(b, pod));
         self.index.about(pod, name).any(|b| matches!(b.op, Op::Flush { .. }) && good(b))
@@ -170,11 +171,15 @@ impl<'a> Checker<'a> {
         let named = match self.desired.goal {
             // A RESET before it is judged as one.
             Goal::Clean(_) | Goal::CleanEverywhere => self.gave_up(a.pod, name) && self.may_lose(a.pod),
-            Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) => false,
+            Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) | Goal::Repair(_) => {
+                false
+            }
         };
         let forgotten = match self.desired.goal {
             Goal::Clean(_) | Goal::CleanEverywhere => self.did(a, a.pod, name, |op| matches!(op, Op::Reset { .. })),
-            Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) => delivered,
+            Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) | Goal::Repair(_) => {
+                delivered
+            }
         };
         let cleaned = matches!(self.desired.goal, Goal::Clean(_) | Goal::CleanEverywhere);
         let matters = found.position.is_live() || (cleaned && self.gave_up(a.pod, name));
@@ -240,7 +245,8 @@ impl<'a> Checker<'a> {
             | Goal::Clean(_)
             | Goal::CleanEverywhere
             | Goal::Reconcile
-            | Goal::Forget(_) => false,
+            | Goal::Forget(_)
+            | Goal::Repair(_) => false,
         };
         if source {
             // The surviving copy of a recovery: its rows are what everybody gets.
@@ -253,7 +259,8 @@ impl<'a> Checker<'a> {
             | Goal::CleanEverywhere
             | Goal::Reconcile
             | Goal::Recover(_)
-            | Goal::Forget(_) => {}
+            | Goal::Forget(_)
+            | Goal::Repair(_) => {}
         }
         let about = |b: &Action| {
             b.pod == a.pod

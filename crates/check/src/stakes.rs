@@ -46,7 +46,8 @@ impl Checker<'_> {
             | Goal::Clean(_)
             | Goal::CleanEverywhere
             | Goal::Reconcile
-            | Goal::Forget(_) => return,
+            | Goal::Forget(_)
+            | Goal::Repair(_) => return,
         }
         if self.began_anew(joiner, source) && !asks_source {
             let text = format!(
@@ -110,7 +111,7 @@ impl Checker<'_> {
     pub(super) fn clones(&mut self) {
         let joins = match self.desired.goal {
             Goal::Start(_) | Goal::Recover(_) | Goal::Reconcile => true,
-            Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) => false,
+            Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) | Goal::Repair(_) => false,
         };
         let signature = |pod: Ordinal| self.observed.pod(pod).and_then(|p| p.server.signature.clone());
         let about: Vec<_> = match self.desired.goal.single() {

@@ -28,6 +28,27 @@ pub enum Goal {
     Recover(Option<Ordinal>),
     /// This pod left for good: nobody keeps log for it any more.
     Forget(Ordinal),
+    /// Rows that differ between the pods are made the same.
+    Repair(Right),
+}
+
+/// Which pod is right about a row that differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Right {
+    /// What more than half of the pods hold.
+    Majority,
+    /// This one, about every row.
+    Pod(Ordinal),
+}
+
+impl std::fmt::Display for Right {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Majority => f.write_str("majority"),
+            Self::Pod(pod) => write!(f, "{pod}"),
+        }
+    }
 }
 
 impl Goal {
@@ -37,7 +58,7 @@ impl Goal {
         match self {
             Self::Start(p) | Self::End(p) | Self::Clean(p) | Self::Forget(p) => Some(p),
             Self::Recover(_) => Some(Ordinal::MASTER),
-            Self::CleanEverywhere | Self::Reconcile => None,
+            Self::CleanEverywhere | Self::Reconcile | Self::Repair(_) => None,
         }
     }
 
@@ -47,7 +68,7 @@ impl Goal {
         self.single().unwrap_or(Ordinal::MASTER)
     }
 
-    /// One word: `start`, `end`, `clean`, `reconcile`, `recover` or `forget`.
+    /// One word: `start`, `end`, `clean`, `reconcile`, `recover`, `forget` or `repair`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -57,6 +78,7 @@ impl Goal {
             Self::Reconcile => "reconcile",
             Self::Recover(_) => "recover",
             Self::Forget(_) => "forget",
+            Self::Repair(_) => "repair",
         }
     }
 
@@ -68,6 +90,8 @@ impl Goal {
             Self::CleanEverywhere | Self::Reconcile => format!("{} all pods", self.as_str()),
             Self::Recover(Some(from)) => format!("recover pod 0 from pod {from}"),
             Self::Recover(None) => "recover pod 0".to_owned(),
+            Self::Repair(Right::Pod(pod)) => format!("repair rows, pod {pod} is right"),
+            Self::Repair(Right::Majority) => "repair rows, the majority is right".to_owned(),
         }
     }
 
@@ -81,6 +105,8 @@ impl Goal {
             Self::CleanEverywhere => "clean --everywhere".to_owned(),
             Self::Recover(Some(from)) => format!("recover --from {from}"),
             Self::Forget(p) => format!("forget {p}"),
+            // Not a goal that `aku plan` knows: it takes a comparison.
+            Self::Repair(right) => format!("repair --right {right}"),
         }
     }
 
@@ -89,7 +115,9 @@ impl Goal {
     pub fn command(self) -> String {
         match self {
             Self::Start(p) | Self::End(p) | Self::Clean(p) => format!("{} --ordinal {p}", self.arguments()),
-            Self::CleanEverywhere | Self::Reconcile | Self::Recover(_) | Self::Forget(_) => self.arguments(),
+            Self::CleanEverywhere | Self::Reconcile | Self::Recover(_) | Self::Forget(_) | Self::Repair(_) => {
+                self.arguments()
+            }
         }
     }
 }

@@ -361,7 +361,8 @@ impl<'a> ClusterView<'a> {
             | Goal::Clean(_)
             | Goal::CleanEverywhere
             | Goal::Reconcile
-            | Goal::Forget(_) => self.is_member(pod),
+            | Goal::Forget(_)
+            | Goal::Repair(_) => self.is_member(pod),
         }
     }
 

@@ -8,11 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use aku_core::{
     observe::RowCount,
     plan::{Action, ActionId, After, Before, Decision, Milestone, Plan, Reason, RunWhen},
+    words::counted,
 };
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::build::pods;
 
 /// What an action is, whatever its number.
 pub type Key = String;
@@ -125,7 +128,10 @@ fn reason(r: &Reason) -> String {
 
 fn why(d: &Decision) -> &[Reason] {
     match d {
-        Decision::None { because } | Decision::CatchUp { because } | Decision::Full { because, .. } => because,
+        Decision::None { because }
+        | Decision::CatchUp { because }
+        | Decision::Full { because, .. }
+        | Decision::Repair { because, .. } => because,
     }
 }
 
@@ -133,6 +139,7 @@ fn decision(d: &Decision) -> String {
     match d {
         Decision::None { .. } => "no rows move".to_owned(),
         Decision::CatchUp { .. } => "catch-up".to_owned(),
+        Decision::Repair { compared, .. } => format!("rows are repaired as {} show them", pods(&compared.pods)),
         Decision::Full { source, unsent, .. } => {
             let lost = unsent.iter().map(|u| format!("loses what {} has not sent to pod {}", u.name, u.peer));
             lines(std::iter::once(format!("full copy from pod {source}")).chain(lost))
@@ -148,6 +155,9 @@ fn rows(d: &Decision) -> String {
     };
     match d {
         Decision::None { .. } | Decision::CatchUp { .. } => String::new(),
+        Decision::Repair { compared, .. } => lines(
+            compared.tables.iter().map(|t| format!("{}: {} not the same", t.target, counted(t.rows.len(), "row"))),
+        ),
         Decision::Full { rows, .. } => {
             lines(rows.iter().map(|r| format!("{}: {} deleted, {} copied", r.target, shown(r.joiner), shown(r.source))))
         }

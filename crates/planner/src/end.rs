@@ -85,6 +85,8 @@ pub fn before_the_lock(plan: &Plan) -> Plan {
             | Op::Open
             // It says what is done when all else is.
             | Op::WriteLedger { .. }
+            | Op::MendRows(_)
+            | Op::DeleteRows(_)
             | Op::WriteMarker => false,
         };
         // What a milestone leads to comes after all of it, so what is known of it once stays so.

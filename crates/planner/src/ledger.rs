@@ -210,7 +210,8 @@ fn nth(op: &Op) -> String {
 pub(super) fn afterwards(world: &ClusterView<'_>, mut plan: Plan) -> Plan {
     let change = |standing| Change { standing, opens: false, copied: None };
     let (changed, text): (BTreeMap<Ordinal, Change>, String) = match plan.goal {
-        Goal::Start(_) => return plan,
+        // No row of a repair says whose rows are whose.
+        Goal::Start(_) | Goal::Repair(_) => return plan,
         // What is not flushed is not delivered, and the pod has not left in order.
         Goal::End(_) if world.desired.flush_at_end == Switch::Off => return plan,
         Goal::End(pod) => ([(pod, change(Standing::Ended))].into(), format!("pod {pod} left in order")),
@@ -246,7 +247,8 @@ pub(super) fn afterwards(world: &ClusterView<'_>, mut plan: Plan) -> Plan {
         | Goal::CleanEverywhere
         | Goal::Forget(_)
         | Goal::Recover(_)
-        | Goal::Reconcile => cluster(world, plan.goal.pod()),
+        | Goal::Reconcile
+        | Goal::Repair(_) => cluster(world, plan.goal.pod()),
     };
     let Some(cluster) = found else { return plan };
     let adopts = plan.goal == Goal::Reconcile;
@@ -261,7 +263,9 @@ pub(super) fn afterwards(world: &ClusterView<'_>, mut plan: Plan) -> Plan {
         Goal::Reconcile => !writes.iter().any(|(k, _)| unknown(k)),
         // It is a member for the ledgers, although nobody keeps log for it.
         Goal::Forget(pod) => !world.is_down(pod, Some(pod)),
-        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Recover(_) => true,
+        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Recover(_) | Goal::Repair(_) => {
+            true
+        }
     };
     if plan.actions.is_empty() && nothing {
         return plan;

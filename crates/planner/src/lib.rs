@@ -40,6 +40,7 @@ mod recover;
 mod rehearse;
 pub mod remedy;
 mod rename;
+mod repair;
 pub mod resume;
 pub mod risk;
 pub mod saved;

@@ -14,7 +14,7 @@ use aku_core::{
 
 use super::{
     clean, cluster_view::ClusterView, end, everywhere, forget, identity, ledger, links, moves, reconcile, recover,
-    remedy, start,
+    remedy, repair, start,
 };
 
 /// Plans, and lets the independent checker look at the result.
@@ -61,8 +61,13 @@ fn view<'a>(desired: &'a Desired, observed: &'a Observed) -> ClusterView<'a> {
     let mut world = ClusterView::new(desired, observed);
     match desired.goal {
         Goal::Reconcile => world.moves = moves::find(&world, &links::active(&world)),
-        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Recover(_) | Goal::Forget(_) => {
-        }
+        Goal::Start(_)
+        | Goal::End(_)
+        | Goal::Clean(_)
+        | Goal::CleanEverywhere
+        | Goal::Recover(_)
+        | Goal::Forget(_)
+        | Goal::Repair(_) => {}
     }
     world
 }
@@ -109,6 +114,11 @@ fn of_goal(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
             identity::refuse_clones(world, world.seen())?;
             reconcile::plan(world)
         }
+        Goal::Repair(right) => {
+            somebody(world)?;
+            identity::refuse_clones(world, world.seen())?;
+            repair::plan(world, right)
+        }
         Goal::Recover(from) => {
             seen(world, Ordinal::MASTER)?;
             identity::refuse_clones(world, [Ordinal::MASTER])?;
@@ -126,9 +136,13 @@ pub fn row_questions(desired: &Desired, observed: &Observed) -> Vec<(Ordinal, Ve
         Goal::Start(me) if seen(&world, me).is_ok() => start::row_questions(&world, me),
         Goal::Recover(_) if seen(&world, Ordinal::MASTER).is_ok() => recover::row_questions(&world),
         Goal::Reconcile => reconcile::row_questions(&world),
-        Goal::Start(_) | Goal::Recover(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) => {
-            Vec::new()
-        }
+        Goal::Start(_)
+        | Goal::Recover(_)
+        | Goal::End(_)
+        | Goal::Clean(_)
+        | Goal::CleanEverywhere
+        | Goal::Forget(_)
+        | Goal::Repair(_) => Vec::new(),
     }
 }
 

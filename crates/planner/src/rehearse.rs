@@ -170,6 +170,8 @@ fn span(action: &Action, begin: u64, pod: &mut Pod) -> (u64, u64) {
         | Op::CheckHolds { .. }
         | Op::CheckDelivered { .. }
         | Op::WriteLedger { .. }
+        | Op::MendRows(_)
+        | Op::DeleteRows(_)
         | Op::Open => (begin + takes, begin + takes),
     }
 }

@@ -86,6 +86,8 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         | Code::OneSource
         | Code::MostAdvanced
         | Code::ProveHolds
+        | Code::RowsWrong
+        | Code::RowsSurplus
         // What is noted, and the word of a goal that has nothing to do.
         | Code::PodAbsent
         | Code::OpensWithGap
@@ -121,7 +123,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
             | Goal::CleanEverywhere
             | Goal::Reconcile
             | Goal::Recover(_)
-            | Goal::Forget(_) => Remedy::person("close the pod: ALTER SYSTEM SET ADMIN_MODE = 1"),
+            | Goal::Forget(_) | Goal::Repair(_) => Remedy::person("close the pod: ALTER SYSTEM SET ADMIN_MODE = 1"),
         },
         Code::CleanBrokeOff => Remedy::Goal(Goal::Clean(Ordinal::MASTER)),
         Code::MasterFailed | Code::MasterRestored => match goal {
@@ -131,7 +133,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
             | Goal::Clean(_)
             | Goal::CleanEverywhere
             | Goal::Reconcile
-            | Goal::Forget(_) => recover,
+            | Goal::Forget(_) | Goal::Repair(_) => recover,
         },
         Code::NoSource => match goal {
             Goal::Start(pod) if !pod.is_master() => source,
@@ -141,7 +143,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
             | Goal::CleanEverywhere
             | Goal::Reconcile
             | Goal::Recover(_)
-            | Goal::Forget(_) => Remedy::person("bring pod 0 into service first"),
+            | Goal::Forget(_) | Goal::Repair(_) => Remedy::person("bring pod 0 into service first"),
         },
         Code::TargetUnfit => Remedy::person("create or correct the tables that are named"),
         Code::PropertyBars => Remedy::person("set the property that is named, and restart the server where it says so"),
@@ -155,6 +157,11 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         }
         Code::NoPodSeen => Remedy::person("see that the servers run and can be reached from here"),
         Code::Cloned => Remedy::person("give one of the two pods a database of its own"),
+        Code::NoMajority => Remedy::person("decide which pod is right: aku verify --plan --right N"),
+        Code::RowsLeft => Remedy::person("run aku verify --plan again"),
+        Code::NotRepairable => Remedy::person("decide which pod is right, and correct the table by hand or copy the pod anew"),
+        Code::NotCompared => Remedy::person("run aku verify --plan"),
+        Code::ComparedPodGone => Remedy::person("bring the pod back, and run aku verify --plan again"),
         Code::PlannerBug => Remedy::person("please report this"),
     }
 }

@@ -221,7 +221,9 @@ impl<'a> Looked<'a> {
             | Op::Open
             | Op::WriteMarker
             | Op::RemoveMarker
-            | Op::WriteLedger { .. } => false,
+            | Op::WriteLedger { .. }
+            | Op::MendRows(_)
+            | Op::DeleteRows(_) => false,
         }
     }
 
@@ -389,7 +391,10 @@ fn again(op: &Op) -> Again {
         | Op::Open
         | Op::WriteMarker
         | Op::RemoveMarker
-        | Op::WriteLedger { .. } => Again::Repeats,
+        | Op::WriteLedger { .. }
+        // Rows that are as on the right pod are found so.
+        | Op::MendRows(_)
+        | Op::DeleteRows(_) => Again::Repeats,
     }
 }
 

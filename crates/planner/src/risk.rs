@@ -6,7 +6,7 @@ use serde::Serialize;
 /// What a plan can cost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Risk {
-    /// Rows that are deleted on the joining pod; text, because it may exceed what JSON readers keep.
+    /// Rows that are deleted on the joining pod, or single ones by a repair; text, because it may exceed what JSON readers keep.
     pub rows_deleted: String,
     /// Whether every row was counted.
     pub rows_deleted_is: Exactness,
@@ -34,9 +34,11 @@ impl Risk {
     pub fn of(plan: &Plan) -> Self {
         let (rows, lost) = match &plan.decision {
             Decision::Full { rows, unsent, .. } => (rows.as_slice(), unsent.len()),
-            Decision::None { .. } | Decision::CatchUp { .. } => (&[][..], 0),
+            Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } => (&[][..], 0),
         };
-        let known: u64 = rows.iter().map(|r| r.joiner.at_least()).sum();
+        let single: usize =
+            plan.actions.iter().map(|a| if let Op::DeleteRows(repair) = &a.op { repair.rows.len() } else { 0 }).sum();
+        let known = rows.iter().map(|r| r.joiner.at_least()).sum::<u64>() + u64::try_from(single).unwrap_or(u64::MAX);
         let exact = rows.iter().all(|r| r.joiner.exact().is_some());
         let count = |is: fn(&Op) -> bool| plan.actions.iter().filter(|a| is(&a.op)).count();
         Self {

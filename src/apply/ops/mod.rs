@@ -8,6 +8,7 @@ mod fence;
 mod items;
 mod ledger;
 mod marker;
+mod repair;
 mod rows;
 mod settings;
 mod streams;
@@ -60,6 +61,7 @@ pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, OpError> {
         Op::WriteMarker => marker::write(work),
         Op::RemoveMarker => marker::remove(work),
         Op::WriteLedger { ledger } => ledger::write(work, ledger),
+        Op::MendRows(rows) | Op::DeleteRows(rows) => repair::rows(work, rows),
     }
 }
 
@@ -91,6 +93,8 @@ pub(super) fn needs_session(op: &Op) -> bool {
         | Op::Fence
         | Op::CheckDelivered { .. }
         | Op::WriteLedger { .. }
+        | Op::MendRows(_)
+        | Op::DeleteRows(_)
         | Op::Open => true,
     }
 }

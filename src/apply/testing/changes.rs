@@ -54,6 +54,13 @@ pub(super) fn change(world: &mut ScriptedPods, pod: Ordinal, sql: &ChangeSql) ->
             }
             Ok(())
         }
+        ChangeSql::SessionReplicationOff
+        | ChangeSql::SessionAutocommit(_)
+        | ChangeSql::Commit
+        | ChangeSql::Rollback
+        | ChangeSql::InsertRow(_)
+        | ChangeSql::UpdateRow(_)
+        | ChangeSql::DeleteRow(_) => panic!("the scripted pods have no rows to repair: {sql:?}"),
         ChangeSql::CreateReplication { name, host, port, targets } => {
             let here = world.pods.get_mut(&pod).unwrap();
             if here.objects.contains_key(name) {

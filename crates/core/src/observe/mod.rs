@@ -1,6 +1,7 @@
 //! What was seen of the pods: answers parsed into [`Observed`]. Asks nobody and decides nothing about what to do.
 
 mod capture;
+mod compared;
 mod items;
 pub mod ledger;
 mod left;
@@ -10,6 +11,7 @@ mod rows;
 mod view;
 
 pub use capture::Capture;
+pub use compared::{Compared, ComparedTable, RowPrint, SeenRow};
 pub use items::Items;
 pub use ledger::of as ledger_of;
 pub use left::{Known, LeftBehind};

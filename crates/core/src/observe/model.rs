@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Items, RowCount};
+use super::{Compared, Items, RowCount};
 use crate::{
     app_info::AtWork,
     desired::ReplicationAddress,
@@ -27,6 +27,9 @@ pub struct Observed {
     /// What runs before this one found before they changed it for a while, as far as their journals tell.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub remembered: Remembered,
+    /// Rows that differ between pods, where somebody compared them. Only a repair asks.
+    #[serde(skip)]
+    pub compared: Option<Box<Compared>>,
 }
 
 /// Values of settings before a run changed them, by pod.
@@ -370,7 +373,7 @@ impl Observed {
     /// What was seen of the pods and of the marker of this run's pod; nothing else is known.
     #[must_use]
     pub fn new(pods: BTreeMap<Ordinal, PodView>, marker: MarkerView) -> Self {
-        Self { pods, marker, marked_here: BTreeSet::new(), remembered: Remembered::new() }
+        Self { pods, marker, marked_here: BTreeSet::new(), remembered: Remembered::new(), compared: None }
     }
 
     /// The pod, if it answered.

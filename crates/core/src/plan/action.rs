@@ -13,8 +13,9 @@ use super::{
 use crate::{
     desired::ReplicationAddress,
     ledger::Ledger,
+    observe::SeenRow,
     sql::{ChangeSql, option::ObjectOption, setting::Setting},
-    topology::{Ordinal, ReplicationName, Target},
+    topology::{Identifier, Ordinal, ReplicationName, Target},
 };
 
 /// Number of an action inside its plan, from 1; shown as `A1`.
@@ -102,6 +103,21 @@ impl Depth {
     fn is_counts(&self) -> bool {
         *self == Self::Counts
     }
+}
+
+/// Rows of one table that are made the same as on another pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RowRepair {
+    /// Table or partition.
+    pub target: Target,
+    /// The pod that holds what is right.
+    pub right: Ordinal,
+    /// The pods that were compared, in the order of each row's prints.
+    pub pods: Vec<Ordinal>,
+    /// Columns of the primary key, in its order.
+    pub by: Vec<Identifier>,
+    /// The rows. One that any pod shows otherwise by then is left alone.
+    pub rows: Vec<SeenRow>,
 }
 
 /// What is done. One statement each where possible; a few are small procedures that belong together.
@@ -326,6 +342,11 @@ pub enum Op {
         /// The row.
         ledger: Box<Ledger>,
     },
+    /// INSERT and UPDATE of rows, as the right pod holds them, in a session that sends nothing to others. Each only where the
+    /// row is still as it was seen.
+    MendRows(Box<RowRepair>),
+    /// DELETE of rows that the right pod does not have, in the same way.
+    DeleteRows(Box<RowRepair>),
 }
 
 impl Op {
@@ -361,6 +382,8 @@ impl Op {
             Self::WriteMarker => "write-marker",
             Self::RemoveMarker => "remove-marker",
             Self::WriteLedger { .. } => "write-ledger",
+            Self::MendRows(_) => "mend-rows",
+            Self::DeleteRows(_) => "delete-rows",
         }
     }
 
@@ -377,8 +400,8 @@ impl Op {
             Self::Start { .. } | Self::Pin { .. } | Self::Stop { .. } | Self::Flush { .. } => Effect::Run,
             Self::Reset { .. } | Self::Unpin { .. } => Effect::ForgetsPosition,
             Self::SetProperty { .. } | Self::Fence | Self::Open => Effect::Setting,
-            Self::Truncate { .. } => Effect::DeletesRows,
-            Self::Sync { .. } | Self::SyncTables { .. } => Effect::CopiesRows,
+            Self::Truncate { .. } | Self::DeleteRows(_) => Effect::DeletesRows,
+            Self::Sync { .. } | Self::SyncTables { .. } | Self::MendRows(_) => Effect::CopiesRows,
             Self::Drain { .. }
             | Self::CheckQuiet { .. }
             | Self::CheckEmpty { .. }
@@ -421,7 +444,9 @@ impl Op {
             | Self::Open
             | Self::WriteMarker
             | Self::RemoveMarker
-            | Self::WriteLedger { .. } => None,
+            | Self::WriteLedger { .. }
+            | Self::MendRows(_)
+            | Self::DeleteRows(_) => None,
         }
     }
 
@@ -475,6 +500,8 @@ impl Op {
             Self::Fence => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 1 }],
             Self::Open => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 0 }],
             Self::WriteLedger { ledger } => vec![ChangeSql::UpdateLedger(ledger.clone())],
+            // Behind it, a statement for each row: its values are read from the right pod when it runs.
+            Self::MendRows(_) | Self::DeleteRows(_) => vec![ChangeSql::SessionReplicationOff],
             Self::Drain { .. }
             | Self::CheckQuiet { .. }
             | Self::CheckEmpty { .. }

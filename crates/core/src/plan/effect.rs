@@ -13,13 +13,13 @@ pub enum Effect {
     Define,
     /// START, STOP, pin, FLUSH
     Run,
-    /// SYNC
+    /// SYNC, INSERT and UPDATE of rows that differ
     CopiesRows,
     /// RESET
     ForgetsPosition,
     /// DROP REPLICATION
     RemovesDefinition,
-    /// TRUNCATE
+    /// TRUNCATE, DELETE of rows that differ
     DeletesRows,
     /// ALTER SYSTEM, fence, open
     Setting,

@@ -9,7 +9,7 @@ pub mod reason;
 pub mod wire;
 pub mod words;
 
-pub use action::{Action, ActionId, Depth, Expect, Op, RunWhen};
+pub use action::{Action, ActionId, Depth, Expect, Op, RowRepair, RunWhen};
 pub use direct::Direct;
 pub use effect::Effect;
 pub use graph::{Graph, GraphError, Point, critical_path, order};
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     desired::Goal,
-    observe::{RowCount, Side},
+    observe::{Compared, RowCount, Side},
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -63,6 +63,15 @@ impl Plan {
             PodState::MemberDown => whole,
             PodState::Joined | PodState::JoinedClosed | PodState::NotJoined | PodState::Absent => false,
         })
+    }
+
+    /// What it was planned from, where it repairs rows.
+    #[must_use]
+    pub fn compared(&self) -> Option<&Compared> {
+        match &self.decision {
+            Decision::Repair { compared, .. } => Some(compared),
+            Decision::None { .. } | Decision::CatchUp { .. } | Decision::Full { .. } => None,
+        }
     }
 
     /// The action with that id.
@@ -129,6 +138,13 @@ pub enum Decision {
         /// Sides of the joiner whose unsent rows cannot be delivered before they are deleted.
         unsent: Vec<Unsent>,
     },
+    /// Single rows are made the same.
+    Repair {
+        /// What is done in which table, on which pod.
+        because: Vec<Reason>,
+        /// What was seen of the rows.
+        compared: Box<Compared>,
+    },
 }
 
 /// Rows of one target in a full transfer.
@@ -158,7 +174,7 @@ pub struct Unsent {
 pub struct Approval {
     /// What kind of thing it is.
     pub class: ApprovalClass,
-    /// `<statefulset>/<ordinal>`.
+    /// `<statefulset>/<ordinal>`; of `deletes-surplus` with table and number of rows behind it.
     pub scope: String,
     /// What would happen, in one sentence.
     pub because: String,
@@ -180,6 +196,8 @@ pub enum ApprovalClass {
     LosesUnsent,
     /// Copying from a pod that may hold only part of the rows.
     UnprovedSource,
+    /// Rows that the right pod does not have are deleted: `<statefulset>/<ordinal>/<table>/<rows>`.
+    DeletesSurplus,
 }
 
 impl ApprovalClass {
@@ -193,6 +211,7 @@ impl ApprovalClass {
             Self::EmptySource => "empty-source",
             Self::LosesUnsent => "loses-unsent",
             Self::UnprovedSource => "unproved-source",
+            Self::DeletesSurplus => "deletes-surplus",
         }
     }
 }

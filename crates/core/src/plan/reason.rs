@@ -155,6 +155,14 @@ stable_codes! {
     /// A slave may hold rows that the lost pod 0 sent to nobody else. They would be deleted with it, so the source is proved
     /// to hold as many once the slave has delivered.
     ProveHolds = "R094-prove-holds";
+    /// Rows of a table are not the same on all pods, and somebody said which pod is right. On the others, rows that are
+    /// missing are inserted and rows that differ are updated, in a session whose changes are not sent to anybody
+    /// (ALTER SESSION SET REPLICATION = FALSE). A row is touched only while every pod shows what the plan saw: one that
+    /// changed meanwhile is left alone and counted, because replication may be about to mend it.
+    RowsWrong = "R095-rows-wrong";
+    /// A pod holds rows that the right pod does not have. They are deleted there only with a yes that names the pod, the
+    /// table and how many there are: no other copy of them may be left afterwards.
+    RowsSurplus = "R096-rows-surplus";
 
     /// A pod cannot be reached, and no seen pod keeps log for it.
     PodAbsent = "W100-pod-absent";
@@ -198,6 +206,14 @@ stable_codes! {
     LedgerOdd = "W118-ledger-odd";
     /// AKU_LEDGER is 0: nobody notes whose rows are whose.
     LedgerOff = "W119-ledger-off";
+    /// No value of a row is held by more than half of the pods, those that could not be read counted in. Nobody can tell
+    /// which is right, so it is left alone; --right with the number of a pod decides.
+    NoMajority = "W120-no-majority";
+    /// A plan of repair lists a bounded number of rows of each table. When it was applied, `aku verify --plan` finds the rest.
+    RowsLeft = "W121-rows-left";
+    /// A table differs and cannot be repaired row by row, because it holds values that cannot be written exactly (large
+    /// objects, DOUBLE, REAL, geometry, bytes), or it could not be compared.
+    NotRepairable = "W122-not-repairable";
 
     /// The ordinal is not below AKU_SERVER_COUNT.
     SurplusPod = "X200-surplus-pod";
@@ -245,6 +261,10 @@ stable_codes! {
     /// Pod 0 was being cleaned and that broke off: slaves still keep log for it, and it has no place towards them any more.
     /// It had delivered everything before it forgot anything, so it did not lose its rows.
     CleanBrokeOff = "X220-clean-broke-off";
+    /// A repair is planned from a comparison of all pods, which `aku verify --plan` makes.
+    NotCompared = "X221-not-compared";
+    /// A pod that was compared, or the one that is to be right, cannot be looked at, so no row is touched.
+    ComparedPodGone = "X222-compared-pod-gone";
     /// The independent checker found that the plan breaks a rule that protects rows. This is a bug of the program.
     PlannerBug = "X299-planner-bug";
 }

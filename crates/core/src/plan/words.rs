@@ -1,6 +1,9 @@
 //! How one action is called: verb, object and details, for people and for events.
 
-use super::{Expect, Op, action::Depth};
+use super::{
+    Expect, Op,
+    action::{Depth, RowRepair},
+};
 use crate::{
     topology::{Ordinal, ReplicationName},
     words::{count, counted},
@@ -109,7 +112,13 @@ pub fn words(op: &Op) -> Words {
             ),
             ..on("note", format!("ledger, run {}", ledger.run))
         },
+        Op::MendRows(rows) => Words { detail: as_on(rows), ..on("mend rows", rows.target.to_string()) },
+        Op::DeleteRows(rows) => Words { detail: as_on(rows), ..on("DELETE ROWS", rows.target.to_string()) },
     }
+}
+
+fn as_on(repair: &RowRepair) -> String {
+    format!("{}, as on pod {}", counted(repair.rows.len(), "row"), repair.right)
 }
 
 fn starts_at(expect: Expect) -> &'static str {
@@ -161,5 +170,7 @@ pub fn kind(op: &Op) -> &'static str {
         Op::Open => "open",
         Op::WriteMarker | Op::RemoveMarker => "mark",
         Op::WriteLedger { .. } => "note",
+        Op::MendRows(_) => "mend rows",
+        Op::DeleteRows(_) => "DELETE ROWS",
     }
 }

@@ -58,6 +58,10 @@ pub mod native {
     pub const STARTED: i32 = 397_566;
     /// ERR-11075: table lock not had in time.
     pub const LOCK_TIMEOUT: i32 = 69_749;
+    /// ERR-11058: a unique value is taken.
+    pub const UNIQUE_VIOLATION: i32 = 69_720;
+    /// ERR-11041: deadlock.
+    pub const DEADLOCK: i32 = 69_697;
     /// ERR-31031: no such table or view.
     pub const NO_TABLE: i32 = 200_753;
     /// Column not found (42S22).

@@ -3,6 +3,7 @@
 //! [`ReadSql`] cannot change anything, so commands that only hold a `&ReadSql` cannot either. Identifiers quote
 //! themselves (`topology::Identifier`); literals are escaped by `literal`.
 
+mod change_row;
 pub mod error;
 pub mod facts;
 mod ledger;
@@ -14,10 +15,12 @@ pub mod setting;
 use std::fmt;
 
 use crate::{
+    conf::Switch,
     ledger::Ledger,
     sql::{facts::FactBatch, page::Page},
     topology::{Identifier, ReplicationName, Target},
 };
+pub use change_row::{ChangedRow, Unwritable};
 pub use error::{ConnectError, ConnectFailure, DbError};
 pub use rows::{Row, Rows, Value};
 
@@ -202,6 +205,20 @@ pub enum ChangeSql {
     },
     /// ALTER SESSION SET QUERY_TIMEOUT, seconds, 0 = unlimited.
     SessionQueryTimeout(u32),
+    /// ALTER SESSION SET REPLICATION = FALSE: what this session changes is not sent to others (`measured.md` 9).
+    SessionReplicationOff,
+    /// ALTER SESSION SET AUTOCOMMIT. Switching it on ends a transaction.
+    SessionAutocommit(Switch),
+    /// COMMIT
+    Commit,
+    /// ROLLBACK
+    Rollback,
+    /// INSERT of one row.
+    InsertRow(Box<ChangedRow>),
+    /// UPDATE of one row, where it is as it was read.
+    UpdateRow(Box<ChangedRow>),
+    /// DELETE of one row, where it is as it was read.
+    DeleteRow(Box<ChangedRow>),
     /// CREATE TABLE SYS.AKU_LEDGER.
     CreateLedger,
     /// INSERT of its only row.
@@ -428,6 +445,14 @@ impl fmt::Display for ChangeSql {
                 write!(f, "ALTER DATABASE {} SESSION CLOSE {session}", database_name(database))
             }
             Self::SessionQueryTimeout(s) => write!(f, "ALTER SESSION SET QUERY_TIMEOUT = {s}"),
+            Self::SessionReplicationOff => f.write_str("ALTER SESSION SET REPLICATION = FALSE"),
+            Self::SessionAutocommit(Switch::Off) => f.write_str("ALTER SESSION SET AUTOCOMMIT = FALSE"),
+            Self::SessionAutocommit(Switch::On) => f.write_str("ALTER SESSION SET AUTOCOMMIT = TRUE"),
+            Self::Commit => f.write_str("COMMIT"),
+            Self::Rollback => f.write_str("ROLLBACK"),
+            Self::InsertRow(row) => row.insert(f),
+            Self::UpdateRow(row) => row.update(f),
+            Self::DeleteRow(row) => row.delete(f),
             Self::CreateLedger => ledger::create(f),
             Self::InsertLedger(row) => ledger::insert(f, row),
             Self::UpdateLedger(row) => ledger::update(f, row),

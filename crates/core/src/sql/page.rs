@@ -26,6 +26,8 @@ pub enum KeyKind {
     Number,
     /// In quotes.
     Text,
+    /// In quotes, and read with a mark behind it: no transport hands over blanks at the end of a text ([`whole`]).
+    Whole,
     /// A DATE, which is a point in time down to the microsecond. Every session would write it in a format of its own,
     /// most of them without the time of day.
     Time,
@@ -60,21 +62,37 @@ pub struct Page {
     pub limit: u32,
 }
 
-fn literal(kind: KeyKind, value: &Value) -> String {
+/// Behind a text that is read whole.
+const MARK: char = '|';
+
+/// A value of a column that was read as [`KeyKind::Whole`]: without its mark. Without a mark it is not what was asked for.
+#[must_use]
+pub fn whole(value: &Value) -> Option<Value> {
+    match value {
+        Value::Text(t) => t.strip_suffix(MARK).map(|t| match t {
+            "" => Value::Null,
+            t => Value::Text(t.to_owned()),
+        }),
+        Value::Null | Value::Int(_) => None,
+    }
+}
+
+pub(super) fn literal(kind: KeyKind, value: &Value) -> String {
     let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit() || b"+-.Ee".contains(&b));
     match (kind, value) {
         (_, Value::Null) => "NULL".to_owned(),
         (KeyKind::Number, Value::Int(n)) => n.to_string(),
         (KeyKind::Number, Value::Text(t)) if digits(t) => t.clone(),
         (KeyKind::Time, Value::Text(t)) => format!("TO_DATE('{}', {TIME})", t.replace('\'', "''")),
-        (KeyKind::Number | KeyKind::Text, Value::Text(t)) => format!("'{}'", t.replace('\'', "''")),
-        (KeyKind::Text | KeyKind::Time, Value::Int(n)) => format!("'{n}'"),
+        (KeyKind::Number | KeyKind::Text | KeyKind::Whole, Value::Text(t)) => format!("'{}'", t.replace('\'', "''")),
+        (KeyKind::Text | KeyKind::Whole | KeyKind::Time, Value::Int(n)) => format!("'{n}'"),
     }
 }
 
 fn read(column: &KeyColumn) -> String {
     match column.kind {
         KeyKind::Number | KeyKind::Text => column.name.to_string(),
+        KeyKind::Whole => format!("{} || '{MARK}'", column.name),
         KeyKind::Time => format!("TO_CHAR({}, {TIME})", column.name),
     }
 }

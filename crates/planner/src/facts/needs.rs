@@ -181,6 +181,14 @@ impl<'a> Needs<'a> {
             Op::CheckDelivered { names } => need.extend(names.iter().map(|n| (pod, Key::Side(n.clone())))),
             Op::WriteMarker | Op::RemoveMarker => need.push((pod, Key::Marker)),
             Op::WriteLedger { .. } => need.extend([Key::Signature, Key::Ledger].map(|key| (pod, key))),
+            // Which rows are there is looked at when it runs, one by one.
+            Op::MendRows(repair) | Op::DeleteRows(repair) => {
+                for k in &repair.pods {
+                    need.extend([Key::View, Key::Signature].map(|key| (*k, key)));
+                    let groups = self.groups_of(std::slice::from_ref(&repair.target));
+                    need.extend(groups.into_iter().map(|g| (*k, Key::Tables(g))));
+                }
+            }
             Op::Drain { .. } | Op::CheckQuiet { .. } | Op::Delay { .. } => {}
         }
         need
@@ -208,11 +216,11 @@ impl<'a> Needs<'a> {
         let me = match self.plan.goal {
             Goal::Start(pod) | Goal::End(pod) | Goal::Clean(pod) | Goal::Forget(pod) => pod,
             // They look at every pair.
-            Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) => return self.everybody(),
+            Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) | Goal::Repair(_) => return self.everybody(),
         };
         let source = match &self.plan.decision {
             Decision::Full { source, .. } => *source,
-            Decision::None { .. } | Decision::CatchUp { .. } => Ordinal::MASTER,
+            Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } => Ordinal::MASTER,
         };
         let joined: BTreeSet<Ordinal> =
             self.plan.pods.iter().filter(|l| l.state == PodState::Joined).map(|l| l.pod).collect();
@@ -295,6 +303,8 @@ impl<'a> Needs<'a> {
             | Op::CheckContents { .. }
             | Op::CheckHolds { .. }
             | Op::CheckDelivered { .. }
+            | Op::MendRows(_)
+            | Op::DeleteRows(_)
             | Op::Delay { .. } => Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aku_core::{
-    plan::{ActionId, Before, Decision, Effect, Op, Plan},
+    plan::{ActionId, Before, Decision, Effect, Op, Plan, RowRepair},
     topology::Ordinal,
 };
 
@@ -174,6 +174,13 @@ fn truncating(plan: &Plan) -> impl Iterator<Item = (ActionId, &aku_core::topolog
     })
 }
 
+fn deleting(plan: &Plan) -> impl Iterator<Item = (ActionId, &RowRepair)> {
+    plan.actions.iter().filter_map(|a| match &a.op {
+        Op::DeleteRows(rows) => Some((a.id, &**rows)),
+        _ => None,
+    })
+}
+
 fn truncates(plan: &Plan) -> Found {
     let actions: Vec<ActionId> = truncating(plan).map(|(id, _)| id).collect();
     if actions.is_empty() {
@@ -181,7 +188,7 @@ fn truncates(plan: &Plan) -> Found {
     }
     let copy = match &plan.decision {
         Decision::Full { source, .. } => format!("; pod {source} holds the surviving copy"),
-        Decision::None { .. } | Decision::CatchUp { .. } => String::new(),
+        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } => String::new(),
     };
     let s = if actions.len() == 1 { " is" } else { "s are" };
     vec![(format!("{} target{s} emptied{copy}", actions.len()), actions)]
@@ -193,13 +200,22 @@ fn protected(plan: &Plan, protect: &[String]) -> Found {
     truncating(plan)
         .filter(|(_, t)| is_protected(t))
         .map(|(id, t)| (format!("{t} is protected and would be emptied"), vec![id]))
+        .chain(
+            deleting(plan)
+                .filter(|(_, rows)| is_protected(&rows.target))
+                .map(|(id, rows)| (format!("{} is protected and would lose rows", rows.target), vec![id])),
+        )
         .collect()
 }
 
 fn too_many(plan: &Plan, most: Option<u64>) -> Found {
     let Some(most) = most else { return Vec::new() };
-    let actions: Vec<ActionId> = truncating(plan).map(|(id, _)| id).collect();
-    let Decision::Full { rows, .. } = &plan.decision else { return Vec::new() };
+    let actions: Vec<ActionId> = truncating(plan).map(|(id, _)| id).chain(deleting(plan).map(|(id, _)| id)).collect();
+    let rows = match &plan.decision {
+        Decision::Full { rows, .. } => rows.as_slice(),
+        Decision::Repair { .. } => &[],
+        Decision::None { .. } | Decision::CatchUp { .. } => return Vec::new(),
+    };
     if rows.iter().any(|r| r.joiner.exact().is_none()) {
         return vec![(format!("rows that would be deleted were not counted; at most {most} may be"), actions)];
     }
