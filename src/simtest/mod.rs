@@ -5,7 +5,7 @@
 //! * [`life`]: what happens to a cluster: starts, ends, kills, lost volumes, meddling by hand. * [`goals`]: the other goals
 //!   in it. * [`volumes`]: what storage does to it. * [`conf`]: its aku.conf, which somebody edits. * [`peace`]: what must hold when it is left alone.
 //! * [`random`]: random lives. * [`advice`]: somebody does what is printed. * [`every_statement`]: the same life, stopped after each of its statements in turn.
-//! * [`oracle`]: a search over an abstract model, with no planner code, that says whether a safe plan exists.
+//! * [`repair`]: rows that differ, made the same beside writers. * [`oracle`]: a search over an abstract model, with no planner code, that says whether a safe plan exists.
 //!
 //! `AKU_SEED=n` plays one case and tells it; `AKU_CASES=n` plays that many. Seeds that once failed are in
 //! `regressions.txt` and are played in every run.
@@ -17,6 +17,7 @@ mod every_statement;
 mod goals;
 mod oracle;
 mod random;
+mod repair;
 mod scenario;
 mod sim_cluster;
 mod volumes;

@@ -163,7 +163,7 @@ impl Life {
         desired
     }
 
-    fn login() -> Login {
+    pub fn login() -> Login {
         Login {
             privilege: Privilege::Normal,
             connect_timeout: Duration::from_secs(3),
@@ -245,6 +245,11 @@ impl Life {
         if !open.is_empty() {
             return Ended::Unapproved(open);
         }
+        self.carry_out(&plan, cut)
+    }
+
+    /// Carries out a plan that somebody said yes to.
+    pub fn carry_out(&mut self, plan: &Plan, cut: Cut) -> Ended {
         self.given.clone_from(&plan.approvals);
         let context = Context {
             connector: self.stage.connector(),
@@ -261,9 +266,9 @@ impl Life {
         let stop = self.stage.begin(cut);
         let rng = &mut self.rng;
         let mut pick = |n: usize| usize::try_from(rng.below(n as u64)).unwrap_or(0);
-        let report = single::run(&plan, &context, &stop, &mut pick);
+        let report = single::run(plan, &context, &stop, &mut pick);
         self.stage.end();
-        if report.complete() { Ended::Done } else { Ended::Incomplete(self.what_failed(&plan, &report)) }
+        if report.complete() { Ended::Done } else { Ended::Incomplete(self.what_failed(plan, &report)) }
     }
 
     /// Whoever plays a life notes what a yes gives up.
@@ -278,6 +283,7 @@ impl Life {
                 let me = usize::from(p.get());
                 class == ApprovalClass::LosesUnsent && goals::scope(approval) == me && self.strangers.contains(&me)
             }
+            Goal::Repair(_) => class == ApprovalClass::DeletesSurplus,
             Goal::End(_) | Goal::Reconcile => false,
         };
         usual || of_goal || self.yes.contains(&class)

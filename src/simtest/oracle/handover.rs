@@ -185,7 +185,9 @@ fn word(op: &Op) -> Option<Step> {
         | Op::Open
         | Op::WriteMarker
         | Op::RemoveMarker
-        | Op::WriteLedger { .. } => None,
+        | Op::WriteLedger { .. }
+        | Op::MendRows(_)
+        | Op::DeleteRows(_) => None,
     }
 }
 

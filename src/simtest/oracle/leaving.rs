@@ -48,7 +48,13 @@ fn duty(goal: Goal, low: usize, high: usize) -> Duty {
             let mine = is(p);
             Duty { deliver: [false; 2], drop: [false; 2], forget: mine.map(|m| !m && mine != [false; 2]) }
         }
-        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) => {
+        Goal::Start(_)
+        | Goal::End(_)
+        | Goal::Clean(_)
+        | Goal::CleanEverywhere
+        | Goal::Reconcile
+        | Goal::Recover(_)
+        | Goal::Repair(_) => {
             Duty { deliver: [false; 2], drop: [false; 2], forget: [false; 2] }
         }
     }
@@ -230,7 +236,7 @@ fn due(w: &OracleState, goal: Goal) -> Vec<usize> {
             };
             pods.extend(others(p).any(kept).then_some(p));
         }
-        Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) => {}
+        Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Repair(_) => {}
     }
     let mut pods: Vec<_> = pods.into_iter().collect();
     pods.sort_unstable();
@@ -266,6 +272,8 @@ fn possible(w: &OracleState, goal: Goal) -> bool {
             w.pods[0] == Pod::Closed && !w.pods.contains(&Pod::Broken) && failed
         }
         Goal::Start(_) | Goal::End(_) | Goal::Reconcile => true,
+        // Nobody compared anything here.
+        Goal::Repair(_) => false,
     }
 }
 
@@ -295,7 +303,12 @@ pub fn case(seed: u64) {
     let mut rounds = match goal {
         Goal::Clean(_) => clean_rounds(&world, world.me),
         Goal::CleanEverywhere => everywhere_rounds(&world),
-        Goal::Forget(_) | Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) => 0,
+        Goal::Forget(_)
+        | Goal::Start(_)
+        | Goal::End(_)
+        | Goal::Reconcile
+        | Goal::Recover(_)
+        | Goal::Repair(_) => 0,
     };
     for low in 0..world.pods.len() {
         for high in low + 1..world.pods.len() {

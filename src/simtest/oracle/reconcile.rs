@@ -184,7 +184,9 @@ fn step(op: &Op) -> Option<Step> {
         | Op::Delay { .. }
         | Op::WriteMarker
         | Op::RemoveMarker
-        | Op::WriteLedger { .. } => None,
+        | Op::WriteLedger { .. }
+        | Op::MendRows(_)
+        | Op::DeleteRows(_) => None,
     }
 }
 

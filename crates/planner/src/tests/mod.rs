@@ -8,6 +8,7 @@ mod leave;
 mod mend;
 mod pairs;
 #[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)] // It measures.
+mod repair;
 mod scale;
 mod settings;
 mod start;
@@ -88,6 +89,8 @@ fn step(a: &Action) -> String {
         Op::WriteMarker => "mark",
         Op::RemoveMarker => "unmark",
         Op::WriteLedger { .. } => "ledger",
+        Op::MendRows(_) => "mend",
+        Op::DeleteRows(_) => "delete",
     };
     a.op.object().map_or_else(|| format!("{}:{what}", a.pod), |name| format!("{}:{what} {name}", a.pod))
 }
