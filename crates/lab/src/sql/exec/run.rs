@@ -7,6 +7,7 @@ use super::{
     compare::as_number,
     eval::{Context, Frame, eval},
     join,
+    scan::TableScan,
 };
 use crate::{
     data::Stop,
@@ -16,6 +17,9 @@ use crate::{
 
 /// All rows of a query, in order.
 pub(super) fn rows(ctx: &Context<'_>, plan: &QueryPlan, outer: Option<&Frame<'_>>) -> Result<Vec<Row>, Stop> {
+    if let Some(rows) = first_of_table(ctx, plan, outer)? {
+        return Ok(rows);
+    }
     let mut rows = body(ctx, &plan.body, outer)?;
     if !plan.order_by.is_empty() {
         rows.sort_by(|a, b| {
@@ -35,6 +39,43 @@ pub(super) fn rows(ctx: &Context<'_>, plan: &QueryPlan, outer: Option<&Frame<'_>
         rows = rows.iter().map(|row| row[..visible].into()).collect();
     }
     Ok(rows)
+}
+
+/// `SELECT .. FROM t WHERE .. ORDER BY key LIMIT n`: the table comes in that order, so nothing behind the last row is
+/// read. `None` where it is another query.
+fn first_of_table(ctx: &Context<'_>, plan: &QueryPlan, outer: Option<&Frame<'_>>) -> Result<Option<Vec<Row>>, Stop> {
+    let (BodyPlan::Select(select), Some((skip, count)), false) = (&plan.body, plan.limit, plan.order_by.is_empty())
+    else {
+        return Ok(None);
+    };
+    let ([term], [], None, false) = (&select.from.terms[..], &select.late[..], &select.grouping, select.distinct)
+    else {
+        return Ok(None);
+    };
+    let Source::Table { table, partition } = &term.source else { return Ok(None) };
+    let inside = |(low, high): (usize, usize)| low >= term.start && high <= term.end;
+    if !select.from.conditions.iter().all(|c| !c.whole && c.columns.is_some_and(inside)) {
+        return Ok(None);
+    }
+    let by = plan.order_by.iter().map(|(at, direction)| match (&select.outputs[*at], direction) {
+        (Bound::Column { depth: 0, index }, Direction::Ascending) => index.checked_sub(term.start),
+        _ => None,
+    });
+    let Some(by) = by.collect::<Option<Vec<_>>>() else { return Ok(None) };
+    let conditions: Vec<&Bound> = select.from.conditions.iter().map(|c| &c.expr).collect();
+    let scan =
+        TableScan { table: *table, partition: *partition, conditions: &conditions, base: term.start, outer };
+    if !scan.comes_in_order_of(ctx, &by) {
+        return Ok(None);
+    }
+    let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let found = scan.first(ctx, size(skip).saturating_add(size(count)))?;
+    let visible = plan.columns.len();
+    let shown = found.iter().enumerate().skip(size(skip)).map(|(at, row)| {
+        let frame = Frame { rownum: row_number(at), ..Frame::of(row, 0, outer) };
+        outputs(ctx, select, &frame).map(|row| row[..visible].into())
+    });
+    shown.collect::<Result<Vec<_>, _>>().map(Some)
 }
 
 fn body(ctx: &Context<'_>, plan: &BodyPlan, outer: Option<&Frame<'_>>) -> Result<Vec<Row>, Stop> {

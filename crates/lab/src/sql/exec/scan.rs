@@ -2,7 +2,10 @@
 
 use std::{
     cmp::Ordering,
-    ops::Bound::{Excluded, Included, Unbounded},
+    ops::{
+        Bound::{Excluded, Included, Unbounded},
+        ControlFlow,
+    },
 };
 
 use super::{
@@ -45,25 +48,70 @@ pub(super) struct TableScan<'a> {
 impl TableScan<'_> {
     /// Every row that the transaction sees and that matches, in primary key order.
     pub fn each(&self, ctx: &Context<'_>, mut see: impl FnMut(&Key, &Row) -> Result<(), Stop>) -> Result<(), Stop> {
+        self.until(ctx, |key, row| see(key, row).map(ControlFlow::Continue))
+    }
+
+    /// The first `most` rows, in primary key order. No further row is looked at.
+    pub fn first(&self, ctx: &Context<'_>, most: usize) -> Result<Vec<Row>, Stop> {
+        let mut rows = Vec::new();
+        if most > 0 {
+            self.until(ctx, |_, row| {
+                rows.push(row.clone());
+                Ok(if rows.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            })?;
+        }
+        Ok(rows)
+    }
+
+    /// Whether the rows are found in the order of these columns, ascending: the first ones of a primary key of numbers,
+    /// whose order is that of their values.
+    pub fn comes_in_order_of(&self, ctx: &Context<'_>, columns: &[usize]) -> bool {
+        let definition = ctx.db.table(self.table);
+        let number = |at: &usize| !is_text(definition.columns[*at].column_type);
+        definition.primary_key().is_some_and(|key| key.columns.starts_with(columns) && columns.iter().all(number))
+    }
+
+    fn until(
+        &self,
+        ctx: &Context<'_>,
+        mut see: impl FnMut(&Key, &Row) -> Result<ControlFlow<()>, Stop>,
+    ) -> Result<(), Stop> {
         let definition = ctx.db.table(self.table);
         let mut check = |key: &Key, row: &Row| {
             if self.partition.is_some() && definition.partition_of(row) != self.partition {
-                return Ok(());
+                return Ok(ControlFlow::Continue(()));
             }
             let frame = Frame::of(row, self.base, self.outer);
             for condition in self.conditions {
                 if !holds(ctx, condition, &frame)? {
-                    return Ok(());
+                    return Ok(ControlFlow::Continue(()));
                 }
             }
             see(key, row)
         };
         match self.path(ctx, definition)? {
-            Path::Nothing => Ok(()),
-            Path::Point(key) => ctx.db.get(ctx.tx, self.table, &key).map_or(Ok(()), |row| check(&key, row)),
-            Path::Range(limits) => ctx.db.range(ctx.tx, self.table, limits).try_for_each(|(key, row)| check(key, row)),
-            Path::Full => ctx.db.scan(ctx.tx, self.table).try_for_each(|(key, row)| check(key, row)),
+            Path::Nothing => {}
+            Path::Point(key) => {
+                if let Some(row) = ctx.db.get(ctx.tx, self.table, &key) {
+                    let _ = check(&key, row)?;
+                }
+            }
+            Path::Range(limits) => {
+                for (key, row) in ctx.db.range(ctx.tx, self.table, limits) {
+                    if check(key, row)?.is_break() {
+                        break;
+                    }
+                }
+            }
+            Path::Full => {
+                for (key, row) in ctx.db.scan(ctx.tx, self.table) {
+                    if check(key, row)?.is_break() {
+                        break;
+                    }
+                }
+            }
         }
+        Ok(())
     }
 
     fn path(&self, ctx: &Context<'_>, definition: &Table) -> Result<Path, Stop> {

@@ -325,6 +325,28 @@ fn levels() {
     }
 }
 
+/// A page by key is not read further than its last row, and is what sorting everything gives.
+#[test]
+fn pages_of_a_table() {
+    let mut lab = sample();
+    assert_eq!(
+        lab.run("INSERT INTO P SELECT MOD(LEVEL * 7919, 90001) + 200, 'r'||LEVEL FROM DUAL CONNECT BY LEVEL <= 300"),
+        "300"
+    );
+    for (what, by) in [("I1", "I1"), ("I1, C", "I1"), ("C, I1 AS K", "K"), ("C", "I1")] {
+        for place in ["P", "P WHERE I1 > 150", "P WHERE I1 > 20000 AND I1 <= 50000", "P WHERE C > 'r2'", "P PARTITION (P2)"] {
+            for limit in ["LIMIT 0", "LIMIT 1", "LIMIT 7", "LIMIT 3, 20", "LIMIT 500"] {
+                let page = lab.run(&format!("SELECT {what} FROM {place} ORDER BY {by} {limit}"));
+                let sorted = lab.run(&format!("SELECT {what} FROM {place} ORDER BY {by}, I1 + 0 {limit}"));
+                assert_eq!(page, sorted, "{what} {place} {by} {limit}");
+            }
+        }
+    }
+    // What is behind the last row is not looked at: there, a text is no number.
+    let sql = "SELECT I1 FROM P WHERE C = 'in P1' OR C + 0 > 1 ORDER BY I1 LIMIT 1";
+    assert_eq!(lab.run(sql), "I1 | 1");
+}
+
 /// Levels are looked at one by one: those that WHERE refuses take no room.
 #[test]
 fn many_levels() {
