@@ -221,6 +221,8 @@ fn a_thousand_rows_of_a_million_are_repaired_within_a_minute() {
     };
     for n in 0..3 {
         assert_eq!(aku(n, "-p start").0, Some(0));
+    }
+    for n in 0..3 {
         let mut client = client(&lab, Ordinal::new(n).unwrap());
         client.execute("ALTER SESSION SET REPLICATION = FALSE").unwrap();
         let rows = "SELECT LEVEL, 'row'||LEVEL, 0 FROM DUAL CONNECT BY LEVEL <= 1000000";

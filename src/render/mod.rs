@@ -63,4 +63,6 @@ mod golden_drift;
 #[cfg(test)]
 mod golden_files;
 #[cfg(test)]
+mod golden_repair;
+#[cfg(test)]
 mod situations;

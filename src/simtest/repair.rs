@@ -7,7 +7,7 @@ use super::{
     conf::Conf,
     play,
     scenario::{Ended, Life, Shape},
-    sim_cluster::{Contents, Cut},
+    sim_cluster::{Contents, Cut, login},
     writer::Place,
 };
 use crate::{
@@ -88,7 +88,7 @@ fn wanted(held: &[Contents], right: Right) -> BTreeMap<Place, Option<Option<Stri
 
 fn sessions(life: &Life, desired: &Desired) -> BTreeMap<Ordinal, Box<dyn Session>> {
     let connector = life.stage.connector();
-    let open = |p: &Ordinal| connect_sys(&*connector, *p, &Life::login()).map(|(session, _)| (*p, session));
+    let open = |p: &Ordinal| connect_sys(&*connector, *p, &login()).map(|(session, _)| (*p, session));
     desired.pods.keys().map(|p| open(p).expect("a pod in service lets SYS in")).collect()
 }
 
@@ -110,9 +110,7 @@ fn compared(life: &Life, desired: &Desired) -> Compared {
         };
         let mut readers: Vec<(Ordinal, Reader<'_>)> = sessions
             .iter_mut()
-            .map(|(p, session)| {
-                (*p, Reader { session: &mut **session, shape: &shape, flushed: names(*p), wait_s: 30 })
-            })
+            .map(|(p, session)| (*p, Reader { session: &mut **session, shape: &shape, flushed: names(*p), wait_s: 30 }))
             .collect();
         let (here, mut reference) = readers.remove(0);
         let mut others: Sources<'_> =
@@ -137,8 +135,8 @@ fn compared(life: &Life, desired: &Desired) -> Compared {
 fn planned(life: &Life, desired: &Desired, compared: &Compared, rng: &mut Rng) -> Plan {
     let mut observed = life.observe(desired);
     observed.compared = Some(Box::new(compared.clone()));
-    let plan = plan::make(desired, &observed)
-        .unwrap_or_else(|refusal| panic!("{}", life.told(&format!("{refusal:#?}"))));
+    let plan =
+        plan::make(desired, &observed).unwrap_or_else(|refusal| panic!("{}", life.told(&format!("{refusal:#?}"))));
     assert_eq!(check(&plan, desired, &observed), []);
     for spoilt in spoilt(&plan, rng) {
         assert_ne!(check(&spoilt, desired, &observed), [], "{spoilt:#?}");

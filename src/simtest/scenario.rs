@@ -14,14 +14,13 @@ use std::{
 use super::{
     conf::Conf,
     goals,
-    sim_cluster::{Cut, Stage},
+    sim_cluster::{Cut, Stage, login},
     volumes::Volumes,
     writer::{Place, Style, Writer},
 };
 use crate::{
     apply::{Context, Limits, Outcome, Report, Retry, single},
     conf::{Compare, Switch},
-    db::{Login, Privilege},
     desired::{Desired, Goal},
     found,
     lab::{
@@ -163,20 +162,10 @@ impl Life {
         desired
     }
 
-    pub fn login() -> Login {
-        Login {
-            privilege: Privilege::Normal,
-            connect_timeout: Duration::from_secs(3),
-            query_timeout: Some(Duration::from_secs(60)),
-            silence_timeout: None,
-            app_info: "aku".to_owned(),
-        }
-    }
-
     /// A look at every pod, with the counts that the plan hangs on.
     pub fn observe(&self, desired: &Desired) -> Observed {
         let connector = self.stage.connector();
-        let how = Gathering { login: Self::login(), marker: MarkerView::Elsewhere };
+        let how = Gathering { login: login(), marker: MarkerView::Elsewhere };
         let views = desired.pods.keys().map(|p| (*p, observe::look(&*connector, *p, desired, &how)));
         let mut observed = Observed::new(views.collect(), MarkerView::Elsewhere);
         for (p, targets) in plan::row_questions(desired, &observed) {
@@ -188,7 +177,7 @@ impl Life {
 
     /// Counts what any goal that drift may name hangs on.
     pub fn count(&self, desired: &Desired, observed: &mut Observed) {
-        let how = Gathering { login: Self::login(), marker: MarkerView::Elsewhere };
+        let how = Gathering { login: login(), marker: MarkerView::Elsewhere };
         let mut wanted: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for goal in [Goal::Reconcile, Goal::Recover(None)] {
             let scope = crate::drift::Scope { desired, observed };
@@ -253,7 +242,7 @@ impl Life {
         self.given.clone_from(&plan.approvals);
         let context = Context {
             connector: self.stage.connector(),
-            login: Self::login(),
+            login: login(),
             retry: Retry { count: 1, delay: Duration::from_millis(100), seed: 1 },
             deadline: None,
             marker: None,

@@ -308,6 +308,17 @@ fn error(response: Response) -> Result<Response, DbError> {
     }
 }
 
+/// How sessions of ours are opened.
+pub fn login() -> Login {
+    Login {
+        privilege: Privilege::Normal,
+        connect_timeout: Duration::from_secs(3),
+        query_timeout: Some(Duration::from_secs(60)),
+        silence_timeout: None,
+        app_info: "aku".to_owned(),
+    }
+}
+
 struct StageConnector(Stage);
 
 impl Connector for StageConnector {

@@ -54,9 +54,7 @@ fn duty(goal: Goal, low: usize, high: usize) -> Duty {
         | Goal::CleanEverywhere
         | Goal::Reconcile
         | Goal::Recover(_)
-        | Goal::Repair(_) => {
-            Duty { deliver: [false; 2], drop: [false; 2], forget: [false; 2] }
-        }
+        | Goal::Repair(_) => Duty { deliver: [false; 2], drop: [false; 2], forget: [false; 2] },
     }
 }
 
@@ -303,12 +301,7 @@ pub fn case(seed: u64) {
     let mut rounds = match goal {
         Goal::Clean(_) => clean_rounds(&world, world.me),
         Goal::CleanEverywhere => everywhere_rounds(&world),
-        Goal::Forget(_)
-        | Goal::Start(_)
-        | Goal::End(_)
-        | Goal::Reconcile
-        | Goal::Recover(_)
-        | Goal::Repair(_) => 0,
+        Goal::Forget(_) | Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Repair(_) => 0,
     };
     for low in 0..world.pods.len() {
         for high in low + 1..world.pods.len() {

@@ -9,13 +9,13 @@ use super::{
     effect::Effect,
     milestone::{After, Milestone},
     reason::Reason,
+    row_repair::RowRepair,
 };
 use crate::{
     desired::ReplicationAddress,
     ledger::Ledger,
-    observe::SeenRow,
     sql::{ChangeSql, option::ObjectOption, setting::Setting},
-    topology::{Identifier, Ordinal, ReplicationName, Target},
+    topology::{Ordinal, ReplicationName, Target},
 };
 
 /// Number of an action inside its plan, from 1; shown as `A1`.
@@ -103,21 +103,6 @@ impl Depth {
     fn is_counts(&self) -> bool {
         *self == Self::Counts
     }
-}
-
-/// Rows of one table that are made the same as on another pod.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct RowRepair {
-    /// Table or partition.
-    pub target: Target,
-    /// The pod that holds what is right.
-    pub right: Ordinal,
-    /// The pods that were compared, in the order of each row's prints.
-    pub pods: Vec<Ordinal>,
-    /// Columns of the primary key, in its order.
-    pub by: Vec<Identifier>,
-    /// The rows. One that any pod shows otherwise by then is left alone.
-    pub rows: Vec<SeenRow>,
 }
 
 /// What is done. One statement each where possible; a few are small procedures that belong together.

@@ -6,15 +6,17 @@ mod effect;
 pub mod graph;
 mod milestone;
 pub mod reason;
+mod row_repair;
 pub mod wire;
 pub mod words;
 
-pub use action::{Action, ActionId, Depth, Expect, Op, RowRepair, RunWhen};
+pub use action::{Action, ActionId, Depth, Expect, Op, RunWhen};
 pub use direct::Direct;
 pub use effect::Effect;
 pub use graph::{Graph, GraphError, Point, critical_path, order};
 pub use milestone::{After, Before, Milestone, MilestoneId, Numbers, Thinned};
 pub use reason::{Code, Reason};
+pub use row_repair::RowRepair;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

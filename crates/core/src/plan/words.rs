@@ -1,9 +1,6 @@
 //! How one action is called: verb, object and details, for people and for events.
 
-use super::{
-    Expect, Op,
-    action::{Depth, RowRepair},
-};
+use super::{Expect, Op, RowRepair, action::Depth};
 use crate::{
     topology::{Ordinal, ReplicationName},
     words::{count, counted},

@@ -9,6 +9,7 @@ pub mod facts;
 mod ledger;
 pub mod option;
 pub mod page;
+mod properties;
 pub mod rows;
 pub mod setting;
 
@@ -22,6 +23,7 @@ use crate::{
 };
 pub use change_row::{ChangedRow, Unwritable};
 pub use error::{ConnectError, ConnectFailure, DbError};
+pub use properties::PROPERTIES;
 pub use rows::{Row, Rows, Value};
 
 /// As whom to log in. The user is always SYS.
@@ -205,7 +207,7 @@ pub enum ChangeSql {
     },
     /// ALTER SESSION SET QUERY_TIMEOUT, seconds, 0 = unlimited.
     SessionQueryTimeout(u32),
-    /// ALTER SESSION SET REPLICATION = FALSE: what this session changes is not sent to others (`measured.md` 9).
+    /// ALTER SESSION SET REPLICATION = FALSE: what this session changes is not sent to others (`measured.md` 9.7).
     SessionReplicationOff,
     /// ALTER SESSION SET AUTOCOMMIT. Switching it on ends a transaction.
     SessionAutocommit(Switch),
@@ -233,25 +235,6 @@ pub enum ChangeSql {
         after: Box<Ledger>,
     },
 }
-
-/// Properties that [`ReadSql::Properties`] asks for.
-pub const PROPERTIES: [&str; 15] = [
-    "ADMIN_MODE",
-    "REMOTE_SYSDBA_ENABLE",
-    "REPLICATION_PORT_NO",
-    "REPLICATION_MAX_COUNT",
-    "REPLICATION_ALLOW_DUPLICATE_HOSTS",
-    "REPLICATION_DDL_ENABLE",
-    "REPLICATION_MAX_LOGFILE",
-    "REPLICATION_SENDER_AUTO_START",
-    "REPLICATION_SYNC_LOCK_TIMEOUT",
-    "REPLICATION_LOCK_TIMEOUT",
-    "REPLICATION_INSERT_REPLACE",
-    "REPLICATION_UPDATE_REPLACE",
-    "REPLICATION_CONNECT_TIMEOUT",
-    "TRANSACTION_TABLE_SIZE",
-    "LOG_FILE_SIZE",
-];
 
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))

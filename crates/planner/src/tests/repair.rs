@@ -128,11 +128,8 @@ fn without_a_comparison_or_a_pod_of_it_nothing_is_planned() {
 fn many_rows_are_several_actions() {
     let rows = vec!["ab"; 1_201];
     let plan = made(&world(Right::Pod(ord(0)), 2, &rows));
-    let sizes: Vec<usize> = plan
-        .actions
-        .iter()
-        .map(|a| if let Op::MendRows(r) = &a.op { r.rows.len() } else { 0 })
-        .collect();
+    let sizes: Vec<usize> =
+        plan.actions.iter().map(|a| if let Op::MendRows(r) = &a.op { r.rows.len() } else { 0 }).collect();
     assert_eq!((steps(&plan).len(), sizes), (3, vec![500, 500, 201]));
 }
 

@@ -63,8 +63,7 @@ fn first_of_table(ctx: &Context<'_>, plan: &QueryPlan, outer: Option<&Frame<'_>>
     });
     let Some(by) = by.collect::<Option<Vec<_>>>() else { return Ok(None) };
     let conditions: Vec<&Bound> = select.from.conditions.iter().map(|c| &c.expr).collect();
-    let scan =
-        TableScan { table: *table, partition: *partition, conditions: &conditions, base: term.start, outer };
+    let scan = TableScan { table: *table, partition: *partition, conditions: &conditions, base: term.start, outer };
     if !scan.comes_in_order_of(ctx, &by) {
         return Ok(None);
     }

@@ -334,7 +334,9 @@ fn pages_of_a_table() {
         "300"
     );
     for (what, by) in [("I1", "I1"), ("I1, C", "I1"), ("C, I1 AS K", "K"), ("C", "I1")] {
-        for place in ["P", "P WHERE I1 > 150", "P WHERE I1 > 20000 AND I1 <= 50000", "P WHERE C > 'r2'", "P PARTITION (P2)"] {
+        for place in
+            ["P", "P WHERE I1 > 150", "P WHERE I1 > 20000 AND I1 <= 50000", "P WHERE C > 'r2'", "P PARTITION (P2)"]
+        {
             for limit in ["LIMIT 0", "LIMIT 1", "LIMIT 7", "LIMIT 3, 20", "LIMIT 500"] {
                 let page = lab.run(&format!("SELECT {what} FROM {place} ORDER BY {by} {limit}"));
                 let sorted = lab.run(&format!("SELECT {what} FROM {place} ORDER BY {by}, I1 + 0 {limit}"));
