@@ -5,12 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use jiff::Timestamp;
 
-use super::{
-    common::Common,
-    scene::CommandContext,
-    stale,
-    typed::plan_anew,
-};
+use super::{common::Common, scene::CommandContext, stale, typed::plan_anew};
 use crate::{
     exit::Exit,
     observe::Observed,

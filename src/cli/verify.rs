@@ -314,14 +314,16 @@ impl Work<'_> {
             changing: 0,
             cannot: None,
         };
-        let found = tables.map_err(Clone::clone).and_then(|t| shape(t, target)).and_then(|(shape, lobs, writable)| {
-            let (compared, seen) = self.compared(sessions, &shape, group)?;
-            let changing = compared.others.values().map(|v| v.changing).max().unwrap_or(0) + seen.changing;
-            let by = shape.key.iter().map(|c| c.name.clone()).collect();
-            let cannot = writable.err().filter(|_| !seen.rows.is_empty() || seen.left > 0);
-            let table = ComparedTable { by, rows: seen.rows, left: seen.left, changing, cannot, ..table.clone() };
-            Ok((TargetReport::compared(&shape, &compared, lobs), table))
-        });
+        let found = tables.map_err(Clone::clone).and_then(|t| shape(t, target)).and_then(
+            |Readable { shape, lobs, unwritable }| {
+                let (compared, seen) = self.compared(sessions, &shape, group)?;
+                let changing = compared.others.values().map(|v| v.changing).max().unwrap_or(0) + seen.changing;
+                let by = shape.key.iter().map(|c| c.name.clone()).collect();
+                let cannot = unwritable.filter(|_| !seen.rows.is_empty() || seen.left > 0);
+                let table = ComparedTable { by, rows: seen.rows, left: seen.left, changing, cannot, ..table.clone() };
+                Ok((TargetReport::compared(&shape, &compared, lobs), table))
+            },
+        );
         found.unwrap_or_else(|why| {
             let outcome = Outcome::CannotTell { why: why.clone() };
             (TargetReport { target: target.to_string(), outcome }, ComparedTable { cannot: Some(why), ..table })
@@ -370,8 +372,18 @@ impl Work<'_> {
     }
 }
 
-/// How a target is read, when it looks the same everywhere; its large objects; and why it cannot be written, if it cannot.
-fn shape(tables: &Tables, target: &Target) -> Result<(Shape, Vec<String>, Result<(), String>), String> {
+/// A target that looks the same everywhere.
+struct Readable {
+    /// How it is read.
+    shape: Shape,
+    /// Its large objects.
+    lobs: Vec<String>,
+    /// Why its rows cannot be written, if they cannot.
+    unwritable: Option<String>,
+}
+
+/// How a target is read, when it looks the same everywhere.
+fn shape(tables: &Tables, target: &Target) -> Result<Readable, String> {
     let name = TableName::of(target);
     let mut first: Option<(&Ordinal, &Layout)> = None;
     for (pod, layouts) in tables {
@@ -388,5 +400,5 @@ fn shape(tables: &Tables, target: &Target) -> Result<(Shape, Vec<String>, Result
     let key = layout.paging_key().map_err(|why| format!("the table {why}"))?;
     let lobs = layout.large_objects().iter().map(ToString::to_string).collect();
     let shape = Shape { target: target.clone(), key, rest: layout.comparable() };
-    Ok((shape, lobs, layout.writable().map(drop)))
+    Ok(Readable { shape, lobs, unwritable: layout.writable().err() })
 }

@@ -299,7 +299,7 @@ fn removed_definitions(doc: &mut Doc, pod: Ordinal, actions: &[&Action], layout:
 fn why(doc: &mut Doc, plan: &Plan, width: usize) {
     let pod = plan.goal.pod();
     let (what, because) = match &plan.decision {
-        Decision::None { because } => (String::new(), because),
+        Decision::None { because } | Decision::Repair { because, .. } => (String::new(), because),
         Decision::CatchUp { because } => {
             (format!("Catch-up: no row of pod {pod} is deleted, the senders deliver what is missing."), because)
         }
@@ -308,7 +308,6 @@ fn why(doc: &mut Doc, plan: &Plan, width: usize) {
             let copied = copied.map(|rows| rows + " in ").unwrap_or_default();
             (format!("Full copy from pod {source}: {copied}{}.", counted(rows.len(), "target")), because)
         }
-        Decision::Repair { because, .. } => (String::new(), because),
     };
     let mut parts: Vec<String> = Vec::new();
     if !what.is_empty() {

@@ -70,17 +70,14 @@ fn key(row: &SeenRow) -> String {
 /// The first contents are a, other ones b and so on.
 fn letters(seen: &[Option<RowPrint>]) -> Vec<char> {
     let mut known: Vec<&RowPrint> = Vec::new();
-    let letter = |at: usize| char::from(b'a' + u8::try_from(at % 26).unwrap_or(0));
     seen.iter()
-        .map(|print| match print {
-            None => '-',
-            Some(print) => match known.iter().position(|k| *k == print) {
-                Some(at) => letter(at),
-                None => {
-                    known.push(print);
-                    letter(known.len() - 1)
-                }
-            },
+        .map(|print| {
+            let Some(print) = print else { return '-' };
+            let at = known.iter().position(|k| *k == print).unwrap_or(known.len());
+            if at == known.len() {
+                known.push(print);
+            }
+            char::from(b'a' + u8::try_from(at % 26).unwrap_or(0))
         })
         .collect()
 }

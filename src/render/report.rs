@@ -305,6 +305,9 @@ fn after_reconcile(plan: &Plan, report: &Report) -> String {
     format!("No row was deleted.{closed}{streams}")
 }
 
+/// Actions of a repair that are told one by one; the board and the journal have all.
+const REPAIRS: usize = 12;
+
 /// What became of the rows, as each action found them when it looked again.
 fn after_repair(plan: &Plan, report: &Report) -> String {
     let mut sentences: Vec<String> = Vec::new();
@@ -322,9 +325,8 @@ fn after_repair(plan: &Plan, report: &Report) -> String {
         };
         sentences.push(format!("{target} on pod {}: {said}.", a.pod));
     }
-    const MOST: usize = 12;
-    let more = sentences.len().saturating_sub(MOST);
-    sentences.truncate(MOST);
+    let more = sentences.len().saturating_sub(REPAIRS);
+    sentences.truncate(REPAIRS);
     if more > 0 {
         sentences.push(format!("And {}.", counted(more, "further action")));
     }

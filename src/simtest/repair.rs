@@ -73,14 +73,23 @@ fn plant(life: &mut Life, rng: &mut Rng) -> Vec<Contents> {
     held
 }
 
-/// What the keys should hold on every pod; nothing about a row of which nobody can tell.
-fn wanted(held: &[Contents], right: Right) -> BTreeMap<Place, Option<Option<String>>> {
+/// What a key should hold on every pod.
+enum Want {
+    /// This; `None` is no row.
+    Row(Option<String>),
+    /// Nobody can tell what is right.
+    AsBefore,
+}
+
+/// What the keys should hold.
+fn wanted(held: &[Contents], right: Right) -> BTreeMap<Place, Want> {
     let places = (1..=2).flat_map(|t| KEYS.map(move |k| (t, k)));
     let of = |place: Place| match right {
-        Right::Pod(p) => Some(held[usize::from(p.get())].get(&place).cloned()),
+        Right::Pod(p) => Want::Row(held[usize::from(p.get())].get(&place).cloned()),
         Right::Majority => {
             let values: Vec<_> = held.iter().map(|h| h.get(&place).cloned()).collect();
-            values.iter().find(|v| values.iter().filter(|w| w == v).count() * 2 > held.len()).cloned()
+            let most = values.iter().find(|v| values.iter().filter(|w| w == v).count() * 2 > held.len());
+            most.map_or(Want::AsBefore, |v| Want::Row(v.clone()))
         }
     };
     places.map(|place| (place, of(place))).collect()
@@ -230,8 +239,11 @@ fn case(seed: u64) {
     let now: Vec<Contents> = (0..life.pods()).map(|p| life.stage.lock().contents(p)).collect();
     for (place, wanted) in wanted(&held, right) {
         for (p, now) in now.iter().enumerate() {
-            let wanted = wanted.clone().unwrap_or_else(|| held[p].get(&place).cloned());
-            assert_eq!(now.get(&place).cloned(), wanted, "{}", life.told(&format!("{place:?} on pod {p}, {right:?}")));
+            let wanted = match &wanted {
+                Want::Row(row) => row.as_ref(),
+                Want::AsBefore => held[p].get(&place),
+            };
+            assert_eq!(now.get(&place), wanted, "{}", life.told(&format!("{place:?} on pod {p}, {right:?}")));
         }
     }
     let inner = life.stage.lock();

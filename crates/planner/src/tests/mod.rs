@@ -7,8 +7,8 @@ mod identity;
 mod leave;
 mod mend;
 mod pairs;
-#[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)] // It measures.
 mod repair;
+#[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)] // It measures.
 mod scale;
 mod settings;
 mod start;
