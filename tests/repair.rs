@@ -153,6 +153,11 @@ fn a_run_that_was_killed_is_done_again() {
         let apply = format!("apply r.json --yes {}", approvals(&plan.out));
         let lines = 8 + usize::try_from(dice.below(20)).unwrap();
         println!("killed after {lines} events: {:?}", stage.killed_after(0, &format!("{apply} --events -"), lines));
+        if dice.below(2) == 0 {
+            // 66: it had not begun.
+            let resumed = stage.aku(0, &format!("{apply} --resume"));
+            assert!(matches!(resumed.code, Some(0 | 66)), "{}{}", resumed.out, resumed.err);
+        }
         is(&stage.aku(0, &apply), 0, &["Apply complete"]);
         // What did not fit into the first plan.
         is(&stage.aku(0, "verify --plan --right 0 -o r.json"), 2, &[]);

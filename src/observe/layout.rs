@@ -247,6 +247,17 @@ mod tests {
         assert_eq!(names(all[0].large_objects()), ["L"]);
         assert_eq!(all[0].paging_key().unwrap()[0].kind, KeyKind::Number);
         assert_eq!(all[1].paging_key().unwrap()[0].kind, KeyKind::Time);
+        assert_eq!(all[0].writable().unwrap_err(), "has L of type CLOB, which cannot be written exactly");
+        let columns =
+            ["SYS T1 ID 4 0 0 F", "SYS T1 V 12 20 0 T", "SYS T1 C 1 3 0 T", "SYS T1 N 2 6 2 T", "SYS T1 D 9 0 0 T"];
+        let kinds: Vec<KeyKind> =
+            of(&columns).into_values().next().unwrap().writable().unwrap().iter().map(|c| c.kind).collect();
+        assert_eq!(kinds, [KeyKind::Whole, KeyKind::Text, KeyKind::Number, KeyKind::Time]);
+        for (number, word) in [(8, "DOUBLE"), (7, "REAL"), (20_001, "type 20001"), (10_003, "type 10003")] {
+            let odd = format!("SYS T1 X {number} 0 0 T");
+            let why = of(&["SYS T1 ID 4 0 0 F", &odd]).into_values().next().unwrap().writable().unwrap_err();
+            assert!(why.contains(word), "{why}");
+        }
         assert!(all[3].paging_key().unwrap_err().contains("F in its primary key"));
         assert!(all[2].paging_key().unwrap_err().contains("no primary key"));
         let wider = ["SYS T1 ID 4 0 0 F", "SYS T1 V 12 30 0 T", "SYS T1 L 40 0 0 T"];

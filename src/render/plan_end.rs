@@ -11,13 +11,15 @@ use super::{
 };
 use crate::{
     observe::RowCount,
-    plan::{Action, Decision, Graph, Plan, RowsAtStake, RunWhen},
+    plan::{Action, Decision, Graph, Op, Plan, RowsAtStake, RunWhen},
     topology::Ordinal,
 };
 
 /// Kinds in the order in which a summary names them.
-const KINDS: [&str; 22] = [
+const KINDS: [&str; 24] = [
     "TRUNCATE",
+    "DELETE ROWS",
+    "mend rows",
     "DROP",
     "create",
     "add table",
@@ -72,6 +74,14 @@ pub(super) fn summary(doc: &mut Doc, plan: &Plan, graph: Option<&Graph<'_>>, wid
 }
 
 fn rows_behind(plan: &Plan, kind: &str) -> String {
+    let single = plan.actions.iter().filter(|a| op::kind(&a.op) == kind).filter_map(|a| match &a.op {
+        Op::MendRows(repair) | Op::DeleteRows(repair) => Some(repair.rows.len()),
+        _ => None,
+    });
+    let single: usize = single.sum();
+    if single > 0 {
+        return format!(" ({})", counted(single, "row"));
+    }
     let Decision::Full { rows, .. } = &plan.decision else { return String::new() };
     let sum = |of: fn(&RowsAtStake) -> RowCount| rows_in_all(RowCount::sum(rows.iter().map(of)));
     let said = |rows: Option<String>, what| rows.map(|rows| format!(" ({rows} {what})")).unwrap_or_default();
