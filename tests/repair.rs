@@ -5,7 +5,13 @@
 
 mod life;
 
-use life::{Dice, Run, Stage, Style, TABLES, Writer, cases, fill, started};
+use std::{process::Stdio, time::Duration};
+
+use aku::lab::{
+    fault::{Fault, Moment, Party},
+    process::wait_until,
+};
+use life::{Dice, PATIENCE, Run, Stage, Style, TABLES, Writer, cases, fill, pod, started};
 
 const PODS: [u8; 3] = [0, 1, 2];
 
@@ -151,8 +157,23 @@ fn a_run_that_was_killed_is_done_again() {
         let plan = stage.aku(0, "verify --plan --right 0 --limit 500 -o r.json");
         is(&plan, 2, &["--approve deletes-surplus=altibase-sts/1/SYS.T2/1", "W121-rows-left"]);
         let apply = format!("apply r.json --yes {}", approvals(&plan.out));
-        let lines = 8 + usize::try_from(dice.below(20)).unwrap();
-        println!("killed after {lines} events: {:?}", stage.killed_after(0, &format!("{apply} --events -"), lines));
+        // Slow enough to be killed in the middle.
+        stage.lab.fault(pod(1), None, Fault::Latency { from: Party::Clients, millis: 4 }).unwrap();
+        let mut killed = stage.command(0, &apply).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let begun = || stage.table(1, TABLES[0]).values().filter(|(_, n)| *n == -1).count() < 300;
+        assert!(wait_until(PATIENCE, begun), "nothing is repaired");
+        std::thread::sleep(Duration::from_millis(dice.below(900)));
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        stage.lab.clear_all(pod(1)).unwrap();
+        // What its transaction had not committed is taken back with its session.
+        let wrong = || stage.table(1, TABLES[0]).values().filter(|(_, n)| *n == -1).count();
+        println!("killed with {} of 300 rows still wrong", wrong());
+        assert_eq!(wrong() % 50, 0, "a transaction is whole or not there");
+        assert!((1..300).contains(&wrong()), "{}", wrong());
+        // The answer to a COMMIT is lost: the rows tell what became of it.
+        let (matching, times) = ("COMMIT".to_owned(), 1);
+        stage.lab.fault(pod(1), None, Fault::Drop { moment: Moment::After, matching, times }).unwrap();
         if dice.below(2) == 0 {
             // 66: it had not begun.
             let resumed = stage.aku(0, &format!("{apply} --resume"));
