@@ -167,11 +167,14 @@ pub mod testing {
     use super::*;
     use crate::events::{Line, Planned};
 
-    /// A journal: actions with pod, begin and end in milliseconds, and what they wait for.
-    pub fn journal(actions: &[(u32, u8, u64, Option<u64>, &[u32])]) -> Run {
+    /// An action: its number, pod, begin and end in milliseconds, and what it waits for.
+    pub type Acted<'a> = (u32, u8, u64, Option<u64>, &'a [u32]);
+
+    /// A journal of such actions.
+    pub fn journal(actions: &[Acted<'_>]) -> Run {
         let begin: Timestamp = "2026-11-30T12:00:00Z".parse().unwrap();
         let pod = |n: u8| crate::plan::testing::ord(n);
-        let planned = |(id, on, _, _, after): &(u32, u8, u64, Option<u64>, &[u32])| Planned {
+        let planned = |(id, on, _, _, after): &Acted<'_>| Planned {
             id: ActionId(*id),
             ordinal: pod(*on),
             what: format!("START AKU_REP_0{on} <b>&"),

@@ -69,9 +69,11 @@ fn link(pair: &PairStatus) -> Option<Link> {
     match (pair.low.side, pair.high.side) {
         (Side::Live(_), Side::Live(_)) if runs(&pair.low) && runs(&pair.high) => Some(Link::Runs),
         (Side::Live(_), Side::Live(_)) => Some(Link::Stands),
-        (Side::GaveUp, _) | (_, Side::GaveUp) => Some(Link::Torn),
         (Side::Unknown, Side::Live(_)) | (Side::Live(_), Side::Unknown) => Some(Link::Unseen),
-        (Side::Live(_), Side::Missing | Side::Reset) | (Side::Missing | Side::Reset, Side::Live(_)) => Some(Link::Torn),
+        (Side::GaveUp, _)
+        | (_, Side::GaveUp)
+        | (Side::Live(_), Side::Missing | Side::Reset)
+        | (Side::Missing | Side::Reset, Side::Live(_)) => Some(Link::Torn),
         (Side::Missing | Side::Reset | Side::Unknown, Side::Missing | Side::Reset | Side::Unknown) => None,
     }
 }

@@ -126,6 +126,20 @@ pub(super) fn difference_from(
     object: &Object,
     targets: &[Target],
 ) -> Option<String> {
+    let [have, want] = texts(world, pod, other, object, targets)?;
+    let diff = similar::TextDiff::from_lines(&have, &want);
+    Some(diff.unified_diff().header(&format!("{} on pod {pod}", object.name), "aku.conf").to_string())
+}
+
+/// The CREATE texts of an existing object and of what it should be; `None` when they are equal. A diff of them takes the
+/// square of what differs, which is everything where thousands of tables are new.
+pub(super) fn texts(
+    world: &ClusterView<'_>,
+    pod: Ordinal,
+    other: Ordinal,
+    object: &Object,
+    targets: &[Target],
+) -> Option<[String; 2]> {
     let found = world.replication(pod, object)?;
     let address = &world.desired.pods[&other];
     let of_group = targets.len() == world.desired.groups[&object.group].targets.len();
@@ -154,12 +168,7 @@ pub(super) fn difference_from(
         &hosts,
         found.items.iter().map(|i| format!("FROM {} TO {}", i.local, i.remote)).collect(),
     );
-    (want != have).then(|| {
-        similar::TextDiff::from_lines(&have, &want)
-            .unified_diff()
-            .header(&format!("{} on pod {pod}", object.name), "aku.conf")
-            .to_string()
-    })
+    (want != have).then_some([have, want])
 }
 
 fn canonical(

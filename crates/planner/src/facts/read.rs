@@ -127,9 +127,10 @@ impl<'a> Reader<'a> {
             return "not in aku.conf".to_owned();
         };
         let other = if object.pair.low() == pod { object.pair.high() } else { object.pair.low() };
-        match preflight::difference(&self.world, pod, other, object) {
+        let targets = &self.world.desired.groups[&object.group].targets;
+        match preflight::texts(&self.world, pod, other, object, targets) {
             None => AS_CONFIGURED.to_owned(),
-            Some(diff) => format!("differs ({})", short_digest([diff.as_str()])),
+            Some(both) => format!("differs ({})", short_digest(both.iter().map(String::as_str))),
         }
     }
 
