@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     plan::{Refusal, diff::Change, policy::Finding as Rule},
-    preflight, status,
+    preflight, status, verify,
 };
 
 /// Version of all of them.
@@ -79,6 +79,24 @@ pub struct CheckDocument {
 
 impl Printed for CheckDocument {
     const KIND: &'static str = "aku.check";
+}
+
+/// `aku verify --format json`.
+#[derive(Serialize, JsonSchema)]
+pub struct VerifyDocument {
+    /// When it was looked.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub at: Timestamp,
+    /// AKU_STS_NAME
+    pub statefulset: String,
+    /// Every target and what came of it.
+    pub report: verify::report::Report,
+    /// The exit code.
+    pub exit: u8,
+}
+
+impl Printed for VerifyDocument {
+    const KIND: &'static str = "aku.verify";
 }
 
 /// `aku plan --format json` where there is no plan.
@@ -151,6 +169,7 @@ mod tests {
         [
             (StatusDocument::KIND, schema::<StatusDocument>()),
             (CheckDocument::KIND, schema::<CheckDocument>()),
+            (VerifyDocument::KIND, schema::<VerifyDocument>()),
             (RefusalDocument::KIND, schema::<RefusalDocument>()),
             (ReviewDocument::KIND, schema::<ReviewDocument>()),
             (DiffDocument::KIND, schema::<DiffDocument>()),
@@ -184,12 +203,39 @@ mod tests {
             finding(preflight::Level::Fail, crate::remedy::Remedy::Goal(Goal::Reconcile)),
             finding(preflight::Level::Pass, crate::remedy::Remedy::Nothing),
         ];
+        let pod = |verdict, keys: &[&str]| verify::report::PodReport {
+            verdict,
+            rows: 2,
+            differs: keys.iter().map(ToString::to_string).collect(),
+            only_reference: Vec::new(),
+            only_here: Vec::new(),
+            beyond: 1,
+            changing: 0,
+        };
+        let pods = [
+            (ord(1), pod(verify::report::Verdict::Equal, &[])),
+            (ord(2), pod(verify::report::Verdict::Different, &["I1 = 7"])),
+            (ord(3), pod(verify::report::Verdict::Unsettled, &[])),
+        ];
+        let targets = [
+            verify::report::Outcome::Compared { rows: 2, pods: pods.into(), not_compared: vec!["C3".to_owned()] },
+            verify::report::Outcome::CannotTell { why: "it is not on pod 1".to_owned() },
+        ];
+        let targets =
+            targets.map(|outcome| verify::report::TargetReport { target: "SYS.T1".to_owned(), outcome }).into();
+        let left_out = vec![verify::report::LeftOut {
+            pod: ord(3),
+            because: verify::report::Because::CannotBeSeen,
+            why: "it does not answer".to_owned(),
+        }];
+        let report = verify::report::Report { reference: Some(ord(0)), left_out, targets };
         let refusal = plan::make(&w.desired, &w.observed).expect_err("pod 3 cannot be looked at");
         let file = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("plans").join(name);
         let (join, end) = (files::saved(&file("catch-up.json")).unwrap(), files::saved(&file("end.json")).unwrap());
         vec![
             StatusDocument { at, statefulset: statefulset.clone(), status, exit: 0 }.document(),
-            CheckDocument { at, statefulset, findings, exit: 3 }.document(),
+            CheckDocument { at, statefulset: statefulset.clone(), findings, exit: 3 }.document(),
+            VerifyDocument { at, statefulset, report, exit: 7 }.document(),
             RefusalDocument { refusal, exit: 7 }.document(),
             review::judged(Reading { saved: Some(join.clone()), misfits: Vec::new() }, &[], at)
                 .json("plans/catch-up.json"),

@@ -139,6 +139,8 @@ pub enum SchemaOf {
     Status,
     /// `aku check --format json`.
     Check,
+    /// `aku verify --format json`.
+    Verify,
     /// `aku plan --format json` where there is no plan.
     Refusal,
     /// `aku review --format json`.

@@ -8,7 +8,7 @@ use crate::{
     drift, events,
     exit::Exit,
     plan::schema,
-    printed::{self, CheckDocument, DiffDocument, RefusalDocument, ReviewDocument, StatusDocument},
+    printed::{self, CheckDocument, DiffDocument, RefusalDocument, ReviewDocument, StatusDocument, VerifyDocument},
 };
 
 /// Runs it.
@@ -19,6 +19,7 @@ pub fn run(args: &SchemaArgs, s: &mut Streams<'_>) -> Exit {
         SchemaOf::Event => events::schema::text(),
         SchemaOf::Status => printed::schema::<StatusDocument>(),
         SchemaOf::Check => printed::schema::<CheckDocument>(),
+        SchemaOf::Verify => printed::schema::<VerifyDocument>(),
         SchemaOf::Refusal => printed::schema::<RefusalDocument>(),
         SchemaOf::Review => printed::schema::<ReviewDocument>(),
         SchemaOf::Diff => printed::schema::<DiffDocument>(),

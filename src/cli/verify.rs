@@ -12,7 +12,6 @@ use std::{
 };
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::{
     common::Common,
@@ -33,6 +32,7 @@ use crate::{
         layout::{Layout, layouts},
     },
     plan,
+    printed::{Printed as _, VerifyDocument},
     render::{self, Diagnostic},
     status::{State, Status},
     topology::{Ordinal, Target},
@@ -128,15 +128,8 @@ fn verified(
         (Format::Human, _) => shown(&human, look),
         (Format::Json, Some(plan)) => plan,
         (Format::Json, None) => {
-            let body = serde_json::to_value(&report).unwrap_or(Value::Null);
-            let document = json!({
-                "format_version": "1.0",
-                "kind": "aku.verify",
-                "at": world.now(),
-                "statefulset": scene.desired.statefulset,
-                "report": body,
-                "exit": exit as u8,
-            });
+            let statefulset = scene.desired.statefulset.clone();
+            let document = VerifyDocument { at: world.now(), statefulset, report, exit: exit as u8 }.document();
             format!("{document:#}\n")
         }
     };

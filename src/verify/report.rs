@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Compared, Kind, Shape, Versus};
 use crate::{db::Value, exit::Exit, topology::Ordinal};
 
 /// Everything.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Report {
     /// The pod that the others are compared with; `None` when there are not two.
     pub reference: Option<Ordinal>,
@@ -19,7 +20,7 @@ pub struct Report {
 }
 
 /// A pod that was left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LeftOut {
     /// The pod.
     pub pod: Ordinal,
@@ -30,7 +31,7 @@ pub struct LeftOut {
 }
 
 /// Why a pod was left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Because {
     /// It has no complete copy, and nobody expects one.
@@ -40,7 +41,7 @@ pub enum Because {
 }
 
 /// One target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TargetReport {
     /// As in aku.conf.
     pub target: String,
@@ -50,7 +51,7 @@ pub struct TargetReport {
 }
 
 /// What came of a target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "outcome")]
 pub enum Outcome {
     /// It was read everywhere.
@@ -70,7 +71,7 @@ pub enum Outcome {
 }
 
 /// One pod against the reference.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PodReport {
     /// In a word.
     pub verdict: Verdict,
@@ -89,7 +90,7 @@ pub struct PodReport {
 }
 
 /// How a pod compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The same rows.

@@ -5,7 +5,7 @@
 mod odbc;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     thread,
     time::{Duration, Instant},
@@ -13,7 +13,7 @@ use std::{
 
 use aku::{
     db::{
-        DbError,
+        DbError, Privilege,
         client::{Client, Options},
         wire::Response,
     },
@@ -52,12 +52,17 @@ impl Talk for Client {
     }
 }
 
+/// ERR-41081: somebody has the one SYSDBA session.
+const OTHER_SYSDBA: i32 = 266_305;
+
 /// Far above what a login takes; passing it means that something hangs.
 pub const CONNECT: Duration = Duration::from_secs(30);
 
 /// Fresh pods and the sessions on them.
 pub struct Pods<T> {
     sessions: BTreeMap<(usize, String), T>,
+    /// Those of them that are the one SYSDBA session of their pod.
+    dbas: BTreeSet<(usize, String)>,
     lab: Lab,
     began: Instant,
     _dir: TempDir,
@@ -74,7 +79,7 @@ impl<T: Talk> Pods<T> {
         options.groups = 0;
         options.properties.clear();
         let lab = Lab::up(options).map_err(|e| e.to_string())?;
-        Ok(Self { sessions: BTreeMap::new(), lab, began: Instant::now(), _dir: dir })
+        Ok(Self { sessions: BTreeMap::new(), dbas: BTreeSet::new(), lab, began: Instant::now(), _dir: dir })
     }
 }
 
@@ -90,13 +95,29 @@ fn refusal(error: DbError) -> Response {
 impl<T: Talk> Player for Pods<T> {
     fn connect(&mut self, login: &Login) -> Result<(), Response> {
         let (host, port) = self.lab.address(ordinal(login.pod));
-        let session = T::login(&host, port, login).map_err(refusal)?;
-        self.sessions.insert((login.pod, login.session.clone()), session);
+        let ours = self.dbas.iter().any(|(pod, _)| *pod == login.pod);
+        let begun = Instant::now();
+        let session = loop {
+            match T::login(&host, port, login) {
+                // None of ours has it any more: the server is about to hear that the last one was closed.
+                Err(e) if e.native == OTHER_SYSDBA && !ours && begun.elapsed() < CONNECT => thread::yield_now(),
+                session => break session.map_err(refusal)?,
+            }
+        };
+        let name = (login.pod, login.session.clone());
+        // One of that name that was there before goes.
+        self.dbas.remove(&name);
+        if login.privilege == Privilege::Sysdba {
+            self.dbas.insert(name.clone());
+        }
+        self.sessions.insert(name, session);
         Ok(())
     }
 
     fn close(&mut self, pod: usize, session: &str) {
-        self.sessions.remove(&(pod, session.to_owned()));
+        let name = (pod, session.to_owned());
+        self.sessions.remove(&name);
+        self.dbas.remove(&name);
     }
 
     fn execute(&mut self, pod: usize, session: &str, sql: &str) -> Response {
@@ -113,6 +134,7 @@ impl<T: Talk> Player for Pods<T> {
     fn kill(&mut self, pod: usize) {
         self.lab.kill(ordinal(pod)).expect("our own processes can be killed");
         self.sessions.retain(|(p, _), _| *p != pod);
+        self.dbas.retain(|(p, _)| *p != pod);
     }
 
     fn start(&mut self, pod: usize) {
