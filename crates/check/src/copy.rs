@@ -227,7 +227,7 @@ impl<'a> Checker<'a> {
     /// source is proved to hold as many once the slave has delivered, or somebody says yes to the loss.
     fn held_by_source(&mut self, a: &Action, k: Ordinal, source: Ordinal) {
         let more = |(target, n): &(Target, RowCount)| {
-            let there = self.observed.pod(source).map_or(RowCount::NotCounted, |p| p.rows_of(target));
+            let there = self.rows.get(&(source, target)).copied().unwrap_or(RowCount::NotCounted);
             n.at_least() > there.at_least()
         };
         if !self.observed.pod(k).is_some_and(|p| p.rows.iter().any(more)) {

@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
             Key::Sender(name) => object(name).map_or(NO_OBJECT, |r| sender(r.sender)).to_owned(),
             Key::Definition(name) => self.definition(pod, name),
             Key::Tables(group) => self.tables(seen, *group),
-            Key::Rows(target) => rows(seen.rows_of(target)),
+            Key::Rows(target) => rows(self.world.rows(pod, target)),
             Key::Foreign => self.foreign(seen),
             Key::View | Key::Standing | Key::Marker | Key::Side(_) => none(),
         }
