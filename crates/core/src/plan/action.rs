@@ -12,6 +12,7 @@ use super::{
     row_repair::RowRepair,
 };
 use crate::{
+    attributes::{GroupOption, Shape},
     desired::ReplicationAddress,
     ledger::Ledger,
     sql::{ChangeSql, option::ObjectOption, setting::Setting},
@@ -121,6 +122,9 @@ pub enum Op {
         port: u16,
         /// Items.
         targets: Vec<Target>,
+        /// Mode, role and options, where aku.conf asks for any.
+        #[serde(default, skip_serializing_if = "Shape::is_plain")]
+        shape: Shape,
     },
     /// DROP REPLICATION
     DropReplication {
@@ -171,6 +175,16 @@ pub enum Op {
         peer: Ordinal,
         /// Which.
         option: ObjectOption,
+    },
+    /// SET of an option that aku.conf asks for, on. Done already when the object has it with the same numbers; needs both
+    /// sides stopped (ERR-6100A, ERR-6109F), and another number of PARALLEL needs 0 first (397665).
+    SetOption {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+        /// Which, with its numbers.
+        option: GroupOption,
     },
     /// START RETRY, and a look whether the sender connects; a plain START for an EAGER object, and where the sender does
     /// not connect (`measured.md` 9.1). Done already when a sender exists.
@@ -345,6 +359,7 @@ impl Op {
             Self::DropTable { .. } => "drop-table",
             Self::ChangeHost { .. } => "change-host",
             Self::ClearOption { .. } => "clear-option",
+            Self::SetOption { .. } => "set-option",
             Self::Start { .. } => "start",
             Self::Pin { .. } => "pin",
             Self::Drain { .. } => "drain",
@@ -380,7 +395,8 @@ impl Op {
             | Self::AddTable { .. }
             | Self::DropTable { .. }
             | Self::ChangeHost { .. }
-            | Self::ClearOption { .. } => Effect::Define,
+            | Self::ClearOption { .. }
+            | Self::SetOption { .. } => Effect::Define,
             Self::DropReplication { .. } => Effect::RemovesDefinition,
             Self::Start { .. } | Self::Pin { .. } | Self::Stop { .. } | Self::Flush { .. } => Effect::Run,
             Self::Reset { .. } | Self::Unpin { .. } => Effect::ForgetsPosition,
@@ -414,6 +430,7 @@ impl Op {
             | Self::DropTable { name, .. }
             | Self::ChangeHost { name, .. }
             | Self::ClearOption { name, .. }
+            | Self::SetOption { name, .. }
             | Self::SyncTables { name, .. }
             | Self::Sync { name, .. } => Some(name),
             Self::Drain { .. }
@@ -440,11 +457,12 @@ impl Op {
     #[must_use]
     pub fn statements(&self) -> Vec<ChangeSql> {
         match self {
-            Self::CreateReplication { name, host, port, targets, .. } => vec![ChangeSql::CreateReplication {
+            Self::CreateReplication { name, host, port, targets, shape, .. } => vec![ChangeSql::CreateReplication {
                 name: name.clone(),
                 host: host.clone(),
                 port: *port,
                 targets: targets.clone(),
+                shape: shape.clone(),
             }],
             Self::DropReplication { name, .. } => vec![ChangeSql::DropReplication(name.clone())],
             Self::AddTable { name, target, .. } => {
@@ -464,6 +482,9 @@ impl Op {
             }
             Self::ClearOption { name, option, .. } => {
                 vec![ChangeSql::ClearOption { name: name.clone(), option: *option }]
+            }
+            Self::SetOption { name, option, .. } => {
+                vec![ChangeSql::SetOption { name: name.clone(), option: *option }]
             }
             Self::Start { name, .. } => vec![ChangeSql::StartRetry(name.clone())],
             Self::Pin { name, .. } => vec![ChangeSql::StartRetry(name.clone()), ChangeSql::Stop(name.clone())],

@@ -16,6 +16,7 @@ pub mod setting;
 use std::fmt;
 
 use crate::{
+    attributes::{GroupMode, GroupOption, Shape},
     conf::Switch,
     ledger::Ledger,
     sql::{facts::FactBatch, page::Page},
@@ -96,6 +97,9 @@ pub enum ReadSql {
     Property(&'static str),
     /// State of one replication: IS_STARTED, XSN, GIVE_UP_TIME.
     Replication(ReplicationName),
+    /// What one replication is beside its items: REPL_MODE, ROLE, OPTIONS, CONFLICT_RESOLUTION, PARALLEL_APPLIER_COUNT,
+    /// APPLIER_INIT_BUFFER_SIZE; with XSN and IS_STARTED.
+    Shape(ReplicationName),
     /// SYS.AKU_LEDGER (`docs/ledger.md`) and, in the same row, where the log ends: CUR_WRITE_LF_NO, CUR_WRITE_LF_OFFSET.
     Ledger,
 }
@@ -103,7 +107,7 @@ pub enum ReadSql {
 /// A statement that changes something. Its text is its `Display`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeSql {
-    /// CREATE REPLICATION, LAZY.
+    /// CREATE REPLICATION
     CreateReplication {
         /// Object name.
         name: ReplicationName,
@@ -113,6 +117,8 @@ pub enum ChangeSql {
         port: u16,
         /// Items; the same name on both sides.
         targets: Vec<Target>,
+        /// Mode, role and options.
+        shape: Shape,
     },
     /// DROP REPLICATION
     DropReplication(ReplicationName),
@@ -156,6 +162,13 @@ pub enum ChangeSql {
         name: ReplicationName,
         /// Which.
         option: option::ObjectOption,
+    },
+    /// SET of an option, on.
+    SetOption {
+        /// Object name.
+        name: ReplicationName,
+        /// Which, with its numbers.
+        option: GroupOption,
     },
     /// START: resumes from XSN, or from now when it is -1.
     Start(ReplicationName),
@@ -279,7 +292,8 @@ impl fmt::Display for ReadSql {
             Self::Definitions => write!(
                 f,
                 "SELECT R.REPLICATION_NAME, R.IS_STARTED, R.XSN, R.ITEM_COUNT, R.HOST_COUNT, R.CONFLICT_RESOLUTION, \
-                 R.REPL_MODE, R.ROLE, R.OPTIONS, R.GIVE_UP_TIME, R.GIVE_UP_XSN, R.PARALLEL_APPLIER_COUNT, H.HOST_NO, \
+                 R.REPL_MODE, R.ROLE, R.OPTIONS, R.GIVE_UP_TIME, R.GIVE_UP_XSN, R.PARALLEL_APPLIER_COUNT, \
+                 R.APPLIER_INIT_BUFFER_SIZE, H.HOST_NO, \
                  H.HOST_IP, H.PORT_NO {OF_REPLICATIONS}"
             ),
             Self::DefinitionsOfOld => write!(f, "SELECT R.*, H.HOST_NO, H.HOST_IP, H.PORT_NO {OF_REPLICATIONS}"),
@@ -376,6 +390,12 @@ impl fmt::Display for ReadSql {
             }
             Self::Ledger => ledger::read(f),
             Self::Property(name) => write!(f, "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = {}", literal(name)),
+            Self::Shape(name) => write!(
+                f,
+                "SELECT IS_STARTED, XSN, REPL_MODE, ROLE, OPTIONS, CONFLICT_RESOLUTION, PARALLEL_APPLIER_COUNT, \
+                 APPLIER_INIT_BUFFER_SIZE FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
+                literal(name.as_str())
+            ),
             Self::Replication(name) => write!(
                 f,
                 "SELECT IS_STARTED, XSN, GIVE_UP_TIME, REPL_MODE, OPTIONS FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
@@ -388,8 +408,16 @@ impl fmt::Display for ReadSql {
 impl fmt::Display for ChangeSql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CreateReplication { name, host, port, targets } => {
-                write!(f, "CREATE REPLICATION {name} WITH {}, {port} ", literal(host))?;
+            Self::CreateReplication { name, host, port, targets, shape } => {
+                let mode = match shape.mode {
+                    GroupMode::Lazy => "",
+                    GroupMode::Eager => "EAGER ",
+                };
+                write!(f, "CREATE {mode}REPLICATION {name} ")?;
+                for clause in shape.clauses() {
+                    write!(f, "{clause} ")?;
+                }
+                write!(f, "WITH {}, {port} ", literal(host))?;
                 let items: Vec<_> = targets.iter().map(|t| format!("FROM {t} TO {t}")).collect();
                 f.write_str(&items.join(", "))
             }
@@ -409,6 +437,7 @@ impl fmt::Display for ChangeSql {
             Self::ClearOption { name, option } => {
                 write!(f, "ALTER REPLICATION {name} SET {option} {}", option.off())
             }
+            Self::SetOption { name, option } => write!(f, "ALTER REPLICATION {name} SET {}", option.on()),
             Self::Start(name) => write!(f, "ALTER REPLICATION {name} START"),
             Self::StartRetry(name) => write!(f, "ALTER REPLICATION {name} START RETRY"),
             Self::Stop(name) => write!(f, "ALTER REPLICATION {name} STOP"),
@@ -447,7 +476,10 @@ impl fmt::Display for ChangeSql {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::IdentError;
+    use crate::{
+        attributes::{Appliers, Role},
+        topology::IdentError,
+    };
 
     fn target(table: &str, partition: Option<&str>) -> Result<Target, IdentError> {
         Ok(Target {
@@ -465,12 +497,37 @@ mod tests {
             host: "10.0.0.1".to_owned(),
             port: 20301,
             targets: vec![target("T1", None)?, target("Low Case", Some("P1"))?],
+            shape: Shape::default(),
+        };
+        let parallel = GroupOption::Parallel { appliers: Appliers::new(4).unwrap(), buffer: "10M".parse().ok() };
+        let shaped = |mode, role, options: &[GroupOption]| ChangeSql::CreateReplication {
+            name: name.clone(),
+            host: "h".to_owned(),
+            port: 1,
+            targets: target("T1", None).into_iter().collect(),
+            shape: Shape { mode, role, options: options.iter().copied().collect() },
         };
         let table = [
             (
                 create,
                 "CREATE REPLICATION AKU_REP_01 WITH '10.0.0.1', 20301 FROM SYS.T1 TO SYS.T1, \
                  FROM SYS.\"Low Case\" PARTITION P1 TO SYS.\"Low Case\" PARTITION P1",
+            ),
+            (
+                shaped(GroupMode::Lazy, Some(Role::Master), &[parallel, GroupOption::Gapless]),
+                "CREATE REPLICATION AKU_REP_01 AS MASTER OPTIONS GAPLESS PARALLEL 4 10 M WITH 'h', 1 FROM SYS.T1 TO SYS.T1",
+            ),
+            (
+                shaped(GroupMode::Eager, Some(Role::Slave), &[]),
+                "CREATE EAGER REPLICATION AKU_REP_01 AS SLAVE WITH 'h', 1 FROM SYS.T1 TO SYS.T1",
+            ),
+            (
+                ChangeSql::SetOption { name: name.clone(), option: parallel },
+                "ALTER REPLICATION AKU_REP_01 SET PARALLEL 4 10 M",
+            ),
+            (
+                ChangeSql::SetOption { name: name.clone(), option: GroupOption::Grouping },
+                "ALTER REPLICATION AKU_REP_01 SET GROUPING ENABLE",
             ),
             (ChangeSql::Flush { name: name.clone(), wait_s: 10 }, "ALTER REPLICATION AKU_REP_01 FLUSH WAIT 10"),
             (ChangeSql::Sync { name, parallel: 2 }, "ALTER REPLICATION AKU_REP_01 SYNC PARALLEL 2"),
