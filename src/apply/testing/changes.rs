@@ -81,7 +81,7 @@ pub(super) fn change(world: &mut ScriptedPods, pod: Ordinal, sql: &ChangeSql) ->
             let eager = shape.mode == GroupMode::Eager;
             let (options, conflict) = (shape.mask(), Role::number(shape.role));
             let appliers = shape.options.iter().map(|o| appliers(*o)).sum();
-            let made = Object { hosts, eager, options, conflict, appliers, ..Object::new(host, targets) };
+            let made = Object { eager, options, conflict, appliers, hosts, ..Object::new(host, targets) };
             here.objects.insert(name.clone(), made);
             Ok(())
         }

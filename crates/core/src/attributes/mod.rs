@@ -67,6 +67,7 @@ impl GroupMode {
         }
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
     fn is_lazy(&self) -> bool {
         *self == Self::Lazy
     }

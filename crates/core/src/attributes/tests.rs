@@ -79,6 +79,9 @@ fn unlike(shape: &Shape, f: impl Fn(&mut Replication)) -> (Fixed, String, String
     (unlike.fixed, words(clear), words(unlike.set.iter().map(|o| o.on()).collect()))
 }
 
+/// A story, what is asked for, what stands there, and what is wrong with it.
+type Case<'s> = (&'s str, &'s Shape, Box<dyn Fn(&mut Replication)>, (Fixed, &'s str, &'s str));
+
 #[test]
 fn what_differs() {
     let plain = Shape::default();
@@ -88,8 +91,7 @@ fn what_differs() {
     let whole = |r: &mut Replication| {
         (r.options, r.parallel_applier, r.applier_buffer) = (12, 4, Some(10 << 20));
     };
-    type Edit = Box<dyn Fn(&mut Replication)>;
-    let edits: Vec<(&str, &Shape, Edit, (Fixed, &str, &str))> = vec![
+    let edits: Vec<Case<'_>> = vec![
         ("plain", &plain, Box::new(|_| ()), (Fixed::Right, "", "")),
         ("by hand", &plain, Box::new(|r| r.options = 4), (Fixed::Right, "GAPLESS", "")),
         ("LOCAL", &plain, Box::new(|r| r.options = 32), (Fixed::Wrong, "", "")),

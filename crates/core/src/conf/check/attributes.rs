@@ -17,6 +17,9 @@ use crate::{
     topology::ServerCount,
 };
 
+/// Something was wrong, and the log has it.
+struct Reported;
+
 /// Of one group; `None` where something was reported.
 pub(super) fn read(
     given: &BTreeMap<&str, &Assign>,
@@ -26,16 +29,15 @@ pub(super) fn read(
     // Everything is read before the first `?`, so that everything wrong is reported.
     let mode = word(given.get(MODE), GroupMode::ALL, GroupMode::as_str, log);
     let conflict = word(given.get(CONFLICT), Conflict::ALL, Conflict::as_str, log);
-    let parallel = given.get(APPLIERS).map(|assign| parallel(assign, log));
+    let parallel = match given.get(APPLIERS) {
+        Some(assign) => parallel(assign, log),
+        None => Ok(None),
+    };
     let kinds = [GroupOption::Recovery, GroupOption::Gapless, GroupOption::Grouping];
     let flags: Vec<_> =
         FLAGS.into_iter().zip(kinds).map(|(key, option)| flag(given.get(key), key, option, log)).collect();
-    let parallel = match parallel {
-        None => None,
-        Some(read) => read?,
-    };
-    let flags: Option<Vec<Option<GroupOption>>> = flags.into_iter().collect();
-    let options = flags?.into_iter().flatten().chain(parallel);
+    let options: Result<Vec<Option<GroupOption>>, Reported> = flags.into_iter().chain([parallel]).collect();
+    let options = options.ok()?.into_iter().flatten();
     let attributes = match Attributes::new(mode?, conflict?, options) {
         Ok(attributes) => attributes,
         Err(EagerRefuses(option)) => {
@@ -53,7 +55,7 @@ pub(super) fn read(
 }
 
 fn fits(given: &BTreeMap<&str, &Assign>, attributes: &Attributes, count: Option<ServerCount>, log: &mut Log<'_>) {
-    let Some(many) = count.map(|c| c.get()).filter(|n| *n > 2) else { return };
+    let Some(many) = count.map(ServerCount::get).filter(|n| *n > 2) else { return };
     if let (true, Some(assign)) = (attributes.has(ObjectOption::Recovery), given.get(ObjectOption::Recovery.as_str())) {
         let words =
             format!("RECOVERY with {many} servers: a server takes a table in one object with RECOVERY (ERR-61114)");
@@ -87,33 +89,33 @@ fn word<T: Copy, const N: usize>(
     found
 }
 
-/// An option that is there or not; `None` where that was reported.
+/// An option that is there or not.
 fn flag(
     assign: Option<&&Assign>,
     key: &'static str,
     option: GroupOption,
     log: &mut Log<'_>,
-) -> Option<Option<GroupOption>> {
-    let Some(assign) = assign else { return Some(None) };
-    let n = number(&assign.value, key, &Number { range: 0..=1, default: 0 }, log)?;
-    Some((n == 1).then_some(option))
+) -> Result<Option<GroupOption>, Reported> {
+    let Some(assign) = assign else { return Ok(None) };
+    let n = number(&assign.value, key, &Number { range: 0..=1, default: 0 }, log).ok_or(Reported)?;
+    Ok((n == 1).then_some(option))
 }
 
-/// `n`, or `n` and a size; 0 is none. `None` where something was reported.
-fn parallel(assign: &Assign, log: &mut Log<'_>) -> Option<Option<GroupOption>> {
+/// `n`, or `n` and a size; 0 is none.
+fn parallel(assign: &Assign, log: &mut Log<'_>) -> Result<Option<GroupOption>, Reported> {
     let value = &assign.value;
     let (first, rest) = value.text.trim().split_once(' ').unwrap_or((value.text.trim(), ""));
     let out_of_range = |label: String, log: &mut Log<'_>| {
         let problem = Problem::new(Code::OutOfRange, format!("{APPLIERS} is out of range")).label(label);
         log.report(problem.hint("PARALLEL 4, or PARALLEL 4 10M with the size of a buffer"), &value.span);
-        None
+        Err(Reported)
     };
     let most = *Appliers::RANGE.end();
     let expected = format!("expected a number from 0 to {most}");
     if first.is_empty() || !first.bytes().all(|b| b.is_ascii_digit()) {
         let problem = Problem::new(Code::NotANumber, format!("{APPLIERS} is not a number")).label(expected);
         log.report(problem.hint("PARALLEL 4, or PARALLEL 4 10M with the size of a buffer"), &value.span);
-        return None;
+        return Err(Reported);
     }
     // Only digits: what does not parse is too large.
     let Some(n) = first.parse::<u16>().ok().filter(|n| *n <= most) else { return out_of_range(expected, log) };
@@ -125,8 +127,8 @@ fn parallel(assign: &Assign, log: &mut Log<'_>) -> Option<Option<GroupOption>> {
         },
     };
     match (Appliers::new(n), buffer) {
-        (Some(appliers), buffer) => Some(Some(GroupOption::Parallel { appliers, buffer })),
-        (None, None) => Some(None),
+        (Some(appliers), buffer) => Ok(Some(GroupOption::Parallel { appliers, buffer })),
+        (None, None) => Ok(None),
         (None, Some(_)) => out_of_range("0 switches it off, and then there is no buffer".to_owned(), log),
     }
 }
