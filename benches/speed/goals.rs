@@ -120,6 +120,7 @@ fn replication(desired: &Desired, peer: Ordinal, object: &Object, side: Side) ->
         options: 0,
         conflict_resolution: 0,
         parallel_applier: 0,
+        applier_buffer: None,
         hosts: vec![desired.pods[&peer].clone()],
         items: items.map(|t| Item { local: t.clone(), remote: t.clone() }).collect(),
         sender,

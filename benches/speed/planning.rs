@@ -146,6 +146,7 @@ fn seen(desired: &Desired, pod: Ordinal, joiner: Ordinal) -> Pod {
             options: 0,
             conflict_resolution: 0,
             parallel_applier: 0,
+            applier_buffer: None,
             hosts: vec![desired.pods[&peer].clone()],
             items: items.map(|t| Item { local: t.clone(), remote: t.clone() }).collect(),
             sender: Sender::Running,

@@ -105,6 +105,7 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
         | Op::ClearOption { .. }
+        | Op::SetOption { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
         | Op::Stop { .. }

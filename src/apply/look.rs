@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{codes::Code, op_error::OpError, work::Work};
 use crate::{
+    attributes::{Shape, Unlike},
     db::{Row, Rows, sql::ReadSql},
-    observe::{Mode, Sender, gap_of, sender_of},
+    observe::{Mode, Sender, gap_of, object_of, sender_of},
     topology::{Identifier, Ordinal, Position, ReplicationName, Target},
 };
 
@@ -52,6 +53,14 @@ pub(super) fn side(work: &mut Work<'_>, name: &ReplicationName) -> Result<Option
 /// As [`side`], where a missing object is a failure.
 pub(super) fn side_of(work: &mut Work<'_>, name: &ReplicationName) -> Result<Side, OpError> {
     side(work, name)?.ok_or_else(|| work.told(Code::ObjectMissing, name.to_string()))
+}
+
+/// How the object on the action's own pod differs from that shape.
+pub(super) fn unlike(work: &mut Work<'_>, name: &ReplicationName, shape: &Shape) -> Result<Unlike, OpError> {
+    let rows = work.read(&ReadSql::Shape(name.clone()))?;
+    let found = rows.iter().next().and_then(object_of);
+    let found = found.ok_or_else(|| work.told(Code::ObjectMissing, name.to_string()))?;
+    Ok(shape.unlike(&found))
 }
 
 /// Whether a sender thread exists.

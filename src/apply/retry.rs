@@ -176,6 +176,7 @@ impl Kind {
             | Op::AddTable { .. }
             | Op::ChangeHost { .. }
             | Op::ClearOption { .. }
+            | Op::SetOption { .. }
             | Op::WriteLedger { .. }
             | Op::MendRows(_)
             | Op::DeleteRows(_) => Self::Create,

@@ -213,6 +213,11 @@ fn details(v: &Verdict, config: &Config) -> String {
         let (open, parallel) = at.map_or_else(Default::default, |o| (o.open.to_string(), o.parallel.to_string()));
         let _ = writeln!(text, "\nGroup {} (line {open})", group.prefix);
         let _ = writeln!(text, "  SYNC_PARALLEL_COUNT  {}  {parallel}", group.sync_parallel);
+        for word in group.attributes.words() {
+            let line = at.and_then(|o| o.attributes.iter().find(|(key, _)| word.starts_with(key)));
+            let line = line.map(|(_, line)| format!("  line {line}")).unwrap_or_default();
+            let _ = writeln!(text, "  {word}{line}");
+        }
         for target in &group.targets {
             let _ = writeln!(text, "  {target}");
         }
@@ -266,7 +271,12 @@ fn json_of(v: &Verdict, args: &ValidateArgs) -> Value {
                 .iter()
                 .map(|g| {
                     let targets: Vec<_> = g.targets.iter().map(ToString::to_string).collect();
-                    json!({"prefix": g.prefix, "sync_parallel_count": g.sync_parallel, "targets": targets})
+                    let mut group =
+                        json!({"prefix": g.prefix, "sync_parallel_count": g.sync_parallel, "targets": targets});
+                    if !g.attributes.is_default() {
+                        group["attributes"] = json!(g.attributes.words());
+                    }
+                    group
                 })
                 .collect();
             doc["pods"] = config

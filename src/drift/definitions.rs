@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Difference, Kind, Scope, Standing, remedy::Way};
 use crate::{
+    attributes::{GroupMode, Role},
     conf::GroupId,
     db::option::{ObjectOption, Others},
     desired::Object,
@@ -35,7 +36,7 @@ pub(super) fn examine(scope: Scope<'_>, standings: &BTreeMap<Ordinal, Standing>)
             if let Some(found) = seen.replications.get(&object.name) {
                 name(scope, pod, other, object, &mut all);
                 address(scope, pod, other, object, found, &mut all);
-                options(pod, object, found, &mut all);
+                options(scope, pod, object, found, &mut all);
             }
         }
         strangers(scope, pod, seen, &mut all);
@@ -168,42 +169,57 @@ fn address(
     }
 }
 
-/// What we create has none of these (`altibase.md` 2.1: 0 is the default of each).
-fn options(pod: Ordinal, object: &Object, found: &Replication, all: &mut Vec<Difference>) {
+/// Mode, role and options, column by column. Without attributes each is 0 (`altibase.md` 2.1).
+fn options(scope: Scope<'_>, pod: Ordinal, object: &Object, found: &Replication, all: &mut Vec<Difference>) {
+    let shape = scope.desired.shape(pod, object);
     let mode = match found.mode {
-        Mode::Lazy => None,
-        Mode::Eager => Some("EAGER".to_owned()),
-        Mode::Other(n) => Some(format!("mode {n}")),
+        Mode::Lazy => "LAZY".to_owned(),
+        Mode::Eager => "EAGER".to_owned(),
+        Mode::Other(n) => format!("mode {n}"),
     };
-    if let Some(mode) = mode {
+    if !shape.mode.is(found.mode) {
+        let text = match shape.mode {
+            GroupMode::Lazy => "an eager object cannot be pinned, so no pod can join beside it",
+            GroupMode::Eager => "a commit does not wait for the peer, as MODE = EAGER of aku.conf asks for",
+        };
         all.push(
-            Difference::new(Kind::Mode, pod, "mode", format!("is {mode}, not LAZY"))
+            Difference::new(Kind::Mode, pod, "mode", format!("is {mode}, not {}", shape.mode.as_str()))
                 .object(&object.name)
-                .text("an eager object cannot be pinned, so no pod can join beside it")
+                .text(text)
                 .mended(remade(object, found)),
         );
     }
+    let (appliers, bytes) = shape.appliers();
     let numbers = [
-        ("OPTIONS", found.options),
-        ("ROLE", found.role),
-        ("CONFLICT_RESOLUTION", found.conflict_resolution),
-        ("PARALLEL_APPLIER_COUNT", found.parallel_applier),
+        ("OPTIONS", found.options, shape.mask()),
+        ("ROLE", found.role, 0),
+        ("CONFLICT_RESOLUTION", found.conflict_resolution, Role::number(shape.role)),
+        ("PARALLEL_APPLIER_COUNT", found.parallel_applier, appliers),
+        ("APPLIER_INIT_BUFFER_SIZE", found.applier_buffer.unwrap_or(bytes), bytes),
     ];
     let others = ObjectOption::of_mask(found.options).1 == Others::Some;
-    for (name, n) in numbers.into_iter().filter(|(_, n)| *n != 0) {
+    for (name, n, want) in numbers.into_iter().filter(|(_, n, want)| n != want) {
         let in_place = match name {
             "OPTIONS" => !others,
-            "PARALLEL_APPLIER_COUNT" => true,
+            "PARALLEL_APPLIER_COUNT" | "APPLIER_INIT_BUFFER_SIZE" => true,
             _ => false,
         };
         let way = if in_place { Way::Usual } else { remade(object, found) };
         all.push(
-            Difference::new(Kind::OptionSet, pod, name, format!("{name} is {n}, aku.conf asks for none"))
+            Difference::new(Kind::OptionSet, pod, name, format!("{name} is {n}, aku.conf asks for {}", asked(want)))
                 .object(&object.name)
-                .text("set by hand with ALTER REPLICATION or CREATE REPLICATION OPTIONS")
+                .text(if shape.is_plain() {
+                    "set by hand with ALTER REPLICATION or CREATE REPLICATION OPTIONS".to_owned()
+                } else {
+                    format!("aku.conf has {}", scope.desired.groups[&object.group].attributes.words().join(", "))
+                })
                 .mended(way),
         );
     }
+}
+
+fn asked(number: i64) -> String {
+    if number == 0 { "none".to_owned() } else { number.to_string() }
 }
 
 /// What only DROP and CREATE change has to wait until the pair holds no position: one of its pods ends first.

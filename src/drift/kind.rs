@@ -92,9 +92,10 @@ kinds! {
     Host = "D212-host", Warning;
     /// An object leads to another port than AKU_REPLICATION_PORT_NO or the endpoints file says.
     Port = "D213-port", Warning;
-    /// An object is not LAZY. An EAGER object waits for its peer in every commit and cannot be pinned.
+    /// An object is not LAZY, or has not the MODE that aku.conf asks for. An EAGER object waits for its peer in every commit and cannot be pinned.
     Mode = "D214-mode", Warning;
-    /// An object has an option, role, conflict resolution or parallel applier that aku.conf does not ask for.
+    /// An object has an option, role, conflict resolution or parallel applier that aku.conf does not ask for, or lacks one
+    /// that it asks for.
     OptionSet = "D215-option", Warning;
     /// Every object of a group on a pod holds the same other tables than aku.conf names: the pod was set up from another
     /// aku.conf, or this one is not the current one. Told once, not once per object.

@@ -10,7 +10,9 @@ use crate::plan::{Effect, Op};
 pub fn symbol(op: &Op) -> (&'static str, Role) {
     match op.effect() {
         Effect::Define => match op {
-            Op::DropTable { .. } | Op::ChangeHost { .. } | Op::ClearOption { .. } => ("~", Role::Change),
+            Op::DropTable { .. } | Op::ChangeHost { .. } | Op::ClearOption { .. } | Op::SetOption { .. } => {
+                ("~", Role::Change)
+            }
             _ => ("+", Role::Add),
         },
         Effect::CopiesRows => ("=>", Role::Add),

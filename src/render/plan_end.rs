@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Kinds in the order in which a summary names them.
-const KINDS: [&str; 24] = [
+const KINDS: [&str; 25] = [
     "TRUNCATE",
     "DELETE ROWS",
     "mend rows",
@@ -26,6 +26,7 @@ const KINDS: [&str; 24] = [
     "drop table",
     "change host",
     "clear option",
+    "set option",
     "sync",
     "sync table",
     "start",

@@ -16,6 +16,7 @@ use super::{
     plan, trouble,
 };
 use crate::{
+    attributes::Attributes,
     conf::{GroupId, Switch},
     desired::{Goal, ReplicationAddress},
     ledger::{ClusterId, Copied, Ledger, Peer, Standing, View},
@@ -52,6 +53,9 @@ struct Situation {
     /// `0 10` in every table, or `0 T1=5 T2=0`.
     #[serde(default)]
     rows: Vec<String>,
+    /// Lines of aku.conf in every group, as `CONFLICT = MASTER_SLAVE`; objects of `pairs` are made so.
+    #[serde(default)]
+    attributes: Vec<String>,
     /// Anything else: see `edit`.
     #[serde(default)]
     also: Vec<String>,
@@ -87,8 +91,18 @@ fn pods(word: &str) -> (u8, Option<u8>) {
 }
 
 impl Situation {
+    fn asked(&self) -> Attributes {
+        let text = format!(
+            "AKU_STS_NAME = s\nAKU_SVC_NAME = v\nAKU_SERVER_COUNT = {}\nREPLICATIONS = (\nREPLICATION_NAME_PREFIX = R\n{}\n(SYS.T1))\n",
+            self.pods,
+            self.attributes.join("\n")
+        );
+        let parsed = crate::conf::parse("aku.conf", text.as_bytes());
+        parsed.config.unwrap_or_else(|| panic!("{:?}", parsed.problems)).groups.remove(0).attributes
+    }
+
     fn world(&self) -> Worlds {
-        let mut w = Worlds::new(desired(goal(&self.goal), self.pods, self.groups));
+        let mut w = Worlds::new(desired(goal(&self.goal), self.pods, self.groups)).attributes(&self.asked());
         for (list, admin) in [(&self.open, 0), (&self.closed, 1)] {
             w = list.iter().fold(w, |w, p| w.up(*p, admin));
         }
@@ -236,6 +250,7 @@ fn edit(mut w: Worlds, line: &str) -> Worlds {
                 _ => panic!("{line}"),
             }
         }
+        ["version", pod, version] => w.pod_mut(number(pod)).server.version = Some((*version).to_owned()),
         ["side", pair, what @ ..] => {
             let (pod, peer) = pods(pair);
             let what: Vec<String> = what.iter().map(|s| (*s).to_owned()).collect();
@@ -250,6 +265,10 @@ fn edit(mut w: Worlds, line: &str) -> Worlds {
                     ["host", host] => r.hosts = vec![ReplicationAddress { host: (*host).to_owned(), port: 20301 }],
                     ["port", port] => r.hosts[0].port = port.parse().unwrap(),
                     ["eager"] => r.mode = Mode::Eager,
+                    ["options", mask, appliers] => {
+                        (r.options, r.parallel_applier) = (mask.parse().unwrap(), appliers.parse().unwrap());
+                    }
+                    ["conflict", n] => r.conflict_resolution = n.parse().unwrap(),
                     ["gap", n] => r.gap = n.parse().ok(),
                     _ => panic!("no such edit: {what:?}"),
                 }

@@ -22,6 +22,9 @@ pub fn status(status: &Status, statefulset: &str, at: Timestamp, width: usize) -
     doc.gap();
     pods(&mut doc, status, width);
     pairs(&mut doc, status, width);
+    for (prefix, words) in &status.attributes {
+        paragraph(&mut doc, Role::Dim, &format!("aku.conf asks for {} in {prefix}", words.join(", ")), width);
+    }
     retained(&mut doc, status, width);
     identity(&mut doc, status, width);
     for s in &status.strangers {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::scenario::Shape;
 use crate::{
+    attributes::Attributes,
     conf::GroupId,
     desired::{Desired, Goal},
     lab::sim::Rng,
@@ -25,6 +26,8 @@ pub struct Conf {
     prefix: u8,
     /// Whether it is another file than the pods were set up from.
     pub edited: bool,
+    /// What every group asks of its objects.
+    pub attributes: Attributes,
 }
 
 /// What was done to the file.
@@ -51,7 +54,7 @@ impl Conf {
         };
         let groups: Vec<_> = (0..usize::from(shape.groups)).map(in_group).collect();
         let steady = groups.iter().flatten().copied().collect();
-        Self { count: shape.pods, groups, steady, prefix: 0, edited: false }
+        Self { count: shape.pods, groups, steady, prefix: 0, edited: false, attributes: Attributes::default() }
     }
 
     /// Tables in the file.
@@ -78,6 +81,7 @@ impl Conf {
         desired.objects.retain(|o| here(&o.group));
         for (GroupId(g), group) in &mut desired.groups {
             group.targets = self.groups[usize::from(*g)].iter().map(|t| testing::target(&format!("T{t}"))).collect();
+            group.attributes.clone_from(&self.attributes);
             if self.prefix > 0 {
                 group.prefix = format!("NEW{}_{g}", self.prefix);
             }

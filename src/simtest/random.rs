@@ -14,6 +14,7 @@ use super::{
     volumes::{NOTICED, UNNOTICED},
 };
 use crate::{
+    attributes::{Appliers, Attributes, Conflict, GroupMode, GroupOption},
     conf::Switch,
     lab::{server::Generation, sim::Rng},
 };
@@ -226,6 +227,68 @@ fn turned(seed: u64) {
     if std::env::var_os("AKU_SEED").is_some() {
         eprintln!("{}", life.told(&format!("seed {seed}: reached {reached:?}")));
     }
+}
+
+/// Options that somebody may ask for at any time.
+fn options(rng: &mut Rng) -> Vec<GroupOption> {
+    let appliers = Appliers::new(2 + u16::try_from(rng.below(3)).unwrap_or(0)).expect("a few");
+    let parallel = GroupOption::Parallel { appliers, buffer: None };
+    [parallel, GroupOption::Gapless, GroupOption::Grouping].into_iter().filter(|_| rng.percent(50)).collect()
+}
+
+/// Mode, role and options of a life; two servers may have EAGER and RECOVERY, more of them join no EAGER group.
+fn asked(rng: &mut Rng, pods: u8) -> Attributes {
+    let conflict = if rng.percent(50) { Conflict::MasterSlave } else { Conflict::None };
+    let recovery = (pods <= 2 && rng.percent(40)).then_some(GroupOption::Recovery);
+    if pods <= 2 && rng.percent(30) {
+        Attributes::new(GroupMode::Eager, conflict, recovery).expect("EAGER goes with RECOVERY")
+    } else {
+        Attributes::new(GroupMode::Lazy, conflict, options(rng).into_iter().chain(recovery))
+            .expect("LAZY goes with all")
+    }
+}
+
+/// Groups ask for modes, roles and options; the options change while pods come and go.
+fn shaped(seed: u64) {
+    let mut rng = Rng::new(seed.wrapping_mul(0x9e37_79b9) + 11);
+    let mut shape = shape(&mut rng);
+    shape.pods = shape.pods.max(2);
+    let mut conf = Conf::new(&shape, None);
+    conf.attributes = asked(&mut rng, shape.pods);
+    let mut life = Life::new(seed, shape, conf);
+    for p in 0..life.pods() {
+        let cut = if rng.percent(15) { cut(&mut life) } else { Cut::Never };
+        life.start(p, cut);
+    }
+    for _ in 0..=rng.below(5) {
+        let now = life.conf.attributes.clone();
+        if now.mode() == GroupMode::Lazy && rng.percent(40) {
+            let recovery = now.options().filter(|o| *o == GroupOption::Recovery);
+            let asked = Attributes::new(GroupMode::Lazy, now.conflict(), options(&mut rng).into_iter().chain(recovery));
+            life.conf.attributes = asked.expect("LAZY goes with all");
+            let cut = cut(&mut life);
+            life.reconcile(cut);
+        }
+        event(&mut life);
+    }
+    let reached = life.settle(&BTreeSet::new());
+    let pods = usize::from(life.conf.count);
+    SHAPED.0.fetch_add(pods, Atomic::AcqRel);
+    SHAPED.1.fetch_add(reached.len(), Atomic::AcqRel);
+    if std::env::var_os("AKU_SEED").is_some() {
+        eprintln!("{}", life.told(&format!("seed {seed}: reached {reached:?}")));
+    }
+}
+
+/// As [`TRIED`] and [`REACHED`], of lives with attributes.
+static SHAPED: (AtomicUsize, AtomicUsize) = (AtomicUsize::new(0), AtomicUsize::new(0));
+
+#[test]
+fn modes_roles_and_options_lose_nothing() {
+    play("attributes", 200, shaped);
+    let (tried, reached) = (SHAPED.0.load(Atomic::Acquire), SHAPED.1.load(Atomic::Acquire));
+    eprintln!("{reached} of {tried} pods reached the goal");
+    assert!(tried < 100 || reached * 2 > tried, "most lives end in a refusal: this test proves little");
 }
 
 #[test]

@@ -90,6 +90,7 @@ fn kind(op: &Op) -> Option<Kind> {
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
         | Op::ClearOption { .. }
+        | Op::SetOption { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
         | Op::Stop { .. }

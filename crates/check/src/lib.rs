@@ -128,6 +128,7 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
             Op::CreateReplication { .. }
             | Op::ChangeHost { .. }
             | Op::ClearOption { .. }
+            | Op::SetOption { .. }
             | Op::Start { expect: Expect::Live, .. }
             | Op::Pin { .. }
             | Op::Drain { .. }

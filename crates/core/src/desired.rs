@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    attributes::{Attributes, Shape},
     conf::{Compare, Config, GroupId, MemberDown, Switch},
     topology::{Ordinal, Pair, ReplicationName, Target},
 };
@@ -142,6 +143,8 @@ pub struct Group {
     pub targets: Vec<Target>,
     /// SYNC_PARALLEL_COUNT
     pub sync_parallel: u8,
+    /// Mode, roles and options of its objects.
+    pub attributes: Attributes,
 }
 
 /// Where a pod listens for its peers' senders; goes into CREATE REPLICATION.
@@ -228,7 +231,8 @@ impl Desired {
             groups: conf
                 .groups()
                 .map(|(id, g)| {
-                    (id, Group { prefix: g.prefix.clone(), targets: g.targets.clone(), sync_parallel: g.sync_parallel })
+                    let (prefix, targets, attributes) = (g.prefix.clone(), g.targets.clone(), g.attributes.clone());
+                    (id, Group { prefix, targets, sync_parallel: g.sync_parallel, attributes })
                 })
                 .collect(),
             objects,
@@ -279,6 +283,13 @@ impl Desired {
     #[must_use]
     pub fn pod_name(&self, pod: Ordinal) -> String {
         format!("{}-{pod}", self.statefulset)
+    }
+
+    /// What `pod` should hold of an object, beside its tables and addresses.
+    #[must_use]
+    pub fn shape(&self, pod: Ordinal, object: &Object) -> Shape {
+        let group = self.groups.get(&object.group);
+        group.map(|g| g.attributes.shape(pod, object.pair)).unwrap_or_default()
     }
 
     /// Bound of a FLUSH, seconds.

@@ -45,6 +45,7 @@ pub fn millis(action: &Action) -> u64 {
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
         | Op::ClearOption { .. }
+        | Op::SetOption { .. }
         | Op::Truncate { .. }
         // CREATE TABLE where there is none; INSERT or UPDATE alone takes 0.25 to 5.6 ms (9.4).
         | Op::WriteLedger { .. } => 30,

@@ -3,13 +3,14 @@
 //! Corrects one side of a pair; the caller stops both sides first and starts them again. Never touches a position.
 
 use aku_core::{
+    attributes::{Fixed, GroupOption, Unlike},
     desired::{Object, ReplicationAddress},
-    observe::{Item, Mode},
+    observe::Item,
     plan::{
         action::{ActionId, Op},
         reason::{Code, Reason},
     },
-    sql::option::{ObjectOption, Others},
+    sql::option::ObjectOption,
     topology::{Ordinal, Target},
 };
 
@@ -30,8 +31,10 @@ pub(super) struct Wrong {
     pub address: Address,
     /// Options that are taken off where they stand.
     pub options: Vec<ObjectOption>,
+    /// Options that are put on where it stands, after the others went.
+    pub wanted: Vec<GroupOption>,
     /// LAZY or EAGER cannot be changed (ERR-610FF), and neither can a role, a conflict resolution or LOCAL.
-    pub mode: ModeIs,
+    pub mode: Fixed,
 }
 
 /// The addresses of an object.
@@ -42,16 +45,6 @@ pub(super) enum Address {
     Right,
     /// These must go, and that of the peer is added where it is missing.
     Wrong(Vec<ReplicationAddress>),
-}
-
-/// Mode, role and what else only DROP and CREATE change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum ModeIs {
-    /// As wanted.
-    #[default]
-    Right,
-    /// Another one; only DROP and CREATE change it.
-    Wrong,
 }
 
 /// The same in the order in which a pair is corrected.
@@ -68,9 +61,9 @@ pub(super) struct Turns {
 impl Wrong {
     /// Apart, without the mode, which is not corrected in place.
     pub fn in_turn(self) -> Turns {
-        let Self { missing, extra, address, options, mode: _ } = self;
+        let Self { missing, extra, address, options, wanted, mode: _ } = self;
         Turns {
-            address: Self { address, options, ..Self::default() },
+            address: Self { address, options, wanted, ..Self::default() },
             missing: Self { missing, ..Self::default() },
             extra: Self { extra, ..Self::default() },
         }
@@ -90,7 +83,16 @@ impl Wrong {
 
     /// Only ADD TABLE is needed.
     pub fn only_missing(&self) -> bool {
-        self.extra.is_empty() && self.address == Address::Right && self.options.is_empty() && self.mode == ModeIs::Right
+        self.extra.is_empty()
+            && self.address == Address::Right
+            && self.options.is_empty()
+            && self.wanted.is_empty()
+            && self.mode == Fixed::Right
+    }
+
+    /// Whether the tables are those of the group.
+    pub fn has_its_tables(&self) -> bool {
+        self.missing.is_empty() && self.extra.is_empty()
     }
 }
 
@@ -110,17 +112,14 @@ pub(super) fn all_wrong(world: &ClusterView<'_>, pod: Ordinal, peer: Ordinal, ob
     let unlike = world.items_against(pod, object).unwrap_or_default();
     let address = &world.desired.pods[&peer];
     let old: Vec<_> = found.hosts.iter().filter(|h| *h != address).cloned().collect();
-    let (options, others) = ObjectOption::of_mask(found.options);
-    let fixed = others == Others::Some || found.role != 0 || found.conflict_resolution != 0;
+    let Unlike { fixed, clear, set } = world.desired.shape(pod, object).unlike(found);
     Wrong {
         missing: unlike.0.clone(),
         extra: unlike.1.clone(),
         address: if old.is_empty() && found.hosts.contains(address) { Address::Right } else { Address::Wrong(old) },
-        options,
-        mode: match found.mode {
-            Mode::Lazy if !fixed => ModeIs::Right,
-            Mode::Lazy | Mode::Eager | Mode::Other(_) => ModeIs::Wrong,
-        },
+        options: clear,
+        wanted: set,
+        mode: fixed,
     }
 }
 
@@ -165,8 +164,15 @@ pub(super) fn correct_what(
         add(Op::ChangeHost { name: name.clone(), peer, host, port, old }, why(Code::AddressChanged, text));
     }
     for option in wrong.options {
-        let text = format!("aku.conf asks for no {option}, and {name} on pod {pod} has it: set by hand?");
+        let text = match wrong.wanted.iter().find(|w| w.kind() == option) {
+            None => format!("aku.conf asks for no {option}, and {name} on pod {pod} has it: set by hand?"),
+            Some(other) => format!("aku.conf asks for {other}, and another number needs 0 first (397665)"),
+        };
         add(Op::ClearOption { name: name.clone(), peer, option }, why(Code::CorrectDefinition, text));
+    }
+    for option in wrong.wanted {
+        let text = format!("aku.conf asks for {option}, and {name} on pod {pod} is not so");
+        add(Op::SetOption { name: name.clone(), peer, option }, why(Code::CorrectDefinition, text));
     }
     // The last item of an object cannot be dropped (ERR-6106F), so what is missing goes in first.
     for target in wrong.missing {

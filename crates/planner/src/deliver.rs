@@ -139,6 +139,7 @@ pub(super) fn delivery(world: &ClusterView<'_>, me: Ordinal, k: Ordinal, object:
     let mirrored: BTreeSet<_> = theirs.items.iter().map(|i| (&i.remote, &i.local)).collect();
     let together = mine.hosts.contains(&world.desired.pods[&k])
         && mine.mode == theirs.mode
+        && preflight::roles_fit(mine.conflict_resolution, theirs.conflict_resolution)
         && (mine.options ^ theirs.options) & preflight::COMPARED == 0
         && mine.items.iter().map(|i| (&i.local, &i.remote)).collect::<BTreeSet<_>>() == mirrored;
     let idle = world.observed.side(k, &object.name) == Side::Reset && !world.is_started(k, object);

@@ -66,6 +66,7 @@ pub fn before_the_lock(plan: &Plan) -> Plan {
             | Op::DropTable { .. }
             | Op::ChangeHost { .. }
             | Op::ClearOption { .. }
+            | Op::SetOption { .. }
             // A sender that is down may be another run's pin.
             | Op::Start { .. }
             | Op::Pin { .. }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use aku_core::{
+    attributes::GroupMode,
     conf::{GroupId, MemberDown},
     desired::Object,
     observe::{Mode, Side},
@@ -77,7 +78,8 @@ pub(super) fn bars(world: &ClusterView<'_>, me: Ordinal, because: &[Reason]) -> 
         return Err(other_conf(what, differs));
     }
     let eager = |k: Ordinal, o: &Object| {
-        [me, k].iter().any(|p| world.replication(*p, o).is_some_and(|r| r.mode == Mode::Eager))
+        world.desired.shape(me, o).mode == GroupMode::Eager
+            || [me, k].iter().any(|p| world.replication(*p, o).is_some_and(|r| r.mode == Mode::Eager))
     };
     let eager: Vec<_> = members(world, me)
         .into_iter()
@@ -208,9 +210,12 @@ pub(super) fn plan(
     let mut ready: Vec<_> = [fenced].iter().chain(&created).chain(&defined).copied().collect();
     let (pins, flushed) = join.pin(&ready, &forgotten);
     ready.extend(&stopped);
+    let cleared = join.recovery_off(&ready);
+    ready.extend(cleared);
     let names = world.desired.objects_of(me).map(|(_, o)| o.name.clone()).collect();
     let quiet = join.check_quiet(names, &ready, &pins, &flushed);
     let emptied = join.truncate(quiet);
+    let emptied = join.recovery_on(emptied);
     let synced = join.sync(&emptied, &rows, &pins);
     let proved = join.prove(&synced);
     let running = join.start_all(proved);

@@ -214,7 +214,7 @@ impl Handover<'_, '_, '_> {
                 let id = self.act(pod, op, Code::Moved, text.clone(), waits);
                 waits = Dependencies::on([id], "the name must be free");
             }
-            let op = self.create(peer);
+            let op = self.create(pod, peer);
             let text = self.made_for();
             made.push(self.act(pod, op, Code::Moved, text, waits));
         }
@@ -226,7 +226,7 @@ impl Handover<'_, '_, '_> {
         format!("aku.conf gives it this name; it takes over from {}, and no row is copied", self.from())
     }
 
-    fn create(&self, peer: Ordinal) -> Op {
+    fn create(&self, pod: Ordinal, peer: Ordinal) -> Op {
         let address = &self.world.desired.pods[&peer];
         Op::CreateReplication {
             name: self.name(),
@@ -234,6 +234,7 @@ impl Handover<'_, '_, '_> {
             host: address.host.clone(),
             port: if self.is_alone() { NOWHERE } else { address.port },
             targets: self.unit.targets.clone(),
+            shape: self.world.desired.shape(pod, &self.unit.object),
         }
     }
 

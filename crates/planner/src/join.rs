@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aku_core::{
+    attributes::GroupOption,
     desired::Object,
     observe::{RowCount, Side},
     plan::{
@@ -10,7 +11,7 @@ use aku_core::{
         action::{ActionId, Depth, Expect, Op, RunWhen},
         reason::Code,
     },
-    sql::setting::Setting,
+    sql::{option::ObjectOption, setting::Setting},
     topology::{Ordinal, ReplicationName, Target},
 };
 use foldhash::{HashMap, HashMapExt as _};
@@ -22,7 +23,7 @@ use super::{
     draft::Draft,
     due,
     for_a_while::Held,
-    preflight, steps,
+    preflight, shapes, steps,
     unmanaged::Objects,
 };
 
@@ -318,6 +319,37 @@ impl Join<'_, '_> {
             why(Code::ProveEmpty, "SYNC copies only into targets proved empty"),
             waits,
         )]
+    }
+
+    /// (5) A table of an object with RECOVERY cannot be emptied (ERR-312C5), so the joiner's are without it until then.
+    pub fn recovery_off(&mut self, ready: &[ActionId]) -> Vec<ActionId> {
+        let me = self.me;
+        let mut off = Vec::new();
+        for (peer, object) in self.recovering() {
+            let text =
+                "a table of an object with RECOVERY cannot be emptied (ERR-312C5); it is put on again before the copy";
+            let op = Op::ClearOption { name: object.name, peer, option: ObjectOption::Recovery };
+            let waits = Dependencies::on(ready.iter().copied(), "an object is changed only while neither side sends");
+            off.push(self.draft.build.add(me, op, why(Code::CorrectDefinition, text), waits));
+        }
+        off
+    }
+
+    /// (7) The option again: the handshake takes no object that has it on one side only (ERR-610D0).
+    pub fn recovery_on(&mut self, emptied: Vec<ActionId>) -> Vec<ActionId> {
+        let me = self.me;
+        let mut on = Vec::new();
+        for (peer, object) in self.recovering() {
+            let op = Op::SetOption { name: object.name, peer, option: GroupOption::Recovery };
+            let waits = Dependencies::on(emptied.iter().copied(), "the tables are empty");
+            on.push(self.draft.build.add(me, op, why(Code::CorrectDefinition, "aku.conf asks for RECOVERY"), waits));
+        }
+        if on.is_empty() { emptied } else { on }
+    }
+
+    fn recovering(&self) -> Vec<(Ordinal, Object)> {
+        let of_group = |(_, o): &(Ordinal, &Object)| shapes::recovers(self.world, o);
+        self.world.objects_of(self.me).filter(of_group).map(|(k, o)| (k, o.clone())).collect()
     }
 
     /// (8) All groups are copied side by side, without the lock that starves the source's receivers.

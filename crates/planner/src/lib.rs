@@ -45,6 +45,7 @@ pub mod resume;
 pub mod risk;
 pub mod saved;
 pub mod schema;
+mod shapes;
 mod stakes;
 mod start;
 pub mod status;

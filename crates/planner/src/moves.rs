@@ -17,6 +17,7 @@ use super::{
     cluster_view::ClusterView,
     links::{self, Link},
     moved::{Gives, How, Loser, Moves, Unit},
+    shapes,
     unmanaged::{self, Kind},
 };
 
@@ -192,6 +193,9 @@ fn barred(
     let eager = carried.iter().flat_map(|(_, from)| from).find(|c| !c.is_lazy());
     if let Some(c) = eager {
         return Some(format!("{} is EAGER, which cannot be changed while it runs", c.name));
+    }
+    if shapes::is_to_be_eager(world, object) {
+        return Some(format!("{} is EAGER, which cannot be pinned (ERR-61121)", object.name));
     }
     let found = pods.iter().filter_map(|p| world.observed.replication(*p, &object.name));
     if found.clone().any(|r| r.mode != Mode::Lazy) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use aku_core::{
+    attributes::{self, Known, Role, Shape, Unlike},
     desired::Object,
     observe::{Mode, Pod, Replication, TableName},
     plan::{
@@ -26,16 +27,37 @@ pub(super) fn check(world: &ClusterView<'_>, pods: &[Ordinal], creating: &[(Ordi
                 because.push(Reason::new(Code::TargetUnfit, text));
             }
         }
+        because.extend(unknown_attributes(world, pod, seen));
         let new = creating.iter().filter(|(k, _)| *k == pod).count();
         properties(world, pod, seen, new, &mut because, &mut next);
     }
     if because.is_empty() {
         return Ok(());
     }
+    if because.iter().any(|r| r.code == Code::AttributeUnknown) {
+        next.push("take the attributes out of aku.conf on every pod, or upgrade the servers that are named".to_owned());
+    }
     if because.iter().any(|r| r.code == Code::TargetUnfit) {
         next.push("create or correct the tables named above on those pods, then run the same command again".to_owned());
     }
     Err(Refusal { kind: RefusalKind::Refused, because, next })
+}
+
+/// What aku.conf asks of a group and the release of this server does not have.
+fn unknown_attributes(world: &ClusterView<'_>, pod: Ordinal, seen: &Pod) -> Option<Reason> {
+    let version = seen.server.version.as_deref();
+    match attributes::known_by(version) {
+        Known::Yes | Known::CannotTell => return None,
+        Known::No => {}
+    }
+    let words: BTreeSet<String> = world.desired.groups.values().flat_map(|g| g.attributes.words()).collect();
+    let text = format!(
+        "aku.conf asks for {}, and the server of pod {pod} is {}, which is older than {}",
+        Vec::from_iter(&words).into_iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+        version.unwrap_or("unknown"),
+        attributes::SINCE
+    );
+    (!words.is_empty()).then(|| Reason::new(Code::AttributeUnknown, text))
 }
 
 pub fn unfit(pod: Ordinal, seen: &Pod, target: &Target) -> Option<String> {
@@ -143,15 +165,15 @@ pub(super) fn texts(
     let found = world.replication(pod, object)?;
     let address = &world.desired.pods[&other];
     let of_group = targets.len() == world.desired.groups[&object.group].targets.len();
-    let options = options(found);
-    let here = found.mode == Mode::Lazy && found.hosts.iter().eq([address]) && options.is_empty();
+    let shape = world.desired.shape(pod, object);
+    let here = found.hosts.iter().eq([address]) && shape.unlike(found) == Unlike::default();
     if of_group && here && world.has_the_items_of(object.group, found) {
         return None;
     }
     let want = canonical(
         &object.name,
-        "LAZY",
-        &[],
+        shape.mode.as_str(),
+        &asked(&shape),
         &[format!("'{}', {}", address.host, address.port)],
         targets.iter().map(|t| format!("FROM {t} TO {t}")).collect(),
     );
@@ -164,7 +186,7 @@ pub(super) fn texts(
     let have = canonical(
         &object.name,
         &mode,
-        &options,
+        &options(found, &shape),
         &hosts,
         found.items.iter().map(|i| format!("FROM {} TO {}", i.local, i.remote)).collect(),
     );
@@ -183,14 +205,23 @@ fn canonical(
     format!("CREATE {mode} REPLICATION {name}\n{options}WITH {}\n{}\n", hosts.join(" "), items.join("\n"))
 }
 
-/// What stands in an object beside mode, hosts and items. What aku makes has none of it.
-fn options(found: &Replication) -> Vec<String> {
+/// What stands in an object beside mode, hosts and items, one line each.
+fn options(found: &Replication, shape: &Shape) -> Vec<String> {
     let (set, others) = ObjectOption::of_mask(found.options);
+    let changes = shape.unlike(found).set;
+    let as_asked = |option: ObjectOption| {
+        let asked = shape.options.iter().find(|o| o.kind() == option);
+        asked.filter(|o| !changes.contains(o)).map(|o| format!("OPTIONS {o}"))
+    };
     let mut all: Vec<String> = set
         .into_iter()
-        .map(|option| match option {
-            ObjectOption::Parallel => format!("OPTIONS PARALLEL {}", found.parallel_applier),
-            ObjectOption::Recovery | ObjectOption::Offline | ObjectOption::Gapless | ObjectOption::Grouping => {
+        .map(|option| match (as_asked(option), option) {
+            (Some(line), _) => line,
+            (None, ObjectOption::Parallel) => match found.applier_buffer.filter(|bytes| *bytes != 0) {
+                None => format!("OPTIONS PARALLEL {}", found.parallel_applier),
+                Some(bytes) => format!("OPTIONS PARALLEL {} with {bytes} bytes", found.parallel_applier),
+            },
+            (None, ObjectOption::Recovery | ObjectOption::Offline | ObjectOption::Gapless | ObjectOption::Grouping) => {
                 format!("OPTIONS {option}")
             }
         })
@@ -203,8 +234,19 @@ fn options(found: &Replication) -> Vec<String> {
     all
 }
 
+/// The same of what aku.conf asks for.
+fn asked(shape: &Shape) -> Vec<String> {
+    let options = shape.options.iter().map(|o| format!("OPTIONS {o}"));
+    options.chain(shape.role.map(|role| format!("CONFLICT_RESOLUTION {}", Role::number(Some(role))))).collect()
+}
+
 /// Bits of OPTIONS that the handshake compares: RECOVERY and LOCAL (`altibase.md` 3.7).
 pub(super) const COMPARED: i64 = 1 | 32;
+
+/// Whether the handshake takes two sides with these CONFLICT_RESOLUTIONs: none, or one of each (ERR-610CC).
+pub(super) fn roles_fit(mine: i64, theirs: i64) -> bool {
+    matches!((mine, theirs), (0, 0) | (1, 2) | (2, 1))
+}
 
 /// Whether an object leads to its peer and has these targets, so that a peer made as aku.conf says lets it in.
 pub(super) fn is_let_in(
@@ -215,8 +257,10 @@ pub(super) fn is_let_in(
     targets: &[Target],
 ) -> bool {
     let Some(found) = world.replication(pod, object) else { return true };
-    let here = found.mode == Mode::Lazy
-        && found.options & COMPARED == 0
+    let shape = world.desired.shape(pod, object);
+    let here = shape.mode.is(found.mode)
+        && (found.options ^ shape.mask()) & COMPARED == 0
+        && found.conflict_resolution == Role::number(shape.role)
         && found.hosts.iter().eq([&world.desired.pods[&other]]);
     let wanted: BTreeSet<_> = targets.iter().collect();
     here && found.items.iter().all(|i| i.local == i.remote)

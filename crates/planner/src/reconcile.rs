@@ -11,6 +11,7 @@ mod old_groups;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
+    attributes::Fixed,
     desired::Object,
     observe::{Pod, Replication, Sender, Side},
     plan::{
@@ -27,10 +28,9 @@ use super::{
     alter,
     build::{Builder, Dependencies, pods, why},
     cluster_view::{ClusterView, runs},
-    definition::{self, ModeIs},
-    handover, initial_copy,
+    definition, handover, initial_copy,
     links::{self, Link},
-    preflight, rename, steps,
+    preflight, rename, shapes, steps,
     unmanaged::{self, Kind, Stray},
 };
 
@@ -56,6 +56,7 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
     let taking_part: Vec<_> = active.iter().copied().collect();
     preflight::check(world, &taking_part, &creating)?;
     let newcomers = added_targets::judge(world, &active)?;
+    shapes::bars(world, &active, &newcomers)?;
     let mut r = Reconcile {
         world,
         active: &active,
@@ -142,8 +143,17 @@ impl Reconcile<'_, '_> {
             Link::Live => {
                 let [here, there] =
                     [(low, high), (high, low)].map(|(p, q)| definition::wrong(self.world, p, q, object));
-                if here.mode == ModeIs::Wrong || there.mode == ModeIs::Wrong {
-                    self.differs(low, high, object, "LAZY and EAGER cannot be changed while it holds positions (ERR-610FF); end one of the pods, then start it again");
+                if here.mode == Fixed::Wrong || there.mode == Fixed::Wrong {
+                    let (pod, peer) = if here.mode == Fixed::Wrong { (low, high) } else { (high, low) };
+                    let what = if self.world.desired.groups[&object.group].attributes.is_default() {
+                        "LAZY and EAGER"
+                    } else {
+                        "MODE and CONFLICT"
+                    };
+                    let text = format!(
+                        "{what} cannot be changed while it holds positions (ERR-610FF); end one of the pods, then start it again"
+                    );
+                    self.differs(pod, peer, object, &text);
                 } else if here.is_nothing() && there.is_nothing() {
                     if self.world.moves.concerns(&object.name) || self.renaming.contains(&object.name) {
                         return;
@@ -160,6 +170,13 @@ impl Reconcile<'_, '_> {
                 }
             }
             Link::None if newcomers.is_put_off(object) => {}
+            Link::None if shapes::is_to_be_eager(self.world, object) => {
+                let text = format!(
+                    "{} is EAGER and cannot be pinned (ERR-61121), so pods {low} and {high} are not connected while both are in service: `aku apply end --ordinal {high}`, then `aku apply start --ordinal {high}` while pod 0 alone is in service",
+                    object.name
+                );
+                self.note(Code::EagerJoin, text);
+            }
             Link::None => self.connect(object, created.clone()),
         }
     }
@@ -236,7 +253,8 @@ impl Reconcile<'_, '_> {
         if wrong.is_nothing() {
             return Vec::new();
         }
-        if wrong.mode == ModeIs::Wrong {
+        let keeps_tables = shapes::recovers(self.world, object) && !wrong.has_its_tables();
+        if wrong.mode == Fixed::Wrong || keeps_tables {
             self.dropped.push((pod, object.name.clone()));
             return vec![definition::remake(self.world, &mut self.build, (pod, peer), object, Dependencies::none())];
         }

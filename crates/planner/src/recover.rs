@@ -71,9 +71,12 @@ pub(super) fn plan(world: &ClusterView<'_>, from: Option<Ordinal>) -> Result<Pla
     let defined = join.redefine(&stopped, &mended);
     ready.extend(created.iter().chain(&stopped).chain(&defined).copied());
     ready.push(fenced);
+    let cleared = join.recovery_off(&ready);
+    ready.extend(cleared);
     let names = world.desired.objects_of(me).map(|(_, o)| o.name.clone()).collect();
     let quiet = join.check_quiet(names, &ready, &[], &[]);
     let emptied = join.truncate(quiet);
+    let emptied = join.recovery_on(emptied);
     let synced = join.sync(&emptied, &rows, &[]);
     let proved = join.prove(&synced);
     join.start_all(proved);

@@ -157,6 +157,7 @@ fn span(action: &Action, begin: u64, pod: &mut Pod) -> (u64, u64) {
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
         | Op::ClearOption { .. }
+        | Op::SetOption { .. }
         | Op::Drain { .. }
         | Op::Reset { .. }
         | Op::Flush { .. }

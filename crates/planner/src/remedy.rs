@@ -147,6 +147,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         },
         Code::TargetUnfit => Remedy::person("create or correct the tables that are named"),
         Code::PropertyBars => Remedy::person("set the property that is named, and restart the server where it says so"),
+        Code::AttributeUnknown => Remedy::person("take the attributes out of aku.conf, or upgrade the server"),
         Code::EagerJoin => Remedy::person("end the other slaves first, so that only pod 0 is in service"),
         Code::ConfDiffers => Remedy::person("compare aku.conf on all pods, and correct the one that is wrong"),
         Code::StillHere => Remedy::person("stop the pod that is to be forgotten, or leave it in"),

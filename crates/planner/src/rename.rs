@@ -21,7 +21,7 @@ use super::{
     cluster_view::{ClusterView, runs},
     handover,
     links::{self, Link},
-    steps,
+    shapes, steps,
 };
 
 /// One object with the name that it should have.
@@ -121,6 +121,13 @@ pub(super) fn plan(
             .iter()
             .any(|(pod, _)| world.replication(*pod, object).is_some_and(|r| r.mode != Mode::Lazy));
         match rename.road {
+            Road::TakesOver if shapes::is_to_be_eager(world, object) => {
+                let high = object.pair.high();
+                let text = format!(
+                    "an EAGER object cannot be pinned (ERR-61121), so no other takes over from it; aku apply end --ordinal {high}, run this again, then start pod {high}"
+                );
+                done.notes.push(keeps(rename, &text));
+            }
             Road::TakesOver if put_off || eager || world.moves.is_open(&object.name) => {
                 done.notes.push(keeps(rename, "what is said of it above comes first; run this again after that"));
             }

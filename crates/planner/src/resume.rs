@@ -206,6 +206,7 @@ impl<'a> Looked<'a> {
             | Op::DropTable { .. }
             | Op::ChangeHost { .. }
             | Op::ClearOption { .. }
+            | Op::SetOption { .. }
             | Op::Start { .. }
             | Op::Pin { .. }
             | Op::Drain { .. }
@@ -375,6 +376,7 @@ fn again(op: &Op) -> Again {
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
         | Op::ClearOption { .. }
+        | Op::SetOption { .. }
         | Op::Start { .. }
         | Op::Drain { .. }
         | Op::Stop { .. }

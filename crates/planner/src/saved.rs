@@ -233,7 +233,15 @@ pub fn conf_digest(conf: &Config) -> String {
     let groups: Vec<Value> = conf
         .groups
         .iter()
-        .map(|g| json!({ "prefix": g.prefix, "sync_parallel": g.sync_parallel, "targets": to_value(&g.targets) }))
+        .map(|g| {
+            let mut group =
+                json!({ "prefix": g.prefix, "sync_parallel": g.sync_parallel, "targets": to_value(&g.targets) });
+            // Digests of before stay what they were.
+            if !g.attributes.is_default() {
+                group["attributes"] = json!(g.attributes.words());
+            }
+            group
+        })
         .collect();
     // Destructured, so that a new field cannot be forgotten here.
     let Config {

@@ -245,6 +245,9 @@ pub struct Status {
     /// Who the data of each pod is, as far as ledgers tell.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub identity: BTreeMap<Ordinal, IdentityStatus>,
+    /// What aku.conf asks of the objects of a group beside their tables, by prefix.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, Vec<String>>,
     /// Pods whose volume was put back from an older copy, and what shows it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub put_back: BTreeMap<Ordinal, String>,
@@ -289,6 +292,12 @@ impl Status {
         Self {
             strangers: strangers(desired, observed),
             identity: identity::of(desired, observed),
+            attributes: desired
+                .groups
+                .values()
+                .filter(|g| !g.attributes.is_default())
+                .map(|g| (g.prefix.clone(), g.attributes.words()))
+                .collect(),
             put_back: crate::put_back(desired, observed),
             pods,
             pairs,

@@ -34,6 +34,7 @@ pub(super) fn create_op(world: &ClusterView<'_>, pod: Ordinal, object: &Object) 
             [] => world.desired.groups[&object.group].targets.clone(),
             agreed => agreed.to_vec(),
         },
+        shape: world.desired.shape(pod, object),
     }
 }
 

@@ -9,6 +9,7 @@ use super::super::{
     work::{Ended, Work},
 };
 use crate::{
+    attributes::{Shape, Unlike},
     db::sql::ChangeSql,
     topology::{ReplicationName, Target},
 };
@@ -18,13 +19,19 @@ pub(super) fn create(
     name: &ReplicationName,
     (host, port): (&str, u16),
     targets: &[Target],
+    shape: &Shape,
 ) -> Result<Ended, OpError> {
     if look::side(work, name)?.is_some() {
         let found = look::definition(work, name)?;
         let wanted: BTreeSet<_> = targets.iter().cloned().collect();
         let strange = found.crossed.len() + found.unread;
         if strange == 0 && found.targets == wanted && found.hosts == [(host.to_owned(), port)] {
-            return Ok(Ended::Already);
+            // What aku.conf asks nothing of was not looked at before there were attributes, and is left to reconcile.
+            if shape.is_plain() || look::unlike(work, name, shape)? == Unlike::default() {
+                return Ok(Ended::Already);
+            }
+            let detail = format!("{name} has another mode, role or other options than aku.conf asks for");
+            return Err(work.told(Code::ObjectDiffers, detail));
         }
         let hosts: Vec<_> = found.hosts.iter().map(|(h, p)| format!("{h}:{p}")).collect();
         let detail = format!(
@@ -37,8 +44,8 @@ pub(super) fn create(
     }
     let shared = Arc::clone(work.shared);
     let _turn = shared.turns.take(work.action.pod, targets, &work.control)?;
-    let (name, host, targets) = (name.clone(), host.to_owned(), targets.to_vec());
-    work.change(&ChangeSql::CreateReplication { name, host, port, targets })?;
+    let (name, host, targets, shape) = (name.clone(), host.to_owned(), targets.to_vec(), shape.clone());
+    work.change(&ChangeSql::CreateReplication { name, host, port, targets, shape })?;
     Ok(Ended::done())
 }
 

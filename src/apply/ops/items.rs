@@ -12,6 +12,7 @@ use super::super::{
     work::{Ended, Work},
 };
 use crate::{
+    attributes::{GroupOption, Shape},
     db::sql::{ChangeSql, option::ObjectOption},
     desired::ReplicationAddress,
     topology::{ReplicationName, Target},
@@ -88,6 +89,18 @@ pub(super) fn clear_option(
     }
     quiet(work, name)?;
     work.change(&ChangeSql::ClearOption { name: name.clone(), option })?;
+    Ok(Ended::done())
+}
+
+/// Put on; where it is there with the same numbers, it is done already.
+pub(super) fn set_option(work: &mut Work<'_>, name: &ReplicationName, option: GroupOption) -> Result<Ended, OpError> {
+    look::side_of(work, name)?;
+    let alone = Shape { options: [option].into(), ..Shape::default() };
+    if look::unlike(work, name, &alone)?.set.is_empty() {
+        return Ok(Ended::Already);
+    }
+    quiet(work, name)?;
+    work.change(&ChangeSql::SetOption { name: name.clone(), option })?;
     Ok(Ended::done())
 }
 

@@ -25,12 +25,15 @@ use crate::plan::{Depth, Op};
 pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, OpError> {
     let action = work.action;
     match &action.op {
-        Op::CreateReplication { name, host, port, targets, .. } => define::create(work, name, (host, *port), targets),
+        Op::CreateReplication { name, host, port, targets, shape, .. } => {
+            define::create(work, name, (host, *port), targets, shape)
+        }
         Op::DropReplication { name, .. } => define::drop(work, name),
         Op::AddTable { name, target, .. } => items::add_table(work, name, target),
         Op::DropTable { name, target, remote, .. } => items::drop_table(work, name, target, remote),
         Op::ChangeHost { name, host, port, old, .. } => items::change_host(work, name, (host, *port), old),
         Op::ClearOption { name, option, .. } => items::clear_option(work, name, *option),
+        Op::SetOption { name, option, .. } => items::set_option(work, name, *option),
         Op::SyncTables { name, parallel, targets, rows, .. } => {
             sync::sync_tables(work, name, *parallel, targets, *rows)
         }
@@ -75,6 +78,7 @@ pub(super) fn needs_session(op: &Op) -> bool {
         | Op::DropTable { .. }
         | Op::ChangeHost { .. }
         | Op::ClearOption { .. }
+        | Op::SetOption { .. }
         | Op::SyncTables { .. }
         | Op::Start { .. }
         | Op::Pin { .. }

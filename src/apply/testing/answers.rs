@@ -83,6 +83,15 @@ pub(super) fn answer(world: &ScriptedPods, pod: Ordinal, session: i64, sql: &Rea
             });
             rows(&["IS_STARTED", "XSN", "GIVE_UP_TIME", "REPL_MODE", "OPTIONS"], line.into_iter().collect())
         }
+        ReadSql::Shape(name) => {
+            let columns =
+                ["IS_STARTED", "XSN", "REPL_MODE", "OPTIONS", "CONFLICT_RESOLUTION", "PARALLEL_APPLIER_COUNT"];
+            let line = here.objects.get(name).map(|o| {
+                let mode = Int(if o.eager { 2 } else { 0 });
+                vec![flag(o.is_started), Int(o.xsn), mode, Int(o.options), Int(o.conflict), Int(o.appliers)]
+            });
+            rows(&columns, line.into_iter().collect())
+        }
         ReadSql::Hosts => {
             let hosts = objects().flat_map(|(n, o)| {
                 o.hosts.iter().map(move |(host, port)| vec![n.clone(), text(host), Int(i64::from(*port))])

@@ -5,9 +5,20 @@ use super::{
     scripted::{FakePod, Object, ScriptedPods},
 };
 use crate::{
-    db::{DbError, sql::ChangeSql},
+    attributes::{GroupMode, GroupOption, Role},
+    db::{
+        DbError,
+        sql::{ChangeSql, option::ObjectOption},
+    },
     topology::{Ordinal, ReplicationName, Target},
 };
+
+fn appliers(option: GroupOption) -> i64 {
+    match option {
+        GroupOption::Parallel { appliers, .. } => i64::from(appliers.get()),
+        GroupOption::Recovery | GroupOption::Gapless | GroupOption::Grouping => 0,
+    }
+}
 
 fn refuse(native: i32) -> Result<(), DbError> {
     Err(db_error("HY000", native))
@@ -61,13 +72,17 @@ pub(super) fn change(world: &mut ScriptedPods, pod: Ordinal, sql: &ChangeSql) ->
         | ChangeSql::InsertRow(_)
         | ChangeSql::UpdateRow(_)
         | ChangeSql::DeleteRow(_) => panic!("the scripted pods have no rows to repair: {sql:?}"),
-        ChangeSql::CreateReplication { name, host, port, targets } => {
+        ChangeSql::CreateReplication { name, host, port, targets, shape } => {
             let here = world.pods.get_mut(&pod).unwrap();
             if here.objects.contains_key(name) {
                 return refuse(397_568);
             }
             let hosts = vec![(host.clone(), *port)];
-            here.objects.insert(name.clone(), Object { hosts, ..Object::new(host, targets) });
+            let eager = shape.mode == GroupMode::Eager;
+            let (options, conflict) = (shape.mask(), Role::number(shape.role));
+            let appliers = shape.options.iter().map(|o| appliers(*o)).sum();
+            let made = Object { eager, options, conflict, appliers, hosts, ..Object::new(host, targets) };
+            here.objects.insert(name.clone(), made);
             Ok(())
         }
         ChangeSql::DropReplication(name) => {
@@ -125,6 +140,18 @@ pub(super) fn change(world: &mut ScriptedPods, pod: Ordinal, sql: &ChangeSql) ->
                 return refuse(397_662);
             }
             object.options &= !option.bit();
+            if *option == ObjectOption::Parallel {
+                object.appliers = 0;
+            }
+            Ok(())
+        }
+        ChangeSql::SetOption { name, option } => {
+            let object = quiet(world, pod, name)?;
+            if object.options & option.kind().bit() != 0 {
+                return refuse(397_665);
+            }
+            object.options |= option.kind().bit();
+            object.appliers += appliers(*option);
             Ok(())
         }
         ChangeSql::SyncTables { name, targets, .. } => sync(world, pod, name, Some(targets)),

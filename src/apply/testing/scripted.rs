@@ -72,6 +72,10 @@ pub(crate) struct Object {
     pub eager: bool,
     /// OPTIONS
     pub options: i64,
+    /// CONFLICT_RESOLUTION
+    pub conflict: i64,
+    /// PARALLEL_APPLIER_COUNT
+    pub appliers: i64,
     /// The sender takes long to connect: V$REPSENDER says STATUS 0.
     pub slow: bool,
     pub hosts: Vec<(String, u16)>,
@@ -88,6 +92,8 @@ impl Object {
             refused: false,
             eager: false,
             options: 0,
+            conflict: 0,
+            appliers: 0,
             slow: false,
             hosts: vec![(host.to_owned(), 20301)],
             items: items.to_vec(),

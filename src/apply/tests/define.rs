@@ -5,11 +5,19 @@ use std::{fs, os::unix::fs::PermissionsExt};
 use super::*;
 use crate::{
     apply::{Marker, testing::Then},
+    attributes::{GroupOption, Role, Shape},
     db::setting::Setting,
 };
 
 fn create(targets: Vec<Target>, host: &str) -> Op {
-    Op::CreateReplication { name: name("R_01"), peer: pod(0), host: host.to_owned(), port: 20301, targets }
+    Op::CreateReplication {
+        name: name("R_01"),
+        peer: pod(0),
+        host: host.to_owned(),
+        port: 20301,
+        targets,
+        shape: Shape::default(),
+    }
 }
 
 #[test]
@@ -114,4 +122,27 @@ fn the_marker_appears_whole_and_goes() {
     assert!(path.exists() && !other.exists());
     // The marker needs no session.
     assert_eq!(stage.cluster.world().pod(0).logins.len(), 0);
+}
+
+#[test]
+fn an_object_is_made_in_its_shape() {
+    let stage = Stage::new(2);
+    let shape = || Shape { role: Some(Role::Slave), options: [GroupOption::Gapless].into(), ..Shape::default() };
+    let op = |shape| Op::CreateReplication {
+        name: name("R_07"),
+        peer: pod(0),
+        host: "10.0.0.7".to_owned(),
+        port: 20301,
+        targets: vec![target("T1")],
+        shape,
+    };
+    assert_eq!(stage.word(op(shape())), "done");
+    assert_eq!(stage.word(op(shape())), "already");
+    let found = stage.cluster.world().object(1, "R_07").clone();
+    assert_eq!((found.options, found.conflict, found.eager), (4, 2, false));
+    // One of that name with another role is not ours to change.
+    stage.cluster.world().object(1, "R_07").conflict = 1;
+    assert_eq!(stage.word(op(shape())), "failed E111");
+    // Without attributes nobody asks, as before.
+    assert_eq!(stage.word(op(Shape::default())), "already");
 }

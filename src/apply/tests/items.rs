@@ -2,7 +2,12 @@
 //! lost before and after.
 
 use super::*;
-use crate::{apply::testing::Then, db::ConnectFailure, desired::ReplicationAddress};
+use crate::{
+    apply::testing::Then,
+    attributes::{Appliers, GroupOption},
+    db::ConnectFailure,
+    desired::ReplicationAddress,
+};
 
 const ADD: &str = "ALTER REPLICATION R_01 ADD TABLE";
 const DROP: &str = "ALTER REPLICATION R_01 DROP TABLE";
@@ -259,4 +264,52 @@ fn a_lost_answer_to_a_copy_of_some_tables_is_looked_up_and_never_sent_again() {
     let closes = |world: &mut ScriptedPods| world.pod(0).sessions.clear();
     stage.cluster.rule_after(1, 0, "SELECT REP_NAME, START_FLAG", Then::First(Box::new(closes)));
     assert_eq!(stage.run(vec![sync_tables()]).word(1), "unknown E105");
+}
+
+fn set(option: GroupOption) -> Action {
+    act(1, 1, Op::SetOption { name: name("R_01"), peer: pod(0), option }, &[])
+}
+
+fn parallel(n: u16) -> GroupOption {
+    GroupOption::Parallel { appliers: Appliers::new(n).unwrap(), buffer: None }
+}
+
+#[test]
+fn an_option_is_put_on_once() {
+    let stage = stopped();
+    assert_eq!(stage.run(vec![set(GroupOption::Gapless)]).word(1), "done");
+    assert_eq!(stage.run(vec![set(GroupOption::Gapless)]).word(1), "already");
+    assert_eq!(stage.run(vec![set(parallel(4))]).word(1), "done");
+    assert_eq!(stage.run(vec![set(parallel(4))]).word(1), "already");
+    assert_eq!(stage.changes(), ["1 R_01 SET GAPLESS ENABLE", "1 R_01 SET PARALLEL 4"]);
+    // Another number is none that is there already; the server wants 0 first.
+    assert!(stage.run(vec![set(parallel(8))]).word(1).starts_with("failed"));
+    assert_eq!(stage.cluster.world().object(1, "R_01").appliers, 4);
+}
+
+#[test]
+fn an_option_is_put_on_only_while_nobody_sends() {
+    let stage = Stage::new(2);
+    {
+        let mut world = stage.cluster.world();
+        let object = world.object(1, "R_01");
+        (object.sender, object.is_started) = (true, true);
+    }
+    assert_eq!(stage.run(vec![set(GroupOption::Grouping)]).word(1), "failed E112");
+    assert_eq!(stage.changes(), Vec::<String>::new());
+    let stage = stopped();
+    stage.cluster.world().pod(1).objects.clear();
+    assert_eq!(stage.run(vec![set(GroupOption::Grouping)]).word(1), "failed E110");
+}
+
+#[test]
+fn a_lost_answer_to_an_option_is_looked_up() {
+    for (then, sent) in [(Then::LoseAfter, 1), (Then::LoseBefore, 1)] {
+        let stage = stopped();
+        stage.cluster.rule(1, "ALTER REPLICATION R_01 SET", then);
+        let word = stage.run(vec![set(GroupOption::Recovery)]).word(1);
+        assert!(word == "already" || word == "done" || word.starts_with("done"), "{word}");
+        assert_eq!(stage.changes().len(), sent);
+        assert_eq!(stage.cluster.world().object(1, "R_01").options, 1);
+    }
 }

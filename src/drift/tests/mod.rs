@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
+    attributes::{Appliers, Attributes, Conflict, GroupMode, GroupOption},
     desired::Goal,
     ledger::ClusterId,
     observe::{BrokenBy, Client, GiveUp, Item as TableItem, Mode, PodView, Sender, TableName},
@@ -356,4 +357,62 @@ fn the_cure_is_named() {
     let refused = crate::plan::make(&pod_0, &all.observed).expect_err("pod 0 looks as if its volume were lost");
     assert!(refused.because.iter().any(|b| b.code == crate::plan::Code::MasterFailed), "{refused:?}");
     assert_eq!(next(&three().side(1, 2, 'l')), ["aku plan reconcile"]);
+}
+
+/// Two pods in service with all that a LAZY group can have.
+fn asked() -> Worlds {
+    let parallel = GroupOption::Parallel { appliers: Appliers::new(4).unwrap(), buffer: "10M".parse().ok() };
+    let options = [parallel, GroupOption::Gapless];
+    let attributes = Attributes::new(GroupMode::Lazy, Conflict::MasterSlave, options).unwrap();
+    let w = Worlds::new(desired(Goal::Start(ord(0)), 2, 1)).attributes(&attributes).up(0, 0).up(1, 0);
+    w.pair(0, 1, "LL")
+}
+
+#[test]
+fn what_aku_conf_asks_of_a_group() {
+    let table: Vec<(&str, Worlds, &[&str])> = vec![
+        ("as asked", asked(), &[]),
+        ("the buffer as asked", asked().edit(0, 1, |r| r.applier_buffer = Some(10 << 20)), &[]),
+        (
+            "another buffer",
+            asked().edit(0, 1, |r| r.applier_buffer = Some(0)),
+            &["0 D215 AKU_REP_01 APPLIER_INIT_BUFFER_SIZE"],
+        ),
+        ("an option taken off", asked().edit(1, 0, |r| r.options &= !4), &["1 D215 AKU_REP_01 OPTIONS"]),
+        (
+            "another number",
+            asked().edit(1, 0, |r| r.parallel_applier = 2),
+            &["1 D215 AKU_REP_01 PARALLEL_APPLIER_COUNT"],
+        ),
+        ("no role", asked().edit(1, 0, |r| r.conflict_resolution = 0), &["1 D215 AKU_REP_01 CONFLICT_RESOLUTION"]),
+        (
+            "the roles swapped",
+            asked().edit(0, 1, |r| r.conflict_resolution = 2),
+            &["0 D215 AKU_REP_01 CONFLICT_RESOLUTION"],
+        ),
+        ("another mode", asked().edit(0, 1, |r| r.mode = Mode::Eager), &["0 D214 AKU_REP_01 mode"]),
+        (
+            "LAZY where EAGER is asked for",
+            asked().attributes(&Attributes::new(GroupMode::Eager, Conflict::MasterSlave, []).unwrap()).edit(
+                0,
+                1,
+                |r| {
+                    (r.mode, r.options, r.parallel_applier) = (Mode::Eager, 0, 0);
+                },
+            ),
+            &["1 D214 AKU_REP_01 mode", "1 D215 AKU_REP_01 OPTIONS", "1 D215 AKU_REP_01 PARALLEL_APPLIER_COUNT"],
+        ),
+    ];
+    for (what, w, want) in table {
+        let drift = look(&w);
+        let mut told = told(&drift);
+        told.sort();
+        assert_eq!(told, want, "{what}: {drift:#?}");
+        // What comes with another mode waits for it.
+        let in_place = |d: &&Difference| d.fact == "OPTIONS" || d.fact == "PARALLEL_APPLIER_COUNT";
+        let alone = !told.iter().any(|t| t.contains("D214"));
+        for d in drift.differences.iter().filter(in_place).filter(|_| alone) {
+            assert!(format!("{:?}", d.remedy).contains("econcile"), "{what}: {d:#?}");
+        }
+    }
 }

@@ -170,6 +170,7 @@ fn word(op: &Op) -> Option<Step> {
         Op::AddTable { .. }
         | Op::DropTable { .. }
         | Op::ClearOption { .. }
+        | Op::SetOption { .. }
         | Op::Unpin { .. }
         | Op::SetProperty { .. }
         | Op::CheckQuiet { .. }

@@ -167,6 +167,7 @@ fn step(op: &Op) -> Option<Step> {
         Op::Stop { .. } => Some(Step::Stop),
         Op::Flush { .. } => Some(Step::Flush),
         Op::ClearOption { .. }
+        | Op::SetOption { .. }
         | Op::Drain { .. }
         | Op::Reset { .. }
         | Op::Unpin { .. }

@@ -6,7 +6,10 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::MemberDown;
-use crate::topology::{Ordinal, Pair, ReplicationName, ServerCount, Target};
+use crate::{
+    attributes::Attributes,
+    topology::{Ordinal, Pair, ReplicationName, ServerCount, Target},
+};
 
 /// A property that is 0 or 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +63,8 @@ pub struct GroupConf {
     pub prefix: String,
     /// SYNC_PARALLEL_COUNT, `1..=100`.
     pub sync_parallel: u8,
+    /// MODE, CONFLICT, PARALLEL, GAPLESS, GROUPING, RECOVERY.
+    pub attributes: Attributes,
     /// Replicated tables and partitions in the order of the file, at least one, no duplicates.
     pub targets: Vec<Target>,
 }

@@ -36,7 +36,7 @@ pub struct Origins {
 }
 
 /// Lines of a group, from 1.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct GroupOrigin {
     /// The opening parenthesis.
     pub open: usize,
@@ -44,6 +44,8 @@ pub struct GroupOrigin {
     pub prefix: Origin,
     /// SYNC_PARALLEL_COUNT.
     pub parallel: Origin,
+    /// Key and line of each attribute that is written.
+    pub attributes: Vec<(&'static str, usize)>,
 }
 
 impl Origins {

@@ -64,6 +64,10 @@ pub enum Code {
     SamePort,
     /// The password that the environment names cannot be used.
     Password,
+    /// An option that does not go with EAGER.
+    EagerOption,
+    /// RECOVERY with more than two servers.
+    RecoveryTwice,
     /// Warning: the published misspelling of the password property.
     Misspelt,
     /// Warning: more pods than the manuals document.
@@ -88,6 +92,8 @@ pub enum Code {
     EncodingInComment,
     /// Warning: a template was to fill the value in.
     Placeholder,
+    /// Warning: pods join an EAGER group one at a time beside pod 0 alone.
+    EagerMesh,
 }
 
 impl Code {
@@ -120,6 +126,8 @@ impl Code {
             Self::BadName => "AKU-C213",
             Self::SamePort => "AKU-C214",
             Self::Password => "AKU-C215",
+            Self::EagerOption => "AKU-C216",
+            Self::RecoveryTwice => "AKU-C217",
             Self::Misspelt => "AKU-C301",
             Self::ManyServers => "AKU-C302",
             Self::ManyReplications => "AKU-C303",
@@ -132,6 +140,7 @@ impl Code {
             Self::OddHost => "AKU-C310",
             Self::EncodingInComment => "AKU-C311",
             Self::Placeholder => "AKU-C312",
+            Self::EagerMesh => "AKU-C313",
         }
     }
 

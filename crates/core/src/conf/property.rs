@@ -41,8 +41,19 @@ pub(super) const USER_NAME: &str = "USER_NAME";
 /// Old-style key of a target's table.
 pub(super) const TABLE_NAME: &str = "TABLE_NAME";
 
+/// Key of a group's mode.
+pub(super) const MODE: &str = "MODE";
+/// Key of a group's conflict rule.
+pub(super) const CONFLICT: &str = "CONFLICT";
+/// Option of a group that has numbers.
+pub(super) const APPLIERS: &str = "PARALLEL";
+/// Options of a group that are there or not.
+pub(super) const FLAGS: [&str; 3] = ["RECOVERY", "GAPLESS", "GROUPING"];
+
+/// Keys of a group's attributes.
+pub(super) const ATTRIBUTES: [&str; 6] = [MODE, CONFLICT, APPLIERS, FLAGS[0], FLAGS[1], FLAGS[2]];
 /// Keys of a group.
-pub(super) const GROUP_KEYS: [&str; 2] = [PREFIX, PARALLEL];
+pub(super) const GROUP_KEYS: [&str; 8] = [PREFIX, PARALLEL, MODE, CONFLICT, APPLIERS, FLAGS[0], FLAGS[1], FLAGS[2]];
 /// Keys of an old-style target.
 pub(super) const ITEM_KEYS: [&str; 2] = [USER_NAME, TABLE_NAME];
 

@@ -19,5 +19,5 @@ pub use model::{
     BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Remembered, Replication,
     Sender, Server, Side, Table, TableName,
 };
-pub use parse::{gap as gap_of, sender as sender_of};
+pub use parse::{bare as object_of, gap as gap_of, sender as sender_of};
 pub use rows::{RowCount, grouped};

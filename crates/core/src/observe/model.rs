@@ -286,6 +286,8 @@ pub struct Replication {
     pub conflict_resolution: i64,
     /// PARALLEL_APPLIER_COUNT
     pub parallel_applier: i64,
+    /// APPLIER_INIT_BUFFER_SIZE in bytes of an object with PARALLEL; `None` where the server does not tell.
+    pub applier_buffer: Option<i64>,
     /// Peer addresses.
     pub hosts: Vec<ReplicationAddress>,
     /// What it replicates.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     desired::ReplicationAddress,
     ledger,
-    sql::{Row, Rows},
+    sql::{Row, Rows, option::ObjectOption},
     topology::{Identifier, Position, ReplicationName, Target},
 };
 
@@ -144,8 +144,8 @@ pub fn replications(c: &Catalog<'_>) -> Result<BTreeMap<ReplicationName, Replica
     Ok(all)
 }
 
-/// `None` where the two columns that every release has are no numbers.
-fn bare(row: Row<'_>) -> Option<Replication> {
+/// An object without its hosts and items. `None` where the two columns that every release has are no numbers.
+pub fn bare(row: Row<'_>) -> Option<Replication> {
     let number = |column| row.int(column).unwrap_or(0);
     Some(Replication {
         is_started: row.int("IS_STARTED")? != 0,
@@ -156,6 +156,9 @@ fn bare(row: Row<'_>) -> Option<Replication> {
         options: number("OPTIONS"),
         conflict_resolution: number("CONFLICT_RESOLUTION"),
         parallel_applier: number("PARALLEL_APPLIER_COUNT"),
+        applier_buffer: row
+            .int("APPLIER_INIT_BUFFER_SIZE")
+            .filter(|_| number("OPTIONS") & ObjectOption::Parallel.bit() != 0),
         hosts: Vec::new(),
         items: Items::default(),
         sender: Sender::None,

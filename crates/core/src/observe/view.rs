@@ -128,6 +128,8 @@ struct WrittenReplication<'a> {
     options: i64,
     #[serde(default, skip_serializing_if = "is_zero")]
     parallel_applier: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    applier_buffer: Option<i64>,
     position: Position,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     receiver: Option<Conflicts>,
@@ -166,6 +168,7 @@ fn read(r: WrittenReplication<'_>, lists: &HashMap<ListId, Items>) -> Result<Rep
         options: r.options,
         conflict_resolution: r.conflict_resolution,
         parallel_applier: r.parallel_applier,
+        applier_buffer: r.applier_buffer,
         hosts: r.hosts.into_owned(),
         items,
         sender: r.sender,
@@ -280,6 +283,7 @@ impl Serialize for Pod {
                 mode: r.mode,
                 options: r.options,
                 parallel_applier: r.parallel_applier,
+                applier_buffer: r.applier_buffer,
                 position: r.position,
                 receiver: r.receiver,
                 role: r.role,

@@ -12,9 +12,10 @@ use super::{
     row_repair::RowRepair,
 };
 use crate::{
+    attributes::{GroupOption, Shape},
     desired::ReplicationAddress,
     ledger::Ledger,
-    sql::{ChangeSql, option::ObjectOption, setting::Setting},
+    sql::{option::ObjectOption, setting::Setting},
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -121,6 +122,9 @@ pub enum Op {
         port: u16,
         /// Items.
         targets: Vec<Target>,
+        /// Mode, role and options, where aku.conf asks for any.
+        #[serde(default, skip_serializing_if = "Shape::is_plain")]
+        shape: Shape,
     },
     /// DROP REPLICATION
     DropReplication {
@@ -171,6 +175,16 @@ pub enum Op {
         peer: Ordinal,
         /// Which.
         option: ObjectOption,
+    },
+    /// SET of an option that aku.conf asks for, on. Done already when the object has it with the same numbers; needs both
+    /// sides stopped (ERR-6100A, ERR-6109F), and another number of PARALLEL needs 0 first (397665).
+    SetOption {
+        /// Object.
+        name: ReplicationName,
+        /// The other pod.
+        peer: Ordinal,
+        /// Which, with its numbers.
+        option: GroupOption,
     },
     /// START RETRY, and a look whether the sender connects; a plain START for an EAGER object, and where the sender does
     /// not connect (`measured.md` 9.1). Done already when a sender exists.
@@ -345,6 +359,7 @@ impl Op {
             Self::DropTable { .. } => "drop-table",
             Self::ChangeHost { .. } => "change-host",
             Self::ClearOption { .. } => "clear-option",
+            Self::SetOption { .. } => "set-option",
             Self::Start { .. } => "start",
             Self::Pin { .. } => "pin",
             Self::Drain { .. } => "drain",
@@ -380,7 +395,8 @@ impl Op {
             | Self::AddTable { .. }
             | Self::DropTable { .. }
             | Self::ChangeHost { .. }
-            | Self::ClearOption { .. } => Effect::Define,
+            | Self::ClearOption { .. }
+            | Self::SetOption { .. } => Effect::Define,
             Self::DropReplication { .. } => Effect::RemovesDefinition,
             Self::Start { .. } | Self::Pin { .. } | Self::Stop { .. } | Self::Flush { .. } => Effect::Run,
             Self::Reset { .. } | Self::Unpin { .. } => Effect::ForgetsPosition,
@@ -414,6 +430,7 @@ impl Op {
             | Self::DropTable { name, .. }
             | Self::ChangeHost { name, .. }
             | Self::ClearOption { name, .. }
+            | Self::SetOption { name, .. }
             | Self::SyncTables { name, .. }
             | Self::Sync { name, .. } => Some(name),
             Self::Drain { .. }
@@ -432,69 +449,6 @@ impl Op {
             | Self::WriteLedger { .. }
             | Self::MendRows(_)
             | Self::DeleteRows(_) => None,
-        }
-    }
-
-    /// The changing statements it sends, in order, as far as they are known before it runs (a fence closes whatever
-    /// sessions it finds, and a ledger that is not there is made first). Empty for steps that only look, wait, or touch the marker.
-    #[must_use]
-    pub fn statements(&self) -> Vec<ChangeSql> {
-        match self {
-            Self::CreateReplication { name, host, port, targets, .. } => vec![ChangeSql::CreateReplication {
-                name: name.clone(),
-                host: host.clone(),
-                port: *port,
-                targets: targets.clone(),
-            }],
-            Self::DropReplication { name, .. } => vec![ChangeSql::DropReplication(name.clone())],
-            Self::AddTable { name, target, .. } => {
-                vec![ChangeSql::AddTable { name: name.clone(), target: target.clone() }]
-            }
-            Self::DropTable { name, target, remote, .. } => {
-                vec![ChangeSql::DropTable { name: name.clone(), target: target.clone(), remote: remote.clone() }]
-            }
-            Self::ChangeHost { name, host, port, old, .. } => {
-                let add = ChangeSql::AddHost { name: name.clone(), host: host.clone(), port: *port };
-                let drop = |a: &ReplicationAddress| ChangeSql::DropHost {
-                    name: name.clone(),
-                    host: a.host.clone(),
-                    port: a.port,
-                };
-                std::iter::once(add).chain(old.iter().map(drop)).collect()
-            }
-            Self::ClearOption { name, option, .. } => {
-                vec![ChangeSql::ClearOption { name: name.clone(), option: *option }]
-            }
-            Self::Start { name, .. } => vec![ChangeSql::StartRetry(name.clone())],
-            Self::Pin { name, .. } => vec![ChangeSql::StartRetry(name.clone()), ChangeSql::Stop(name.clone())],
-            Self::Stop { name, .. } => vec![ChangeSql::Stop(name.clone())],
-            Self::Reset { name, .. } => vec![ChangeSql::Reset(name.clone())],
-            Self::Unpin { name, .. } => vec![ChangeSql::Stop(name.clone()), ChangeSql::Reset(name.clone())],
-            Self::Flush { name, wait_s, .. } => vec![ChangeSql::Flush { name: name.clone(), wait_s: *wait_s }],
-            Self::SetProperty { property, to, .. } => {
-                vec![ChangeSql::SetSystem { property: property.name(), value: *to }]
-            }
-            Self::Truncate { target, .. } => vec![ChangeSql::Truncate(target.clone())],
-            Self::Sync { name, parallel, .. } => vec![ChangeSql::Sync { name: name.clone(), parallel: *parallel }],
-            Self::SyncTables { name, parallel, targets, .. } => {
-                vec![ChangeSql::SyncTables { name: name.clone(), parallel: *parallel, targets: targets.clone() }]
-            }
-            Self::CheckContents { names, wait_s, .. } => {
-                names.iter().map(|name| ChangeSql::Flush { name: name.clone(), wait_s: *wait_s }).collect()
-            }
-            Self::Fence => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 1 }],
-            Self::Open => vec![ChangeSql::SetSystem { property: "ADMIN_MODE", value: 0 }],
-            Self::WriteLedger { ledger } => vec![ChangeSql::UpdateLedger(ledger.clone())],
-            // Behind it, a statement for each row: its values are read from the right pod when it runs.
-            Self::MendRows(_) | Self::DeleteRows(_) => vec![ChangeSql::SessionReplicationOff],
-            Self::Drain { .. }
-            | Self::CheckQuiet { .. }
-            | Self::CheckEmpty { .. }
-            | Self::CheckHolds { .. }
-            | Self::CheckDelivered { .. }
-            | Self::Delay { .. }
-            | Self::WriteMarker
-            | Self::RemoveMarker => Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod graph;
 mod milestone;
 pub mod reason;
 mod row_repair;
+mod statements;
 pub mod wire;
 pub mod words;
 

@@ -265,6 +265,8 @@ stable_codes! {
     NotCompared = "X221-not-compared";
     /// A pod that was compared, or the one that is to be right, cannot be looked at, so no row is touched.
     ComparedPodGone = "X222-compared-pod-gone";
+    /// The configuration asks for a mode, role or option of its objects that the release of a server does not have.
+    AttributeUnknown = "X223-attribute-unknown";
     /// The independent checker found that the plan breaks a rule that protects rows. This is a bug of the program.
     PlannerBug = "X299-planner-bug";
 }

@@ -2,6 +2,7 @@
 
 use super::{Expect, Op, RowRepair, action::Depth};
 use crate::{
+    attributes::{GroupMode, Shape},
     topology::{Ordinal, ReplicationName},
     words::{count, counted},
 };
@@ -34,9 +35,9 @@ pub fn words(op: &Op) -> Words {
         ..on(verb, object.to_string())
     };
     match op {
-        Op::CreateReplication { name, peer, host, port, targets } => Words {
+        Op::CreateReplication { name, peer, host, port, targets, shape } => Words {
             address: format!("{host}:{port}"),
-            detail: counted(targets.len(), "target"),
+            detail: shaped(counted(targets.len(), "target"), shape),
             ..to("create", name, *peer)
         },
         Op::DropReplication { name, peer } => to("drop", name, *peer),
@@ -50,6 +51,7 @@ pub fn words(op: &Op) -> Words {
         Op::ClearOption { name, peer, option } => {
             Words { detail: option.to_string(), ..to("clear option", name, *peer) }
         }
+        Op::SetOption { name, peer, option } => Words { detail: option.to_string(), ..to("set option", name, *peer) },
         Op::Start { name, peer, expect } => Words { detail: starts_at(*expect).to_owned(), ..to("start", name, *peer) },
         Op::Pin { name, peer } => Words { detail: "keeps log from now on".to_owned(), ..to("pin", name, *peer) },
         Op::Drain { wait_s } => {
@@ -118,6 +120,15 @@ fn as_on(repair: &RowRepair) -> String {
     format!("{}, as on pod {}", counted(repair.rows.len(), "row"), repair.right)
 }
 
+/// `2 targets, EAGER, AS MASTER, OPTIONS GAPLESS`
+fn shaped(targets: String, shape: &Shape) -> String {
+    let mode = match shape.mode {
+        GroupMode::Lazy => None,
+        GroupMode::Eager => Some(shape.mode.as_str().to_owned()),
+    };
+    [targets].into_iter().chain(mode).chain(shape.clauses()).collect::<Vec<_>>().join(", ")
+}
+
 fn starts_at(expect: Expect) -> &'static str {
     match expect {
         Expect::Live => "from its position",
@@ -147,6 +158,7 @@ pub fn kind(op: &Op) -> &'static str {
         Op::DropTable { .. } => "drop table",
         Op::ChangeHost { .. } => "change host",
         Op::ClearOption { .. } => "clear option",
+        Op::SetOption { .. } => "set option",
         Op::SyncTables { .. } => "sync table",
         Op::Start { .. } => "start",
         Op::Pin { .. } => "pin",

@@ -12,10 +12,13 @@ pub mod page;
 mod properties;
 pub mod rows;
 pub mod setting;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
 use crate::{
+    attributes::{GroupMode, GroupOption, Shape},
     conf::Switch,
     ledger::Ledger,
     sql::{facts::FactBatch, page::Page},
@@ -96,6 +99,9 @@ pub enum ReadSql {
     Property(&'static str),
     /// State of one replication: IS_STARTED, XSN, GIVE_UP_TIME.
     Replication(ReplicationName),
+    /// What one replication is beside its items: REPL_MODE, ROLE, OPTIONS, CONFLICT_RESOLUTION, PARALLEL_APPLIER_COUNT,
+    /// APPLIER_INIT_BUFFER_SIZE; with XSN and IS_STARTED.
+    Shape(ReplicationName),
     /// SYS.AKU_LEDGER (`docs/ledger.md`) and, in the same row, where the log ends: CUR_WRITE_LF_NO, CUR_WRITE_LF_OFFSET.
     Ledger,
 }
@@ -103,7 +109,7 @@ pub enum ReadSql {
 /// A statement that changes something. Its text is its `Display`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeSql {
-    /// CREATE REPLICATION, LAZY.
+    /// CREATE REPLICATION
     CreateReplication {
         /// Object name.
         name: ReplicationName,
@@ -113,6 +119,8 @@ pub enum ChangeSql {
         port: u16,
         /// Items; the same name on both sides.
         targets: Vec<Target>,
+        /// Mode, role and options.
+        shape: Shape,
     },
     /// DROP REPLICATION
     DropReplication(ReplicationName),
@@ -156,6 +164,13 @@ pub enum ChangeSql {
         name: ReplicationName,
         /// Which.
         option: option::ObjectOption,
+    },
+    /// SET of an option, on.
+    SetOption {
+        /// Object name.
+        name: ReplicationName,
+        /// Which, with its numbers.
+        option: GroupOption,
     },
     /// START: resumes from XSN, or from now when it is -1.
     Start(ReplicationName),
@@ -279,7 +294,8 @@ impl fmt::Display for ReadSql {
             Self::Definitions => write!(
                 f,
                 "SELECT R.REPLICATION_NAME, R.IS_STARTED, R.XSN, R.ITEM_COUNT, R.HOST_COUNT, R.CONFLICT_RESOLUTION, \
-                 R.REPL_MODE, R.ROLE, R.OPTIONS, R.GIVE_UP_TIME, R.GIVE_UP_XSN, R.PARALLEL_APPLIER_COUNT, H.HOST_NO, \
+                 R.REPL_MODE, R.ROLE, R.OPTIONS, R.GIVE_UP_TIME, R.GIVE_UP_XSN, R.PARALLEL_APPLIER_COUNT, \
+                 R.APPLIER_INIT_BUFFER_SIZE, H.HOST_NO, \
                  H.HOST_IP, H.PORT_NO {OF_REPLICATIONS}"
             ),
             Self::DefinitionsOfOld => write!(f, "SELECT R.*, H.HOST_NO, H.HOST_IP, H.PORT_NO {OF_REPLICATIONS}"),
@@ -376,6 +392,12 @@ impl fmt::Display for ReadSql {
             }
             Self::Ledger => ledger::read(f),
             Self::Property(name) => write!(f, "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = {}", literal(name)),
+            Self::Shape(name) => write!(
+                f,
+                "SELECT IS_STARTED, XSN, REPL_MODE, ROLE, OPTIONS, CONFLICT_RESOLUTION, PARALLEL_APPLIER_COUNT, \
+                 APPLIER_INIT_BUFFER_SIZE FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
+                literal(name.as_str())
+            ),
             Self::Replication(name) => write!(
                 f,
                 "SELECT IS_STARTED, XSN, GIVE_UP_TIME, REPL_MODE, OPTIONS FROM SYSTEM_.SYS_REPLICATIONS_ WHERE REPLICATION_NAME = {}",
@@ -388,8 +410,16 @@ impl fmt::Display for ReadSql {
 impl fmt::Display for ChangeSql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CreateReplication { name, host, port, targets } => {
-                write!(f, "CREATE REPLICATION {name} WITH {}, {port} ", literal(host))?;
+            Self::CreateReplication { name, host, port, targets, shape } => {
+                let mode = match shape.mode {
+                    GroupMode::Lazy => "",
+                    GroupMode::Eager => "EAGER ",
+                };
+                write!(f, "CREATE {mode}REPLICATION {name} ")?;
+                for clause in shape.clauses() {
+                    write!(f, "{clause} ")?;
+                }
+                write!(f, "WITH {}, {port} ", literal(host))?;
                 let items: Vec<_> = targets.iter().map(|t| format!("FROM {t} TO {t}")).collect();
                 f.write_str(&items.join(", "))
             }
@@ -409,6 +439,7 @@ impl fmt::Display for ChangeSql {
             Self::ClearOption { name, option } => {
                 write!(f, "ALTER REPLICATION {name} SET {option} {}", option.off())
             }
+            Self::SetOption { name, option } => write!(f, "ALTER REPLICATION {name} SET {}", option.on()),
             Self::Start(name) => write!(f, "ALTER REPLICATION {name} START"),
             Self::StartRetry(name) => write!(f, "ALTER REPLICATION {name} START RETRY"),
             Self::Stop(name) => write!(f, "ALTER REPLICATION {name} STOP"),
@@ -441,55 +472,5 @@ impl fmt::Display for ChangeSql {
             Self::UpdateLedger(row) => ledger::update(f, row),
             Self::BeatLedger { before, after } => ledger::beat(f, before, after),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::topology::IdentError;
-
-    fn target(table: &str, partition: Option<&str>) -> Result<Target, IdentError> {
-        Ok(Target {
-            user: Identifier::exact("SYS")?,
-            table: Identifier::exact(table)?,
-            partition: partition.map(Identifier::exact).transpose()?,
-        })
-    }
-
-    #[test]
-    fn text_of_changes() -> Result<(), IdentError> {
-        let name = ReplicationName::exact("AKU_REP_01")?;
-        let create = ChangeSql::CreateReplication {
-            name: name.clone(),
-            host: "10.0.0.1".to_owned(),
-            port: 20301,
-            targets: vec![target("T1", None)?, target("Low Case", Some("P1"))?],
-        };
-        let table = [
-            (
-                create,
-                "CREATE REPLICATION AKU_REP_01 WITH '10.0.0.1', 20301 FROM SYS.T1 TO SYS.T1, \
-                 FROM SYS.\"Low Case\" PARTITION P1 TO SYS.\"Low Case\" PARTITION P1",
-            ),
-            (ChangeSql::Flush { name: name.clone(), wait_s: 10 }, "ALTER REPLICATION AKU_REP_01 FLUSH WAIT 10"),
-            (ChangeSql::Sync { name, parallel: 2 }, "ALTER REPLICATION AKU_REP_01 SYNC PARALLEL 2"),
-            (ChangeSql::Truncate(target("T1", None)?), "TRUNCATE TABLE SYS.T1"),
-            (
-                ChangeSql::CloseSession { database: Identifier::exact("mydb")?, session: 7 },
-                "ALTER DATABASE mydb SESSION CLOSE 7",
-            ),
-            (ChangeSql::Truncate(target("T2", Some("P1"))?), "ALTER TABLE SYS.T2 TRUNCATE PARTITION P1"),
-        ];
-        for (sql, want) in table {
-            assert_eq!(sql.to_string(), want);
-        }
-        let counts = ReadSql::CountRows(vec![target("T1", None)?, target("T2", Some("P1"))?]);
-        assert_eq!(
-            counts.to_string(),
-            "SELECT 0 AS N, COUNT(*) AS ROWS_NOW FROM SYS.T1 UNION ALL \
-             SELECT 1 AS N, COUNT(*) AS ROWS_NOW FROM SYS.T2 PARTITION (P1)"
-        );
-        Ok(())
     }
 }

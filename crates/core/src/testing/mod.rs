@@ -7,6 +7,7 @@ pub mod plans;
 use std::collections::BTreeMap;
 
 use crate::{
+    attributes::{Attributes, GroupMode, GroupOption, Role},
     conf::{Compare, GroupId, MemberDown, Switch},
     desired::{Desired, Goal, Group, Object, ReplicationAddress},
     ledger::{ClusterId, Ledger, Peer, Standing, View},
@@ -47,6 +48,7 @@ pub fn desired(goal: Goal, pods: u8, groups: u8) -> Desired {
         prefix: prefix(g),
         targets: vec![target(&format!("T{}", 2 * g + 1)), target(&format!("T{}", 2 * g + 2))],
         sync_parallel: 1,
+        attributes: Attributes::default(),
     };
     Desired {
         goal,
@@ -79,6 +81,14 @@ impl Worlds {
         let absent = |p: &Ordinal| PodView::Absent { address: format!("10.0.0.{p}:20300"), said: "refused".to_owned() };
         let pods = desired.pods.keys().map(|p| (*p, absent(p))).collect();
         Self { desired, observed: Observed::new(pods, MarkerView::Missing) }
+    }
+
+    /// Every group asks for this.
+    pub fn attributes(mut self, attributes: &Attributes) -> Self {
+        for group in self.desired.groups.values_mut() {
+            group.attributes = attributes.clone();
+        }
+        self
     }
 
     /// A pod that answers, with all tables and no objects.
@@ -155,6 +165,11 @@ impl Worlds {
         for object in objects {
             let targets = &self.desired.groups[&object.group].targets;
             let items = targets.iter().map(|t| Item { local: t.clone(), remote: t.clone() }).collect();
+            let shape = self.desired.shape(ord(pod), &object);
+            let appliers = |o: &GroupOption| match o {
+                GroupOption::Parallel { appliers, .. } => i64::from(appliers.get()),
+                GroupOption::Recovery | GroupOption::Gapless | GroupOption::Grouping => 0,
+            };
             let (position, sender, is_started) = match state {
                 'R' => (Position::Reset, Sender::None, false),
                 'L' => (Position::Live(500), Sender::Running, true),
@@ -166,11 +181,15 @@ impl Worlds {
                 is_started,
                 position,
                 gave_up: (state == 'G').then(|| GiveUp { at: "21-NOV-2026".to_owned(), xsn: Some(7) }),
-                mode: Mode::Lazy,
+                mode: match shape.mode {
+                    GroupMode::Lazy => Mode::Lazy,
+                    GroupMode::Eager => Mode::Eager,
+                },
                 role: 0,
-                options: 0,
-                conflict_resolution: 0,
-                parallel_applier: 0,
+                options: shape.mask(),
+                conflict_resolution: Role::number(shape.role),
+                parallel_applier: shape.options.iter().map(appliers).sum(),
+                applier_buffer: None,
                 hosts: vec![self.desired.pods[&ord(peer)].clone()],
                 items,
                 sender,

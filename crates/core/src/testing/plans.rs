@@ -5,6 +5,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::{
+    attributes::{Attributes, Shape},
     conf::{Compare, Config, GroupConf, MemberDown, Switch},
     desired::Goal,
     observe::{RowCount, Side},
@@ -43,6 +44,7 @@ pub fn config() -> Config {
         groups: vec![GroupConf {
             prefix: "AKU_REP".to_owned(),
             sync_parallel: 1,
+            attributes: Attributes::default(),
             targets: vec![target("T1"), target("T2")],
         }],
     }
@@ -114,6 +116,7 @@ pub fn full_join() -> Plan {
             host: format!("altibase-sts-{peer}.altibase-svc"),
             port: 20301,
             targets: targets.clone(),
+            shape: Shape::default(),
         };
         s.add(2, op, missing(), &[]);
     }

@@ -136,7 +136,10 @@ impl<'a> Needs<'a> {
                 need.extend([Key::Side(name.clone()), Key::Definition(name.clone())].map(|k| (pod, k)));
                 need.extend(self.groups_of(std::slice::from_ref(target)).into_iter().map(|g| (pod, Key::Tables(g))));
             }
-            Op::DropTable { name, .. } | Op::ChangeHost { name, .. } | Op::ClearOption { name, .. } => {
+            Op::DropTable { name, .. }
+            | Op::ChangeHost { name, .. }
+            | Op::ClearOption { name, .. }
+            | Op::SetOption { name, .. } => {
                 need.extend([Key::Side(name.clone()), Key::Definition(name.clone())].map(|k| (pod, k)));
             }
             Op::SyncTables { name, peer, targets, .. } => {
@@ -291,7 +294,8 @@ impl<'a> Needs<'a> {
             Op::AddTable { name, .. }
             | Op::DropTable { name, .. }
             | Op::ChangeHost { name, .. }
-            | Op::ClearOption { name, .. } => {
+            | Op::ClearOption { name, .. }
+            | Op::SetOption { name, .. } => {
                 vec![to(Key::Definition(name.clone()), ANYTHING)]
             }
             Op::Start { expect: Expect::Live, .. }

@@ -1,5 +1,6 @@
 //! Situations of `aku-behaviour.md` F and B.8, one line each where possible. Here: how they are told and asked.
 
+mod attributes;
 mod checker;
 mod due;
 mod goals;
@@ -66,6 +67,7 @@ fn step(a: &Action) -> String {
         Op::DropTable { target, name, .. } => return format!("{}:remove {target} {name}", a.pod),
         Op::ChangeHost { .. } => "host",
         Op::ClearOption { option, .. } => return format!("{}:clear {option}", a.pod),
+        Op::SetOption { option, .. } => return format!("{}:set {option}", a.pod),
         Op::SyncTables { .. } => "sync-tables",
         Op::Start { expect: Expect::Live, .. } => "start",
         Op::Start { expect: Expect::Fresh, .. } => "start-fresh",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    names,
+    attributes, names,
     scalars::{duplicate, number, unknown},
 };
 use crate::{
@@ -11,7 +11,9 @@ use crate::{
         GroupConf, Span,
         origin::{GroupOrigin, Origin, Origins},
         problem::{Code, Log, Problem, missing},
-        property::{self, GROUP_KEYS, ITEM_KEYS, Number, PARALLEL, PARALLEL_RANGE, PREFIX, TABLE_NAME, USER_NAME},
+        property::{
+            self, ATTRIBUTES, GROUP_KEYS, ITEM_KEYS, Number, PARALLEL, PARALLEL_RANGE, PREFIX, TABLE_NAME, USER_NAME,
+        },
         syntax::{Assign, File, Group, Health, Item, Value},
     },
     ledger,
@@ -77,6 +79,7 @@ fn group(
         open: log.source().line(group.open.start),
         prefix: line(PREFIX).map_or(Origin::Nowhere, Origin::Line),
         parallel: line(PARALLEL).map_or(Origin::Default, Origin::Line),
+        attributes: ATTRIBUTES.into_iter().filter_map(|key| Some((key, line(key)?))).collect(),
     });
     if !given.contains_key(PREFIX) && group.health == Health::Sound {
         log.report(missing(PREFIX).label("in this group").hint("it has no default"), &group.open);
@@ -87,11 +90,13 @@ fn group(
         Some(assign) => number(&assign.value, PARALLEL, &limits, log),
         None => Some(limits.default),
     };
+    let attributes = attributes::read(&given, count, log);
     let targets: Vec<_> = group.items.iter().map(|item| target(index, item, seen, log)).collect();
     let targets: Option<Vec<_>> = targets.into_iter().collect();
     Some(GroupConf {
         prefix: prefix?,
         sync_parallel: parallel.and_then(|n| u8::try_from(n).ok())?,
+        attributes: attributes?,
         targets: targets.filter(|t| !t.is_empty())?,
     })
 }

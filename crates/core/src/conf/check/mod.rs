@@ -2,6 +2,7 @@
 //!
 //! Says everything that is wrong at once. Reads no file and no environment: the password may be missing here.
 
+mod attributes;
 mod groups;
 mod limits;
 mod names;

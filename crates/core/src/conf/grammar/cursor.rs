@@ -74,6 +74,14 @@ impl<'t, 'l> Cursor<'t, 'l> {
         self.at_assignment() && self.peek().is_some_and(|t| property::GROUP_KEYS.contains(&self.text(t)))
     }
 
+    /// Whether an option comes next that is written as in CREATE REPLICATION, without `=`.
+    pub(super) fn at_option(&self) -> bool {
+        let is_option = |word: &str| word == property::APPLIERS || property::FLAGS.contains(&word);
+        !self.at_assignment()
+            && !self.second_is(Kind::Dot)
+            && self.peek().is_some_and(|t| t.kind == Kind::Word && is_option(self.text(t)))
+    }
+
     /// Whether `, (` comes next.
     pub(super) fn at_next_group(&self) -> bool {
         self.peek_kind() == Some(Kind::Comma) && self.second_is(Kind::Open)

@@ -2,7 +2,7 @@
 
 use super::{
     cursor::Cursor,
-    value::{assignments, unclosed_quote, unquote},
+    value::{assignments, option, unclosed_quote, unquote},
 };
 use crate::conf::{
     Span,
@@ -37,13 +37,17 @@ pub(super) fn group(c: &mut Cursor<'_, '_>) -> Option<Group> {
                 lists += 1;
                 list(c, &mut group.items);
             }
-            Some(Kind::Word) if c.at_assignment() => {
+            Some(Kind::Word) if c.at_assignment() || c.at_option() => {
                 if lists > 0 {
                     let problem = Problem::new(Code::Unexpected, "a property after the list of targets")
                         .hint("the properties of a group stand before its list");
                     c.report(problem, &c.here());
                 }
-                group.assigns.extend(assignments(c));
+                if c.at_option() {
+                    group.assigns.extend(option(c));
+                } else {
+                    group.assigns.extend(assignments(c));
+                }
             }
             Some(Kind::Word | Kind::Quoted) => no_list(c),
             Some(Kind::Unclosed) => {

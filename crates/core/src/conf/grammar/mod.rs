@@ -3,7 +3,8 @@
 //! ```text
 //! file   = { assign } REPLICATIONS "=" group { "," group } { assign }
 //! assign = KEY "=" ( BARE | QUOTED )
-//! group  = "(" { assign } "(" item { "," item } ")" ")"
+//! group  = "(" { assign | option } "(" item { "," item } ")" ")"
+//! option = "GAPLESS" | "GROUPING" | "RECOVERY" | "PARALLEL" ["="] NUMBER [ SIZE ]
 //! item   = NAME "." NAME [ "PARTITION" NAME ]  |  "(" { assign } ")"
 //! ```
 //!

@@ -5,6 +5,7 @@ use crate::conf::{
     Span,
     lex::{Kind, Token},
     problem::{Code, Problem},
+    property,
     syntax::{Assign, Value},
 };
 
@@ -29,11 +30,46 @@ pub(super) fn assignments(c: &mut Cursor<'_, '_>) -> Vec<Assign> {
     while c.at_assignment() && !c.at_top_assignment() {
         let Some(key) = c.next() else { break };
         c.next();
-        if let Some(value) = value(c, Where::Group) {
+        let value = if c.text(key) == property::APPLIERS { numbers(c) } else { value(c, Where::Group) };
+        if let Some(value) = value {
             all.push(Assign { key: c.text(key).to_owned(), key_span: key.span.clone(), value });
         }
     }
     all
+}
+
+/// `GAPLESS`, `PARALLEL 4 10M`: an option of a group without `=`; its word comes next.
+pub(super) fn option(c: &mut Cursor<'_, '_>) -> Option<Assign> {
+    let key = c.eat(Kind::Word)?;
+    let value = if c.text(key) == property::APPLIERS {
+        numbers(c)?
+    } else {
+        let value = Value { text: "1".to_owned(), span: key.span.clone(), quoted: false };
+        nothing_after(c, Where::Group, &value)?;
+        value
+    };
+    Some(Assign { key: c.text(key).to_owned(), key_span: key.span.clone(), value })
+}
+
+/// `4`, `4 10M` or `4 10 M` on one line, or all of it in quotes.
+fn numbers(c: &mut Cursor<'_, '_>) -> Option<Value> {
+    let begun = c.peek().is_some_and(|t| t.kind == Kind::Word && !t.first_on_line);
+    if !begun {
+        return value(c, Where::Group);
+    }
+    let mut words = bare(c, Where::Group);
+    let more = |c: &Cursor<'_, '_>| {
+        c.on_same_line() && c.peek_kind() == Some(Kind::Word) && !c.at_assignment() && !c.at_option()
+    };
+    for _ in 0..2 {
+        if more(c) {
+            let next = bare(c, Where::Group);
+            words.text = format!("{} {}", words.text, next.text);
+            words.span.end = next.span.end;
+        }
+    }
+    nothing_after(c, Where::Group, &words)?;
+    Some(words)
 }
 
 /// The value after `=`. `None` when it could not be read; that is reported, and the rest of the line skipped.
@@ -110,7 +146,7 @@ fn nothing_after(c: &mut Cursor<'_, '_>, place: Where, value: &Value) -> Option<
             ("text right after a closing quote", "a quote inside of the value is written twice: \"\"")
         }
         Kind::Open | Kind::Close | Kind::Comma if place == Where::Group => return Some(()),
-        Kind::Word if c.at_assignment() => return Some(()),
+        Kind::Word if c.at_assignment() || c.at_option() => return Some(()),
         Kind::Comma if value.quoted => ("a comma after a value", "no comma stands between properties; remove it"),
         Kind::Word
         | Kind::Dot

@@ -1,6 +1,7 @@
 //! Every statement that the program may send is understood by the lab, on both builds.
 
 use aku_core::{
+    attributes::Shape,
     sql::{ChangeSql, ReadSql, facts::FactBatch},
     topology::{Identifier, ReplicationName, Target},
 };
@@ -45,6 +46,7 @@ fn reads() -> Vec<ReadSql> {
         ReadSql::CountRows(vec![target("T1", None), target("T2", Some("P1")), target("T2", None)]),
         ReadSql::Property("ADMIN_MODE"),
         ReadSql::Replication(ReplicationName::exact("R01").expect("a name")),
+        ReadSql::Shape(ReplicationName::exact("R01").expect("a name")),
     ]
 }
 
@@ -58,7 +60,8 @@ fn every_statement_of_the_program_is_understood() {
             ok(&mut sim, client, PARTITIONED);
             let host = sim.ip(peer);
             let targets = vec![target("T1", None), target("T2", Some("P1"))];
-            let create = ChangeSql::CreateReplication { name: name.clone(), host, port: 20_301, targets };
+            let shape = Shape::default();
+            let create = ChangeSql::CreateReplication { name: name.clone(), host, port: 20_301, targets, shape };
             ok(&mut sim, client, &create.to_string());
         }
         let set = |value| ChangeSql::SetSystem { property: "REPLICATION_DDL_ENABLE", value };

@@ -1,0 +1,123 @@
+//! Mode, roles and options of aku.conf on real lab processes: they are made, shown, changed by hand, seen as drift, put
+//! right by a reconcile, and every row is everywhere in the end.
+#![allow(clippy::unwrap_used)] // Helpers of tests panic where a test would.
+
+mod life;
+
+use aku::db::wire::Cell;
+use life::{Stage, Style, TABLES, Writer, fill, started};
+
+const ALL: [u8; 3] = [0, 1, 2];
+
+/// Puts lines into the only group of aku.conf.
+fn group(stage: &Stage, lines: &str) {
+    let path = stage.lab.dir().join("aku.conf");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let begin = text.find("REPLICATIONS").unwrap();
+    let tables = TABLES.join(", ");
+    let group = format!("REPLICATIONS = (\n    REPLICATION_NAME_PREFIX = AKU_REP\n    {lines}\n    ({tables})\n)\n");
+    std::fs::write(path, format!("{}{group}", &text[..begin])).unwrap();
+}
+
+/// CONFLICT_RESOLUTION, OPTIONS, PARALLEL_APPLIER_COUNT of every object of a pod, in the order of their names.
+fn shapes(stage: &Stage, on: u8) -> Vec<[i64; 3]> {
+    let rows = stage.select(
+        on,
+        "SELECT CONFLICT_RESOLUTION, OPTIONS, PARALLEL_APPLIER_COUNT FROM SYSTEM_.SYS_REPLICATIONS_ ORDER BY REPLICATION_NAME",
+    );
+    let numbers = |row: Vec<Cell>| match row.as_slice() {
+        [Cell::Int(a), Cell::Int(b), Cell::Int(c)] => [*a, *b, *c],
+        other => panic!("{other:?}"),
+    };
+    rows.into_iter().map(numbers).collect()
+}
+
+#[test]
+fn declared_made_changed_by_hand_seen_and_put_right() {
+    let stage = started(0, 3);
+    group(&stage, "CONFLICT = MASTER_SLAVE\n    PARALLEL 4 10M\n    GAPLESS");
+    stage.ok(0, "validate");
+    stage.ok(0, "-p start");
+    fill(&stage, 0, 40);
+    stage.ok(1, "-p start");
+    stage.ok(2, "-p start");
+    // GAPLESS 4 and PARALLEL 8; in every pair the smaller ordinal is the master.
+    assert_eq!(shapes(&stage, 0), [[1, 12, 4], [1, 12, 4]]);
+    assert_eq!(shapes(&stage, 1), [[2, 12, 4], [1, 12, 4]]);
+    assert_eq!(shapes(&stage, 2), [[2, 12, 4], [2, 12, 4]]);
+    stage.ok(0, "drift");
+    assert!(stage.ok(0, "status").out.contains("CONFLICT = MASTER_SLAVE, GAPLESS, PARALLEL 4 10 M"));
+
+    let writers: Vec<_> = ALL
+        .iter()
+        .map(|on| {
+            let on = *on;
+            let first = 1_000_000 * (i64::from(on) + 1);
+            (TABLES[usize::from(on)], Writer::new(&stage, on, TABLES[usize::from(on)], first, Style::Autocommit))
+        })
+        .collect();
+    for on in [1, 2] {
+        stage.sql(on, "ALTER REPLICATION AKU_REP_12 STOP");
+    }
+    for what in ["SET GAPLESS DISABLE", "SET PARALLEL 0", "SET PARALLEL 2", "SET GROUPING ENABLE", "START"] {
+        stage.sql(1, &format!("ALTER REPLICATION AKU_REP_12 {what}"));
+    }
+    stage.sql(2, "ALTER REPLICATION AKU_REP_12 START");
+    let drift = stage.aku(0, "drift");
+    assert_eq!(drift.code, Some(2), "{}{}", drift.out, drift.err);
+    for words in ["D215", "OPTIONS is 24, aku.conf asks for 12", "PARALLEL_APPLIER_COUNT is 2, aku.conf asks for 4"] {
+        assert!(drift.out.contains(words), "{words}\n{}", drift.out);
+    }
+    stage.ok(0, "apply reconcile --yes");
+    stage.ok(0, "drift");
+    stage.ok(0, "plan reconcile --exit-code");
+    assert_eq!(shapes(&stage, 1), [[2, 12, 4], [1, 12, 4]]);
+
+    // aku.conf asks for less.
+    group(&stage, "CONFLICT = MASTER_SLAVE\n    GROUPING");
+    assert_eq!(stage.aku(0, "drift").code, Some(2));
+    stage.ok(0, "apply reconcile --yes");
+    stage.ok(0, "drift");
+    assert_eq!(shapes(&stage, 2), [[2, 16, 0], [2, 16, 0]]);
+
+    let written: Vec<_> = writers.into_iter().map(|(table, w)| (table, w.stop())).collect();
+    stage.equal(&ALL);
+    for (table, w) in written {
+        assert!(!w.acknowledged.is_empty(), "nothing was written to {table}");
+        let rows = stage.table(0, table);
+        assert!(w.missing(&rows).is_empty(), "{table}: {:?}", w.missing(&rows));
+    }
+}
+
+/// Roles change only by DROP and CREATE: drift says how, and what it says ends the drift.
+#[test]
+fn roles_that_are_declared_later_come_with_the_next_start() {
+    let stage = started(2, 2);
+    fill(&stage, 0, 20);
+    group(&stage, "CONFLICT = MASTER_SLAVE");
+    let drift = stage.aku(0, "drift");
+    assert_eq!(drift.code, Some(2));
+    assert!(drift.out.contains("end --ordinal 1"), "{}", drift.out);
+    stage.ok(1, "apply end --yes");
+    stage.ok(1, "apply start --yes --approve deletes-rows=altibase-sts/1 --approve removes-definition=altibase-sts/0 --approve removes-definition=altibase-sts/1");
+    assert_eq!((shapes(&stage, 0), shapes(&stage, 1)), (vec![[1, 0, 0]], vec![[2, 0, 0]]));
+    stage.ok(0, "drift");
+    stage.equal(&[0, 1]);
+}
+
+#[test]
+fn an_eager_pair_with_recovery_joins_ends_and_comes_back() {
+    let stage = started(0, 2);
+    group(&stage, "MODE = EAGER\n    RECOVERY");
+    stage.ok(0, "-p start");
+    fill(&stage, 0, 20);
+    stage.ok(1, "-p start");
+    stage.sql(1, "INSERT INTO SYS.T1 VALUES (500, 'of pod 1', 0)");
+    assert!(stage.table(0, TABLES[0]).contains_key(&500), "an EAGER commit has reached the peer");
+    stage.ok(0, "drift");
+    stage.ok(1, "-p end");
+    stage.restart(1);
+    stage.ok(1, "-p start");
+    stage.equal(&[0, 1]);
+    stage.ok(0, "drift");
+}
