@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{codes::Code, op_error::OpError, work::Work};
 use crate::{
-    attributes::{Shape, Unlike},
+    attributes::Shape,
     db::{Row, Rows, sql::ReadSql},
-    observe::{Mode, Sender, gap_of, object_of, sender_of},
+    observe::{Mode, Sender, Unlike, gap_of, object_of, sender_of},
     topology::{Identifier, Ordinal, Position, ReplicationName, Target},
 };
 
@@ -60,7 +60,7 @@ pub(super) fn unlike(work: &mut Work<'_>, name: &ReplicationName, shape: &Shape)
     let rows = work.read(&ReadSql::Shape(name.clone()))?;
     let found = rows.iter().next().and_then(object_of);
     let found = found.ok_or_else(|| work.told(Code::ObjectMissing, name.to_string()))?;
-    Ok(shape.unlike(&found))
+    Ok(found.unlike(shape))
 }
 
 /// Whether a sender thread exists.

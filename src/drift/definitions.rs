@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Difference, Kind, Scope, Standing, remedy::Way};
 use crate::{
-    attributes::{GroupMode, Role},
+    attributes::{GroupMode, ObjectOption, Others, Role},
     conf::GroupId,
-    db::option::{ObjectOption, Others},
     desired::Object,
     found::parts,
     observe::{Item, Mode, Pod, Replication},
@@ -177,7 +176,7 @@ fn options(scope: Scope<'_>, pod: Ordinal, object: &Object, found: &Replication,
         Mode::Eager => "EAGER".to_owned(),
         Mode::Other(n) => format!("mode {n}"),
     };
-    if !shape.mode.is(found.mode) {
+    if !found.mode.is(shape.mode) {
         let text = match shape.mode {
             GroupMode::Lazy => "an eager object cannot be pinned, so no pod can join beside it",
             GroupMode::Eager => "a commit does not wait for the peer, as MODE = EAGER of aku.conf asks for",

@@ -21,7 +21,7 @@ pub mod wire;
 use std::{sync::Arc, time::Duration};
 
 pub use aku_core::sql::{
-    self, ConnectError, ConnectFailure, DbError, Privilege, Row, Rows, Value, error, facts, option, page, rows, setting,
+    self, ConnectError, ConnectFailure, DbError, Privilege, Row, Rows, Value, error, facts, page, rows, setting,
 };
 use aku_core::topology::Ordinal;
 

@@ -3,14 +3,13 @@
 //! Corrects one side of a pair; the caller stops both sides first and starts them again. Never touches a position.
 
 use aku_core::{
-    attributes::{Fixed, GroupOption, Unlike},
+    attributes::{GroupOption, ObjectOption},
     desired::{Object, ReplicationAddress},
-    observe::Item,
+    observe::{Fixed, Item, Unlike},
     plan::{
         action::{ActionId, Op},
         reason::{Code, Reason},
     },
-    sql::option::ObjectOption,
     topology::{Ordinal, Target},
 };
 
@@ -112,7 +111,7 @@ pub(super) fn all_wrong(world: &ClusterView<'_>, pod: Ordinal, peer: Ordinal, ob
     let unlike = world.items_against(pod, object).unwrap_or_default();
     let address = &world.desired.pods[&peer];
     let old: Vec<_> = found.hosts.iter().filter(|h| *h != address).cloned().collect();
-    let Unlike { fixed, clear, set } = world.desired.shape(pod, object).unlike(found);
+    let Unlike { fixed, clear, set } = found.unlike(&world.desired.shape(pod, object));
     Wrong {
         missing: unlike.0.clone(),
         extra: unlike.1.clone(),

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 
 use aku_core::{
-    attributes::{self, Known, Role, Shape, Unlike},
+    attributes::{self, Known, ObjectOption, Others, Role, Shape},
     desired::Object,
-    observe::{Mode, Pod, Replication, TableName},
+    observe::{Mode, Pod, Replication, TableName, Unlike},
     plan::{
         Refusal, RefusalKind,
         reason::{Code, Reason},
     },
-    sql::option::{ObjectOption, Others},
     topology::{Identifier, Ordinal, ReplicationName, Target},
 };
 
@@ -166,7 +165,7 @@ pub(super) fn texts(
     let address = &world.desired.pods[&other];
     let of_group = targets.len() == world.desired.groups[&object.group].targets.len();
     let shape = world.desired.shape(pod, object);
-    let here = found.hosts.iter().eq([address]) && shape.unlike(found) == Unlike::default();
+    let here = found.hosts.iter().eq([address]) && found.unlike(&shape) == Unlike::default();
     if of_group && here && world.has_the_items_of(object.group, found) {
         return None;
     }
@@ -208,7 +207,7 @@ fn canonical(
 /// What stands in an object beside mode, hosts and items, one line each.
 fn options(found: &Replication, shape: &Shape) -> Vec<String> {
     let (set, others) = ObjectOption::of_mask(found.options);
-    let changes = shape.unlike(found).set;
+    let changes = found.unlike(shape).set;
     let as_asked = |option: ObjectOption| {
         let asked = shape.options.iter().find(|o| o.kind() == option);
         asked.filter(|o| !changes.contains(o)).map(|o| format!("OPTIONS {o}"))
@@ -258,7 +257,7 @@ pub(super) fn is_let_in(
 ) -> bool {
     let Some(found) = world.replication(pod, object) else { return true };
     let shape = world.desired.shape(pod, object);
-    let here = shape.mode.is(found.mode)
+    let here = found.mode.is(shape.mode)
         && (found.options ^ shape.mask()) & COMPARED == 0
         && found.conflict_resolution == Role::number(shape.role)
         && found.hosts.iter().eq([&world.desired.pods[&other]]);

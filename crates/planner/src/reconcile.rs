@@ -11,9 +11,8 @@ mod old_groups;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
-    attributes::Fixed,
     desired::Object,
-    observe::{Pod, Replication, Sender, Side},
+    observe::{Fixed, Pod, Replication, Sender, Side},
     plan::{
         Approval, ApprovalClass, Decision, Milestone, Plan, Refusal,
         action::{ActionId, Expect, Op, RunWhen},

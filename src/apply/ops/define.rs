@@ -9,8 +9,9 @@ use super::super::{
     work::{Ended, Work},
 };
 use crate::{
-    attributes::{Shape, Unlike},
+    attributes::Shape,
     db::sql::ChangeSql,
+    observe::Unlike,
     topology::{ReplicationName, Target},
 };
 

@@ -12,8 +12,8 @@ use super::super::{
     work::{Ended, Work},
 };
 use crate::{
-    attributes::{GroupOption, Shape},
-    db::sql::{ChangeSql, option::ObjectOption},
+    attributes::{GroupOption, ObjectOption, Shape},
+    db::sql::ChangeSql,
     desired::ReplicationAddress,
     topology::{ReplicationName, Target},
 };

@@ -5,11 +5,8 @@ use super::{
     scripted::{FakePod, Object, ScriptedPods},
 };
 use crate::{
-    attributes::{GroupMode, GroupOption, Role},
-    db::{
-        DbError,
-        sql::{ChangeSql, option::ObjectOption},
-    },
+    attributes::{GroupMode, GroupOption, ObjectOption, Role},
+    db::{DbError, sql::ChangeSql},
     topology::{Ordinal, ReplicationName, Target},
 };
 

@@ -1,6 +1,7 @@
 //! What `aku.conf` asks of the objects of a group beside their tables: mode, who wins a conflict, options; and what each
 //! side of an object is by that. Pure; knows no file and no server.
 
+mod option;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -10,13 +11,10 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    observe::Mode,
-    sql::option::ObjectOption,
-    topology::{Ordinal, Pair},
-};
+use crate::topology::{Ordinal, Pair};
 
-pub use shape::{Fixed, Shape, Unlike};
+pub use option::{ObjectOption, Others};
+pub use shape::Shape;
 
 /// The first release that is known to have all of them (`altibase.md` 3.1).
 pub const SINCE: &str = "7.1";
@@ -70,15 +68,6 @@ impl GroupMode {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
     fn is_lazy(&self) -> bool {
         *self == Self::Lazy
-    }
-
-    /// Whether the catalog shows this mode.
-    #[must_use]
-    pub fn is(self, found: Mode) -> bool {
-        match (self, found) {
-            (Self::Lazy, Mode::Lazy) | (Self::Eager, Mode::Eager) => true,
-            (Self::Lazy, Mode::Eager | Mode::Other(_)) | (Self::Eager, Mode::Lazy | Mode::Other(_)) => false,
-        }
     }
 }
 

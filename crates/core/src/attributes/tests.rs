@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    observe::Replication,
+    observe::{Fixed, Mode, Replication},
     testing::{Worlds, desired, ord},
 };
 
@@ -73,7 +73,7 @@ fn every_pair_has_one_master() {
 fn unlike(shape: &Shape, f: impl Fn(&mut Replication)) -> (Fixed, String, String) {
     let w = Worlds::new(desired(crate::desired::Goal::Reconcile, 2, 1)).up(0, 0).side(0, 1, 'L').edit(0, 1, f);
     let found = w.observed.pod(ord(0)).unwrap().replications.values().next().unwrap().clone();
-    let unlike = shape.unlike(&found);
+    let unlike = found.unlike(shape);
     let words = |all: Vec<String>| all.join(" ");
     let clear = unlike.clear.iter().map(ToString::to_string).collect();
     (unlike.fixed, words(clear), words(unlike.set.iter().map(|o| o.on()).collect()))

@@ -8,6 +8,7 @@ mod left;
 mod model;
 pub mod parse;
 mod rows;
+mod unlike;
 mod view;
 
 pub use capture::Capture;
@@ -21,3 +22,4 @@ pub use model::{
 };
 pub use parse::{bare as object_of, gap as gap_of, sender as sender_of};
 pub use rows::{RowCount, grouped};
+pub use unlike::{Fixed, Unlike};

@@ -9,9 +9,10 @@ use super::{
     model::{Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table, TableName},
 };
 use crate::{
+    attributes::ObjectOption,
     desired::ReplicationAddress,
     ledger,
-    sql::{Row, Rows, option::ObjectOption},
+    sql::{Row, Rows},
     topology::{Identifier, Position, ReplicationName, Target},
 };
 

@@ -12,10 +12,10 @@ use super::{
     row_repair::RowRepair,
 };
 use crate::{
-    attributes::{GroupOption, Shape},
+    attributes::{GroupOption, ObjectOption, Shape},
     desired::ReplicationAddress,
     ledger::Ledger,
-    sql::{option::ObjectOption, setting::Setting},
+    sql::setting::Setting,
     topology::{Ordinal, ReplicationName, Target},
 };
 

@@ -7,7 +7,6 @@ mod change_row;
 pub mod error;
 pub mod facts;
 mod ledger;
-pub mod option;
 pub mod page;
 mod properties;
 pub mod rows;
@@ -18,7 +17,7 @@ mod tests;
 use std::fmt;
 
 use crate::{
-    attributes::{GroupMode, GroupOption, Shape},
+    attributes::{GroupMode, GroupOption, ObjectOption, Shape},
     conf::Switch,
     ledger::Ledger,
     sql::{facts::FactBatch, page::Page},
@@ -163,7 +162,7 @@ pub enum ChangeSql {
         /// Object name.
         name: ReplicationName,
         /// Which.
-        option: option::ObjectOption,
+        option: ObjectOption,
     },
     /// SET of an option, on.
     SetOption {

@@ -7,13 +7,12 @@ use std::collections::BTreeMap;
 
 use super::scalars::number;
 use crate::{
-    attributes::{Appliers, Attributes, Buffer, Conflict, EagerRefuses, GroupMode, GroupOption},
+    attributes::{Appliers, Attributes, Buffer, Conflict, EagerRefuses, GroupMode, GroupOption, ObjectOption},
     conf::{
         problem::{Code, Log, Problem},
         property::{APPLIERS, CONFLICT, FLAGS, MODE, Number},
         syntax::Assign,
     },
-    sql::option::ObjectOption,
     topology::ServerCount,
 };
 

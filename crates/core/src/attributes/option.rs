@@ -1,4 +1,4 @@
-//! Options of a replication object that are taken off where they stand (`measured.md` 9.7). What the others need, role,
+//! Options of a replication object that are put on and taken off where they stand (`measured.md` 9.7). What the others need, role,
 //! mode, conflict resolution, LOCAL, is DROP and CREATE.
 
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Such an option. aku makes objects without any.
+/// Such an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ObjectOption {
