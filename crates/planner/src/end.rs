@@ -20,8 +20,8 @@ use super::{
     build::{Builder, Dependencies, why},
     cluster_view::ClusterView,
     deliver::{self, Gate, Passable, Peer, Way},
-    due, steps,
-    unmanaged::{self, Objects},
+    due::{self, Objects},
+    steps,
 };
 
 pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
@@ -243,7 +243,7 @@ impl<'a> Leave<'a> {
         let first = Dependencies::on(fenced, "users are out first")
             .and(flushed.iter().copied(), "unsent rows are never forgotten");
         let ends = [(self.me, k), (k, self.me)];
-        unmanaged::remove_twins(self.world, &mut self.build, ends, objects, &first)
+        due::remove_twins(self.world, &mut self.build, ends, objects, &first)
     }
 
     /// Positions under names that aku.conf does not have, through which nothing is due.

@@ -24,8 +24,8 @@ use super::{
     clean,
     cluster_view::ClusterView,
     deliver::{self, Gate, Passable, Peer, Way},
+    due::{self, Objects},
     identity, steps,
-    unmanaged::{self, Objects},
 };
 
 const GONE: &str = "the pods are no longer kept in sync; their tables stay as they are";
@@ -42,7 +42,7 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
         let (low, high) = (pair.low(), pair.high());
         let fences = [low, high].into_iter().filter_map(|pod| fenced.get(&pod).copied());
         let first = Dependencies::on(fences, "users are out first");
-        unmanaged::remove_twins(world, &mut build, [(high, low), (low, high)], Objects::Go, &first);
+        due::remove_twins(world, &mut build, [(high, low), (low, high)], Objects::Go, &first);
     }
     let mut places = Places { world, ways: &ways, first: [&fenced, &delivered], forgotten: Vec::new() };
     let stopped = places.stop(&mut build);

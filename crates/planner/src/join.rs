@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aku_core::{
-    attributes::GroupOption,
+    attributes::{GroupOption, ObjectOption},
     desired::Object,
     observe::{RowCount, Side},
     plan::{
@@ -11,7 +11,7 @@ use aku_core::{
         action::{ActionId, Depth, Expect, Op, RunWhen},
         reason::Code,
     },
-    sql::{option::ObjectOption, setting::Setting},
+    sql::setting::Setting,
     topology::{Ordinal, ReplicationName, Target},
 };
 use foldhash::{HashMap, HashMapExt as _};
@@ -21,10 +21,9 @@ use super::{
     cluster_view::ClusterView,
     deliver::{self, Delivery, Gate, Peer, Way},
     draft::Draft,
-    due,
+    due::{self, Objects},
     for_a_while::Held,
     preflight, shapes, steps,
-    unmanaged::Objects,
 };
 
 /// Longest wait for transactions that were open at the pin, seconds.
