@@ -80,7 +80,8 @@ impl Timeline {
                         id: *id,
                         pod: *ordinal,
                         what: what.clone(),
-                        ready: if ready == 0 { at } else { ready },
+                        // The end of an action that this one waited for may be missing from a broken journal.
+                        ready: if ready == 0 { at } else { ready.min(at) },
                         began: at,
                         over: u64::MAX,
                         outcome: None,
@@ -252,6 +253,14 @@ mod tests {
         assert_eq!(lanes, [vec![1, 3], vec![2]]);
         let open = line.bars.iter().find(|b| b.id.0 == 2).unwrap();
         assert_eq!((open.over, open.outcome), (1_600_000, None));
+    }
+
+    #[test]
+    fn an_end_that_a_broken_journal_lost_makes_nobody_wait_before_time() {
+        let run = testing::journal(&[(1, 0, 0, None, &[]), (2, 0, 500, Some(800), &[1])]);
+        let line = Timeline::of(&run).unwrap();
+        let second = line.bars.iter().find(|b| b.id.0 == 2).unwrap();
+        assert_eq!((second.ready, second.began, second.over), (500_000, 500_000, 800_000));
     }
 
     #[test]
