@@ -7,13 +7,13 @@ use clap::{Args, ValueEnum};
 use super::{
     common::Common,
     look,
-    stream::{OutputStyle, Streams, answer, shown},
+    stream::{OutputStyle, Streams, answer, fail, shown},
     wiring::Platform,
 };
 use crate::{
     exit::Exit,
     printed::{Printed as _, StatusDocument},
-    render,
+    render::{self, Diagnostic},
     status::Status,
 };
 
@@ -49,6 +49,10 @@ pub enum StatusFormat {
 
 /// Runs it.
 pub fn run(args: &StatusArgs, common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
+    if args.watch && matches!(args.format, StatusFormat::Svg | StatusFormat::Html) {
+        let text = "--watch prints one answer after the other, and a drawing is one file";
+        return fail(s, look, &Diagnostic::new(Exit::Usage, "usage", text).next("leave --watch out"));
+    }
     match screens(args, common, world, look, s) {
         Ok(exit) | Err(exit) => exit,
     }

@@ -57,6 +57,16 @@ fn a_watch_ends_when_the_reader_leaves() {
 }
 
 #[test]
+fn a_drawing_is_not_watched() {
+    let world = Lives::new(joined);
+    for format in ["svg", "html"] {
+        let came = world.run(&format!("status --watch --format {format}"));
+        assert_eq!((came.exit, came.out.as_str()), (Exit::Usage, ""));
+        assert!(came.err.contains("leave --watch out"), "{}", came.err);
+    }
+}
+
+#[test]
 fn all_are_looked_at_again_when_one_was_busy() {
     let mut world = Lives::new(joined);
     world.fake.busy = 1;
