@@ -1,11 +1,13 @@
 //! Proofs of planner and executor together on the deterministic lab: random configurations, worlds and faults under a
 //! seed, in virtual time, in one thread.
 //!
-//! * [`stage`]: the simulated cluster with writers, as a `Connector` and a `Clock`.
-//! * [`life`]: what happens to a cluster: starts, ends, kills, lost volumes, meddling by hand. * [`goals`]: the other goals
-//!   in it. * [`volumes`]: what storage does to it. * [`conf`]: its aku.conf, which somebody edits. * [`peace`]: what must hold when it is left alone.
-//! * [`random`]: random lives. * [`advice`]: somebody does what is printed. * [`every_statement`]: the same life, stopped after each of its statements in turn.
-//! * [`repair`]: rows that differ, made the same beside writers. * [`oracle`]: a search over an abstract model, with no planner code, that says whether a safe plan exists.
+//! * [`sim_cluster`]: the simulated cluster with writers ([`writer`]), as a `Connector` and a `Clock`.
+//! * [`scenario`]: what happens to a cluster: starts, ends, kills, lost volumes, meddling by hand. * [`goals`]: the other
+//!   goals in it. * [`volumes`]: what storage does to it. * [`conf`]: its aku.conf, which somebody edits.
+//! * [`convergence`]: what must hold when it is left alone.
+//! * [`random`]: random lives. * [`advice`]: somebody does what is printed. * [`every_statement`]: the same life, stopped
+//!   after each of its statements in turn. * [`repair`]: rows that differ, made the same beside writers.
+//! * [`oracle`]: a search over an abstract model, with no planner code, that says whether a safe plan exists.
 //!
 //! `AKU_SEED=n` plays one case and tells it; `AKU_CASES=n` plays that many. Seeds that once failed are in
 //! `regressions.txt` and are played in every run.

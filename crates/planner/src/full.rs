@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use aku_core::{
-    attributes::GroupMode,
     conf::{GroupId, MemberDown},
     desired::Object,
     observe::{Mode, Side},
@@ -22,7 +21,7 @@ use super::{
     draft::{Draft, no_source},
     due, identity,
     join::{self, Join},
-    stakes, steps,
+    shapes, stakes, steps,
     unmanaged::{self, Kind},
 };
 
@@ -78,7 +77,7 @@ pub(super) fn bars(world: &ClusterView<'_>, me: Ordinal, because: &[Reason]) -> 
         return Err(other_conf(what, differs));
     }
     let eager = |k: Ordinal, o: &Object| {
-        world.desired.shape(me, o).mode == GroupMode::Eager
+        shapes::is_to_be_eager(world, o)
             || [me, k].iter().any(|p| world.replication(*p, o).is_some_and(|r| r.mode == Mode::Eager))
     };
     let eager: Vec<_> = members(world, me)

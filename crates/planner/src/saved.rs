@@ -35,7 +35,7 @@ pub const FORMAT_VERSION: &str = "1.2";
 pub const KIND: &str = "aku.plan";
 /// Grows whenever the planner would make another plan of the same facts, or would ask for other facts. A plan of another
 /// revision is shown and never applied.
-pub const PLANNER_REV: u32 = 2;
+pub const PLANNER_REV: u32 = 3;
 /// How long a saved plan may be applied.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 /// What a saved plan is as a document.

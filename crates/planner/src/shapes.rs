@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 
 use aku_core::{
-    attributes::GroupMode,
+    attributes::{GroupMode, ObjectOption},
     desired::Object,
     plan::{
         Refusal, RefusalKind,
         reason::{Code, Reason},
     },
-    sql::option::ObjectOption,
     topology::Ordinal,
 };
 
