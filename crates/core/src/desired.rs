@@ -251,7 +251,7 @@ impl Desired {
     /// Objects of a pod, with the other pod of each.
     pub fn objects_of(&self, pod: Ordinal) -> impl Iterator<Item = (Ordinal, &Object)> {
         self.objects.iter().filter(move |o| o.pair.contains(pod)).map(move |o| {
-            let other = if o.pair.low() == pod { o.pair.high() } else { o.pair.low() };
+            let other = o.pair.other(pod);
             (other, o)
         })
     }

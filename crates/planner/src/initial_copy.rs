@@ -476,5 +476,5 @@ impl Copying<'_, '_, '_> {
 }
 
 fn other(object: &Object, pod: Ordinal) -> Ordinal {
-    if object.pair.low() == pod { object.pair.high() } else { object.pair.low() }
+    object.pair.other(pod)
 }

@@ -99,7 +99,7 @@ fn missing<'a>(world: &ClusterView<'a>, active: &BTreeSet<Ordinal>) -> Vec<(Ordi
         .flat_map(|pod| world.desired.objects_of(*pod).map(move |(_, o)| (*pod, o)))
         .filter(|(pod, o)| world.observed.side(*pod, &o.name) == Side::Missing)
         .filter(|(pod, o)| {
-            let peer = if o.pair.low() == *pod { o.pair.high() } else { o.pair.low() };
+            let peer = o.pair.other(*pod);
             let waits = world.observed.side(peer, &o.name).has_position();
             !(waits || world.is_started(peer, o))
         })

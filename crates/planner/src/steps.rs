@@ -23,7 +23,7 @@ use super::{
 
 /// CREATE REPLICATION of an object as `pod` should hold it.
 pub(super) fn create_op(world: &ClusterView<'_>, pod: Ordinal, object: &Object) -> Op {
-    let peer = if object.pair.low() == pod { object.pair.high() } else { object.pair.low() };
+    let peer = object.pair.other(pod);
     let address = &world.desired.pods[&peer];
     Op::CreateReplication {
         name: object.name.clone(),
@@ -44,7 +44,7 @@ pub(super) fn create(world: &ClusterView<'_>, build: &mut Builder, creating: &[(
     let mut created: Vec<ActionId> = Vec::new();
     let mut last: BTreeMap<Ordinal, ActionId> = BTreeMap::new();
     for (pod, object) in creating {
-        let peer = if object.pair.low() == *pod { object.pair.high() } else { object.pair.low() };
+        let peer = object.pair.other(*pod);
         let op = create_op(world, *pod, object);
         let seen = match world.observed.pods.get(&peer) {
             Some(PodView::Seen(_)) => "",

@@ -146,6 +146,12 @@ impl Pair {
         self.high
     }
 
+    /// The one that is not `pod`, which must be one of the two.
+    #[must_use]
+    pub fn other(self, pod: Ordinal) -> Ordinal {
+        if self.low == pod { self.high } else { self.low }
+    }
+
     /// Whether `pod` is one of the two.
     #[must_use]
     pub fn contains(self, pod: Ordinal) -> bool {

@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
         let Some(object) = self.world.object(name) else {
             return "not in aku.conf".to_owned();
         };
-        let other = if object.pair.low() == pod { object.pair.high() } else { object.pair.low() };
+        let other = object.pair.other(pod);
         let targets = &self.world.desired.groups[&object.group].targets;
         match preflight::texts(&self.world, pod, other, object, targets) {
             None => AS_CONFIGURED.to_owned(),
