@@ -105,6 +105,15 @@ impl Builder {
         self.actions.iter().filter(about).map(|a| a.id).collect()
     }
 
+    /// Whether a table is taken out of an object on a pod, so far.
+    pub fn drops(&self, pod: Ordinal, name: &ReplicationName, target: &Target) -> bool {
+        let dropped = |a: &Action| match &a.op {
+            Op::DropTable { name: n, target: t, .. } => a.pod == pod && n == name && t == target,
+            _ => false,
+        };
+        self.actions.iter().any(dropped)
+    }
+
     /// The CREATE of an object on a pod, where it is created.
     pub fn creates_of(&self, pod: Ordinal, name: &ReplicationName) -> Option<ActionId> {
         self.creates.get(&(pod, name.clone())).copied()

@@ -17,7 +17,7 @@
 //! A run that was killed leaves G with the tables and without a sender, or pinned. The next one takes G's share out again
 //! and begins at 1, so that what is repeated stays short.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
     desired::Object,
@@ -60,11 +60,12 @@ pub(super) fn unit(world: &ClusterView<'_>, build: &mut Builder, unit: &Unit, be
     };
     let begun_all =
         Dependencies::on(begun.ids.values().flatten().copied(), "from then on the other object has every change");
+    let even = h.even(before);
     let delivered: Vec<ActionId> = unit
         .losers
         .iter()
         .flat_map(|loser| [(low, high), (high, low)].map(|ends| (loser, ends)))
-        .map(|(loser, ends)| h.deliver(loser, ends, before, &begun_all))
+        .map(|(loser, ends)| h.deliver(loser, ends, &even, &begun_all))
         .collect();
     let delivered = Dependencies::on(delivered, "everything is delivered before the streams stop");
     let stopped = h.stop_losers(&delivered);
@@ -83,6 +84,14 @@ struct Begun {
     stops: BTreeMap<Ordinal, ActionId>,
     /// What is taken back when the run ends before the tables are given.
     undo: Vec<(Ordinal, Ordinal, Taken, ActionId)>,
+}
+
+/// Objects that give, after both sides of each have the same tables.
+struct Even {
+    /// What their STARTs wait for.
+    first: Dependencies,
+    /// Those that ran and were stopped for that.
+    stopped: BTreeSet<(Ordinal, ReplicationName)>,
 }
 
 /// What is taken back.
@@ -141,7 +150,8 @@ impl Handover<'_, '_, '_> {
                     Some(last) => Dependencies::on([last], "one change of an object at a time"),
                 };
                 let item = |r: &aku_core::observe::Replication| r.items.iter().any(|i| i.local == *target);
-                if world.replication(pod, &unit.object).is_some_and(item) {
+                let there = world.replication(pod, &unit.object).is_some_and(item);
+                if there && !self.build.drops(pod, &name, target) {
                     let op = Op::DropTable { name: name.clone(), peer, target: target.clone(), remote: target.clone() };
                     let text = format!(
                         "a change that broke off left {target} in {name}; it is put in anew, so that little is sent twice"
@@ -268,21 +278,56 @@ impl Handover<'_, '_, '_> {
         begun
     }
 
+    /// (2) What only one side has of an object that gives goes out first, or no sender would connect. Another object carries
+    /// it, so nothing of it is sent later or not at all.
+    fn even(&mut self, before: &Dependencies) -> Even {
+        let (world, unit) = (self.world, self.unit);
+        let mut even = Even { first: before.clone(), stopped: BTreeSet::new() };
+        for loser in unit.losers.iter().filter(|l| !l.surplus.is_empty()) {
+            let [here, there] = sides(&unit.object).map(|(pod, _)| self.build.about(pod, &loser.name));
+            if !here.is_empty() || !there.is_empty() {
+                // A change before this one did so.
+                continue;
+            }
+            let mut stops = Vec::new();
+            for (pod, peer) in sides(&unit.object) {
+                if world.observed.replication(pod, &loser.name).is_some_and(runs) {
+                    let op = Op::Stop { name: loser.name.clone(), peer };
+                    let text = "its sides do not have the same tables, so nothing gets through until they have";
+                    stops.push(self.act(pod, op, Code::CorrectDefinition, text, before.clone()));
+                    even.stopped.insert((pod, loser.name.clone()));
+                }
+            }
+            let stopped = before.clone().and(stops, "neither side may be sending");
+            for (pod, target) in &loser.surplus {
+                let peer = unit.object.pair.other(*pod);
+                let (name, remote) = (loser.name.clone(), target.clone());
+                let op = Op::DropTable { name, peer, target: target.clone(), remote };
+                let text =
+                    format!("a change that broke off left {target} on pod {pod} alone; another object carries it");
+                let id = self.act(*pod, op, Code::Moved, text, stopped.clone());
+                even.first = even.first.and([id], "both sides must agree before they meet");
+            }
+        }
+        even
+    }
+
     /// (2) What was committed until here goes out.
     fn deliver(
         &mut self,
         loser: &Loser,
         (pod, peer): (Ordinal, Ordinal),
-        before: &Dependencies,
+        even: &Even,
         begun: &Dependencies,
     ) -> ActionId {
         let found = self.world.observed.replication(pod, &loser.name);
-        let down = found.is_some_and(|r| r.sender == Sender::None);
+        let stopped = even.stopped.contains(&(pod, loser.name.clone()));
+        let down = stopped || found.is_some_and(|r| r.sender == Sender::None);
         let earlier = self.build.starts_of(pod, &loser.name);
         let started = (down && earlier.is_empty()).then(|| {
             let op = Op::Start { name: loser.name.clone(), peer, expect: Expect::Live };
             let text = format!("pod {pod} has no sender to pod {peer}; what is unsent goes out first");
-            self.act(pod, op, Code::SenderDown, text, before.clone())
+            self.act(pod, op, Code::SenderDown, text, even.first.clone())
         });
         let wait_s = self.world.desired.flush_wait_s();
         let op = Op::Flush { name: loser.name.clone(), peer, wait_s };
@@ -484,6 +529,6 @@ pub(super) fn renamed(world: &ClusterView<'_>, old: &Object, wanted: Replication
         object: Object { name: wanted, ..old.clone() },
         how: How::Renamed,
         targets: world.desired.groups[&old.group].targets.clone(),
-        losers: vec![Loser { name: old.name.clone(), gives: Gives::All }],
+        losers: vec![Loser { name: old.name.clone(), gives: Gives::All, surplus: Vec::new() }],
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aku_core::{
     desired::Object,
     plan::reason::Reason,
-    topology::{ReplicationName, Target},
+    topology::{Ordinal, ReplicationName, Target},
 };
 
 /// What is handed over between pods that take part.
@@ -50,6 +50,9 @@ pub(super) enum How {
 pub(super) struct Loser {
     pub name: ReplicationName,
     pub gives: Gives,
+    /// Tables that one side has and the other has not, and that another object carries: a change that broke off left them.
+    /// No sender connects before they are out again (397325).
+    pub surplus: Vec<(Ordinal, Target)>,
 }
 
 /// What it gives.

@@ -34,6 +34,15 @@ impl Carrier<'_> {
         self.sides.iter().all(|r| r.items.iter().any(|i| i.local == *target && i.remote == *target))
     }
 
+    /// Tables that one side has and the other has not.
+    fn surplus(&self, [low, high]: [Ordinal; 2]) -> Vec<(Ordinal, Target)> {
+        let [here, there] = self.sides.map(|r| r.items.iter().map(|i| &i.local).collect::<BTreeSet<_>>());
+        let only = |pod, mine: &BTreeSet<&Target>, theirs: &BTreeSet<&Target>| {
+            mine.difference(theirs).map(|t| (pod, (*t).clone())).collect::<Vec<_>>()
+        };
+        [only(low, &here, &there), only(high, &there, &here)].concat()
+    }
+
     fn is_lazy(&self) -> bool {
         self.sides.iter().all(|r| r.mode == Mode::Lazy)
     }
@@ -122,7 +131,7 @@ fn of_pair(world: &ClusterView<'_>, pods: [Ordinal; 2], carriers: &[Carrier<'_>]
     }
     // What can be done is done in turn; an object that would be left with nothing waits until it got something.
     while let Some(next) = waiting.iter().position(|(object, carried)| {
-        barred(world, pods, object, carried).is_none()
+        barred(world, pods, object, carried, carriers).is_none()
             && carried.iter().flat_map(|(_, from)| from).all(|c| c.wanted.is_none() || left[c.name] > gives(carried, c))
     }) {
         let (object, carried) = waiting.remove(next);
@@ -136,7 +145,7 @@ fn of_pair(world: &ClusterView<'_>, pods: [Ordinal; 2], carriers: &[Carrier<'_>]
             if let Some(n) = left.get_mut(carrier.name) {
                 *n -= given.len().min(*n);
             }
-            losers.push(Loser { name: carrier.name.clone(), gives });
+            losers.push(Loser { name: carrier.name.clone(), gives, surplus: carrier.surplus(pods) });
         }
         let targets: Vec<Target> = carried.iter().map(|(t, _)| (*t).clone()).collect();
         let how = how(world, pods, object, &targets);
@@ -148,11 +157,19 @@ fn of_pair(world: &ClusterView<'_>, pods: [Ordinal; 2], carriers: &[Carrier<'_>]
     for (object, carried) in &waiting {
         let tables: Vec<_> = carried.iter().map(|(t, _)| t.to_string()).collect();
         let from: BTreeSet<_> = carried.iter().flat_map(|(_, from)| from).map(|c| c.name.to_string()).collect();
-        let why = barred(world, pods, object, carried).unwrap_or_else(|| {
-            "an object that gives all its tables away would be left with none (ERR-6106F)".to_owned()
+        let bar = barred(world, pods, object, carried, carriers).unwrap_or_else(|| {
+            Bar::Open("an object that gives all its tables away would be left with none (ERR-6106F)".to_owned())
         });
+        let why = match bar {
+            Bar::Uneven(name) => format!(
+                "the two sides of {name} do not have the same tables, so nothing can be delivered through it; they are made the same first, and the next `aku apply reconcile` moves it"
+            ),
+            Bar::Open(why) => format!(
+                "{why}; it moves while the slaves are closed: `aku apply end` on every slave, `aku apply reconcile`, then `aku apply start` on each"
+            ),
+        };
         let text = format!(
-            "{} of {} stays in {} for now, where it is replicated between pods {low} and {high}: {why}; it moves while the slaves are closed: `aku apply end` on every slave, `aku apply reconcile`, then `aku apply start` on each",
+            "{} of {} stays in {} for now, where it is replicated between pods {low} and {high}: {why}",
             tables.join(", "),
             object.name,
             Vec::from_iter(from).join(", ")
@@ -165,7 +182,7 @@ fn has(from: &[&Carrier<'_>], carrier: &Carrier<'_>) -> bool {
     from.iter().any(|c| c.name == carrier.name)
 }
 
-fn gives(carried: &[(&Target, Vec<&Carrier<'_>>)], carrier: &Carrier<'_>) -> usize {
+fn gives(carried: &[Sought<'_>], carrier: &Carrier<'_>) -> usize {
     carried.iter().filter(|(_, from)| has(from, carrier)).count()
 }
 
@@ -182,12 +199,37 @@ fn how(world: &ClusterView<'_>, pods: [Ordinal; 2], object: &Object, moved: &[Ta
     }
 }
 
-/// Why an object cannot get these tables while both pods run.
+/// Why an object does not get its tables by now.
+enum Bar {
+    /// The sides of this object, which carries one of them, do not have the same tables: none of its senders connects
+    /// (397325), and no other object carries what is only on one side. A correction that broke off leaves it so.
+    Uneven(ReplicationName),
+    /// It cannot while both pods run.
+    Open(String),
+}
+
+/// Why an object cannot get these tables in this run.
 fn barred(
     world: &ClusterView<'_>,
     pods: [Ordinal; 2],
     object: &Object,
-    carried: &[(&Target, Vec<&Carrier<'_>>)],
+    carried: &[Sought<'_>],
+    carriers: &[Carrier<'_>],
+) -> Option<Bar> {
+    let elsewhere = |c: &Carrier<'_>, t: &Target| carriers.iter().any(|o| o.name != c.name && o.has(t));
+    let uneven = carried.iter().flat_map(|(_, from)| from);
+    let uneven = uneven.into_iter().find(|c| c.surplus(pods).iter().any(|(_, t)| !elsewhere(c, t)));
+    match uneven {
+        Some(c) => Some(Bar::Uneven(c.name.clone())),
+        None => barred_while_open(world, pods, object, carried).map(Bar::Open),
+    }
+}
+
+fn barred_while_open(
+    world: &ClusterView<'_>,
+    pods: [Ordinal; 2],
+    object: &Object,
+    carried: &[Sought<'_>],
 ) -> Option<String> {
     let moved: Vec<Target> = carried.iter().map(|(t, _)| (*t).clone()).collect();
     let eager = carried.iter().flat_map(|(_, from)| from).find(|c| !c.is_lazy());
