@@ -89,7 +89,7 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
         let what = format!("what pod {me} forgets and drops here is judged without it");
         approvals.extend(identity::quorum_asked(world, None, &what));
     }
-    approvals.extend(undelivered(world, me));
+    approvals.extend(undelivered(world, me, Vec::new()));
     if me.is_master() {
         approvals.extend(left_behind(world, &mut notes));
     }
@@ -122,7 +122,8 @@ fn to_source(world: &ClusterView<'_>, leave: &mut Leave<'_>, k: Ordinal, object:
 
 /// A yes for what a pod has not sent and cannot deliver: it is never sent once its objects are gone. Each stream is named,
 /// with what is known of its length.
-pub(super) fn undelivered(world: &ClusterView<'_>, me: Ordinal) -> Option<Approval> {
+/// `besides` are words for objects that aku.conf does not have.
+pub(super) fn undelivered(world: &ClusterView<'_>, me: Ordinal, besides: Vec<String>) -> Option<Approval> {
     let lost = |(k, o): (Ordinal, &Object)| {
         let gap = world.replication(me, o).and_then(|r| r.gap).map(|g| format!(", gap {g}")).unwrap_or_default();
         let why = match (world.observed.side(me, &o.name), world.observed.pods.get(&k)) {
@@ -140,7 +141,7 @@ pub(super) fn undelivered(world: &ClusterView<'_>, me: Ordinal) -> Option<Approv
         };
         Some(format!("{} to pod {k} ({why})", o.name))
     };
-    let lost: Vec<String> = world.desired.objects_of(me).filter_map(lost).collect();
+    let lost: Vec<String> = world.desired.objects_of(me).filter_map(lost).chain(besides).collect();
     (!lost.is_empty()).then(|| Approval {
         class: ApprovalClass::LosesUnsent,
         scope: format!("{}/{me}", world.desired.statefulset),

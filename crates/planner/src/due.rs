@@ -59,6 +59,18 @@ fn is_due(world: &ClusterView<'_>, from: Ordinal, to: Ordinal, name: &Replicatio
     tables.any(|t| !is_connected(world, from, to, t))
 }
 
+/// Objects of our pods for groups and names that aku.conf had once, whether or not something is due through them.
+pub(super) fn leftovers(world: &ClusterView<'_>) -> Vec<Object> {
+    let pods: Vec<Ordinal> = world.desired.pods.keys().copied().collect();
+    let pairs = pods.iter().enumerate().flat_map(|(i, low)| pods[i + 1..].iter().map(move |high| (*low, *high)));
+    let of_pair = |(low, high)| {
+        let pair = Pair::new(low, high)?;
+        let old = names(world, low, high).into_iter().filter(|s| matches!(s.kind, Kind::OldGroup(_)));
+        Some(old.filter_map(|s| object(world, &s, pair)).collect::<Vec<_>>())
+    };
+    pairs.filter_map(of_pair).flatten().collect()
+}
+
 /// All of a pair where one of the pods keeps a position.
 pub(super) fn positions(world: &ClusterView<'_>, a: Ordinal, b: Ordinal) -> Vec<Object> {
     let Some(pair) = Pair::new(a, b) else { return Vec::new() };

@@ -35,16 +35,28 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
     let mut notes = world.notes(None);
     // Nobody is to be connected.
     notes.retain(|n| n.code != Code::NotConnected);
-    let ways = Ways::new(world);
-    let fenced = fence(world, &mut build);
-    let delivered = ways.deliver(world, &mut build, &fenced);
+    let leftovers = due::leftovers(world);
+    let objects: Vec<&Object> = world.desired.objects.iter().chain(&leftovers).collect();
+    let is_due = |o: &Object| sides(o).iter().any(|(from, to)| due::from(world, *from, *to).contains(o));
+    let (due, stale): (Vec<&Object>, Vec<&Object>) = leftovers.iter().partition(|o| is_due(o));
+    let ways = Ways::new(world, &due);
+    let fenced = fence(world, &objects, &mut build);
+    let forgotten = forget_stale(world, &mut build, &stale, &fenced);
+    let delivered = ways.deliver(world, &mut build, [&fenced, &forgotten]);
     for pair in world.desired.objects.iter().map(|o| o.pair).collect::<BTreeSet<_>>() {
         let (low, high) = (pair.low(), pair.high());
         let fences = [low, high].into_iter().filter_map(|pod| fenced.get(&pod).copied());
         let first = Dependencies::on(fences, "users are out first");
         due::remove_twins(world, &mut build, [(high, low), (low, high)], Objects::Go, &first);
     }
-    let mut places = Places { world, ways: &ways, first: [&fenced, &delivered], forgotten: Vec::new() };
+    let mut places = Places {
+        world,
+        objects: &objects,
+        ways: &ways,
+        first: [&fenced, &forgotten, &delivered],
+        stale: &stale,
+        forgotten: Vec::new(),
+    };
     let stopped = places.stop(&mut build);
     places.forget(&mut build, &stopped);
     let quiet = places.quiet(&mut build);
@@ -71,10 +83,18 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
         }
         MarkerView::Missing | MarkerView::Elsewhere => {}
     }
+    let mut held: BTreeMap<Ordinal, usize> = BTreeMap::new();
+    for (pod, _) in objects
+        .iter()
+        .flat_map(|o| sides(o).map(|(pod, _)| (pod, *o)))
+        .filter(|(pod, o)| world.replication(*pod, o).is_some())
+    {
+        *held.entry(pod).or_default() += 1;
+    }
     let mut approvals: Vec<_> = world
         .seen()
         .filter_map(|pod| {
-            let n = world.desired.objects_of(pod).filter(|(_, o)| world.replication(pod, o).is_some()).count();
+            let n = held.get(&pod).copied().unwrap_or(0);
             let objects = if n == 1 { "replication object is" } else { "replication objects are" };
             (n > 0).then(|| Approval {
                 class: ApprovalClass::RemovesDefinition,
@@ -83,7 +103,7 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
             })
         })
         .collect();
-    approvals.extend(world.seen().filter_map(|pod| clean::undelivered(world, pod)));
+    approvals.extend(world.seen().filter_map(|pod| clean::undelivered(world, pod, stuck(world, pod))));
     if !approvals.is_empty() {
         let what = "it goes on replicating, with pods that have forgotten it";
         approvals.extend(identity::quorum_asked(world, None, what));
@@ -110,7 +130,7 @@ struct Ways<'w> {
 }
 
 impl<'w> Ways<'w> {
-    fn new(world: &'w ClusterView<'_>) -> Self {
+    fn new(world: &'w ClusterView<'_>, leftovers: &[&'w Object]) -> Self {
         let sides = |o: &'w Object| [(o.pair.low(), o.pair.high()), (o.pair.high(), o.pair.low())].map(|e| (e, o));
         let live = |from: Ordinal, o: &Object| world.observed.side(from, &o.name).is_live();
         let ways = world.desired.objects.iter().flat_map(sides);
@@ -119,7 +139,13 @@ impl<'w> Ways<'w> {
             let way = Way { from, to, object };
             (way, deliver::passable(world, way))
         });
-        let all: Vec<_> = judged.filter(|(_, how)| !matches!(how, Passable::No(_))).collect();
+        let ours = judged.filter(|(_, how)| !matches!(how, Passable::No(_)));
+        let due =
+            leftovers.iter().copied().flat_map(sides).filter(|((from, to), object)| {
+                due::deliverable(world, *from, *to).iter().any(|o| o.name == object.name)
+            });
+        let due = due.map(|((from, to), object)| (Way { from, to, object }, Passable::Yes));
+        let all: Vec<_> = ours.chain(due).collect();
         let from = all.iter().map(|(way, _)| (way.from, &way.object.name)).collect();
         let makes =
             |(way, how): &(Way<'w>, Passable)| (*how == Passable::OnceMade).then_some((way.to, &way.object.name));
@@ -132,7 +158,7 @@ impl<'w> Ways<'w> {
         &self,
         world: &ClusterView<'_>,
         build: &mut Builder,
-        fenced: &BTreeMap<Ordinal, ActionId>,
+        [fenced, forgotten]: [&BTreeMap<Ordinal, ActionId>; 2],
     ) -> BTreeMap<Ordinal, ActionId> {
         let lost: Vec<_> = self
             .all
@@ -151,7 +177,8 @@ impl<'w> Ways<'w> {
                 format!("pod {from} has no sender to pod {to}, and it keeps a position: what is unsent goes out first");
             let flush = format!("everything pod {from} committed must be on pod {to}");
             let gate = Gate {
-                first: Dependencies::on(fenced.get(&from).copied(), "users are out first"),
+                first: Dependencies::on(fenced.get(&from).copied(), "users are out first")
+                    .and(forgotten.get(&from).copied(), "what is behind is never sent after what is newer"),
                 start: Dependencies::on(made, "both sides must be there"),
                 peer: if made.is_some() { Peer::Gets } else { Peer::Has },
             };
@@ -168,23 +195,62 @@ impl<'w> Ways<'w> {
     }
 }
 
+/// Positions of objects that aku.conf had once and through which nothing is due: our own objects bring it. They are forgotten
+/// before those are flushed, so that nothing is sent once more after what is newer. The last action of each pod.
+fn forget_stale(
+    world: &ClusterView<'_>,
+    build: &mut Builder,
+    stale: &[&Object],
+    fenced: &BTreeMap<Ordinal, ActionId>,
+) -> BTreeMap<Ordinal, ActionId> {
+    let because = || why(Code::Moved, "other objects of the pair have everything that is kept here");
+    let mut lasts: BTreeMap<Ordinal, ActionId> = BTreeMap::new();
+    for object in stale {
+        let fences = sides(object).into_iter().filter_map(|(pod, _)| fenced.get(&pod).copied());
+        let mut first = Dependencies::on(fences, "users are out first");
+        for (pod, peer) in sides(object) {
+            if world.is_started(pod, object) {
+                let op = Op::Stop { name: object.name.clone(), peer };
+                let id = build.add(pod, op, because(), first.clone());
+                first = first.and([id], "neither side may be sending");
+                lasts.insert(pod, id);
+            }
+        }
+        for (pod, peer) in sides(object) {
+            if world.observed.side(pod, &object.name).has_position() {
+                let op = Op::Reset { name: object.name.clone(), peer };
+                let waits = first.clone().and(lasts.get(&pod).copied(), "one change of an object at a time");
+                lasts.insert(pod, build.add(pod, op, because(), waits));
+            }
+        }
+    }
+    lasts
+}
+
 /// Users are shut out wherever something is sent.
-fn fence(world: &ClusterView<'_>, build: &mut Builder) -> BTreeMap<Ordinal, ActionId> {
-    let sends = |pod: &Ordinal| {
-        let live = |o: &Object| world.observed.side(*pod, &o.name).is_live();
-        world.desired.objects_of(*pod).any(|(_, o)| live(o) || world.is_started(*pod, o))
-    };
+fn fence(world: &ClusterView<'_>, objects: &[&Object], build: &mut Builder) -> BTreeMap<Ordinal, ActionId> {
+    let live = |pod: Ordinal, o: &Object| world.observed.side(pod, &o.name).is_live() || world.is_started(pod, o);
+    let send: BTreeSet<Ordinal> = objects
+        .iter()
+        .flat_map(|o| sides(o).map(|(pod, _)| (pod, *o)))
+        .filter(|(pod, o)| live(*pod, o))
+        .map(|(pod, _)| pod)
+        .collect();
     let text = "what clients commit after the last flush would be lost, so they are shut out first";
-    let pods: Vec<_> = world.seen().filter(sends).collect();
+    let pods: Vec<_> = world.seen().filter(|pod| send.contains(pod)).collect();
     pods.into_iter().map(|pod| (pod, build.add(pod, Op::Fence, why(Code::Fence, text), Dependencies::none()))).collect()
 }
 
 /// What goes, in this order: senders, places, objects.
 struct Places<'w, 'a> {
     world: &'w ClusterView<'a>,
+    /// Those of aku.conf, and those that it had once.
+    objects: &'w [&'w Object],
     ways: &'w Ways<'w>,
-    /// What a pod does first: users are out, everything is delivered.
-    first: [&'w BTreeMap<Ordinal, ActionId>; 2],
+    /// Objects that have forgotten everything by then.
+    stale: &'w [&'w Object],
+    /// What a pod does first: users are out, what is behind is forgotten, everything is delivered.
+    first: [&'w BTreeMap<Ordinal, ActionId>; 3],
     /// RESETs, by the pod.
     forgotten: Vec<(Ordinal, ActionId)>,
 }
@@ -201,7 +267,7 @@ impl<'w> Places<'w, '_> {
 
     fn stop(&self, build: &mut Builder) -> Stopped<'w> {
         let mut stopped: Stopped<'w> = HashMap::new();
-        for object in &self.world.desired.objects {
+        for object in self.objects.iter().filter(|o| !self.stale.contains(o)) {
             let name = &object.name;
             for (pod, peer) in sides(object) {
                 // The delivery may have started a sender that was down.
@@ -216,13 +282,17 @@ impl<'w> Places<'w, '_> {
     }
 
     fn forget(&mut self, build: &mut Builder, stopped: &Stopped<'w>) {
+        let mut between: BTreeMap<(Ordinal, Ordinal), Vec<&Object>> = BTreeMap::new();
+        for object in self.objects.iter().filter(|o| !self.stale.contains(o)) {
+            between.entry((object.pair.low(), object.pair.high())).or_default().push(object);
+        }
         let pods: Vec<Ordinal> = self.world.desired.pods.keys().copied().collect();
         for (i, low) in pods.iter().enumerate() {
             for high in &pods[i + 1..] {
                 let mut before: Vec<ActionId> = Vec::new();
                 for (pod, peer) in [(*high, *low), (*low, *high)] {
                     let slave = before.clone();
-                    for object in self.world.desired.objects_between(*low, *high) {
+                    for object in between.get(&(*low, *high)).into_iter().flatten() {
                         let name = &object.name;
                         if !self.world.observed.side(pod, name).has_position() {
                             continue;
@@ -246,9 +316,16 @@ impl<'w> Places<'w, '_> {
         let mut last: Vec<ActionId> = Vec::new();
         let pods: BTreeSet<Ordinal> = self.forgotten.iter().map(|(pod, _)| *pod).collect();
         let first = pods.first().copied();
+        let mut there: BTreeMap<Ordinal, Vec<ReplicationName>> = BTreeMap::new();
+        for object in self.objects {
+            for (pod, peer) in sides(object) {
+                if self.world.pod(peer).is_some() && self.is_there(pod, object) {
+                    there.entry(pod).or_default().push(object.name.clone());
+                }
+            }
+        }
         for pod in pods.iter().rev().copied() {
-            let there = |(peer, o): &(Ordinal, &Object)| self.world.pod(*peer).is_some() && self.is_there(pod, o);
-            let names = self.world.desired.objects_of(pod).filter(there).map(|(_, o)| o.name.clone()).collect();
+            let names = there.remove(&pod).unwrap_or_default();
             let own = self.forgotten.iter().filter(|(p, _)| *p == pod).map(|(_, id)| *id);
             let waits = Dependencies::on(own, "it looks at what they did");
             let waits = if Some(pod) == first { waits.and(last.iter().copied(), "on every pod") } else { waits };
@@ -264,7 +341,7 @@ impl<'w> Places<'w, '_> {
 
     /// A server has crashed when DROP met a receiver or an incoming START (BUG-50058, BUG-50862): both sides stop first.
     fn drop_objects(&self, build: &mut Builder, stopped: &Stopped<'w>, quiet: Option<ActionId>) {
-        for object in &self.world.desired.objects {
+        for object in self.objects {
             for (pod, peer) in sides(object) {
                 if !self.is_there(pod, object) {
                     continue;
@@ -278,6 +355,18 @@ impl<'w> Places<'w, '_> {
             }
         }
     }
+}
+
+/// What cannot be delivered through objects that aku.conf does not have, in words.
+fn stuck(world: &ClusterView<'_>, me: Ordinal) -> Vec<String> {
+    let of_peer = |k: Ordinal| {
+        let deliverable = due::deliverable(world, me, k);
+        let stuck = due::from(world, me, k).into_iter().filter(move |o| !deliverable.contains(o));
+        stuck.map(move |o| {
+            format!("{} to pod {k} (aku.conf does not have it, and its two sides do not go together)", o.name)
+        })
+    };
+    world.desired.pods.keys().copied().filter(|k| *k != me).flat_map(of_peer).collect()
 }
 
 /// The higher pod's side first.
