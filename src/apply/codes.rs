@@ -170,6 +170,11 @@ codes! {
     NoSessionFacts = "E152", "the sessions of the pod cannot be told apart",
         ["aku status"];
 
+    /// Rows that were compared are still not as on the pod that is right: they changed after they were compared, and
+    /// replication may be about to mend them, or their values cannot be written as SQL. What could be repaired was.
+    RowsLeft = "E153", "rows are still not as on the pod that is right; they were left alone, all others were repaired",
+        ["aku verify --plan: it compares the pods again; a row that replication has mended meanwhile is in no plan"];
+
     /// The marker file could not be written or removed.
     Marker = "E160", "the start marker could not be written or removed",
         ["check the directory of the marker and its permissions"];

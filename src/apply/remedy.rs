@@ -24,7 +24,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         | Code::SourceEmptied
         | Code::Restarted
         | Code::Ledger => again,
-        Code::RowsUnfit => Remedy::person("compare the pods again: aku verify --plan"),
+        Code::RowsUnfit | Code::RowsLeft => Remedy::person("compare the pods again: aku verify --plan"),
         Code::ObjectDiffers => Remedy::Goal(Goal::Reconcile),
         Code::SourceLacks => Remedy::Goal(Goal::Recover(None)),
         Code::Internal

@@ -90,15 +90,17 @@ fn all(work: &mut Work<'_>, repair: &RowRepair) -> Result<Ended, OpError> {
         batch(work, repair, &shape, rows, &mut tally)?;
     }
     let right = looked_again(work, repair, &shape)?;
-    Ok(told(repair, &tally, right))
+    if right < repair.rows.len() {
+        return Err(work.told(Code::RowsLeft, words(repair, &tally, right)));
+    }
+    if tally.already == repair.rows.len() {
+        return Ok(Ended::Already);
+    }
+    Ok(Ended::said(words(repair, &tally, right)))
 }
 
-fn told(repair: &RowRepair, tally: &Tally, right: usize) -> Ended {
-    let (all, left) = (repair.rows.len(), tally.moved + tally.unwritable);
-    if tally.written == 0 && left == 0 && right == all {
-        return Ended::Already;
-    }
-    let mut words = format!("{right} of {} as on pod {} now", counted(all, "row"), repair.right);
+fn words(repair: &RowRepair, tally: &Tally, right: usize) -> String {
+    let words = format!("{right} of {} as on pod {} now", counted(repair.rows.len(), "row"), repair.right);
     let parts = [
         (tally.written, "written"),
         (tally.already, "right before"),
@@ -106,10 +108,7 @@ fn told(repair: &RowRepair, tally: &Tally, right: usize) -> Ended {
         (tally.unwritable, "left alone, because a value cannot be written as SQL"),
     ];
     let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    if !parts.is_empty() {
-        words = format!("{words} ({})", parts.join(", "));
-    }
-    Ended::said(words)
+    if parts.is_empty() { words } else { format!("{words} ({})", parts.join(", ")) }
 }
 
 /// The same columns on every pod that was compared, all of which can be written.
