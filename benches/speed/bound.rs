@@ -11,7 +11,7 @@ use std::{
 };
 
 use aku::{
-    plan::{ActionId, Plan, RunWhen},
+    plan::{ActionId, Op, Plan, RunWhen},
     topology::Ordinal,
 };
 
@@ -41,7 +41,9 @@ pub fn of(plan: &Plan, took: &Durations, lanes: impl Fn(Ordinal) -> u32) -> Boun
     let chain = waits.keys().map(|id| heads[id] + took(id) + tails[id]).max().unwrap_or_default();
     let pods: BTreeSet<Ordinal> = plan.actions.iter().map(|a| a.pod).collect();
     let on_pods = pods.into_iter().map(|pod| {
-        let here: Vec<_> = plan.actions.iter().filter(|a| a.pod == pod).map(|a| a.id).collect();
+        // A START gives its lane back while it waits for the sender to connect, which is most of its time.
+        let lane = |a: &&aku::plan::Action| a.pod == pod && !matches!(a.op, Op::Start { .. });
+        let here: Vec<_> = plan.actions.iter().filter(lane).map(|a| a.id).collect();
         // None of them: nothing is said.
         let bound = |head: Duration, tail: Duration| {
             let those: Vec<_> = here.iter().filter(|id| heads[id] >= head && tails[id] >= tail).map(took).collect();
