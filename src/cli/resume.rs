@@ -35,7 +35,7 @@ pub(super) fn find(file: &Reviewed<'_>, running: &RunGuard) -> Result<Half, Diag
     let saved = file.saved;
     let none = |text: String| {
         Diagnostic::new(Exit::NoInput, "no-journal", text)
-            .fact("plan", format!("{}, made {}", saved.plan_id, saved.created_at))
+            .fact("plan", format!("{}, made {}", saved.plan_id(), saved.created_at))
             .fact("changed", "nothing")
             .next(format!("aku apply {}    (from its beginning)", typed::shell(file.path)))
     };

@@ -39,7 +39,7 @@ impl Reviewed<'_> {
     pub fn old(&self, text: impl Into<String>) -> Diagnostic {
         let made = self.saved.observer.map_or_else(String::new, |pod| format!(" on pod {pod}"));
         Diagnostic::new(Exit::Stale, "stale", text)
-            .fact("plan", format!("{}, made {}{made}", self.saved.plan_id, self.saved.created_at))
+            .fact("plan", format!("{}, made {}{made}", self.saved.plan_id(), self.saved.created_at))
             .fact("changed", "nothing")
             .next(plan_anew(self.saved.plan.goal, self.common, self.path))
     }

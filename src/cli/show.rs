@@ -69,7 +69,9 @@ fn known(saved: &Saved, format: ShowFormat, args: &ShowArgs, look: &OutputStyle)
             doc.gap();
             let made = format!(
                 "Plan {}, made by aku {}, to be applied before {}.",
-                saved.plan_id, saved.producer, saved.expires_at
+                saved.plan_id(),
+                saved.producer,
+                saved.expires_at
             );
             for line in render::words::wrap(&made, look.width) {
                 doc.line(Line::plain(line));

@@ -334,7 +334,7 @@ fn how(saved: &Saved, file: &str) -> Markup {
             pre { (safe(&command.join(" "))) }
         }
         p.dim {
-            "plan " (safe(&saved.plan_id)) br;
+            "plan " (safe(saved.plan_id())) br;
             "digest " code { (saved.digest()) } br;
             "fingerprint of the facts " code { (saved.fingerprint()) } br;
             "aku.conf " code { (safe(&saved.conf_digest)) }

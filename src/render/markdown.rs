@@ -82,7 +82,7 @@ fn at(saved: &Saved, file: &str, level: Level) -> String {
         put(&mut out, format_args!("Apply exactly this: `{}`\n", safe::markdown_code(&command.join(" "))));
     }
     let on = saved.observer.map(|p| format!(" on pod {p}")).unwrap_or_default();
-    let (id, digest, made) = (safe::markdown(&saved.plan_id), saved.digest(), saved.created_at);
+    let (id, digest, made) = (safe::markdown(saved.plan_id()), saved.digest(), saved.created_at);
     put(&mut out, format_args!("plan {id}, {digest}, made {made} by aku {}{on}", safe::markdown(&saved.producer)));
     put(&mut out, format_args!("facts {}", saved.fingerprint()));
     out

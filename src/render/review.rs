@@ -12,7 +12,13 @@ use crate::{exit::Exit, plan::policy::Level, review::Review};
 pub fn review(review: &Review, file: &str, width: usize) -> Doc {
     let mut doc = Doc::default();
     let what = review.saved.as_ref().map_or_else(String::new, |s| {
-        format!("   {} pod {} of {}   plan {}", s.plan.goal.as_str(), s.plan.goal.pod(), s.plan.statefulset, s.plan_id)
+        format!(
+            "   {} pod {} of {}   plan {}",
+            s.plan.goal.as_str(),
+            s.plan.goal.pod(),
+            s.plan.statefulset,
+            s.plan_id()
+        )
     });
     doc.line(Line::plain(format!("aku review   {file}{what}")));
     doc.gap();

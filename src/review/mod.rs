@@ -61,7 +61,7 @@ impl Review {
         let saved = self.saved.as_ref();
         let document = ReviewDocument {
             file: file.to_owned(),
-            plan_id: saved.map(|s| s.plan_id.clone()),
+            plan_id: saved.map(|s| s.plan_id().to_owned()),
             digest: saved.map(Saved::digest),
             fingerprint: saved.map(Saved::fingerprint),
             expires_at: saved.map(|s| s.expires_at.to_string()),

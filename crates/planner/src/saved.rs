@@ -57,8 +57,8 @@ pub struct Origin {
 /// A plan with where and when it was made, and the facts it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saved {
-    /// Differs between any two plans: 26 letters and digits, the first ten from the time.
-    pub plan_id: String,
+    /// See [`plan_id`](Self::plan_id).
+    plan_id: id::PlanId,
     /// When it was made, whole seconds.
     pub created_at: Timestamp,
     /// After this it is not applied any more.
@@ -112,8 +112,8 @@ impl Saved {
     #[must_use]
     pub fn new(plan: Plan, facts: Facts, origin: Origin) -> Self {
         let created_at = Timestamp::from_second(origin.at.as_second()).unwrap_or(origin.at);
-        let mut saved = Self {
-            plan_id: String::new(),
+        Self {
+            plan_id: id::PlanId::default(),
             created_at,
             expires_at: created_at.saturating_add(LIFETIME).unwrap_or(created_at),
             producer: env!("CARGO_PKG_VERSION").to_owned(),
@@ -126,9 +126,14 @@ impl Saved {
             rules: Policy::default(),
             policy: Vec::new(),
             signatures: Vec::new(),
-        };
-        saved.plan_id = saved.own_id();
-        saved
+        }
+    }
+
+    /// Differs between any two plans: 26 letters and digits, the first ten from the time. Made from everything else when it
+    /// is asked for first, because that takes longer than to plan.
+    #[must_use]
+    pub fn plan_id(&self) -> &str {
+        self.plan_id.get(|| self.own_id())
     }
 
     /// With what the rules say about it, and what a program says.
@@ -146,7 +151,7 @@ impl Saved {
 
     /// The name that follows from what it is, before it was judged.
     fn own_id(&self) -> String {
-        id::plan_id(self.created_at, &document::digest_of(&shown::Document::of(self).unjudged()))
+        id::plan_id(self.created_at, &document::digest_of(&shown::Document::unjudged(self)))
     }
 
     /// What its own rules find in it.

@@ -1,11 +1,36 @@
 //! The name of a plan: a ULID whose random half is a digest of the plan, so that the same plan made at the same second has
 //! the same name and nothing here needs a source of randomness.
 
+use std::sync::OnceLock;
+
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 /// Crockford's letters, in order of value.
 const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// The name, once somebody asked for it. Equal to any other: it follows from everything else in the plan.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PlanId(OnceLock<String>);
+
+impl PlanId {
+    /// As a file has it.
+    pub fn read(name: String) -> Self {
+        Self(OnceLock::from(name))
+    }
+
+    pub fn get(&self, make: impl FnOnce() -> String) -> &str {
+        self.0.get_or_init(make)
+    }
+}
+
+impl PartialEq for PlanId {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for PlanId {}
 
 /// 26 letters and digits: 48 bits of milliseconds, then 80 bits of the digest of `content`.
 pub(super) fn plan_id(at: Timestamp, content: &str) -> String {

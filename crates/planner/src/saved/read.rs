@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::{
     DOCUMENT, PLANNER_REV, Saved, Signature,
     again::{self, Place},
+    id::PlanId,
     shown::{self, Cited, List},
 };
 use crate::{
@@ -258,7 +259,7 @@ impl Reading {
             uses.insert(c.id, Uses { pre: c.pre, because, post: c.post });
         }
         let saved = Saved {
-            plan_id: head.plan_id,
+            plan_id: PlanId::read(head.plan_id),
             created_at: head.created_at,
             expires_at: head.expires_at,
             producer: head.producer.aku,
@@ -310,7 +311,7 @@ fn not_derived(text: &str, digest: &str, saved: &Saved) -> Option<Misfit> {
     if !saved.policy.starts_with(&saved.own_findings()) {
         return Some(Misfit::Other("policy".to_owned()));
     }
-    (saved.plan_id != saved.own_id()).then(|| Misfit::Other("plan_id".to_owned()))
+    (saved.plan_id() != saved.own_id()).then(|| Misfit::Other("plan_id".to_owned()))
 }
 
 /// Up to this size, in bytes, it is told what is wrong in a file: two trees of values are made for that.

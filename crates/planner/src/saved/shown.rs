@@ -176,6 +176,15 @@ pub(super) fn sql(action: &Action) -> Vec<String> {
 
 impl<'a> Document<'a> {
     pub(super) fn of(saved: &'a Saved) -> Self {
+        Self { plan_id: saved.plan_id(), ..Self::unnamed(saved) }
+    }
+
+    /// Before it had a name and was judged.
+    pub(super) fn unjudged(saved: &'a Saved) -> Self {
+        Self { policy: &[], rules: Cow::Owned(Policy::default()), ..Self::unnamed(saved) }
+    }
+
+    fn unnamed(saved: &'a Saved) -> Self {
         let lists = Lists::of(&saved.facts);
         let plan = shown(&saved.plan, &saved.facts, &lists);
         Self {
@@ -190,7 +199,7 @@ impl<'a> Document<'a> {
             must_understand: [],
             observer: Observer { ordinal: saved.observer },
             plan,
-            plan_id: &saved.plan_id,
+            plan_id: "",
             policy: &saved.policy,
             producer: Producer { aku: &saved.producer, planner_rev: saved.planner_rev },
             risk: Risk::of(&saved.plan),
@@ -199,13 +208,6 @@ impl<'a> Document<'a> {
             target: Target { service: &saved.service, statefulset: &saved.plan.statefulset },
             view: View { completeness: completeness(&saved.plan) },
         }
-    }
-}
-
-impl Document<'_> {
-    /// Before it had a name and was judged.
-    pub(super) fn unjudged(self) -> Self {
-        Self { plan_id: "", policy: &[], rules: Cow::Owned(Policy::default()), ..self }
     }
 }
 
