@@ -48,3 +48,30 @@ fn an_end_delivers_through_an_old_group_as_well() {
         assert!(waits(&plan, later, earlier), "{later} must wait for {earlier}: {:#?}", steps(&plan));
     }
 }
+
+#[test]
+fn a_clean_of_all_pods_takes_old_groups_with_it() {
+    let open = |w: Worlds| w.set(0, "ADMIN_MODE", 0).set(1, "ADMIN_MODE", 0);
+    // T1 is still in the old group alone: it is delivered first.
+    let plan = made(&open(moved(Goal::CleanEverywhere, "LL", "LL")));
+    for (later, earlier) in
+        [("1:flush OLD_01", "1:fence"), ("1:reset OLD_01", "1:flush OLD_01"), ("1:drop OLD_01", "0:reset OLD_01")]
+    {
+        assert!(waits(&plan, later, earlier), "{later} must wait for {earlier}: {:#?}", steps(&plan));
+    }
+    // Our own object has it as well: the old one is behind, and sends nothing after what is newer.
+    let mut w = Worlds::new(desired(Goal::CleanEverywhere, 2, 1)).up(0, 0).up(1, 0).pair(0, 1, "LL");
+    for pod in [0, 1] {
+        w = w.held(pod, "OLD_01", 1 - pod, 'L', &["T1"]);
+    }
+    let plan = made(&w);
+    assert!(steps(&plan).iter().all(|s| !s.contains("flush OLD_01")), "{:#?}", steps(&plan));
+    for (later, earlier) in [
+        ("1:reset OLD_01", "1:fence"),
+        ("1:flush AKU_REP_01", "1:reset OLD_01"),
+        ("0:drop OLD_01", "0:reset OLD_01"),
+        ("0:drop OLD_01", "1:reset OLD_01"),
+    ] {
+        assert!(waits(&plan, later, earlier), "{later} must wait for {earlier}: {:#?}", steps(&plan));
+    }
+}
