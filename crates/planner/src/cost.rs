@@ -28,6 +28,10 @@ pub fn millis(action: &Action) -> u64 {
         Op::Flush { .. } if action.because.code == Code::FlushToSource => 300,
         // After a START or behind a fence about 5 s; several that wait together wait once (8).
         Op::Flush { .. } => 5_000,
+        // 1.0 s for 1,000 rows (9.6).
+        Op::ReadLogs { .. } => 1_000,
+        // Six in one session 0.09 s (9.1).
+        Op::Retry { .. } => 15,
         // 0.3 and 0.5 s (1).
         Op::Drain { .. } => 300,
         // 4.1 s the median (8); 0.9 million rows took 6 s more than few.
@@ -46,6 +50,7 @@ pub fn millis(action: &Action) -> u64 {
         | Op::ChangeHost { .. }
         | Op::ClearOption { .. }
         | Op::SetOption { .. }
+        | Op::SetLogPath { .. }
         | Op::Truncate { .. }
         // CREATE TABLE where there is none; INSERT or UPDATE alone takes 0.25 to 5.6 ms (9.4).
         | Op::WriteLedger { .. } => 30,

@@ -1,0 +1,166 @@
+//! A pod dies with rows that it never sent, and its survivors read them from its log; the run is stopped after each of its
+//! statements. Every row that was acknowledged is on both survivors, and on all three when the pod comes back.
+
+use std::collections::BTreeSet;
+
+use super::{
+    conf::Conf,
+    scenario::{Ended, Life, Shape, pod},
+    sim_cluster::Cut,
+    writer::Style,
+};
+use crate::{
+    attributes::ObjectOption,
+    conf::Switch,
+    desired::Goal,
+    lab::{server::Generation, sim::Sim},
+    logs::{Directory, Seen},
+    plan::{ApprovalClass, Code},
+};
+
+/// The pod that dies.
+const DEAD: usize = 2;
+
+fn tail(generation: Generation) -> Life {
+    let shape = Shape {
+        generation,
+        pods: 3,
+        groups: 2,
+        tables: 2,
+        flush_at_end: Switch::On,
+        reset_at_end: Switch::Off,
+        flush_at_start: Switch::On,
+        ledger: Switch::On,
+    };
+    let mut life = Life::new(23, shape, Conf::new(&shape, None));
+    for p in 0..3 {
+        let ended = life.start(p, Cut::Never);
+        assert!(matches!(ended, Ended::Done), "{}", life.told(&format!("{ended:?}")));
+    }
+    life.write_as(DEAD, Style::Autocommit);
+    life.stage.lock().pump(100_000);
+    // Its senders are stopped, and it goes on committing.
+    let names: Vec<_> = life.desired(Goal::Reconcile).objects_of(pod(DEAD)).map(|(_, o)| o.name.clone()).collect();
+    for name in names {
+        life.stage.lock().by_hand(DEAD, &format!("ALTER REPLICATION {name} STOP"));
+    }
+    life.write_as(DEAD, Style::Autocommit);
+    life.write_as(DEAD, Style::Transactions);
+    life.stage.lock().pump(400_000);
+    life.kill(DEAD);
+    life.stage.lock().pump(2_000_000);
+    assert!(missing(&life, 0) > 20 && missing(&life, 1) > 20, "{}", life.told("nothing was left unsent"));
+    named(&mut life, &Sim::log_directory(DEAD));
+    life
+}
+
+/// Both survivors are told that directory; nobody looks into it.
+fn named(life: &mut Life, path: &str) {
+    let directory = Directory { path: path.parse().expect("a path"), seen: Seen::NotLooked };
+    life.logs = (0..DEAD).map(|k| (pod(k), directory.clone())).collect();
+}
+
+/// Acknowledged rows of clients of the dead pod that `on` lacks or holds otherwise.
+fn missing(life: &Life, on: usize) -> usize {
+    let mut inner = life.stage.lock();
+    let held = inner.contents(on);
+    let writers = inner.writers.iter().filter(|w| w.pod == DEAD);
+    let lacks = |w: &super::writer::Writer| {
+        let known = w.touched.iter().filter(|place| !w.doubt.contains(place));
+        known.filter(|place| held.get(place) != w.rows.get(place)).count()
+    };
+    writers.map(lacks).sum()
+}
+
+fn all_there(life: &Life) {
+    for on in 0..DEAD {
+        assert_eq!(missing(life, on), 0, "{}", life.told(&format!("pod {on} lacks rows of the dead pod")));
+    }
+}
+
+/// What the survivors hold towards the dead pod has no OFFLINE any more.
+fn as_before(life: &Life) {
+    let desired = life.desired(Goal::Reconcile);
+    let observed = life.observe(&desired);
+    for k in 0..DEAD {
+        for object in desired.objects_between(pod(k), pod(DEAD)) {
+            let found = observed.replication(pod(k), &object.name).expect("it is there");
+            assert_eq!(found.options & ObjectOption::Offline.bit(), 0, "{}", life.told("OFFLINE is left"));
+            assert!(found.position.is_live(), "{}", life.told("a position is gone"));
+        }
+    }
+    life.stage.lock().pump(2_000);
+}
+
+/// Plays it with a cut after 1, 2, 3 .. statements until it runs to its end; `then` is what follows a run that was cut.
+fn every(generation: Generation, cut: fn(u64) -> Cut, then: fn(&mut Life)) -> u64 {
+    for n in 1..200 {
+        let mut life = tail(generation);
+        let ended = life.run(Goal::RecoverLog(pod(DEAD)), cut(n));
+        let over = matches!(ended, Ended::Done);
+        assert!(over || matches!(ended, Ended::Incomplete(_)), "{n} {}", life.told(&format!("{ended:?}")));
+        if !over {
+            then(&mut life);
+        }
+        all_there(&life);
+        as_before(&life);
+        life.logs.clear();
+        let reached = life.settle(&BTreeSet::new());
+        assert_eq!(reached.len(), 3, "{}", life.told(&format!("cut {n}: some pod was refused")));
+        if over {
+            return n;
+        }
+    }
+    panic!("it never runs to its end")
+}
+
+/// The same command again.
+fn again(life: &mut Life) {
+    let ended = life.run(Goal::RecoverLog(pod(DEAD)), Cut::Never);
+    assert!(matches!(ended, Ended::Done), "{}", life.told(&format!("{ended:?}")));
+}
+
+/// Somebody brings the pods back to the file first.
+fn reconciled_and_again(life: &mut Life) {
+    let ended = life.reconcile(Cut::Never);
+    assert!(matches!(ended, Ended::Done | Ended::Nothing), "{}", life.told(&format!("{ended:?}")));
+    as_before(life);
+    again(life);
+}
+
+#[test]
+fn a_recovery_of_a_log_can_be_stopped_anywhere() {
+    assert!(every(Generation::V7_2, Cut::Kill, again) > 15);
+    assert!(every(Generation::V2018, Cut::Signal, again) > 15);
+}
+
+#[test]
+fn what_a_killed_recovery_of_a_log_leaves_is_taken_off() {
+    assert!(every(Generation::V7_2, Cut::Kill, reconciled_and_again) > 15);
+}
+
+/// The server would take it without a word.
+#[test]
+fn another_pods_log_is_refused() {
+    let mut life = tail(Generation::V7_2);
+    for k in 0..DEAD {
+        named(&mut life, &Sim::log_directory(k));
+        match life.run(Goal::RecoverLog(pod(DEAD)), Cut::Never) {
+            Ended::Refused(r) => assert!(r.because.iter().all(|b| b.code == Code::OtherLogs), "{r:?}"),
+            other => panic!("{}", life.told(&format!("{other:?}"))),
+        }
+    }
+}
+
+/// A pod that comes back by itself, read or not, and a life in which its log was read and it never comes back: nothing that
+/// was acknowledged is lost when it is forgotten then.
+#[test]
+fn a_pod_whose_log_was_read_can_be_forgotten_without_loss() {
+    let mut life = tail(Generation::V7_2);
+    again(&mut life);
+    all_there(&life);
+    life.yes.insert(ApprovalClass::LosesUnsent);
+    let ended = life.run(Goal::Forget(pod(DEAD)), Cut::Never);
+    assert!(matches!(ended, Ended::Done), "{}", life.told(&format!("{ended:?}")));
+    all_there(&life);
+}
