@@ -180,8 +180,10 @@ mod tests {
 
     #[test]
     fn rows_are_found_between_other_bytes() {
-        let row =
-            |pods: &[u8]| pods.iter().map(|k| format!("{k},3,running,390852453446,-,SIG-{k};")).collect::<String>();
+        let row = |pods: &[u8]| {
+            let parts: Vec<String> = pods.iter().map(|k| format!("{k},3,running,390852453446,-,SIG-{k};")).collect();
+            parts.concat()
+        };
         let named = |pods: &[u8]| pods.iter().map(|k| (*k, format!("SIG-{k}"))).collect::<Vec<_>>();
         assert_eq!(found(b""), Vec::<Vec<(u8, String)>>::new());
         assert_eq!(found(b"\0\0 no row, at; all \xff"), Vec::<Vec<(u8, String)>>::new());

@@ -119,8 +119,7 @@ fn title(doc: &mut Doc, plan: &Plan, head: &Head<'_>) {
 
 fn about(plan: &Plan) -> String {
     let whose = match plan.goal {
-        Goal::Start(p) | Goal::End(p) | Goal::Clean(p) | Goal::Forget(p) => format!("pod {p}"),
-        Goal::RecoverLog(p) => format!("pod {p}"),
+        Goal::Start(p) | Goal::End(p) | Goal::Clean(p) | Goal::Forget(p) | Goal::RecoverLog(p) => format!("pod {p}"),
         Goal::Recover(Some(from)) => format!("pod 0 from pod {from}"),
         Goal::Recover(None) => "pod 0".to_owned(),
         Goal::CleanEverywhere | Goal::Reconcile => "all pods".to_owned(),

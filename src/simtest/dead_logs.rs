@@ -139,6 +139,28 @@ fn what_a_killed_recovery_of_a_log_leaves_is_taken_off() {
     assert!(every(Generation::V7_2, Cut::Kill, reconciled_and_again) > 15);
 }
 
+/// A server that boots anew has forgotten what it needs to read the log; the other survivor has read it, and the dead pod sends
+/// the rest when it comes back.
+#[test]
+fn a_survivor_may_die_at_any_statement() {
+    for n in 1..60 {
+        for dies in 0..DEAD {
+            let mut life = tail(Generation::V7_2);
+            let ended = life.run(Goal::RecoverLog(pod(DEAD)), Cut::PodDies(n, dies));
+            if matches!(ended, Ended::Done) {
+                assert!(n > 10, "{}", life.told("it did nothing"));
+                return;
+            }
+            assert!(matches!(ended, Ended::Incomplete(_)), "{n} {}", life.told(&format!("{ended:?}")));
+            assert_eq!(missing(&life, 1 - dies), 0, "{}", life.told("the other one lacks rows"));
+            life.logs.clear();
+            let reached = life.settle(&BTreeSet::new());
+            assert_eq!(reached.len(), 3, "{}", life.told(&format!("{n}: some pod was refused")));
+        }
+    }
+    panic!("it never runs to its end")
+}
+
 /// The server would take it without a word.
 #[test]
 fn another_pods_log_is_refused() {

@@ -32,8 +32,9 @@ impl<'a> Checker<'a> {
         for a in &self.plan.actions {
             let (reads, peer) = match &a.op {
                 Op::SetLogPath { peer, .. } | Op::ReadLogs { peer, .. } => (true, Some(*peer)),
-                Op::Retry { peer, .. } | Op::Stop { peer, .. } => (false, Some(*peer)),
-                Op::ClearOption { peer, option: ObjectOption::Offline, .. } => (false, Some(*peer)),
+                Op::Retry { peer, .. }
+                | Op::Stop { peer, .. }
+                | Op::ClearOption { peer, option: ObjectOption::Offline, .. } => (false, Some(*peer)),
                 _ => (false, None),
             };
             match dead {

@@ -265,11 +265,11 @@ impl Reconcile<'_, '_> {
     fn alone(&mut self, pod: Ordinal, peer: Ordinal, object: &Object) {
         let world = self.world;
         let mut wrong = definition::wrong(world, pod, peer, object);
-        if wrong.options.contains(&ObjectOption::Offline) && world.pod(peer).is_none() {
-            if let Some(found) = world.replication(pod, object).filter(|r| r.receiver.is_none()) {
-                self.take_off_offline(pod, peer, object, found);
-                wrong.options.retain(|option| *option != ObjectOption::Offline);
-            }
+        let left = wrong.options.contains(&ObjectOption::Offline) && world.pod(peer).is_none();
+        let idle = |r: &&Replication| left && r.receiver.is_none();
+        if let Some(found) = world.replication(pod, object).filter(idle) {
+            self.take_off_offline(pod, peer, object, found);
+            wrong.options.retain(|option| *option != ObjectOption::Offline);
         }
         // A peer with a position delivers what it has not sent before it is copied anew, and can only while both agree.
         let fed = world.is_started(peer, object) || world.observed.side(peer, &object.name).has_position();

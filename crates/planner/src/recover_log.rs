@@ -140,7 +140,11 @@ fn told(
     dead: Ordinal,
     connected: &Connected<'_>,
 ) -> Result<BTreeMap<Ordinal, (LogPath, Whose)>, Refusal> {
-    let forget = format!("aku plan forget {dead}    (gives up what pod {dead} had not sent)");
+    let give_up = if dead.is_master() {
+        "aku plan recover    (an empty pod 0 is filled from a slave; what pod 0 had not sent is given up)".to_owned()
+    } else {
+        format!("aku plan forget {dead}    (gives up what pod {dead} had not sent)")
+    };
     let refuse = |because: Vec<Reason>, next: Vec<String>| Refusal { kind: RefusalKind::Refused, because, next };
     if connected.is_empty() {
         let text = format!(
@@ -175,7 +179,7 @@ fn told(
     let next = vec![
         format!("find the log of pod {dead}: its volume, mounted or copied to a path of its own beside each survivor"),
         format!("aku plan recover-log {dead} --log-path DIR"),
-        forget,
+        give_up,
     ];
     Err(refuse(wrong, next))
 }

@@ -48,7 +48,9 @@ pub(super) fn judge(world: &ClusterView<'_>, dead: Ordinal, k: Ordinal, director
     }
     let contents = match &directory.seen {
         Seen::NotLooked => {
-            return Whose::Unproved(format!("this program is not where pod {k} is and could not look into {path}"));
+            return Whose::Unproved(format!(
+                "this program is not where pod {k} is and could not look into {path}; on pod {k} itself `aku apply recover-log {dead} --log-path {k}={path}` does"
+            ));
         }
         Seen::Unreadable(why) => return Whose::Unproved(format!("{path} could not be read from here: {why}")),
         Seen::Read(contents) => contents,
@@ -169,7 +171,7 @@ fn reach(world: &ClusterView<'_>, dead: Ordinal, k: Ordinal, contents: &Contents
     }
     let sn = applied.filter(|sn| sn >> FILE_BITS < first)?;
     Some(format!(
-        "begins with logfile{first}, and pod {k} has the log of pod {dead} only up to SN {sn}, in logfile{}: what pod {dead} committed between SN {sn} and the begin of logfile{first} is lost, and was it read over, pod {dead} would not send it any more either",
+        "begins with logfile{first}, and pod {k} has the log of pod {dead} only up to SN {sn}, in logfile{}: what pod {dead} committed between SN {sn} and the begin of logfile{first} is lost; were the rest read all the same, pod {dead} would not send that part when it comes back",
         sn >> FILE_BITS
     ))
 }

@@ -210,6 +210,7 @@ fn what_a_killed_run_left_is_finished_or_taken_off() {
 #[test]
 fn the_checker_knows_the_rules_by_itself() {
     type Mutation = fn(&mut Plan);
+    type Change = fn(Worlds) -> Worlds;
     fn only(plan: &mut Plan, keep: fn(&Action) -> bool) {
         let gone: Vec<ActionId> = plan.actions.iter().filter(|a| !keep(a)).map(|a| a.id).collect();
         assert!(!gone.is_empty(), "the mutation must change something");
@@ -268,7 +269,7 @@ fn the_checker_knows_the_rules_by_itself() {
         let found = check::check(&bad, &w.desired, &w.observed);
         assert!(found.iter().any(|v| v.rule == rule), "{rule}: {found:?}");
     }
-    let worlds: [(&str, fn(Worlds) -> Worlds); 5] = [
+    let worlds: [(&str, Change); 5] = [
         ("logs-of-the-living", |w| w.up(2, 1)),
         ("whose-logs", |w| both(w, &read(&[row(&[0, 2])], None))),
         ("whose-logs", |mut w| {
