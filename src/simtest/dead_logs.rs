@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{
     conf::Conf,
+    play,
     scenario::{Ended, Life, Shape, pod},
     sim_cluster::Cut,
     writer::Style,
@@ -13,7 +14,10 @@ use crate::{
     attributes::ObjectOption,
     conf::Switch,
     desired::Goal,
-    lab::{server::Generation, sim::Sim},
+    lab::{
+        server::Generation,
+        sim::{Rng, Sim},
+    },
     logs::{Directory, Seen},
     plan::{ApprovalClass, Code},
 };
@@ -62,9 +66,13 @@ fn named(life: &mut Life, path: &str) {
 
 /// Acknowledged rows of clients of the dead pod that `on` lacks or holds otherwise.
 fn missing(life: &Life, on: usize) -> usize {
+    missing_of(life, DEAD, on)
+}
+
+fn missing_of(life: &Life, dead: usize, on: usize) -> usize {
     let mut inner = life.stage.lock();
     let held = inner.contents(on);
-    let writers = inner.writers.iter().filter(|w| w.pod == DEAD);
+    let writers = inner.writers.iter().filter(|w| w.pod == dead);
     let lacks = |w: &super::writer::Writer| {
         let known = w.touched.iter().filter(|place| !w.doubt.contains(place));
         known.filter(|place| held.get(place) != w.rows.get(place)).count()
@@ -159,6 +167,115 @@ fn a_survivor_may_die_at_any_statement() {
         }
     }
     panic!("it never runs to its end")
+}
+
+/// The dead pod comes back although the log was read in part, and nobody reads on: it sends the rest itself, what was delivered
+/// is skipped, and what the run left is taken off once both are in service.
+#[test]
+fn a_pod_comes_back_after_any_statement() {
+    for n in 1..60 {
+        let mut life = tail(Generation::V7_2);
+        let ended = life.run(Goal::RecoverLog(pod(DEAD)), Cut::Kill(n));
+        life.logs.clear();
+        let reached = life.settle(&BTreeSet::new());
+        assert_eq!(reached.len(), 3, "{}", life.told(&format!("{n}: some pod was refused")));
+        let brought = life.reconcile(Cut::Never);
+        assert!(matches!(brought, Ended::Done | Ended::Nothing), "{}", life.told(&format!("{brought:?}")));
+        as_before(&life);
+        if matches!(ended, Ended::Done) {
+            assert!(n > 15, "{}", life.told("it did nothing"));
+            return;
+        }
+    }
+    panic!("it never runs to its end")
+}
+
+/// Any pod dies in any world, with any of its senders stopped, beside writers; some survivors read its log, the run meets
+/// something, is run again or not, and the dead pod comes back or never does.
+fn case(seed: u64) {
+    let mut rng = Rng::new(seed.wrapping_mul(0x9e37_79b9).wrapping_add(17));
+    let pods = 2 + usize::try_from(rng.below(3)).unwrap_or(0);
+    let shape = Shape {
+        generation: if rng.percent(50) { Generation::V7_2 } else { Generation::V2018 },
+        pods: u8::try_from(pods).unwrap_or(2),
+        groups: 1 + u8::try_from(rng.below(2)).unwrap_or(0),
+        tables: 2,
+        flush_at_end: Switch::On,
+        reset_at_end: Switch::Off,
+        flush_at_start: Switch::On,
+        ledger: Switch::On,
+    };
+    let mut life = Life::new(seed, shape, Conf::new(&shape, None));
+    for p in 0..pods {
+        let ended = life.start(p, Cut::Never);
+        assert!(matches!(ended, Ended::Done), "{}", life.told(&format!("{ended:?}")));
+        life.write(p);
+    }
+    let dead = usize::try_from(rng.below(pods as u64)).unwrap_or(0);
+    let names: Vec<_> = life.desired(Goal::Reconcile).objects_of(pod(dead)).map(|(_, o)| o.name.clone()).collect();
+    for name in names.into_iter().filter(|_| rng.percent(80)) {
+        life.stage.lock().by_hand(dead, &format!("ALTER REPLICATION {name} STOP"));
+    }
+    for _ in 0..1 + rng.below(3) {
+        life.write(dead);
+    }
+    let micros = 50_000 + rng.below(700_000);
+    life.stage.lock().pump(micros);
+    life.kill(dead);
+    life.stage.lock().pump(2_000_000);
+
+    let survivors: Vec<usize> = (0..pods).filter(|k| *k != dead).collect();
+    let directory = Directory { path: Sim::log_directory(dead).parse().expect("a path"), seen: Seen::NotLooked };
+    let mut readers: BTreeSet<usize> = survivors.iter().copied().filter(|_| rng.percent(85)).collect();
+    readers.insert(survivors[0]);
+    life.logs = readers.iter().map(|k| (pod(*k), directory.clone())).collect();
+    let n = 1 + rng.below(24);
+    let cut = match rng.below(4) {
+        0 => Cut::Never,
+        1 => Cut::Kill(n),
+        2 => Cut::Signal(n),
+        _ => Cut::PodDies(n, survivors[usize::try_from(rng.below(survivors.len() as u64)).unwrap_or(0)]),
+    };
+    for k in survivors.iter().filter(|_| rng.percent(50)) {
+        life.write(*k);
+    }
+    let goal = Goal::RecoverLog(pod(dead));
+    let mut ended = life.run(goal, cut);
+    if matches!(ended, Ended::Incomplete(_)) && !matches!(cut, Cut::PodDies(..)) {
+        if rng.percent(30) {
+            life.reconcile(Cut::Never);
+        }
+        ended = life.run(goal, Cut::Never);
+        assert!(matches!(ended, Ended::Done), "{}", life.told(&format!("{ended:?}")));
+    }
+    assert!(matches!(ended, Ended::Done | Ended::Incomplete(_)), "{}", life.told(&format!("{ended:?}")));
+    if matches!(ended, Ended::Done) {
+        life.stage.lock().pump(1_000_000);
+        for k in &readers {
+            assert_eq!(missing_of(&life, dead, *k), 0, "{}", life.told(&format!("pod {k} lacks rows of pod {dead}")));
+        }
+    }
+    life.logs.clear();
+    // For ever only where nobody is left without its rows, and never pod 0.
+    let whole = matches!(ended, Ended::Done) && readers.len() == survivors.len();
+    let stays = whole && dead != 0 && rng.percent(40);
+    let absent: BTreeSet<usize> = stays.then_some(dead).into_iter().collect();
+    if stays {
+        life.yes.extend([ApprovalClass::MemberDown, ApprovalClass::LosesUnsent]);
+        let forgotten = life.run(Goal::Forget(pod(dead)), Cut::Never);
+        assert!(matches!(forgotten, Ended::Done), "{}", life.told(&format!("{forgotten:?}")));
+        for k in &survivors {
+            assert_eq!(missing_of(&life, dead, *k), 0, "{}", life.told(&format!("pod {k} lacks rows of pod {dead}")));
+        }
+    }
+    life.joined.retain(|p| !absent.contains(p));
+    let reached = life.settle(&absent);
+    assert_eq!(reached.len(), pods - absent.len(), "{}", life.told("some pod was refused"));
+}
+
+#[test]
+fn logs_of_dead_pods_lose_nothing() {
+    play("dead-logs", 60, case);
 }
 
 /// The server would take it without a word.

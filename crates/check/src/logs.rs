@@ -129,7 +129,9 @@ impl<'a> Checker<'a> {
                 let fits = |row: &Remembers| {
                     !names(row, dead) && self.signed(dead).all(|(pod, s)| row.0.get(&pod).is_some_and(|t| *t == s))
                 };
-                let mine = self.signed(dead).next().is_some() && contents.rows.iter().any(fits);
+                let named = |row: &Remembers| self.remembered(dead).all(|pod| names(row, pod));
+                let mine =
+                    self.signed(dead).next().is_some() && contents.rows.iter().any(|row| fits(row) && named(row));
                 (mine, contents.rows.iter().any(|row| names(row, dead)))
             }
         };
@@ -147,6 +149,13 @@ impl<'a> Checker<'a> {
             let signature = self.observed.pod(k)?.server.signature.as_ref()?;
             Some((k, signature.trim().to_owned()))
         })
+    }
+
+    /// Pods that anybody's ledger names.
+    fn remembered(&self, but: Ordinal) -> impl Iterator<Item = Ordinal> {
+        let held = |k: &Ordinal| self.observed.pod(*k).and_then(|p| p.ledger.held());
+        let peers = self.desired.pods.keys().filter_map(held).flat_map(|l| l.peers.keys().copied());
+        peers.filter(move |k| *k != but)
     }
 
     fn writes_there(&self, path: &LogPath) -> Option<Ordinal> {
