@@ -242,11 +242,14 @@ impl CommandContext {
         observed
     }
 
-    /// What is seen of the logs of a dead pod from here.
+    /// What is seen of the logs of a dead pod from here; a directory is read once, however many pods are near.
     fn logs(&self) -> DeadLogs {
+        let near: BTreeSet<&LogPath> =
+            self.log_paths.iter().filter(|(k, _)| self.near.contains(k)).map(|p| p.1).collect();
+        let read: BTreeMap<&LogPath, Seen> = near.into_iter().map(|path| (path, log_files::look(path))).collect();
         let seen = |(k, path): (&Ordinal, &LogPath)| {
-            let seen = if self.near.contains(k) { log_files::look(path) } else { Seen::NotLooked };
-            (*k, Directory { path: path.clone(), seen })
+            let there = read.get(path).filter(|_| self.near.contains(k)).cloned();
+            (*k, Directory { path: path.clone(), seen: there.unwrap_or(Seen::NotLooked) })
         };
         self.log_paths.iter().map(seen).collect()
     }
