@@ -44,13 +44,13 @@ pub(super) fn plan(world: &ClusterView<'_>, dead: Ordinal) -> Result<Plan, Refus
             // Refused above.
             Whose::Wrong(_, text) => (text.clone(), true),
         };
-        because.push(why(Code::WhoseLogs, format!("pod {k}{}: {proof}", whose_logs::applied(world, dead, *k))));
+        because.push(why(Code::WhoseLogs, format!("pod {k}: {proof}")));
         if ask {
             approvals.push(asked(world, dead, *k, path, &proof));
         }
         for (object, found) in connected.get(k).into_iter().flatten() {
             if bar(found).is_none() {
-                steps(&mut build, (*k, dead), object, found, path);
+                steps(&mut build, (*k, dead), (object, found), path, &whose_logs::applied(world, dead, *k));
             }
         }
     }
@@ -93,7 +93,13 @@ fn bar(found: &Replication) -> Option<&'static str> {
     }
 }
 
-fn steps(build: &mut Builder, (k, dead): (Ordinal, Ordinal), object: &Object, found: &Replication, path: &LogPath) {
+fn steps(
+    build: &mut Builder,
+    (k, dead): (Ordinal, Ordinal),
+    (object, found): (&Object, &Replication),
+    path: &LogPath,
+    known: &str,
+) {
     let (name, peer, path) = (|| object.name.clone(), dead, || path.clone());
     let text = format!("pod {k} waits for pod {dead}, and an object that sends reads no logs (397322)");
     let stopped = runs(found)
@@ -101,7 +107,7 @@ fn steps(build: &mut Builder, (k, dead): (Ordinal, Ordinal), object: &Object, fo
     let waits = Dependencies::on(stopped, "only a stopped object takes the option");
     let text = format!("where pod {k} finds the log of pod {dead}");
     let set = build.add(k, Op::SetLogPath { name: name(), peer, path: path() }, why(Code::ReadLogs, text), waits);
-    let text = format!("pod {k} gets what pod {dead} committed and had not sent through {}", object.name);
+    let text = format!("pod {k}{known} gets what pod {dead} committed and had not sent through {}", object.name);
     let waits = Dependencies::on([set], "it reads that directory");
     let read = build.add(k, Op::ReadLogs { name: name(), peer, path: path() }, why(Code::ReadLogs, text), waits);
     let text = "the option is for this run only; left behind it would be drift";

@@ -155,7 +155,7 @@ fn remembered(world: &ClusterView<'_>, dead: Ordinal, k: Ordinal) -> Known {
 pub(super) fn applied(world: &ClusterView<'_>, dead: Ordinal, k: Ordinal) -> String {
     remembered(world, dead, k)
         .applied
-        .map(|sn| format!(", which has its log up to SN {sn} at least"))
+        .map(|sn| format!(", which has its log up to SN {sn} at least,"))
         .unwrap_or_default()
 }
 

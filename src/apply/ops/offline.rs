@@ -115,7 +115,8 @@ fn told(work: &Work<'_>, name: &ReplicationName, path: &LogPath, error: OpError)
         n if native::COMPRESSED.contains(&n) => Code::OfflineBarred,
         _ => return error,
     };
-    let mut finding = work.finding(code, format!("{name}, {path}"));
+    // What is missing, and from where on, is why it was to be read.
+    let mut finding = work.finding(code, format!("{name}, {path}; {}", work.action.because.text));
     finding.sql = Some(s.sql.clone());
     finding.error = Some(s.error.clone());
     OpError::OpFinding(Box::new(finding))
