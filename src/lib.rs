@@ -15,7 +15,7 @@
 //! * [`sign`] says who said yes to one, [`review`] judges a saved plan, [`drift`] compares the pods with the configuration; neither changes anything.
 //! * [`outlet`] and [`bounded`]: streams, calls and files that nobody outside can hold up. * [`cli`]: the commands. * [`exit`]: the exit codes.
 
-pub use aku_core::{app_info, attributes, conf, desired, document, found, ledger, remedy, run_id, topology};
+pub use aku_core::{app_info, attributes, conf, desired, document, found, ledger, logs, remedy, run_id, topology};
 pub use aku_db::{self as db, bounded};
 #[cfg(feature = "lab")]
 pub use aku_lab as lab;

@@ -176,6 +176,7 @@ pub fn run(table: &mut Table) -> Done {
             marked_here: BTreeSet::new(),
             remembered: BTreeMap::new(),
             compared: None,
+            logs: BTreeMap::new(),
         };
         let plan = plan::make(&desired, &observed).map_err(|r| format!("no plan for {}: {r:?}", case.name))?;
         let closed: BTreeSet<Ordinal> = desired.pods.keys().copied().filter(|p| p.get() == case.closed).collect();

@@ -183,6 +183,32 @@ codes! {
     /// read. A row that is newer than this run is never overwritten.
     Ledger = "E170", "the ledger of the pod is not what the plan was made from",
         ["aku status", "run again: the next plan looks at what is there"];
+
+    /// The server reads a dead pod's log by what it learned of that pod's tables in the last handshake, and it keeps that in
+    /// memory only. A survivor that booted since has nothing to go by (397506). Nothing was changed. Survivors that did not
+    /// boot since can read the log for themselves; if the dead pod comes back, it sends to all.
+    NeverMet = "E180", "the server of the survivor was restarted since the dead pod was last connected with it, and cannot read its log",
+        ["bring the dead pod back, on its old volume: it sends what is missing by itself",
+         "if it never comes back, what it had not sent to pod {pod} is lost there, and other survivors may hold it: aku verify"];
+    /// The server of the survivor finds no such directory. The path is one on its machine, not on that of this program.
+    LogsMissing = "E181", "there is no such directory where the server of the survivor runs (397391)",
+        ["mount or copy the dead pod's log directory to that path beside pod {pod}, readable for its server, then run again",
+         "aku plan recover-log N --log-path DIR"];
+    /// The server did not read the log to its end (397511, or V$REPOFFLINE_STATUS.STATUS 3): the directory is empty, files are
+    /// missing, or they cannot be read. What was read before is applied whole transactions at a time; reading again is harmless.
+    LogsNotRead = "E182", "the log was not read to its end",
+        ["see altibase_rp.log of pod {pod} for the file that is missing",
+         "complete the directory, then run again: what was applied already is skipped"];
+    /// The option OFFLINE of the object names another directory than the plan, or none: somebody else changed it meanwhile.
+    LogPathDiffers = "E183", "the object is not set to the directory of the plan, and no other directory is read",
+        ["make sure that nobody else works on these pods", "run again: the next plan looks at what is there"];
+    /// The server does not read logs for objects that are EAGER, have RECOVERY, or tables with compressed columns.
+    OfflineBarred = "E184", "the server reads no logs for such an object",
+        ["bring the dead pod back, on its old volume: it sends what is missing by itself",
+         "or compare the rows afterwards: aku verify"];
+    /// A receiver of the object runs: the pod that is called dead sends. It delivers what is missing itself.
+    PeerBack = "E185", "the dead pod is back and sends, so its log is not read in its stead",
+        ["aku status", "run again: the next plan looks at what is there"];
 }
 
 #[cfg(test)]

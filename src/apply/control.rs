@@ -106,6 +106,9 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::ChangeHost { .. }
         | Op::ClearOption { .. }
         | Op::SetOption { .. }
+        | Op::SetLogPath { .. }
+        | Op::ReadLogs { .. }
+        | Op::Retry { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
         | Op::Stop { .. }

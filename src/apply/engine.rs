@@ -170,7 +170,9 @@ pub(super) fn shared(plan: &Plan, context: &Context) -> Shared {
     let opened = plan.actions.iter().filter(|a| a.op == Op::Open).map(|a| a.pod).collect();
     let planned = match &plan.decision {
         Decision::Full { rows, .. } => rows.iter().map(|r| (r.target.clone(), r.source.at_least())).collect(),
-        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } => Vec::new(),
+        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } | Decision::Logs { .. } => {
+            Vec::new()
+        }
     };
     let sessions = Arc::new(Sessions::new(context.clone(), login, fenced, opened));
     let (turns, before_copy) = (Turns::default(), Mutex::default());

@@ -23,6 +23,8 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         | Code::ContentsDiffer
         | Code::SourceEmptied
         | Code::Restarted
+        | Code::LogPathDiffers
+        | Code::PeerBack
         | Code::Ledger => again,
         Code::RowsUnfit | Code::RowsLeft => Remedy::person("compare the pods again: aku verify --plan"),
         Code::ObjectDiffers => Remedy::Goal(Goal::Reconcile),
@@ -51,6 +53,10 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         | Code::NoProperty
         | Code::SessionsLeft
         | Code::RowsDiffer
+        | Code::NeverMet
+        | Code::LogsMissing
+        | Code::LogsNotRead
+        | Code::OfflineBarred
         | Code::NoSessionFacts
         | Code::Marker => Remedy::person(code.next().join("; ")),
     }

@@ -177,11 +177,13 @@ impl Kind {
             | Op::ChangeHost { .. }
             | Op::ClearOption { .. }
             | Op::SetOption { .. }
+            | Op::SetLogPath { .. }
+            | Op::ReadLogs { .. }
             | Op::WriteLedger { .. }
             | Op::MendRows(_)
             | Op::DeleteRows(_) => Self::Create,
             Op::DropReplication { .. } | Op::DropTable { .. } => Self::Drop,
-            Op::Start { .. } => Self::Start,
+            Op::Start { .. } | Op::Retry { .. } => Self::Start,
             Op::Pin { .. } => Self::Pin,
             Op::Stop { .. } => Self::Stop,
             Op::Reset { .. } => Self::Reset,

@@ -155,6 +155,11 @@ impl<'a> Work<'a> {
         OpError::told(self.action.pod, code, detail)
     }
 
+    /// The same, to be completed.
+    pub fn finding(&self, code: Code, detail: String) -> OpFinding {
+        OpFinding { code, pod: self.action.pod, sql: None, error: None, detail }
+    }
+
     /// Looks at a pod with questions of somebody else's making.
     pub fn look<T>(
         &mut self,

@@ -109,11 +109,12 @@ struct Apply<'a, 's> {
 
 impl Apply<'_, '_> {
     fn fresh(&mut self, wish: GoalArgs, common: &Common) -> Result<Ended, Diagnostic> {
-        let scene = self.open(&placed(wish, common), |pod| wish.goal(pod))?;
+        let mut scene = self.open(&placed(wish, common), |pod| wish.goal(pod))?;
+        scene.log_paths = typed::log_paths(&self.args.log_path, &scene.desired)?;
         if let Goal::Start(_) = scene.desired.goal {
             scene.check_address(self.world, &mut |text| talk(self.look, self.s, text))?;
         }
-        let again = format!("aku apply {}", scene.desired.goal.as_str());
+        let again = format!("aku apply {}", typed::about(scene.desired.goal, &scene.log_paths));
         let turn::Made { held, observed, planned } =
             turn::take(&scene, self.world, self.running, &again, &mut |news| told_of(&news, self.look, self.s))?;
         let plan = planned.map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
@@ -147,6 +148,7 @@ impl Apply<'_, '_> {
         let half = if self.args.resume { Some(resume::find(&file, self.running)?) } else { None };
         let mut scene = self.open(&common, |_| goal)?;
         scene.compared = saved.plan.compared().map(|c| Box::new(c.clone()));
+        scene.log_paths = saved.plan.log_paths().cloned().unwrap_or_default();
         file.same_conf(&scene)?;
         let on = resume::command(path, &Common { ordinal: None, ..common.clone() });
         let command = if self.args.resume { on.clone() } else { format!("aku apply {}{typed}", typed::shell(path)) };
@@ -218,7 +220,8 @@ impl Apply<'_, '_> {
             | Goal::CleanEverywhere
             | Goal::Reconcile
             | Goal::Recover(_)
-            | Goal::Forget(_) => format!("run `aku apply {}` again when they answer", plan.goal.as_str()),
+            | Goal::Forget(_)
+            | Goal::RecoverLog(_) => format!("run `aku apply {}` again when they answer", plan.goal.as_str()),
         };
         talk(
             self.look,

@@ -65,6 +65,7 @@ fn compared(
     talk(look, s, warnings.trim_end());
     let mut scene = scene?;
     scene.compared = then.plan.compared().map(|c| Box::new(c.clone()));
+    scene.log_paths = then.plan.log_paths().cloned().unwrap_or_default();
     let mut observed = scene.observe(world, &mut |retry| talk(look, s, &retry.to_string()));
     let plan = scene.plan(world, &mut observed).map_err(|r| refused(&r, &observed, scene.who.pod))?;
     let made = Made::of(plan, &scene, &observed, world.now());

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Every class.
-pub const CLASSES: [ApprovalClass; 7] = [
+pub const CLASSES: [ApprovalClass; 8] = [
     ApprovalClass::DeletesRows,
     ApprovalClass::RemovesDefinition,
     ApprovalClass::MemberDown,
@@ -17,6 +17,7 @@ pub const CLASSES: [ApprovalClass; 7] = [
     ApprovalClass::LosesUnsent,
     ApprovalClass::UnprovedSource,
     ApprovalClass::DeletesSurplus,
+    ApprovalClass::UnprovedLogs,
 ];
 
 /// What was said on the command line.
@@ -229,8 +230,9 @@ mod tests {
             ApprovalClass::LosesUnsent => 4,
             ApprovalClass::UnprovedSource => 5,
             ApprovalClass::DeletesSurplus => 6,
+            ApprovalClass::UnprovedLogs => 7,
         };
-        assert_eq!(CLASSES.map(nth), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(CLASSES.map(nth), [0, 1, 2, 3, 4, 5, 6, 7]);
         for class in CLASSES {
             assert!(Approve::parse(&format!("{}=altibase-sts/2", class.as_str())).is_ok());
         }

@@ -26,10 +26,12 @@ pub enum GoalWord {
     Recover,
     /// Keep no more log for a pod that left for good.
     Forget,
+    /// Read what a dead pod had not sent from its logs.
+    RecoverLog,
 }
 
 /// How the word is shown in help.
-pub const WORDS: &str = "start|end|clean|reconcile|recover|forget";
+pub const WORDS: &str = "start|end|clean|reconcile|recover|forget|recover-log";
 
 /// A goal that may still lack its pod.
 #[derive(Clone, Copy, Debug)]
@@ -75,32 +77,47 @@ impl FromStr for From {
 /// What was typed besides the word.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Extras {
-    /// The pod behind `forget`.
+    /// The pod behind `forget` or `recover-log`.
     pub gone: Option<Ordinal>,
     /// The pod behind `--from`.
     pub from: Option<Ordinal>,
     /// `--everywhere`
     pub everywhere: Option<Everywhere>,
+    /// `--log-path`
+    pub log_path: Option<LogPathGiven>,
 }
 
 /// `--everywhere` was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Everywhere;
 
+/// `--log-path` was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogPathGiven;
+
 /// The goal that was typed.
 ///
 /// # Errors
 /// Something is missing, or would be ignored; one sentence.
 pub fn wish(word: GoalWord, extras: Extras) -> Result<GoalArgs, String> {
-    let Extras { gone, from, everywhere } = extras;
-    if gone.is_some() && word != GoalWord::Forget {
-        return Err("a pod number is typed only behind forget; for the others there is --ordinal N".to_owned());
+    let Extras { gone, from, everywhere, log_path } = extras;
+    if gone.is_some() && !matches!(word, GoalWord::Forget | GoalWord::RecoverLog) {
+        return Err(
+            "a pod number is typed only behind forget and recover-log; for the others there is --ordinal N".to_owned()
+        );
     }
     if from.is_some() && word != GoalWord::Recover {
         return Err("--from N has no meaning without recover (a file named by a number is written ./N)".to_owned());
     }
     if everywhere.is_some() && word != GoalWord::Clean {
         return Err("--everywhere has no meaning without clean".to_owned());
+    }
+    if log_path.is_some() != (word == GoalWord::RecoverLog) {
+        return Err(if log_path.is_some() {
+            "--log-path has no meaning without recover-log".to_owned()
+        } else {
+            "where are its logs? aku plan recover-log N --log-path DIR (--log-path K=DIR for pod K alone)".to_owned()
+        });
     }
     Ok(match (word, everywhere) {
         (GoalWord::Start, _) => GoalArgs::Own(Goal::Start),
@@ -113,13 +130,17 @@ pub fn wish(word: GoalWord, extras: Extras) -> Result<GoalArgs, String> {
             Some(pod) => GoalArgs::Given(Goal::Forget(pod)),
             None => return Err("which pod left for good? aku plan forget N".to_owned()),
         },
+        (GoalWord::RecoverLog, _) => match gone {
+            Some(pod) => GoalArgs::Given(Goal::RecoverLog(pod)),
+            None => return Err("which pod is dead? aku plan recover-log N --log-path DIR".to_owned()),
+        },
     })
 }
 
-/// `aku forget 3`, `aku recover` and `aku reconcile` are short for `aku apply ...`. `at`: where the command stands.
+/// `aku forget 3`, `aku recover`, `aku recover-log 3` and `aku reconcile` are short for `aku apply ...`. `at`: where the command stands.
 #[must_use]
 pub fn spelt_out(mut args: Vec<OsString>, at: Option<usize>) -> Vec<OsString> {
-    let short = |a: &OsString| matches!(a.to_str(), Some("forget" | "recover" | "reconcile"));
+    let short = |a: &OsString| matches!(a.to_str(), Some("forget" | "recover" | "recover-log" | "reconcile"));
     if let Some(at) = at.filter(|at| args.get(*at).is_some_and(short)) {
         args.insert(at, "apply".into());
     }
@@ -147,6 +168,14 @@ mod tests {
             (GoalWord::Forget, none, None),
             (GoalWord::Forget, Extras { gone: pod(3), ..none }, Some(Goal::Forget(pod(3).unwrap()))),
             (GoalWord::End, Extras { gone: pod(3), ..none }, None),
+            (GoalWord::RecoverLog, Extras { gone: pod(3), ..none }, None),
+            (GoalWord::RecoverLog, Extras { log_path: Some(LogPathGiven), ..none }, None),
+            (
+                GoalWord::RecoverLog,
+                Extras { gone: pod(3), log_path: Some(LogPathGiven), ..none },
+                Some(Goal::RecoverLog(pod(3).unwrap())),
+            ),
+            (GoalWord::Forget, Extras { gone: pod(3), log_path: Some(LogPathGiven), ..none }, None),
         ];
         for (word, extras, want) in table {
             assert_eq!(goal(word, extras), want, "{word:?} {extras:?}");

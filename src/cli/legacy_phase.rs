@@ -39,14 +39,15 @@ impl Phases {
         ];
         // The flushes of a copy are its own affair; the documents know those of a catch-up and of an end.
         let flushes = match (&plan.goal, &plan.decision) {
-            (Goal::Start(_), Decision::Full { .. } | Decision::Repair { .. })
+            (Goal::Start(_), Decision::Full { .. } | Decision::Repair { .. } | Decision::Logs { .. })
             | (
                 Goal::Clean(_)
                 | Goal::CleanEverywhere
                 | Goal::Reconcile
                 | Goal::Recover(_)
                 | Goal::Forget(_)
-                | Goal::Repair(_),
+                | Goal::Repair(_)
+                | Goal::RecoverLog(_),
                 _,
             ) => BTreeSet::new(),
             (Goal::Start(_), Decision::None { .. } | Decision::CatchUp { .. }) | (Goal::End(_), _) => {

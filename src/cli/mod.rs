@@ -30,6 +30,7 @@ mod legacy_71;
 mod legacy_log;
 mod legacy_phase;
 mod limit;
+mod log_files;
 mod look;
 mod made;
 mod manual;

@@ -149,7 +149,9 @@ fn open(
     let common = placed(wish, common);
     let scene = CommandContext::open(world, &common, |pod| wish.goal(pod), &mut |w| warnings.push_str(w));
     talk(look, s, warnings.trim_end());
-    scene.map_err(|trouble| fail(s, look, &trouble))
+    let mut scene = scene.map_err(|trouble| fail(s, look, &trouble))?;
+    scene.log_paths = typed::log_paths(&args.log_path, &scene.desired).map_err(|trouble| fail(s, look, &trouble))?;
+    Ok(scene)
 }
 
 fn wish(args: &PlanArgs) -> GoalArgs {
@@ -171,7 +173,7 @@ pub(super) fn store(saved: &Saved, path: &Path, look: &OutputStyle, s: &mut Stre
 
 /// The command that applies a plan made by these flags.
 pub(super) fn apply_command(plan: &Plan, common: &Common) -> String {
-    format!("aku apply {}", typed::goal(plan.goal, common))
+    format!("aku apply {}", typed::of_plan(plan, common))
 }
 
 fn refusal_json(refusal: &Refusal, exit: Exit) -> String {

@@ -7,7 +7,8 @@ use clap::{Args, ValueEnum};
 
 use super::{
     gate::Approve,
-    goal_args::{self, Everywhere, Extras, From, GoalArgs, GoalWord},
+    goal_args::{self, Everywhere, Extras, From, GoalArgs, GoalWord, LogPathGiven},
+    log_files::LogPathArg,
     policy::PolicyArgs,
     run_args::RunArgs,
     signing::RequireArgs,
@@ -26,12 +27,15 @@ pub struct PlanArgs {
         hide_possible_values = true
     )]
     pub what: GoalWord,
-    /// With forget: the pod that left for good
+    /// With forget: the pod that left for good; with recover-log: the pod that is dead
     #[arg(value_name = "N")]
     pub gone: Option<Ordinal>,
     /// With clean: on every pod
     #[arg(long)]
     pub everywhere: bool,
+    /// With recover-log: where the survivors find the logs of the dead pod; K=DIR for pod K alone; may be repeated
+    #[arg(long, value_name = "[K=]DIR")]
+    pub log_path: Vec<LogPathArg>,
     /// Save the plan, to be applied with: aku apply FILE
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -72,14 +76,17 @@ pub enum Format {
 #[derive(Args, Clone, Debug)]
 pub struct ApplyArgs {
     /// What is to be reached, or a file saved by `aku plan -o`
-    #[arg(default_value = "start", value_name = "start|end|clean|reconcile|recover|forget|FILE")]
+    #[arg(default_value = "start", value_name = "start|end|clean|reconcile|recover|forget|recover-log|FILE")]
     pub what: OsString,
-    /// With forget: the pod that left for good
+    /// With forget: the pod that left for good; with recover-log: the pod that is dead
     #[arg(value_name = "N")]
     pub gone: Option<Ordinal>,
     /// With clean: on every pod
     #[arg(long)]
     pub everywhere: bool,
+    /// With recover-log: where the survivors find the logs of the dead pod; K=DIR for pod K alone; may be repeated
+    #[arg(long, value_name = "[K=]DIR")]
+    pub log_path: Vec<LogPathArg>,
     /// With recover: the slave that is the source
     #[arg(long, value_name = "N")]
     pub from: Option<Ordinal>,
@@ -118,7 +125,11 @@ impl PlanArgs {
             return Err("--from is given more than once".to_owned());
         }
         let everywhere = self.everywhere.then_some(Everywhere);
-        goal_args::wish(self.what, Extras { gone: self.gone, from: pods.first().copied(), everywhere })
+        let log_path = (!self.log_path.is_empty()).then_some(LogPathGiven);
+        if log_path.is_some() && self.capture().is_some() {
+            return Err("a capture holds no logs: recover-log is planned from the pods".to_owned());
+        }
+        goal_args::wish(self.what, Extras { gone: self.gone, from: pods.first().copied(), everywhere, log_path })
     }
 
     /// The capture to plan from.
@@ -135,14 +146,15 @@ impl ApplyArgs {
     /// Something is missing, or would be ignored.
     pub fn wish(&self) -> Result<Option<GoalArgs>, String> {
         let everywhere = self.everywhere.then_some(Everywhere);
-        let extras = Extras { gone: self.gone, from: self.from, everywhere };
+        let log_path = (!self.log_path.is_empty()).then_some(LogPathGiven);
+        let extras = Extras { gone: self.gone, from: self.from, everywhere, log_path };
         match self.what.to_str().and_then(|text| GoalWord::from_str(text, true).ok()) {
             Some(_) if self.resume => {
                 Err("--resume goes on with a saved plan; without a file aku apply plans anew from what is there"
                     .to_owned())
             }
             Some(word) => goal_args::wish(word, extras).map(Some),
-            None if extras.gone.is_some() || extras.from.is_some() || everywhere.is_some() => {
+            None if extras.gone.is_some() || extras.from.is_some() || everywhere.is_some() || log_path.is_some() => {
                 Err("a saved plan says everything itself".to_owned())
             }
             None => Ok(None),

@@ -3,11 +3,15 @@
 //! Sends nothing but SELECTs. Repeats a look at a pod whose only SYSDBA slot is taken, because that usually passes
 //! (`aku-behaviour.md` B.0); everything else is taken as seen.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
 
 use super::{
     common::{Common, What},
-    confpath, marker, secret, time,
+    confpath, log_files, marker, secret, time,
     who::{self, Who, who},
     wiring::{Cluster, Platform, Way},
 };
@@ -15,12 +19,13 @@ use crate::{
     conf::{self, Config, password},
     db::{
         ConnectFailure, Login, Privilege,
-        endpoints::{Endpoint, Endpoints, EndpointsError},
+        endpoints::{Endpoint, Endpoints, EndpointsError, Transport},
     },
     desired::{Desired, Goal, ReplicationAddress},
     exit::Exit,
     journal::runs,
     lock::{self},
+    logs::{DeadLogs, Directory, LogPath, Seen},
     observe::{BrokenBy, Compared, Gathering, MarkerView, Observed, PodView},
     plan::{self, Op, Plan, saved},
     render::Diagnostic,
@@ -48,6 +53,10 @@ pub struct CommandContext {
     pub run: Option<RunId>,
     /// What a comparison saw of single rows: a plan of repair is made again from it.
     pub compared: Option<Box<Compared>>,
+    /// Where survivors find the logs of a dead pod, as somebody named them.
+    pub log_paths: BTreeMap<Ordinal, LogPath>,
+    /// Pods that are where this program is, so that a path here is a path there.
+    near: BTreeSet<Ordinal>,
 }
 
 /// Reads a configuration. What is only odd about it goes to `warn`.
@@ -121,6 +130,15 @@ pub fn own_pod(world: &dyn Platform, common: &Common, warn: &mut dyn FnMut(&str)
     Ok(OwnPod { conf, who, endpoint, endpoints_given })
 }
 
+/// Whether a pod of a lab runs on this machine. What a forwarded port leads to is somewhere else.
+fn is_near(endpoint: &Endpoint) -> bool {
+    let loopback = endpoint.host.parse::<IpAddr>().map_or(endpoint.host == "localhost", |ip| ip.is_loopback());
+    match endpoint.transport {
+        Transport::Lab => loopback,
+        Transport::Odbc => false,
+    }
+}
+
 /// Goal of a word about a pod.
 #[must_use]
 pub fn goal(what: What, pod: Ordinal) -> Goal {
@@ -155,6 +173,7 @@ impl CommandContext {
         warn(&secret::exposed(common, env, &conf));
         let (password, _) = secret::find(common, env, &conf)
             .map_err(|e| Diagnostic::new(password_exit(&e), "password", e.to_string()))?;
+        let near = desired.pods.keys().copied().filter(|k| who.here == Some(*k) || is_near(&endpoints[k])).collect();
         let pods = desired.pods.keys().copied().collect();
         let way = Way { endpoints, pods, driver: common.odbc_driver.clone(), password };
         let cluster = world.cluster(way)?;
@@ -168,6 +187,8 @@ impl CommandContext {
             connect_timeout: common.connect_timeout,
             run: None,
             compared: None,
+            log_paths: BTreeMap::new(),
+            near,
         })
     }
 
@@ -210,6 +231,7 @@ impl CommandContext {
         observed.marker = marker::view(self.marker_path(world).as_ref(), observed.pod(self.who.pod));
         observed.marked_here = marker::here(world.env(), self.desired.pods.keys().copied(), self.who.here);
         observed.compared.clone_from(&self.compared);
+        observed.logs = self.logs();
         self.without_own_run(&mut observed);
         if !observed.left_behind().is_empty()
             && let Some(state) = confpath::state(world.env())
@@ -218,6 +240,18 @@ impl CommandContext {
         }
         tracing::debug!(pods = observed.pods.len(), "looked at the pods");
         observed
+    }
+
+    /// What is seen of the logs of a dead pod from here; a directory is read once, however many pods are near.
+    fn logs(&self) -> DeadLogs {
+        let near: BTreeSet<&LogPath> =
+            self.log_paths.iter().filter(|(k, _)| self.near.contains(k)).map(|p| p.1).collect();
+        let read: BTreeMap<&LogPath, Seen> = near.into_iter().map(|path| (path, log_files::look(path))).collect();
+        let seen = |(k, path): (&Ordinal, &LogPath)| {
+            let there = read.get(path).filter(|_| self.near.contains(k)).cloned();
+            (*k, Directory { path: path.clone(), seen: there.unwrap_or(Seen::NotLooked) })
+        };
+        self.log_paths.iter().map(seen).collect()
     }
 
     /// Whoever changes something holds the lock before it looks: what it sees of other runs are those that wait for it.
@@ -401,7 +435,12 @@ fn refuse_surplus(desired: &Desired) -> Result<(), Diagnostic> {
     let surplus = match desired.goal {
         Goal::Start(pod) | Goal::End(pod) | Goal::Clean(pod) => !desired.pods.contains_key(&pod),
         // A pod that left may be one that aku.conf no longer has.
-        Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) | Goal::Repair(_) => false,
+        Goal::CleanEverywhere
+        | Goal::Reconcile
+        | Goal::Recover(_)
+        | Goal::Forget(_)
+        | Goal::Repair(_)
+        | Goal::RecoverLog(_) => false,
     };
     if !surplus {
         return Ok(());

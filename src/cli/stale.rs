@@ -61,6 +61,9 @@ fn footprint(plan: &Plan) -> Vec<String> {
         Decision::CatchUp { .. } => lines.push("catch-up".to_owned()),
         // The rows themselves are compared with the actions.
         Decision::Repair { .. } => lines.push("rows are repaired".to_owned()),
+        Decision::Logs { paths, .. } => {
+            lines.extend(paths.iter().map(|(pod, path)| format!("pod {pod} reads {path}")));
+        }
         Decision::Full { source, unsent, .. } => {
             lines.push(format!("full copy from pod {source}"));
             lines.extend(unsent.iter().map(|u| format!("loses what {} has not sent to pod {}", u.name, u.peer)));

@@ -207,7 +207,9 @@ fn options(scope: Scope<'_>, pod: Ordinal, object: &Object, found: &Replication,
         all.push(
             Difference::new(Kind::OptionSet, pod, name, format!("{name} is {n}, aku.conf asks for {}", asked(want)))
                 .object(&object.name)
-                .text(if shape.is_plain() {
+                .text(if name == "OPTIONS" && found.options & ObjectOption::Offline.bit() != 0 {
+                    "OFFLINE is left by a recovery of a log that broke off, or was set by hand".to_owned()
+                } else if shape.is_plain() {
                     "set by hand with ALTER REPLICATION or CREATE REPLICATION OPTIONS".to_owned()
                 } else {
                     format!("aku.conf has {}", scope.desired.groups[&object.group].attributes.words().join(", "))

@@ -220,7 +220,8 @@ fn touches(plan: &Plan, goal: Goal, d: &Difference) -> bool {
         | Goal::CleanEverywhere
         | Goal::Recover(_)
         | Goal::Forget(_)
-        | Goal::Repair(_) => !plan.is_empty(),
+        | Goal::Repair(_)
+        | Goal::RecoverLog(_) => !plan.is_empty(),
     }
 }
 
@@ -254,7 +255,8 @@ fn decision(plan: &Plan) -> &[Reason] {
         plan::Decision::None { because }
         | plan::Decision::CatchUp { because }
         | plan::Decision::Full { because, .. }
-        | plan::Decision::Repair { because, .. } => because,
+        | plan::Decision::Repair { because, .. }
+        | plan::Decision::Logs { because, .. } => because,
     }
 }
 

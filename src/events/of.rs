@@ -46,6 +46,7 @@ impl What {
             Decision::CatchUp { .. } => "catch-up",
             Decision::Full { .. } => "full",
             Decision::Repair { .. } => "repair",
+            Decision::Logs { .. } => "logs",
         };
         let mut numbers = Numbers::default();
         let actions = plan.actions.iter().map(|a| planned(a, &mut numbers)).collect();

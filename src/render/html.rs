@@ -118,6 +118,7 @@ pub(super) fn verdict(plan: &Plan) -> String {
             let deleted = if deleted == 0 { String::new() } else { format!(", {} DELETED", counted(deleted, "row")) };
             format!("; {} mended{deleted}", counted(mended, "row"))
         }
+        Decision::Logs { paths, .. } => format!("; the log of a dead pod is read on {}", counted(paths.len(), "pod")),
         Decision::Full { source, rows, unsent, .. } => {
             let deleted = rows_in_all(RowCount::sum(rows.iter().map(|r| r.joiner)));
             let deleted = deleted.map_or_else(|| "rows not counted".to_owned(), |rows| rows + " deleted");
@@ -187,7 +188,8 @@ fn why(plan: &Plan) -> Markup {
         Decision::None { because }
         | Decision::CatchUp { because }
         | Decision::Full { because, .. }
-        | Decision::Repair { because, .. } => because,
+        | Decision::Repair { because, .. }
+        | Decision::Logs { because, .. } => because,
     };
     markup! {
         @for (head, list) in [("Why", because), ("Mind", &plan.notes)] {

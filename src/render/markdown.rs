@@ -144,7 +144,8 @@ fn reasons(out: &mut String, plan: &Plan, level: Level) {
         Decision::None { because }
         | Decision::CatchUp { because }
         | Decision::Full { because, .. }
-        | Decision::Repair { because, .. } => because,
+        | Decision::Repair { because, .. }
+        | Decision::Logs { because, .. } => because,
     };
     let most = if level == Level::Full { usize::MAX } else { FEW };
     for (word, list) in [("Why", because), ("Mind", &plan.notes)] {

@@ -10,9 +10,11 @@ use crate::plan::{Effect, Op};
 pub fn symbol(op: &Op) -> (&'static str, Role) {
     match op.effect() {
         Effect::Define => match op {
-            Op::DropTable { .. } | Op::ChangeHost { .. } | Op::ClearOption { .. } | Op::SetOption { .. } => {
-                ("~", Role::Change)
-            }
+            Op::DropTable { .. }
+            | Op::ChangeHost { .. }
+            | Op::ClearOption { .. }
+            | Op::SetOption { .. }
+            | Op::SetLogPath { .. } => ("~", Role::Change),
             _ => ("+", Role::Add),
         },
         Effect::CopiesRows => ("=>", Role::Add),

@@ -119,7 +119,7 @@ fn title(doc: &mut Doc, plan: &Plan, head: &Head<'_>) {
 
 fn about(plan: &Plan) -> String {
     let whose = match plan.goal {
-        Goal::Start(p) | Goal::End(p) | Goal::Clean(p) | Goal::Forget(p) => format!("pod {p}"),
+        Goal::Start(p) | Goal::End(p) | Goal::Clean(p) | Goal::Forget(p) | Goal::RecoverLog(p) => format!("pod {p}"),
         Goal::Recover(Some(from)) => format!("pod 0 from pod {from}"),
         Goal::Recover(None) => "pod 0".to_owned(),
         Goal::CleanEverywhere | Goal::Reconcile => "all pods".to_owned(),
@@ -222,7 +222,9 @@ fn loud(doc: &mut Doc, text: impl AsRef<str>) {
 pub(super) fn rows_at_stake(plan: &Plan) -> HashMap<&Target, &RowsAtStake> {
     match &plan.decision {
         Decision::Full { rows, .. } => rows.iter().map(|r| (&r.target, r)).collect(),
-        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } => HashMap::new(),
+        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } | Decision::Logs { .. } => {
+            HashMap::new()
+        }
     }
 }
 
@@ -299,7 +301,9 @@ fn removed_definitions(doc: &mut Doc, pod: Ordinal, actions: &[&Action], layout:
 fn why(doc: &mut Doc, plan: &Plan, width: usize) {
     let pod = plan.goal.pod();
     let (what, because) = match &plan.decision {
-        Decision::None { because } | Decision::Repair { because, .. } => (String::new(), because),
+        Decision::None { because } | Decision::Repair { because, .. } | Decision::Logs { because, .. } => {
+            (String::new(), because)
+        }
         Decision::CatchUp { because } => {
             (format!("Catch-up: no row of pod {pod} is deleted, the senders deliver what is missing."), because)
         }

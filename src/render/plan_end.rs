@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Kinds in the order in which a summary names them.
-const KINDS: [&str; 25] = [
+const KINDS: [&str; 28] = [
     "TRUNCATE",
     "DELETE ROWS",
     "mend rows",
@@ -27,9 +27,12 @@ const KINDS: [&str; 25] = [
     "change host",
     "clear option",
     "set option",
+    "set log path",
+    "read logs",
     "sync",
     "sync table",
     "start",
+    "start retry",
     "stop",
     "reset",
     "pin",

@@ -18,7 +18,7 @@ const KEY: usize = 40;
 pub(super) fn sample(doc: &mut Doc, plan: &Plan, width: usize) {
     let compared = match &plan.decision {
         Decision::Repair { compared, .. } => compared,
-        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Full { .. } => return,
+        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Full { .. } | Decision::Logs { .. } => return,
     };
     let tables: Vec<&ComparedTable> = compared.tables.iter().filter(|t| !t.rows.is_empty()).collect();
     if tables.is_empty() {

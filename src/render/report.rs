@@ -1,6 +1,6 @@
 //! The end of a run: done, failed, not run, unknown, always all four; the state of data and users; what to type next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     diagnostic::{Failed, fact, failed_action, next},
@@ -204,6 +204,7 @@ pub fn state_now(plan: &Plan, report: &Report) -> Vec<String> {
         Goal::Reconcile => vec![after_reconcile(plan, report)],
         Goal::Forget(pod) => vec![after_forget(plan, report, pod)],
         Goal::Repair(_) => vec![after_repair(plan, report)],
+        Goal::RecoverLog(dead) => vec![after_reading(plan, report, dead)],
         Goal::Clean(_) | Goal::CleanEverywhere => {
             let whose = plan.goal.single().map_or_else(|| "the pods".to_owned(), |pod| format!("pod {pod}"));
             let all = plan.actions.iter().filter(|a| matches!(a.op, Op::DropReplication { .. }));
@@ -225,6 +226,24 @@ pub fn state_now(plan: &Plan, report: &Report) -> Vec<String> {
     }
 }
 
+/// Which survivors read the log of the dead pod to its end.
+fn after_reading(plan: &Plan, report: &Report, dead: Ordinal) -> String {
+    let all: Vec<&Action> = plan.actions.iter().filter(|a| matches!(a.op, Op::ReadLogs { .. })).collect();
+    let done = all.iter().filter(|a| is_done(report, a.id)).count();
+    let missing: BTreeSet<Ordinal> = all.iter().filter(|a| !is_done(report, a.id)).map(|a| a.pod).collect();
+    let rest = if missing.is_empty() {
+        String::new()
+    } else {
+        let pods: Vec<String> = missing.iter().map(|pod| format!("pod {pod}")).collect();
+        format!(" What pod {dead} had not sent may still be missing on {}.", pods.join(", "))
+    };
+    format!(
+        "No row was deleted and no position was forgotten. The log of pod {dead} was read through {} of {}.{rest}",
+        number(done as u64),
+        counted(all.len(), "object")
+    )
+}
+
 fn after_start(plan: &Plan, report: &Report, pod: Ordinal) -> String {
     let those = |is: fn(&Op) -> bool| plan.actions.iter().filter(move |a| is(&a.op));
     let truncates = || those(|o| matches!(o, Op::Truncate { .. }));
@@ -234,7 +253,9 @@ fn after_start(plan: &Plan, report: &Report, pod: Ordinal) -> String {
     let shuts = those(|o| matches!(o, Op::Fence)).any(|a| a.pod == pod);
     let surviving = match &plan.decision {
         Decision::Full { source, .. } => format!("The surviving copy is on pod {source}."),
-        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } => String::new(),
+        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } | Decision::Logs { .. } => {
+            String::new()
+        }
     };
     let copies = matches!(plan.decision, Decision::Full { .. });
     let proved = copies && checks().next().is_some() && checks().all(|a| is_done(report, a.id));

@@ -20,6 +20,7 @@ use crate::{
     conf::{GroupId, Switch},
     desired::{Goal, ReplicationAddress},
     ledger::{ClusterId, Copied, Ledger, Peer, Standing, View},
+    logs::{Contents, Directory, Remembers, Seen},
     observe::{Item, MarkerView, Mode, Replication, RowCount},
     plan::{
         Plan, Refusal, make, order, row_questions,
@@ -78,6 +79,7 @@ fn goal(words: &str) -> Goal {
         ["clean", "everywhere"] => Goal::CleanEverywhere,
         ["clean", p] => Goal::Clean(pod(p)),
         ["forget", p] => Goal::Forget(pod(p)),
+        ["recover-log", p] => Goal::RecoverLog(pod(p)),
         ["reconcile"] => Goal::Reconcile,
         ["recover"] => Goal::Recover(None),
         ["recover", p] => Goal::Recover(Some(pod(p))),
@@ -285,6 +287,27 @@ fn edit(mut w: Worlds, line: &str) -> Worlds {
             found.items = tables.iter().map(|t| item(t)).collect();
             found.hosts = vec![ReplicationAddress { host: format!("10.0.0.{peer}"), port: 20301 }];
             w.pod_mut(pod).replications.insert(ReplicationName::exact(*name).unwrap(), found);
+        }
+        // logs 0 /mnt/logs unseen: where pod 0 finds the dead pod's; or `read`, with `files 7 9` and `names 0 1`.
+        ["logs", pod, path, seen @ ..] => {
+            let (files, names) = match seen {
+                ["read", "files", first, last, "names", pods @ ..] => {
+                    (Some((number(first).into(), number(last).into())), pods)
+                }
+                ["read", "names", pods @ ..] => (None, pods),
+                ["read" | "unseen"] => (None, &[][..]),
+                _ => panic!("no such edit: {line}"),
+            };
+            let row = Remembers(names.iter().map(|k| (ord(number(k)), signature(number(k), "6B00DD1A"))).collect());
+            let rows = if names.is_empty() { BTreeSet::new() } else { [row].into() };
+            let seen = if *seen == ["unseen"] { Seen::NotLooked } else { Seen::Read(Contents { files, rows }) };
+            let path = path.parse().expect("a path");
+            w.observed.logs.insert(ord(number(pod)), Directory { path, seen });
+        }
+        // applied 0 2 30064771077: pod 0 remembers that it has the log of pod 2 up to there.
+        ["applied", pod, peer, sn] => {
+            let known = held(&mut w, number(pod)).peers.get_mut(&ord(number(peer))).expect("knows comes first");
+            known.applied = Some(sn.parse().unwrap());
         }
         _ => panic!("no such edit: {line}"),
     }

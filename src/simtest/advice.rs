@@ -124,7 +124,7 @@ impl Follower<'_> {
             Goal::Reconcile => self.life.run(Goal::Reconcile, Cut::Never),
             Goal::Recover(_) => self.life.recover(Cut::Never),
             Goal::Forget(pod) => self.life.forget(of(pod), Cut::Never),
-            Goal::Clean(_) | Goal::CleanEverywhere | Goal::Repair(_) => Ended::Nothing,
+            Goal::Clean(_) | Goal::CleanEverywhere | Goal::Repair(_) | Goal::RecoverLog(_) => Ended::Nothing,
         }
     }
 

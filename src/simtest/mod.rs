@@ -15,6 +15,7 @@
 mod advice;
 mod conf;
 mod convergence;
+mod dead_logs;
 mod every_statement;
 mod goals;
 mod oracle;

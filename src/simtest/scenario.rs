@@ -27,6 +27,7 @@ use crate::{
         server::Generation,
         sim::{ClientId, Rng},
     },
+    logs::DeadLogs,
     observe::{self, Gathering, MarkerView, Observed},
     plan::{self, Approval, ApprovalClass, Plan, Refusal, RefusalKind, testing},
 };
@@ -81,6 +82,8 @@ pub struct Life {
     /// the old one promised is then on the pods that refuse to join it, and no longer expected of members.
     pub new_line: bool,
     pub volumes: Volumes,
+    /// Where survivors are told that the log of a dead pod is.
+    pub logs: DeadLogs,
     slots: Vec<ClientId>,
     number: i64,
 }
@@ -106,6 +109,7 @@ impl Life {
             given: Vec::new(),
             new_line: false,
             volumes: Volumes::default(),
+            logs: DeadLogs::new(),
             slots: Vec::new(),
             number: 0,
         };
@@ -168,6 +172,7 @@ impl Life {
         let how = Gathering { login: login(), marker: MarkerView::Elsewhere };
         let views = desired.pods.keys().map(|p| (*p, observe::look(&*connector, *p, desired, &how)));
         let mut observed = Observed::new(views.collect(), MarkerView::Elsewhere);
+        observed.logs.clone_from(&self.logs);
         for (p, targets) in plan::row_questions(desired, &observed) {
             let counts = observe::count_on(&*connector, p, &targets, &how);
             observe::note_counts(&mut observed, p, counts);
@@ -273,6 +278,7 @@ impl Life {
                 class == ApprovalClass::LosesUnsent && goals::scope(approval) == me && self.strangers.contains(&me)
             }
             Goal::Repair(_) => class == ApprovalClass::DeletesSurplus,
+            Goal::RecoverLog(_) => class == ApprovalClass::UnprovedLogs,
             Goal::End(_) | Goal::Reconcile => false,
         };
         usual || of_goal || self.yes.contains(&class)

@@ -21,7 +21,8 @@ impl<'a> Checker<'a> {
             | Goal::CleanEverywhere
             | Goal::Reconcile
             | Goal::Forget(_)
-            | Goal::Repair(_) => false,
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => false,
         };
         if !allowed {
             let rule = if joiner.is_master() { "pod-0" } else { "goal" };
@@ -63,7 +64,8 @@ impl<'a> Checker<'a> {
             | Goal::CleanEverywhere
             | Goal::Reconcile
             | Goal::Forget(_)
-            | Goal::Repair(_) => {
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => {
                 self.members_pinned(a, joiner, source);
                 self.cut_off_approved(a, joiner, source);
             }

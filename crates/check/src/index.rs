@@ -91,6 +91,9 @@ fn kind(op: &Op) -> Option<Kind> {
         | Op::ChangeHost { .. }
         | Op::ClearOption { .. }
         | Op::SetOption { .. }
+        | Op::SetLogPath { .. }
+        | Op::ReadLogs { .. }
+        | Op::Retry { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
         | Op::Stop { .. }

@@ -59,7 +59,8 @@ impl Checker<'_> {
             | Goal::CleanEverywhere
             | Goal::Reconcile
             | Goal::Forget(_)
-            | Goal::Repair(_) => return,
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => return,
         };
         if self.desired.ledger == Switch::Off || !on_start {
             return;

@@ -3,12 +3,13 @@
 //! and must be neither printed as a proposal nor applied.
 //!
 //! Here: that it is a DAG, acts on seen pods only and puts settings back. `copy` is about deleting and copying rows,
-//! `place` about positions, definitions and users, `handover` about tables that change hands, `stakes` about rows that nobody else may have, `repair` about single rows, `ledger` about whose they are.
+//! `place` about positions, definitions and users, `handover` about tables that change hands, `stakes` about rows that nobody else may have, `repair` about single rows, `logs` about those of a dead pod, `ledger` about whose they are.
 
 mod copy;
 mod handover;
 mod index;
 mod ledger;
+mod logs;
 mod place;
 mod repair;
 mod stakes;
@@ -88,7 +89,9 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
     let rows = seen.flat_map(|(k, pod)| pod.rows.iter().map(move |(t, n)| ((k, t), *n))).collect();
     let lost = match &plan.decision {
         Decision::Full { unsent, .. } => unsent.iter().map(|u| &u.name).collect(),
-        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } => HashSet::new(),
+        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } | Decision::Logs { .. } => {
+            HashSet::new()
+        }
     };
     let mut c = Checker {
         plan,
@@ -108,6 +111,7 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
     c.clones();
     c.settings();
     c.repairs_only();
+    c.logs_only();
     for action in &plan.actions {
         match &action.op {
             Op::Truncate { target, source } => c.truncate(action, target, *source),
@@ -123,6 +127,9 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
                 c.opens_as_itself(action);
             }
             Op::WriteLedger { ledger } => c.write_ledger(action, ledger),
+            Op::SetLogPath { name, .. } => c.set_log_path(action, name),
+            Op::ReadLogs { name, path, .. } => c.read_logs(action, name, path),
+            Op::Retry { name, peer } => c.retry(action, name, *peer),
             Op::MendRows(rows) => c.repair(action, rows, repair::Kind::Mends),
             Op::DeleteRows(rows) => c.repair(action, rows, repair::Kind::Deletes),
             Op::CreateReplication { .. }
@@ -274,7 +281,12 @@ impl<'a> Checker<'a> {
         let everywhere = match self.desired.goal {
             Goal::Start(_) | Goal::Recover(_) => false,
             Goal::Reconcile => true,
-            Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) | Goal::Repair(_) => return,
+            Goal::End(_)
+            | Goal::Clean(_)
+            | Goal::CleanEverywhere
+            | Goal::Forget(_)
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => return,
         };
         let own = self.desired.goal.single();
         let reached = |k: &Ordinal| everywhere || own == Some(*k) || self.serves(*k);

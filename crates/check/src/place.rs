@@ -30,7 +30,8 @@ impl<'a> Checker<'a> {
             | Goal::Reconcile
             | Goal::Recover(_)
             | Goal::Forget(_)
-            | Goal::Repair(_) => {}
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => {}
         }
         if !self.live(pod, name) || self.is_carried_elsewhere(a, name, peer) {
             return;
@@ -89,7 +90,7 @@ impl<'a> Checker<'a> {
                 self.leaves_in_order(a, name, peer);
                 return;
             }
-            Goal::Forget(_) | Goal::Repair(_) => false,
+            Goal::Forget(_) | Goal::Repair(_) | Goal::RecoverLog(_) => false,
         };
         if must && !flushed {
             self.broken("unsent", format!("{} forgets what pod {pod} has not sent to pod {peer} through {name}", a.id));
@@ -134,7 +135,7 @@ impl<'a> Checker<'a> {
         let fences = match self.desired.goal {
             Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::CleanEverywhere => true,
             Goal::Clean(me) => me == pod,
-            Goal::Forget(_) | Goal::Repair(_) => false,
+            Goal::Forget(_) | Goal::Repair(_) | Goal::RecoverLog(_) => false,
         };
         let good = |b: &Action| self.is_before(b, a) && (!fences || self.fenced(b, pod));
         self.index.about(pod, name).any(|b| matches!(b.op, Op::Flush { .. }) && good(b))
@@ -171,15 +172,23 @@ impl<'a> Checker<'a> {
         let named = match self.desired.goal {
             // A RESET before it is judged as one.
             Goal::Clean(_) | Goal::CleanEverywhere => self.gave_up(a.pod, name) && self.may_lose(a.pod),
-            Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) | Goal::Repair(_) => {
-                false
-            }
+            Goal::Start(_)
+            | Goal::End(_)
+            | Goal::Reconcile
+            | Goal::Recover(_)
+            | Goal::Forget(_)
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => false,
         };
         let forgotten = match self.desired.goal {
             Goal::Clean(_) | Goal::CleanEverywhere => self.did(a, a.pod, name, |op| matches!(op, Op::Reset { .. })),
-            Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Forget(_) | Goal::Repair(_) => {
-                delivered
-            }
+            Goal::Start(_)
+            | Goal::End(_)
+            | Goal::Reconcile
+            | Goal::Recover(_)
+            | Goal::Forget(_)
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => delivered,
         };
         let cleaned = matches!(self.desired.goal, Goal::Clean(_) | Goal::CleanEverywhere);
         let matters = found.position.is_live() || (cleaned && self.gave_up(a.pod, name));
@@ -246,7 +255,8 @@ impl<'a> Checker<'a> {
             | Goal::CleanEverywhere
             | Goal::Reconcile
             | Goal::Forget(_)
-            | Goal::Repair(_) => false,
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => false,
         };
         if source {
             // The surviving copy of a recovery: its rows are what everybody gets.
@@ -260,7 +270,8 @@ impl<'a> Checker<'a> {
             | Goal::Reconcile
             | Goal::Recover(_)
             | Goal::Forget(_)
-            | Goal::Repair(_) => {}
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => {}
         }
         let about = |b: &Action| {
             b.pod == a.pod

@@ -47,7 +47,8 @@ impl Checker<'_> {
             | Goal::CleanEverywhere
             | Goal::Reconcile
             | Goal::Forget(_)
-            | Goal::Repair(_) => return,
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => return,
         }
         if self.began_anew(joiner, source) && !asks_source {
             let text = format!(
@@ -111,7 +112,12 @@ impl Checker<'_> {
     pub(super) fn clones(&mut self) {
         let joins = match self.desired.goal {
             Goal::Start(_) | Goal::Recover(_) | Goal::Reconcile => true,
-            Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) | Goal::Repair(_) => false,
+            Goal::End(_)
+            | Goal::Clean(_)
+            | Goal::CleanEverywhere
+            | Goal::Forget(_)
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => false,
         };
         let signature = |pod: Ordinal| self.observed.pod(pod).and_then(|p| p.server.signature.clone());
         let about: Vec<_> = match self.desired.goal.single() {

@@ -31,6 +31,8 @@ pub enum Goal {
     Forget(Ordinal),
     /// Rows that differ between the pods are made the same.
     Repair(Right),
+    /// What this pod, which is dead, committed and had not sent is read from its logs by its survivors.
+    RecoverLog(Ordinal),
 }
 
 /// Which pod is right about a row that differs.
@@ -57,7 +59,7 @@ impl Goal {
     #[must_use]
     pub fn single(self) -> Option<Ordinal> {
         match self {
-            Self::Start(p) | Self::End(p) | Self::Clean(p) | Self::Forget(p) => Some(p),
+            Self::Start(p) | Self::End(p) | Self::Clean(p) | Self::Forget(p) | Self::RecoverLog(p) => Some(p),
             Self::Recover(_) => Some(Ordinal::MASTER),
             Self::CleanEverywhere | Self::Reconcile | Self::Repair(_) => None,
         }
@@ -69,7 +71,7 @@ impl Goal {
         self.single().unwrap_or(Ordinal::MASTER)
     }
 
-    /// One word: `start`, `end`, `clean`, `reconcile`, `recover`, `forget` or `repair`.
+    /// One word: `start`, `end`, `clean`, `reconcile`, `recover`, `forget`, `repair` or `recover-log`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -80,6 +82,7 @@ impl Goal {
             Self::Recover(_) => "recover",
             Self::Forget(_) => "forget",
             Self::Repair(_) => "repair",
+            Self::RecoverLog(_) => "recover-log",
         }
     }
 
@@ -88,6 +91,7 @@ impl Goal {
     pub fn title(self) -> String {
         match self {
             Self::Start(p) | Self::End(p) | Self::Clean(p) | Self::Forget(p) => format!("{} pod {p}", self.as_str()),
+            Self::RecoverLog(p) => format!("recover the log of pod {p}"),
             Self::CleanEverywhere | Self::Reconcile => format!("{} all pods", self.as_str()),
             Self::Recover(Some(from)) => format!("recover pod 0 from pod {from}"),
             Self::Recover(None) => "recover pod 0".to_owned(),
@@ -106,6 +110,8 @@ impl Goal {
             Self::CleanEverywhere => "clean --everywhere".to_owned(),
             Self::Recover(Some(from)) => format!("recover --from {from}"),
             Self::Forget(p) => format!("forget {p}"),
+            // Which directory, only a person can say.
+            Self::RecoverLog(p) => format!("recover-log {p} --log-path DIR"),
             // Not a goal that `aku plan` knows: it takes a comparison.
             Self::Repair(right) => format!("repair --right {right}"),
         }
@@ -116,9 +122,12 @@ impl Goal {
     pub fn command(self) -> String {
         match self {
             Self::Start(p) | Self::End(p) | Self::Clean(p) => format!("{} --ordinal {p}", self.arguments()),
-            Self::CleanEverywhere | Self::Reconcile | Self::Recover(_) | Self::Forget(_) | Self::Repair(_) => {
-                self.arguments()
-            }
+            Self::CleanEverywhere
+            | Self::Reconcile
+            | Self::Recover(_)
+            | Self::Forget(_)
+            | Self::Repair(_)
+            | Self::RecoverLog(_) => self.arguments(),
         }
     }
 }

@@ -362,7 +362,8 @@ impl<'a> ClusterView<'a> {
             | Goal::CleanEverywhere
             | Goal::Reconcile
             | Goal::Forget(_)
-            | Goal::Repair(_) => self.is_member(pod),
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => self.is_member(pod),
         }
     }
 

@@ -21,13 +21,16 @@ pub fn millis(action: &Action) -> u64 {
         // START RETRY and STOP.
         Op::Pin { .. } => 1_015,
         // A STOP takes 1.0 s, and those of one server queue (8, 9.1).
-        Op::Stop { .. } => 1_000,
+        // The log of a dead pod: 1.0 s for 1,000 rows (9.6).
+        Op::Stop { .. } | Op::ReadLogs { .. } => 1_000,
         // STOP and RESET.
         Op::Unpin { .. } => 1_010,
         // To pod 0 from a pod in service, whose peer acknowledges all the time: drain and FLUSH took less than 0.8 s (8).
         Op::Flush { .. } if action.because.code == Code::FlushToSource => 300,
         // After a START or behind a fence about 5 s; several that wait together wait once (8).
         Op::Flush { .. } => 5_000,
+        // Six in one session 0.09 s (9.1).
+        Op::Retry { .. } => 15,
         // 0.3 and 0.5 s (1).
         Op::Drain { .. } => 300,
         // 4.1 s the median (8); 0.9 million rows took 6 s more than few.
@@ -46,6 +49,7 @@ pub fn millis(action: &Action) -> u64 {
         | Op::ChangeHost { .. }
         | Op::ClearOption { .. }
         | Op::SetOption { .. }
+        | Op::SetLogPath { .. }
         | Op::Truncate { .. }
         // CREATE TABLE where there is none; INSERT or UPDATE alone takes 0.25 to 5.6 ms (9.4).
         | Op::WriteLedger { .. } => 30,

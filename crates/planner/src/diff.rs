@@ -131,7 +131,8 @@ fn why(d: &Decision) -> &[Reason] {
         Decision::None { because }
         | Decision::CatchUp { because }
         | Decision::Full { because, .. }
-        | Decision::Repair { because, .. } => because,
+        | Decision::Repair { because, .. }
+        | Decision::Logs { because, .. } => because,
     }
 }
 
@@ -140,6 +141,7 @@ fn decision(d: &Decision) -> String {
         Decision::None { .. } => "no rows move".to_owned(),
         Decision::CatchUp { .. } => "catch-up".to_owned(),
         Decision::Repair { compared, .. } => format!("rows are repaired as {} show them", pods(&compared.pods)),
+        Decision::Logs { paths, .. } => lines(paths.iter().map(|(pod, path)| format!("pod {pod} reads {path}"))),
         Decision::Full { source, unsent, .. } => {
             let lost = unsent.iter().map(|u| format!("loses what {} has not sent to pod {}", u.name, u.peer));
             lines(std::iter::once(format!("full copy from pod {source}")).chain(lost))
@@ -154,7 +156,7 @@ fn rows(d: &Decision) -> String {
         RowCount::NotCounted => "not counted".to_owned(),
     };
     match d {
-        Decision::None { .. } | Decision::CatchUp { .. } => String::new(),
+        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Logs { .. } => String::new(),
         Decision::Repair { compared, .. } => lines(
             compared.tables.iter().map(|t| format!("{}: {} not the same", t.target, counted(t.rows.len(), "row"))),
         ),

@@ -67,6 +67,9 @@ pub fn before_the_lock(plan: &Plan) -> Plan {
             | Op::ChangeHost { .. }
             | Op::ClearOption { .. }
             | Op::SetOption { .. }
+            | Op::SetLogPath { .. }
+            | Op::ReadLogs { .. }
+            | Op::Retry { .. }
             // A sender that is down may be another run's pin.
             | Op::Start { .. }
             | Op::Pin { .. }

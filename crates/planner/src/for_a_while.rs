@@ -89,6 +89,11 @@ fn in_reach(world: &ClusterView<'_>, pod: Ordinal) -> bool {
         Goal::Start(me) => pod == me || open,
         Goal::Recover(_) => pod.is_master() || open,
         Goal::Reconcile => true,
-        Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Forget(_) | Goal::Repair(_) => false,
+        Goal::End(_)
+        | Goal::Clean(_)
+        | Goal::CleanEverywhere
+        | Goal::Forget(_)
+        | Goal::Repair(_)
+        | Goal::RecoverLog(_) => false,
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn plan(world: &ClusterView<'_>, gone: Ordinal) -> Result<Plan, Refus
     } else {
         let scope = format!("{}/{gone}", world.desired.statefulset);
         let because = format!(
-            "what pod {gone} committed and had not sent is given up, and so is what the others kept for it; if pod {gone} ever comes back, its rows are deleted and copied anew"
+            "what pod {gone} committed and had not sent is given up, and so is what the others kept for it; if pod {gone} ever comes back, its rows are deleted and copied anew; as long as its log can be read, `aku recover-log {gone} --log-path DIR` gives the others what it had not sent"
         );
         let mut all = vec![Approval { class: ApprovalClass::LosesUnsent, scope, because }];
         let what = format!("whether pod {gone} left, or is with it where nobody looked, cannot be told from here");

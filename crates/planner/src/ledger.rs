@@ -211,7 +211,7 @@ pub(super) fn afterwards(world: &ClusterView<'_>, mut plan: Plan) -> Plan {
     let change = |standing| Change { standing, opens: false, copied: None };
     let (changed, text): (BTreeMap<Ordinal, Change>, String) = match plan.goal {
         // No row of a repair says whose rows are whose.
-        Goal::Start(_) | Goal::Repair(_) => return plan,
+        Goal::Start(_) | Goal::Repair(_) | Goal::RecoverLog(_) => return plan,
         // What is not flushed is not delivered, and the pod has not left in order.
         Goal::End(_) if world.desired.flush_at_end == Switch::Off => return plan,
         Goal::End(pod) => ([(pod, change(Standing::Ended))].into(), format!("pod {pod} left in order")),
@@ -248,7 +248,8 @@ pub(super) fn afterwards(world: &ClusterView<'_>, mut plan: Plan) -> Plan {
         | Goal::Forget(_)
         | Goal::Recover(_)
         | Goal::Reconcile
-        | Goal::Repair(_) => cluster(world, plan.goal.pod()),
+        | Goal::Repair(_)
+        | Goal::RecoverLog(_) => cluster(world, plan.goal.pod()),
     };
     let Some(cluster) = found else { return plan };
     let adopts = plan.goal == Goal::Reconcile;
@@ -263,9 +264,13 @@ pub(super) fn afterwards(world: &ClusterView<'_>, mut plan: Plan) -> Plan {
         Goal::Reconcile => !writes.iter().any(|(k, _)| unknown(k)),
         // It is a member for the ledgers, although nobody keeps log for it.
         Goal::Forget(pod) => !world.is_down(pod, Some(pod)),
-        Goal::Start(_) | Goal::End(_) | Goal::Clean(_) | Goal::CleanEverywhere | Goal::Recover(_) | Goal::Repair(_) => {
-            true
-        }
+        Goal::Start(_)
+        | Goal::End(_)
+        | Goal::Clean(_)
+        | Goal::CleanEverywhere
+        | Goal::Recover(_)
+        | Goal::Repair(_)
+        | Goal::RecoverLog(_) => true,
     };
     if plan.actions.is_empty() && nothing {
         return plan;

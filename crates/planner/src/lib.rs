@@ -37,6 +37,7 @@ pub mod policy;
 mod preflight;
 mod reconcile;
 mod recover;
+mod recover_log;
 mod rehearse;
 pub mod remedy;
 mod rename;
@@ -51,6 +52,7 @@ mod start;
 pub mod status;
 mod steps;
 mod unmanaged;
+mod whose_logs;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -14,7 +14,7 @@ use aku_core::{
 
 use super::{
     clean, cluster_view::ClusterView, end, everywhere, forget, identity, ledger, links, moves, reconcile, recover,
-    remedy, repair, start,
+    recover_log, remedy, repair, start,
 };
 
 /// Plans, and lets the independent checker look at the result.
@@ -67,7 +67,8 @@ fn view<'a>(desired: &'a Desired, observed: &'a Observed) -> ClusterView<'a> {
         | Goal::CleanEverywhere
         | Goal::Recover(_)
         | Goal::Forget(_)
-        | Goal::Repair(_) => {}
+        | Goal::Repair(_)
+        | Goal::RecoverLog(_) => {}
     }
     world
 }
@@ -109,6 +110,7 @@ fn of_goal(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
         Goal::Clean(me) => seen(world, me).map(|()| clean::plan(world, me)),
         Goal::CleanEverywhere => somebody(world).map(|()| everywhere::plan(world)),
         Goal::Forget(gone) => somebody(world).and_then(|()| forget::plan(world, gone)),
+        Goal::RecoverLog(dead) => somebody(world).and_then(|()| recover_log::plan(world, dead)),
         Goal::Reconcile => {
             somebody(world)?;
             identity::refuse_clones(world, world.seen())?;
@@ -142,7 +144,8 @@ pub fn row_questions(desired: &Desired, observed: &Observed) -> Vec<(Ordinal, Ve
         | Goal::Clean(_)
         | Goal::CleanEverywhere
         | Goal::Forget(_)
-        | Goal::Repair(_) => Vec::new(),
+        | Goal::Repair(_)
+        | Goal::RecoverLog(_) => Vec::new(),
     }
 }
 

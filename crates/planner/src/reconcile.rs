@@ -11,6 +11,7 @@ mod old_groups;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
+    attributes::ObjectOption,
     desired::Object,
     observe::{Fixed, Pod, Replication, Sender, Side},
     plan::{
@@ -263,7 +264,13 @@ impl Reconcile<'_, '_> {
     /// The side of a pod whose peer does not take part.
     fn alone(&mut self, pod: Ordinal, peer: Ordinal, object: &Object) {
         let world = self.world;
-        let wrong = definition::wrong(world, pod, peer, object);
+        let mut wrong = definition::wrong(world, pod, peer, object);
+        let left = wrong.options.contains(&ObjectOption::Offline) && world.pod(peer).is_none();
+        let idle = |r: &&Replication| left && r.receiver.is_none();
+        if let Some(found) = world.replication(pod, object).filter(idle) {
+            self.take_off_offline(pod, peer, object, found);
+            wrong.options.retain(|option| *option != ObjectOption::Offline);
+        }
         // A peer with a position delivers what it has not sent before it is copied anew, and can only while both agree.
         let fed = world.is_started(peer, object) || world.observed.side(peer, &object.name).has_position();
         match world.observed.side(pod, &object.name) {
@@ -293,6 +300,32 @@ impl Reconcile<'_, '_> {
                 }
             }
             Side::Live(_) | Side::GaveUp => self.right += 1,
+        }
+    }
+
+    /// OFFLINE towards a pod that is not there: left by a recovery of its log that broke off. It goes although nothing else of
+    /// the object can be corrected yet, and the object waits for its peer as before.
+    fn take_off_offline(&mut self, pod: Ordinal, peer: Ordinal, object: &Object, found: &Replication) {
+        let name = || object.name.clone();
+        let text = format!("{} on pod {pod} has OFFLINE: a recovery of the log of pod {peer} broke off", object.name);
+        let stopped = runs(found).then(|| {
+            let op = Op::Stop { name: name(), peer };
+            self.build.add(pod, op, why(Code::StopFirst, text.clone()), Dependencies::none())
+        });
+        let clear = self.build.add(
+            pod,
+            Op::ClearOption { name: name(), peer, option: ObjectOption::Offline },
+            why(Code::CorrectDefinition, text),
+            Dependencies::on(stopped, "only a stopped object gives an option away (ERR-6100A)"),
+        );
+        if found.position.is_live() && (stopped.is_some() || found.gave_up.is_none()) {
+            self.build.add_when(
+                pod,
+                Op::Retry { name: name(), peer },
+                why(Code::PutBack, format!("pod {pod} waits for pod {peer} again")),
+                Dependencies::on([clear].into_iter().chain(stopped), "an object that sends keeps its options"),
+                RunWhen::Always { armed_by: stopped.unwrap_or(clear) },
+            );
         }
     }
 

@@ -463,7 +463,7 @@ fn notes(world: &ClusterView<'_>, draft: &mut Draft, slaves: &[Slave], source: &
     draft.notes.push(Reason::new(
         Code::CannotBeKnown,
         format!(
-            "what pod 0 committed and sent to nobody is gone with it; what it sent to another slave and not to pod {from} shows only as a difference in rows, and rows that were changed or deleted show nowhere"
+            "what pod 0 committed and sent to nobody is gone with it; what it sent to another slave and not to pod {from} shows only as a difference in rows, and rows that were changed or deleted show nowhere; if the log of the lost volume can still be read, stop pod 0, run `aku recover-log 0 --log-path DIR`, start it and plan this again"
         ),
     ));
     let others: Vec<_> = slaves.iter().map(|s| s.pod).filter(|pod| *pod != from).collect();

@@ -158,6 +158,9 @@ fn span(action: &Action, begin: u64, pod: &mut Pod) -> (u64, u64) {
         | Op::ChangeHost { .. }
         | Op::ClearOption { .. }
         | Op::SetOption { .. }
+        | Op::SetLogPath { .. }
+        | Op::ReadLogs { .. }
+        | Op::Retry { .. }
         | Op::Drain { .. }
         | Op::Reset { .. }
         | Op::Flush { .. }

@@ -88,6 +88,8 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         | Code::ProveHolds
         | Code::RowsWrong
         | Code::RowsSurplus
+        | Code::ReadLogs
+        | Code::WhoseLogs
         // What is noted, and the word of a goal that has nothing to do.
         | Code::PodAbsent
         | Code::OpensWithGap
@@ -123,7 +125,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
             | Goal::CleanEverywhere
             | Goal::Reconcile
             | Goal::Recover(_)
-            | Goal::Forget(_) | Goal::Repair(_) => Remedy::person("close the pod: ALTER SYSTEM SET ADMIN_MODE = 1"),
+            | Goal::Forget(_) | Goal::Repair(_) | Goal::RecoverLog(_) => Remedy::person("close the pod: ALTER SYSTEM SET ADMIN_MODE = 1"),
         },
         Code::CleanBrokeOff => Remedy::Goal(Goal::Clean(Ordinal::MASTER)),
         Code::MasterFailed | Code::MasterRestored => match goal {
@@ -133,7 +135,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
             | Goal::Clean(_)
             | Goal::CleanEverywhere
             | Goal::Reconcile
-            | Goal::Forget(_) | Goal::Repair(_) => recover,
+            | Goal::Forget(_) | Goal::Repair(_) | Goal::RecoverLog(_) => recover,
         },
         Code::NoSource => match goal {
             Goal::Start(pod) if !pod.is_master() => source,
@@ -143,14 +145,24 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
             | Goal::CleanEverywhere
             | Goal::Reconcile
             | Goal::Recover(_)
-            | Goal::Forget(_) | Goal::Repair(_) => Remedy::person("bring pod 0 into service first"),
+            | Goal::Forget(_) | Goal::Repair(_) | Goal::RecoverLog(_) => Remedy::person("bring pod 0 into service first"),
         },
         Code::TargetUnfit => Remedy::person("create or correct the tables that are named"),
         Code::PropertyBars => Remedy::person("set the property that is named, and restart the server where it says so"),
         Code::AttributeUnknown => Remedy::person("take the attributes out of aku.conf, or upgrade the server"),
         Code::EagerJoin => Remedy::person("end the other slaves first, so that only pod 0 is in service"),
         Code::ConfDiffers => Remedy::person("compare aku.conf on all pods, and correct the one that is wrong"),
-        Code::StillHere => Remedy::person("stop the pod that is to be forgotten, or leave it in"),
+        Code::StillHere => match goal {
+            Goal::RecoverLog(pod) => Remedy::Goal(Goal::Start(pod)),
+            Goal::Start(_)
+            | Goal::End(_)
+            | Goal::Clean(_)
+            | Goal::CleanEverywhere
+            | Goal::Reconcile
+            | Goal::Recover(_)
+            | Goal::Forget(_)
+            | Goal::Repair(_) => Remedy::person("stop the pod that is to be forgotten, or leave it in"),
+        },
         Code::NotFailed => Remedy::person("pod 0 needs no recovery: start it"),
         Code::NoRecoverySource => Remedy::person("bring a slave with the rows into service or at least up"),
         Code::NewTableNotEmpty => {
@@ -163,6 +175,9 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         Code::NotRepairable => Remedy::person("decide which pod is right, and correct the table by hand or copy the pod anew"),
         Code::NotCompared => Remedy::person("run aku verify --plan"),
         Code::ComparedPodGone => Remedy::person("bring the pod back, and run aku verify --plan again"),
+        Code::LogsNotRead => Remedy::person("name a directory for that pod: aku plan recover-log N --log-path K=DIR"),
+        Code::OtherLogs | Code::LogsTooShort => Remedy::person("find the logs of the dead pod"),
+        Code::NobodyReads => Remedy::person("name the directory: aku plan recover-log N --log-path DIR"),
         Code::PlannerBug => Remedy::person("please report this"),
     }
 }

@@ -207,6 +207,9 @@ impl<'a> Looked<'a> {
             | Op::ChangeHost { .. }
             | Op::ClearOption { .. }
             | Op::SetOption { .. }
+            | Op::SetLogPath { .. }
+            | Op::ReadLogs { .. }
+            | Op::Retry { .. }
             | Op::Start { .. }
             | Op::Pin { .. }
             | Op::Drain { .. }
@@ -377,6 +380,9 @@ fn again(op: &Op) -> Again {
         | Op::ChangeHost { .. }
         | Op::ClearOption { .. }
         | Op::SetOption { .. }
+        | Op::SetLogPath { .. }
+        | Op::ReadLogs { .. }
+        | Op::Retry { .. }
         | Op::Start { .. }
         | Op::Drain { .. }
         | Op::Stop { .. }

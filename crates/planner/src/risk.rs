@@ -34,7 +34,9 @@ impl Risk {
     pub fn of(plan: &Plan) -> Self {
         let (rows, lost) = match &plan.decision {
             Decision::Full { rows, unsent, .. } => (rows.as_slice(), unsent.len()),
-            Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } => (&[][..], 0),
+            Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } | Decision::Logs { .. } => {
+                (&[][..], 0)
+            }
         };
         let single: usize =
             plan.actions.iter().map(|a| if let Op::DeleteRows(repair) = &a.op { repair.rows.len() } else { 0 }).sum();

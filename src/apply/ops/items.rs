@@ -88,7 +88,7 @@ pub(super) fn clear_option(
         return Ok(Ended::Already);
     }
     quiet(work, name)?;
-    work.change(&ChangeSql::ClearOption { name: name.clone(), option })?;
+    work.change_unless(&ChangeSql::ClearOption { name: name.clone(), option }, OFFLINE_UNSET)?;
     Ok(Ended::done())
 }
 
@@ -112,8 +112,11 @@ fn stopped(work: &mut Work<'_>, name: &ReplicationName) -> Result<(), OpError> {
     Ok(())
 }
 
+/// The option OFFLINE is not set (`measured.md` 9.7).
+const OFFLINE_UNSET: i32 = 397_604;
+
 /// Neither a sender here, nor a receiver of the peer's sender, which may linger after its STOP.
-fn quiet(work: &mut Work<'_>, name: &ReplicationName) -> Result<(), OpError> {
+pub(super) fn quiet(work: &mut Work<'_>, name: &ReplicationName) -> Result<(), OpError> {
     stopped(work, name)?;
     let names = std::slice::from_ref(name);
     let gone = work.poll(work.shared.context.limits.quiet, |work| {

@@ -8,6 +8,7 @@ mod fence;
 mod items;
 mod ledger;
 mod marker;
+mod offline;
 mod repair;
 mod rows;
 mod settings;
@@ -37,6 +38,9 @@ pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, OpError> {
         Op::SyncTables { name, parallel, targets, rows, .. } => {
             sync::sync_tables(work, name, *parallel, targets, *rows)
         }
+        Op::SetLogPath { name, path, .. } => offline::set_log_path(work, name, path),
+        Op::ReadLogs { name, path, .. } => offline::read_logs(work, name, path),
+        Op::Retry { name, .. } => offline::retry(work, name),
         Op::Start { name, expect, .. } => streams::start(work, name, *expect),
         Op::Pin { name, .. } => streams::pin(work, name),
         Op::Stop { name, .. } => streams::stop(work, name),
@@ -79,6 +83,9 @@ pub(super) fn needs_session(op: &Op) -> bool {
         | Op::ChangeHost { .. }
         | Op::ClearOption { .. }
         | Op::SetOption { .. }
+        | Op::SetLogPath { .. }
+        | Op::ReadLogs { .. }
+        | Op::Retry { .. }
         | Op::SyncTables { .. }
         | Op::Start { .. }
         | Op::Pin { .. }

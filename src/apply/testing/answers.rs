@@ -83,6 +83,14 @@ pub(super) fn answer(world: &ScriptedPods, pod: Ordinal, session: i64, sql: &Rea
             });
             rows(&["IS_STARTED", "XSN", "GIVE_UP_TIME", "REPL_MODE", "OPTIONS"], line.into_iter().collect())
         }
+        ReadSql::OfflineDirectories(name) => {
+            let logs = here.objects.get(name).and_then(|o| o.logs.as_ref());
+            rows(&["PATH"], logs.map(|path| vec![text(path)]).into_iter().collect())
+        }
+        ReadSql::OfflineStatus(name) => {
+            let line = here.objects.get(name).filter(|o| o.logs.is_some()).map(|o| vec![Int(o.read), Null]);
+            rows(&["STATUS", "SUCCESS_TIME"], line.into_iter().collect())
+        }
         ReadSql::Shape(name) => {
             let columns =
                 ["IS_STARTED", "XSN", "REPL_MODE", "OPTIONS", "CONFLICT_RESOLUTION", "PARALLEL_APPLIER_COUNT"];

@@ -134,12 +134,35 @@ pub(super) fn change(world: &mut ScriptedPods, pod: Ordinal, sql: &ChangeSql) ->
         ChangeSql::ClearOption { name, option } => {
             let object = quiet(world, pod, name)?;
             if object.options & option.bit() == 0 {
-                return refuse(397_662);
+                return refuse(if *option == ObjectOption::Offline { 397_604 } else { 397_662 });
+            }
+            if *option == ObjectOption::Offline {
+                object.logs = None;
             }
             object.options &= !option.bit();
             if *option == ObjectOption::Parallel {
                 object.appliers = 0;
             }
+            Ok(())
+        }
+        ChangeSql::SetOffline { name, path } => {
+            let object = quiet(world, pod, name)?;
+            if object.logs.is_some() {
+                return refuse(397_603);
+            }
+            object.options |= ObjectOption::Offline.bit();
+            object.logs = Some(path.to_string());
+            Ok(())
+        }
+        ChangeSql::StartOffline(name) => {
+            let object = object(world, pod, name)?;
+            if object.sender {
+                return refuse(397_322);
+            }
+            if object.logs.is_none() {
+                return refuse(397_610);
+            }
+            object.read = 2;
             Ok(())
         }
         ChangeSql::SetOption { name, option } => {

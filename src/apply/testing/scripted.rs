@@ -78,6 +78,10 @@ pub(crate) struct Object {
     pub appliers: i64,
     /// The sender takes long to connect: V$REPSENDER says STATUS 0.
     pub slow: bool,
+    /// Directory of OFFLINE.
+    pub logs: Option<String>,
+    /// V$REPOFFLINE_STATUS.STATUS
+    pub read: i64,
     pub hosts: Vec<(String, u16)>,
     pub items: Vec<Target>,
 }
@@ -95,6 +99,8 @@ impl Object {
             conflict: 0,
             appliers: 0,
             slow: false,
+            logs: None,
+            read: 0,
             hosts: vec![(host.to_owned(), 20301)],
             items: items.to_vec(),
         }

@@ -7,6 +7,7 @@ mod fence;
 mod items;
 mod ledger;
 mod matrix;
+mod offline;
 mod rows;
 mod steps;
 mod stop;

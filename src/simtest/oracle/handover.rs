@@ -171,6 +171,9 @@ fn word(op: &Op) -> Option<Step> {
         | Op::DropTable { .. }
         | Op::ClearOption { .. }
         | Op::SetOption { .. }
+        | Op::SetLogPath { .. }
+        | Op::ReadLogs { .. }
+        | Op::Retry { .. }
         | Op::Unpin { .. }
         | Op::SetProperty { .. }
         | Op::CheckQuiet { .. }

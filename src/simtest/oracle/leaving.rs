@@ -54,7 +54,8 @@ fn duty(goal: Goal, low: usize, high: usize) -> Duty {
         | Goal::CleanEverywhere
         | Goal::Reconcile
         | Goal::Recover(_)
-        | Goal::Repair(_) => Duty { deliver: [false; 2], drop: [false; 2], forget: [false; 2] },
+        | Goal::Repair(_)
+        | Goal::RecoverLog(_) => Duty { deliver: [false; 2], drop: [false; 2], forget: [false; 2] },
     }
 }
 
@@ -234,7 +235,7 @@ fn due(w: &OracleState, goal: Goal) -> Vec<usize> {
             };
             pods.extend(others(p).any(kept).then_some(p));
         }
-        Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Repair(_) => {}
+        Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Repair(_) | Goal::RecoverLog(_) => {}
     }
     let mut pods: Vec<_> = pods.into_iter().collect();
     pods.sort_unstable();
@@ -271,7 +272,7 @@ fn possible(w: &OracleState, goal: Goal) -> bool {
         }
         Goal::Start(_) | Goal::End(_) | Goal::Reconcile => true,
         // Nobody compared anything here.
-        Goal::Repair(_) => false,
+        Goal::Repair(_) | Goal::RecoverLog(_) => false,
     }
 }
 
@@ -301,7 +302,13 @@ pub fn case(seed: u64) {
     let mut rounds = match goal {
         Goal::Clean(_) => clean_rounds(&world, world.me),
         Goal::CleanEverywhere => everywhere_rounds(&world),
-        Goal::Forget(_) | Goal::Start(_) | Goal::End(_) | Goal::Reconcile | Goal::Recover(_) | Goal::Repair(_) => 0,
+        Goal::Forget(_)
+        | Goal::Start(_)
+        | Goal::End(_)
+        | Goal::Reconcile
+        | Goal::Recover(_)
+        | Goal::Repair(_)
+        | Goal::RecoverLog(_) => 0,
     };
     for low in 0..world.pods.len() {
         for high in low + 1..world.pods.len() {

@@ -168,6 +168,9 @@ fn step(op: &Op) -> Option<Step> {
         Op::Flush { .. } => Some(Step::Flush),
         Op::ClearOption { .. }
         | Op::SetOption { .. }
+        | Op::SetLogPath { .. }
+        | Op::ReadLogs { .. }
+        | Op::Retry { .. }
         | Op::Drain { .. }
         | Op::Reset { .. }
         | Op::Unpin { .. }

@@ -10,6 +10,7 @@ use crate::{
     app_info::AtWork,
     desired::ReplicationAddress,
     ledger::View,
+    logs::DeadLogs,
     sql::{ConnectFailure, Privilege, setting::Setting},
     topology::{Identifier, Ordinal, Position, ReplicationName, Target, sn},
 };
@@ -30,6 +31,9 @@ pub struct Observed {
     /// Rows that differ between pods, where somebody compared them. Only a repair asks.
     #[serde(skip)]
     pub compared: Option<Box<Compared>>,
+    /// Where survivors find the logs of a dead pod, where somebody said so. Only a recovery of a log asks.
+    #[serde(skip)]
+    pub logs: DeadLogs,
 }
 
 /// Values of settings before a run changed them, by pod.
@@ -375,7 +379,14 @@ impl Observed {
     /// What was seen of the pods and of the marker of this run's pod; nothing else is known.
     #[must_use]
     pub fn new(pods: BTreeMap<Ordinal, PodView>, marker: MarkerView) -> Self {
-        Self { pods, marker, marked_here: BTreeSet::new(), remembered: Remembered::new(), compared: None }
+        Self {
+            pods,
+            marker,
+            marked_here: BTreeSet::new(),
+            remembered: Remembered::new(),
+            compared: None,
+            logs: DeadLogs::new(),
+        }
     }
 
     /// The pod, if it answered.

@@ -15,6 +15,7 @@ use crate::{
     attributes::{GroupOption, ObjectOption, Shape},
     desired::ReplicationAddress,
     ledger::Ledger,
+    logs::LogPath,
     sql::setting::Setting,
     topology::{Ordinal, ReplicationName, Target},
 };
@@ -185,6 +186,34 @@ pub enum Op {
         peer: Ordinal,
         /// Which, with its numbers.
         option: GroupOption,
+    },
+    /// SET OFFLINE ENABLE WITH the directory of the peer's logs. Done already when it is set to this one; another one is taken
+    /// off first (397603). Needs both sides stopped (ERR-6100A, ERR-6109F).
+    SetLogPath {
+        /// Object.
+        name: ReplicationName,
+        /// The dead pod.
+        peer: Ordinal,
+        /// On the machine of this pod.
+        path: LogPath,
+    },
+    /// START WITH OFFLINE: what the dead pod committed and had not sent here is applied here from its logs. Only when the
+    /// option names this directory and nobody sends to the object; repeating it is harmless (`measured.md` 9.6).
+    ReadLogs {
+        /// Object.
+        name: ReplicationName,
+        /// The dead pod.
+        peer: Ordinal,
+        /// On the machine of this pod.
+        path: LogPath,
+    },
+    /// START RETRY towards a pod that is dead: the sender waits for it to come back. Done already when a sender exists;
+    /// refused on XSN -1, where it would begin now.
+    Retry {
+        /// Object.
+        name: ReplicationName,
+        /// The dead pod.
+        peer: Ordinal,
     },
     /// START RETRY, and a look whether the sender connects; a plain START for an EAGER object, and where the sender does
     /// not connect (`measured.md` 9.1). Done already when a sender exists.
@@ -360,6 +389,9 @@ impl Op {
             Self::ChangeHost { .. } => "change-host",
             Self::ClearOption { .. } => "clear-option",
             Self::SetOption { .. } => "set-option",
+            Self::SetLogPath { .. } => "set-log-path",
+            Self::ReadLogs { .. } => "read-logs",
+            Self::Retry { .. } => "retry",
             Self::Start { .. } => "start",
             Self::Pin { .. } => "pin",
             Self::Drain { .. } => "drain",
@@ -396,13 +428,18 @@ impl Op {
             | Self::DropTable { .. }
             | Self::ChangeHost { .. }
             | Self::ClearOption { .. }
-            | Self::SetOption { .. } => Effect::Define,
+            | Self::SetOption { .. }
+            | Self::SetLogPath { .. } => Effect::Define,
             Self::DropReplication { .. } => Effect::RemovesDefinition,
-            Self::Start { .. } | Self::Pin { .. } | Self::Stop { .. } | Self::Flush { .. } => Effect::Run,
+            Self::Start { .. } | Self::Pin { .. } | Self::Stop { .. } | Self::Flush { .. } | Self::Retry { .. } => {
+                Effect::Run
+            }
             Self::Reset { .. } | Self::Unpin { .. } => Effect::ForgetsPosition,
             Self::SetProperty { .. } | Self::Fence | Self::Open => Effect::Setting,
             Self::Truncate { .. } | Self::DeleteRows(_) => Effect::DeletesRows,
-            Self::Sync { .. } | Self::SyncTables { .. } | Self::MendRows(_) => Effect::CopiesRows,
+            Self::Sync { .. } | Self::SyncTables { .. } | Self::MendRows(_) | Self::ReadLogs { .. } => {
+                Effect::CopiesRows
+            }
             Self::Drain { .. }
             | Self::CheckQuiet { .. }
             | Self::CheckEmpty { .. }
@@ -431,6 +468,9 @@ impl Op {
             | Self::ChangeHost { name, .. }
             | Self::ClearOption { name, .. }
             | Self::SetOption { name, .. }
+            | Self::SetLogPath { name, .. }
+            | Self::ReadLogs { name, .. }
+            | Self::Retry { name, .. }
             | Self::SyncTables { name, .. }
             | Self::Sync { name, .. } => Some(name),
             Self::Drain { .. }

@@ -18,11 +18,14 @@ pub use graph::{Graph, GraphError, Point, critical_path, order};
 pub use milestone::{After, Before, Milestone, MilestoneId, Numbers, Thinned};
 pub use reason::{Code, Reason};
 pub use row_repair::RowRepair;
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::{
     desired::Goal,
+    logs::LogPath,
     observe::{Compared, RowCount, Side},
     topology::{Ordinal, ReplicationName, Target},
 };
@@ -73,7 +76,16 @@ impl Plan {
     pub fn compared(&self) -> Option<&Compared> {
         match &self.decision {
             Decision::Repair { compared, .. } => Some(compared),
-            Decision::None { .. } | Decision::CatchUp { .. } | Decision::Full { .. } => None,
+            Decision::None { .. } | Decision::CatchUp { .. } | Decision::Full { .. } | Decision::Logs { .. } => None,
+        }
+    }
+
+    /// Where its survivors read the logs of a dead pod, where it is about that.
+    #[must_use]
+    pub fn log_paths(&self) -> Option<&BTreeMap<Ordinal, LogPath>> {
+        match &self.decision {
+            Decision::Logs { paths, .. } => Some(paths),
+            Decision::None { .. } | Decision::CatchUp { .. } | Decision::Full { .. } | Decision::Repair { .. } => None,
         }
     }
 
@@ -148,6 +160,21 @@ pub enum Decision {
         /// What was seen of the rows.
         compared: Box<Compared>,
     },
+    /// Survivors read the logs of a dead pod in its stead.
+    Logs {
+        /// Whose logs they are, and how that is known, for each survivor.
+        because: Vec<Reason>,
+        /// The directory, for each survivor that reads one.
+        #[serde(deserialize_with = "paths_by_text")]
+        paths: BTreeMap<Ordinal, LogPath>,
+    },
+}
+
+/// A map as JSON holds it: inside a tagged decision serde no longer takes its keys for numbers.
+fn paths_by_text<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Ordinal, LogPath>, D::Error> {
+    let keyed = BTreeMap::<String, LogPath>::deserialize(from)?;
+    let pod = |text: &str| text.parse().map_err(|_| D::Error::custom(format!("\"{text}\" is no number of a pod")));
+    keyed.into_iter().map(|(text, path)| Ok((pod(&text)?, path))).collect()
 }
 
 /// Rows of one target in a full transfer.
@@ -201,6 +228,8 @@ pub enum ApprovalClass {
     UnprovedSource,
     /// Rows that the right pod does not have are deleted: `<statefulset>/<ordinal>/<table>/<rows>`.
     DeletesSurplus,
+    /// Logs are read of which nobody can prove from here whose they are.
+    UnprovedLogs,
 }
 
 impl ApprovalClass {
@@ -215,6 +244,7 @@ impl ApprovalClass {
             Self::LosesUnsent => "loses-unsent",
             Self::UnprovedSource => "unproved-source",
             Self::DeletesSurplus => "deletes-surplus",
+            Self::UnprovedLogs => "unproved-logs",
         }
     }
 }

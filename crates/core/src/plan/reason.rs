@@ -163,6 +163,18 @@ stable_codes! {
     /// A pod holds rows that the right pod does not have. They are deleted there only with a yes that names the pod, the
     /// table and how many there are: no other copy of them may be left afterwards.
     RowsSurplus = "R096-rows-surplus";
+    /// A pod is dead and had not sent all that it committed. A survivor reads the rest from the directory of its logs, with the
+    /// off-line replicator of the server: STOP, SET OFFLINE ENABLE WITH the directory, START WITH OFFLINE, SET OFFLINE DISABLE,
+    /// START RETRY. Committed changes arrive, others do not; what is there already is skipped, so doing it again is harmless;
+    /// no position moves, and when the pod comes back its peers skip what was delivered. Each survivor reads for itself: what
+    /// a pod receives it does not send on.
+    ReadLogs = "R097-read-logs";
+    /// Whose logs lie in a directory. A server reads another pod's without a word, so this is proved before anything is
+    /// changed: by the rows of SYS.AKU_LEDGER in the log, which name every pod but the one that wrote them, with their
+    /// databases. It is shown to be wrong by another pod's rows, another pod's name in the path, the LOG_DIR of a pod that
+    /// runs, and files that do not reach what is known of the dead pod's log. Where neither is so, a person says yes by name
+    /// (unproved-logs); no hook and no --yes does.
+    WhoseLogs = "R098-whose-logs";
 
     /// A pod cannot be reached, and no seen pod keeps log for it.
     PodAbsent = "W100-pod-absent";
@@ -214,6 +226,9 @@ stable_codes! {
     /// A table differs and cannot be repaired row by row, because it holds values that cannot be written exactly (large
     /// objects, DOUBLE, REAL, geometry, bytes), or it could not be compared.
     NotRepairable = "W122-not-repairable";
+    /// A survivor, or an object, gets nothing of what a dead pod had not sent: no directory is named for it, it was not seen,
+    /// or the server does not read logs for such an object.
+    LogsNotRead = "W123-logs-not-read";
 
     /// The ordinal is not below AKU_SERVER_COUNT.
     SurplusPod = "X200-surplus-pod";
@@ -267,6 +282,14 @@ stable_codes! {
     ComparedPodGone = "X222-compared-pod-gone";
     /// The configuration asks for a mode, role or option of its objects that the release of a server does not have.
     AttributeUnknown = "X223-attribute-unknown";
+    /// The directory that a survivor is told to read belongs to another pod, to another cluster, or to itself. No yes gets past
+    /// this: the server would apply that pod's changes as those of the dead one.
+    OtherLogs = "X224-other-logs";
+    /// The files in the directory do not reach what is known of the dead pod's log: they end before what others have of it, or
+    /// begin after it. Reading over a hole would make its peers skip what is in it when the pod comes back.
+    LogsTooShort = "X225-logs-too-short";
+    /// No survivor can read the log: none is connected with the dead pod, or no directory is named.
+    NobodyReads = "X226-nobody-reads";
     /// The independent checker found that the plan breaks a rule that protects rows. This is a bug of the program.
     PlannerBug = "X299-planner-bug";
 }

@@ -38,7 +38,11 @@ impl Op {
             Self::SetOption { name, option, .. } => {
                 vec![ChangeSql::SetOption { name: name.clone(), option: *option }]
             }
-            Self::Start { name, .. } => vec![ChangeSql::StartRetry(name.clone())],
+            Self::SetLogPath { name, path, .. } => {
+                vec![ChangeSql::SetOffline { name: name.clone(), path: path.clone() }]
+            }
+            Self::ReadLogs { name, .. } => vec![ChangeSql::StartOffline(name.clone())],
+            Self::Start { name, .. } | Self::Retry { name, .. } => vec![ChangeSql::StartRetry(name.clone())],
             Self::Pin { name, .. } => vec![ChangeSql::StartRetry(name.clone()), ChangeSql::Stop(name.clone())],
             Self::Stop { name, .. } => vec![ChangeSql::Stop(name.clone())],
             Self::Reset { name, .. } => vec![ChangeSql::Reset(name.clone())],

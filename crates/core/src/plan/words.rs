@@ -52,6 +52,13 @@ pub fn words(op: &Op) -> Words {
             Words { detail: option.to_string(), ..to("clear option", name, *peer) }
         }
         Op::SetOption { name, peer, option } => Words { detail: option.to_string(), ..to("set option", name, *peer) },
+        Op::SetLogPath { name, peer, path } => {
+            Words { peer: format!("of pod {peer}"), detail: path.to_string(), ..on("set log path", name.to_string()) }
+        }
+        Op::ReadLogs { name, peer, path } => {
+            Words { peer: format!("of pod {peer}"), detail: path.to_string(), ..on("read logs", name.to_string()) }
+        }
+        Op::Retry { name, peer } => Words { detail: "waits for it".to_owned(), ..to("start retry", name, *peer) },
         Op::Start { name, peer, expect } => Words { detail: starts_at(*expect).to_owned(), ..to("start", name, *peer) },
         Op::Pin { name, peer } => Words { detail: "keeps log from now on".to_owned(), ..to("pin", name, *peer) },
         Op::Drain { wait_s } => {
@@ -159,6 +166,9 @@ pub fn kind(op: &Op) -> &'static str {
         Op::ChangeHost { .. } => "change host",
         Op::ClearOption { .. } => "clear option",
         Op::SetOption { .. } => "set option",
+        Op::SetLogPath { .. } => "set log path",
+        Op::ReadLogs { .. } => "read logs",
+        Op::Retry { .. } => "start retry",
         Op::SyncTables { .. } => "sync table",
         Op::Start { .. } => "start",
         Op::Pin { .. } => "pin",

@@ -20,6 +20,7 @@ use crate::{
     attributes::{GroupMode, GroupOption, ObjectOption, Shape},
     conf::Switch,
     ledger::Ledger,
+    logs::LogPath,
     sql::{facts::FactBatch, page::Page},
     topology::{Identifier, ReplicationName, Target},
 };
@@ -101,6 +102,11 @@ pub enum ReadSql {
     /// What one replication is beside its items: REPL_MODE, ROLE, OPTIONS, CONFLICT_RESOLUTION, PARALLEL_APPLIER_COUNT,
     /// APPLIER_INIT_BUFFER_SIZE; with XSN and IS_STARTED.
     Shape(ReplicationName),
+    /// SYS_REPL_OFFLINE_DIR_ of one replication: PATH, one row for each directory (`altibase.md` 2.3).
+    OfflineDirectories(ReplicationName),
+    /// V$REPOFFLINE_STATUS of one replication: STATUS 0 not started, 1 started, 2 ended, 3 failed; SUCCESS_TIME. A row only
+    /// while the object has the option OFFLINE.
+    OfflineStatus(ReplicationName),
     /// SYS.AKU_LEDGER (`docs/ledger.md`) and, in the same row, where the log ends: CUR_WRITE_LF_NO, CUR_WRITE_LF_OFFSET.
     Ledger,
 }
@@ -157,6 +163,15 @@ pub enum ChangeSql {
         /// Its port.
         port: u16,
     },
+    /// SET OFFLINE ENABLE: the directory of the peer's logs. SET OFFLINE DISABLE is [`Self::ClearOption`].
+    SetOffline {
+        /// Object name.
+        name: ReplicationName,
+        /// On the machine of the server that it is sent to.
+        path: LogPath,
+    },
+    /// START WITH OFFLINE: reads the directory in the peer's stead, and returns when that is done (`measured.md` 9.6).
+    StartOffline(ReplicationName),
     /// SET of an option, off.
     ClearOption {
         /// Object name.
@@ -389,6 +404,16 @@ impl fmt::Display for ReadSql {
                 let parts: Vec<_> = targets.iter().enumerate().map(|(i, t)| any(i, t)).collect();
                 f.write_str(&parts.join(" UNION ALL "))
             }
+            Self::OfflineDirectories(name) => write!(
+                f,
+                "SELECT PATH FROM SYSTEM_.SYS_REPL_OFFLINE_DIR_ WHERE REPLICATION_NAME = {}",
+                literal(name.as_str())
+            ),
+            Self::OfflineStatus(name) => write!(
+                f,
+                "SELECT STATUS, SUCCESS_TIME FROM V$REPOFFLINE_STATUS WHERE REP_NAME = {}",
+                literal(name.as_str())
+            ),
             Self::Ledger => ledger::read(f),
             Self::Property(name) => write!(f, "SELECT VALUE1 FROM V$PROPERTY WHERE NAME = {}", literal(name)),
             Self::Shape(name) => write!(
@@ -439,6 +464,10 @@ impl fmt::Display for ChangeSql {
                 write!(f, "ALTER REPLICATION {name} SET {option} {}", option.off())
             }
             Self::SetOption { name, option } => write!(f, "ALTER REPLICATION {name} SET {}", option.on()),
+            Self::SetOffline { name, path } => {
+                write!(f, "ALTER REPLICATION {name} SET OFFLINE ENABLE WITH {}", literal(path.as_str()))
+            }
+            Self::StartOffline(name) => write!(f, "ALTER REPLICATION {name} START WITH OFFLINE"),
             Self::Start(name) => write!(f, "ALTER REPLICATION {name} START"),
             Self::StartRetry(name) => write!(f, "ALTER REPLICATION {name} START RETRY"),
             Self::Stop(name) => write!(f, "ALTER REPLICATION {name} STOP"),

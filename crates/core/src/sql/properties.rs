@@ -1,7 +1,7 @@
 //! Which properties of a server matter to us.
 
 /// Properties that [`ReadSql::Properties`](super::ReadSql::Properties) asks for.
-pub const PROPERTIES: [&str; 15] = [
+pub const PROPERTIES: [&str; 16] = [
     "ADMIN_MODE",
     "REMOTE_SYSDBA_ENABLE",
     "REPLICATION_PORT_NO",
@@ -17,4 +17,5 @@ pub const PROPERTIES: [&str; 15] = [
     "REPLICATION_CONNECT_TIMEOUT",
     "TRANSACTION_TABLE_SIZE",
     "LOG_FILE_SIZE",
+    "LOG_DIR",
 ];

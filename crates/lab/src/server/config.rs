@@ -35,6 +35,8 @@ pub struct PodConfig {
     pub pace: Pace,
     /// Rows a second that a SYNC of one object takes in; `None`: as [`Pace`] says.
     pub copy_pace: Option<NonZeroU32>,
+    /// Directory of its own log, as V$PROPERTY shows it (LOG_DIR).
+    pub log_dir: String,
     /// Where the directories of the OFFLINE option lead.
     pub logs: Arc<dyn LogDirectories>,
 }
@@ -52,6 +54,7 @@ impl PodConfig {
             boot_properties: BTreeMap::new(),
             pace: Pace::Fast,
             copy_pace: None,
+            log_dir: "?/logs".to_owned(),
             logs: Arc::new(NoDirectories),
         }
     }

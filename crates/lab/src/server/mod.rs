@@ -123,7 +123,7 @@ impl Server {
     /// The store; or a boot property that is unknown or out of range.
     pub fn open(config: PodConfig, store: impl Store + 'static, now: Micros) -> io::Result<Self> {
         let refused = |e: SqlError| io::Error::new(io::ErrorKind::InvalidInput, e.message);
-        let mut properties = Properties::new(config.generation);
+        let mut properties = Properties::new(config.generation).with_log_dir(config.log_dir.clone());
         for (name, value) in [("PORT_NO", config.port), ("REPLICATION_PORT_NO", config.replication_port)] {
             properties.boot(name, &value.to_string()).map_err(refused)?;
         }

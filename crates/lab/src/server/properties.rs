@@ -150,6 +150,7 @@ const SPECS: &[Spec] = &[
 pub(crate) struct Properties {
     generation: Generation,
     changed: BTreeMap<&'static str, i128>,
+    log_dir: String,
 }
 
 impl Spec {
@@ -164,7 +165,12 @@ impl Spec {
 impl Properties {
     /// Defaults.
     pub(crate) fn new(generation: Generation) -> Self {
-        Self { generation, changed: BTreeMap::new() }
+        Self { generation, changed: BTreeMap::new(), log_dir: "?/logs".to_owned() }
+    }
+
+    /// LOG_DIR, which no statement changes.
+    pub(crate) fn with_log_dir(self, log_dir: String) -> Self {
+        Self { log_dir, ..self }
     }
 
     fn spec(&self, name: &str) -> Result<&'static Spec, SqlError> {
@@ -264,6 +270,10 @@ impl Properties {
             row.resize(relation.columns.len(), Datum::Null);
             relation.push(row);
         }
+        let mut row = vec![Datum::from("LOG_DIR"), Datum::Int(1), Datum::Int(1), Datum::Null, Datum::Null];
+        row.push(Datum::from(self.log_dir.as_str()));
+        row.resize(relation.columns.len(), Datum::Null);
+        relation.push(row);
         relation
     }
 }

@@ -114,7 +114,11 @@ impl Sim {
     /// The store.
     pub fn add_pod(&mut self, config: PodConfig) -> io::Result<usize> {
         let pod = Pod {
-            config: PodConfig { logs: Arc::new(self.volumes.clone()), ..config },
+            config: PodConfig {
+                logs: Arc::new(self.volumes.clone()),
+                log_dir: Self::log_directory(self.pods.len()),
+                ..config
+            },
             store: MemoryStore::default(),
             engine: None,
             deadline: None,

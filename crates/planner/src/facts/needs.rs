@@ -149,7 +149,12 @@ impl<'a> Needs<'a> {
                 }
                 need.push((pod, Key::Side(name.clone())));
             }
+            Op::SetLogPath { name, peer, .. } | Op::ReadLogs { name, peer, .. } => {
+                need.extend([Key::Side(name.clone()), Key::Definition(name.clone())].map(|k| (pod, k)));
+                need.extend([(pod, Key::Signature), (*peer, Key::View)]);
+            }
             Op::Pin { name, .. }
+            | Op::Retry { name, .. }
             | Op::Stop { name, .. }
             | Op::Reset { name, .. }
             | Op::Unpin { name, .. }
@@ -219,11 +224,15 @@ impl<'a> Needs<'a> {
         let me = match self.plan.goal {
             Goal::Start(pod) | Goal::End(pod) | Goal::Clean(pod) | Goal::Forget(pod) => pod,
             // They look at every pair.
-            Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) | Goal::Repair(_) => return self.everybody(),
+            Goal::CleanEverywhere | Goal::Reconcile | Goal::Recover(_) | Goal::Repair(_) | Goal::RecoverLog(_) => {
+                return self.everybody();
+            }
         };
         let source = match &self.plan.decision {
             Decision::Full { source, .. } => *source,
-            Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } => Ordinal::MASTER,
+            Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } | Decision::Logs { .. } => {
+                Ordinal::MASTER
+            }
         };
         let joined: BTreeSet<Ordinal> =
             self.plan.pods.iter().filter(|l| l.state == PodState::Joined).map(|l| l.pod).collect();
@@ -295,10 +304,13 @@ impl<'a> Needs<'a> {
             | Op::DropTable { name, .. }
             | Op::ChangeHost { name, .. }
             | Op::ClearOption { name, .. }
-            | Op::SetOption { name, .. } => {
+            | Op::SetOption { name, .. }
+            | Op::SetLogPath { name, .. } => {
                 vec![to(Key::Definition(name.clone()), ANYTHING)]
             }
             Op::Start { expect: Expect::Live, .. }
+            | Op::ReadLogs { .. }
+            | Op::Retry { .. }
             | Op::Stop { .. }
             | Op::Drain { .. }
             | Op::Flush { .. }

@@ -188,7 +188,9 @@ fn truncates(plan: &Plan) -> Found {
     }
     let copy = match &plan.decision {
         Decision::Full { source, .. } => format!("; pod {source} holds the surviving copy"),
-        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } => String::new(),
+        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } | Decision::Logs { .. } => {
+            String::new()
+        }
     };
     let s = if actions.len() == 1 { " is" } else { "s are" };
     vec![(format!("{} target{s} emptied{copy}", actions.len()), actions)]
@@ -214,7 +216,7 @@ fn too_many(plan: &Plan, most: Option<u64>) -> Found {
     let rows = match &plan.decision {
         Decision::Full { rows, .. } => rows.as_slice(),
         Decision::Repair { .. } => &[],
-        Decision::None { .. } | Decision::CatchUp { .. } => return Vec::new(),
+        Decision::None { .. } | Decision::CatchUp { .. } | Decision::Logs { .. } => return Vec::new(),
     };
     if rows.iter().any(|r| r.joiner.exact().is_none()) {
         return vec![(format!("rows that would be deleted were not counted; at most {most} may be"), actions)];

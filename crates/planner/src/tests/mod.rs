@@ -8,6 +8,7 @@ mod identity;
 mod leave;
 mod mend;
 mod pairs;
+mod recover_log;
 mod repair;
 #[allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)] // It measures.
 mod scale;
@@ -68,6 +69,9 @@ fn step(a: &Action) -> String {
         Op::ChangeHost { .. } => "host",
         Op::ClearOption { option, .. } => return format!("{}:clear {option}", a.pod),
         Op::SetOption { option, .. } => return format!("{}:set {option}", a.pod),
+        Op::SetLogPath { path, .. } => return format!("{}:logs {path}", a.pod),
+        Op::ReadLogs { .. } => "read-logs",
+        Op::Retry { .. } => "retry",
         Op::SyncTables { .. } => "sync-tables",
         Op::Start { expect: Expect::Live, .. } => "start",
         Op::Start { expect: Expect::Fresh, .. } => "start-fresh",

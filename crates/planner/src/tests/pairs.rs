@@ -87,7 +87,7 @@ fn cell(w: &Worlds, name: &str) -> String {
                 Decision::Full { .. } => 'F',
                 Decision::CatchUp { .. } | Decision::None { .. } if plan.is_empty() => '.',
                 Decision::CatchUp { .. } => 'C',
-                Decision::None { .. } | Decision::Repair { .. } => 'p',
+                Decision::None { .. } | Decision::Repair { .. } | Decision::Logs { .. } => 'p',
             };
             let asks = if plan.approvals.is_empty() { "" } else { "!" };
             let notes = if plan.notes.is_empty() { "" } else { "*" };

@@ -181,7 +181,7 @@ fn the_pair_table_towards_the_source() {
         let plan = made(&w);
         let got = match &plan.decision {
             Decision::Full { because, .. } => Some(codes(because)),
-            Decision::CatchUp { .. } | Decision::None { .. } | Decision::Repair { .. } => None,
+            Decision::CatchUp { .. } | Decision::None { .. } | Decision::Repair { .. } | Decision::Logs { .. } => None,
         };
         assert_eq!(got, want, "0 and 1 are {states}");
         if want.is_some() {
