@@ -108,6 +108,7 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::SetOption { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
+        | Op::Anchor { .. }
         | Op::Stop { .. }
         | Op::Reset { .. }
         | Op::Unpin { .. }

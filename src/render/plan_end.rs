@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Kinds in the order in which a summary names them.
-const KINDS: [&str; 25] = [
+const KINDS: [&str; 26] = [
     "TRUNCATE",
     "DELETE ROWS",
     "mend rows",
@@ -33,6 +33,7 @@ const KINDS: [&str; 25] = [
     "stop",
     "reset",
     "pin",
+    "anchor",
     "unpin",
     "flush",
     "set",

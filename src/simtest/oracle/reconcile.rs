@@ -169,6 +169,7 @@ fn step(op: &Op) -> Option<Step> {
         Op::ClearOption { .. }
         | Op::SetOption { .. }
         | Op::Drain { .. }
+        | Op::Anchor { .. }
         | Op::Reset { .. }
         | Op::Unpin { .. }
         | Op::SetProperty { .. }

@@ -150,6 +150,7 @@ impl<'a> Needs<'a> {
                 need.push((pod, Key::Side(name.clone())));
             }
             Op::Pin { name, .. }
+            | Op::Anchor { name, .. }
             | Op::Stop { name, .. }
             | Op::Reset { name, .. }
             | Op::Unpin { name, .. }
@@ -278,6 +279,7 @@ impl<'a> Needs<'a> {
             }
             Op::Start { name, expect: Expect::Fresh, .. }
             | Op::Pin { name, .. }
+            | Op::Anchor { name, .. }
             | Op::Sync { name, .. }
             | Op::SyncTables { name, .. } => vec![side(name, "live")],
             Op::Reset { name, .. } | Op::Unpin { name, .. } => vec![side(name, "reset")],
