@@ -5,7 +5,7 @@
 mod life;
 
 use aku::db::wire::Cell;
-use life::{Stage, Style, TABLES, Writer, fill, started};
+use life::{Stage, Style, TABLES, Writer, converge, fill, started};
 
 const ALL: [u8; 3] = [0, 1, 2];
 
@@ -120,4 +120,36 @@ fn an_eager_pair_with_recovery_joins_ends_and_comes_back() {
     stage.ok(1, "-p start");
     stage.equal(&[0, 1]);
     stage.ok(0, "drift");
+}
+
+/// Issue 16.2: the third and the fourth pod of an EAGER group join under writers, the program is killed in the middle of it, and
+/// nobody loses a row or is told of an error.
+#[test]
+fn an_eager_group_grows_under_writers_and_a_kill() {
+    let stage = started(0, 4);
+    group(&stage, "MODE = EAGER");
+    stage.ok(0, "-p start");
+    fill(&stage, 0, 60);
+    stage.ok(1, "-p start");
+    let writer = |on: u8, style| {
+        let table = TABLES[usize::from(on)];
+        (table, Writer::new(&stage, on, table, 1_000_000 * (i64::from(on) + 1), style))
+    };
+    let mut writers = vec![writer(0, Style::Autocommit), writer(1, Style::Autocommit)];
+    // It is past the anchor: its position is there, and nothing is copied yet.
+    stage.killed_at(2, "-p start", "open transactions").expect("it drains pod 1");
+    converge(&stage, 2);
+    writers.push(writer(2, Style::Autocommit));
+    stage.restart(3);
+    stage.killed_at(3, "-p start", "TRUNCATE").expect("it empties its tables");
+    converge(&stage, 3);
+    stage.ok(0, "drift");
+    let written: Vec<_> = writers.into_iter().map(|(table, w)| (table, w.stop())).collect();
+    stage.equal(&[0, 1, 2, 3]);
+    for (table, w) in written {
+        assert!(!w.acknowledged.is_empty(), "nothing was written to {table}");
+        assert!(w.unknown.is_empty(), "{table}: a user was told of an error: {:?}", w.unknown);
+        let rows = stage.table(3, table);
+        assert!(w.missing(&rows).is_empty(), "{table}: {:?}", w.missing(&rows));
+    }
 }
