@@ -111,6 +111,36 @@ fn an_eager_join_can_be_stopped_anywhere() {
     assert!(every(join_one_eager, Cut::Kill) > 30);
 }
 
+/// What the refusal of a new table says works, beside writers.
+#[test]
+fn a_new_table_of_an_eager_group_comes_when_the_slaves_end_and_start() {
+    let mut life = begin_as(Generation::V7_2, Switch::On, Some(3), all_eager);
+    assert!(matches!(life.start(2, Cut::Never), Ended::Done), "{}", life.told(""));
+    life.conf.gain(3, 0);
+    let refused = life.reconcile(Cut::Never);
+    let Ended::Refused(refusal) = refused else { panic!("{}", life.told(&format!("{refused:?}"))) };
+    let word = |line: &String| line.split("    ").next().map(str::to_owned);
+    let next: Vec<_> = refusal.next.iter().filter_map(word).collect();
+    let said = [
+        "aku apply end --ordinal 1",
+        "aku apply end --ordinal 2",
+        "aku apply reconcile",
+        "aku apply start --ordinal 1",
+        "aku apply start --ordinal 2",
+    ];
+    assert_eq!(next, said);
+    let ended = [
+        life.end(1, Cut::Never),
+        life.end(2, Cut::Never),
+        life.reconcile(Cut::Never),
+        life.start(1, Cut::Never),
+        life.start(2, Cut::Never),
+    ];
+    let well = |e: &Ended| matches!(e, Ended::Done | Ended::Nothing);
+    assert!(ended.iter().all(well), "{}", life.told(&format!("{ended:?}")));
+    assert_eq!(life.settle(&BTreeSet::new()).len(), 3, "{}", life.told(""));
+}
+
 /// The lab shows what an anchor is for: with a START in its place a user is told of a conflict, and the copy does not begin.
 #[test]
 fn an_eager_sender_towards_a_pod_without_rows_is_noticed() {
