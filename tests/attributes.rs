@@ -4,7 +4,9 @@
 
 mod life;
 
-use aku::db::wire::Cell;
+use std::sync::Arc;
+
+use aku::{db::wire::Cell, lab::pace::Pace};
 use life::{Stage, Style, TABLES, Writer, converge, fill, started};
 
 const ALL: [u8; 3] = [0, 1, 2];
@@ -151,5 +153,31 @@ fn an_eager_group_grows_under_writers_and_a_kill() {
         assert!(w.unknown.is_empty(), "{table}: a user was told of an error: {:?}", w.unknown);
         let rows = stage.table(3, table);
         assert!(w.missing(&rows).is_empty(), "{table}: {:?}", w.missing(&rows));
+    }
+}
+
+/// START and STOP take seconds: users wait under the lock, and nobody for longer than receivers do.
+#[test]
+fn an_eager_group_grows_at_the_measured_pace() {
+    let stage = Arc::new(Stage::at_pace(3, Pace::Real));
+    group(&stage, "MODE = EAGER");
+    stage.ok(0, "-p start");
+    fill(&stage, 0, 30);
+    stage.ok(1, "-p start");
+    let writer = |on: u8| {
+        let table = TABLES[usize::from(on)];
+        (table, Writer::new(&stage, on, table, 1_000_000 * (i64::from(on) + 1), Style::Autocommit))
+    };
+    let writers = [writer(0), writer(1)];
+    let run = stage.ok(2, "-p start");
+    let under_the_lock =
+        run.out.lines().find_map(|l| l.split_once(" ms under the lock")?.0.split(' ').next_back()?.parse().ok());
+    let under_the_lock: u64 = under_the_lock.unwrap_or_else(|| panic!("{}", run.out));
+    assert!((900..4_000).contains(&under_the_lock), "{under_the_lock} ms");
+    let written = writers.map(|(table, w)| (table, w.stop()));
+    stage.equal(&[0, 1, 2]);
+    for (table, w) in written {
+        assert!(!w.acknowledged.is_empty() && w.unknown.is_empty(), "{table}: {:?}", w.unknown);
+        assert!(w.missing(&stage.table(2, table)).is_empty(), "{table}");
     }
 }
