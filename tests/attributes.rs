@@ -4,8 +4,10 @@
 
 mod life;
 
-use aku::db::wire::Cell;
-use life::{Stage, Style, TABLES, Writer, fill, started};
+use std::sync::Arc;
+
+use aku::{db::wire::Cell, lab::pace::Pace};
+use life::{Stage, Style, TABLES, Writer, converge, fill, started};
 
 const ALL: [u8; 3] = [0, 1, 2];
 
@@ -120,4 +122,62 @@ fn an_eager_pair_with_recovery_joins_ends_and_comes_back() {
     stage.ok(1, "-p start");
     stage.equal(&[0, 1]);
     stage.ok(0, "drift");
+}
+
+/// Issue 16.2: the third and the fourth pod of an EAGER group join under writers, the program is killed in the middle of it, and
+/// nobody loses a row or is told of an error.
+#[test]
+fn an_eager_group_grows_under_writers_and_a_kill() {
+    let stage = started(0, 4);
+    group(&stage, "MODE = EAGER");
+    stage.ok(0, "-p start");
+    fill(&stage, 0, 60);
+    stage.ok(1, "-p start");
+    let writer = |on: u8, style| {
+        let table = TABLES[usize::from(on)];
+        (table, Writer::new(&stage, on, table, 1_000_000 * (i64::from(on) + 1), style))
+    };
+    let mut writers = vec![writer(0, Style::Autocommit), writer(1, Style::Autocommit)];
+    // It is past the anchor: its position is there, and nothing is copied yet.
+    stage.killed_at(2, "-p start", "open transactions").expect("it drains pod 1");
+    converge(&stage, 2);
+    writers.push(writer(2, Style::Autocommit));
+    stage.restart(3);
+    stage.killed_at(3, "-p start", "TRUNCATE").expect("it empties its tables");
+    converge(&stage, 3);
+    stage.ok(0, "drift");
+    let written: Vec<_> = writers.into_iter().map(|(table, w)| (table, w.stop())).collect();
+    stage.equal(&[0, 1, 2, 3]);
+    for (table, w) in written {
+        assert!(!w.acknowledged.is_empty(), "nothing was written to {table}");
+        assert!(w.unknown.is_empty(), "{table}: a user was told of an error: {:?}", w.unknown);
+        let rows = stage.table(3, table);
+        assert!(w.missing(&rows).is_empty(), "{table}: {:?}", w.missing(&rows));
+    }
+}
+
+/// START and STOP take seconds: users wait under the lock, and nobody for longer than receivers do.
+#[test]
+fn an_eager_group_grows_at_the_measured_pace() {
+    let stage = Arc::new(Stage::at_pace(3, Pace::Real));
+    group(&stage, "MODE = EAGER");
+    stage.ok(0, "-p start");
+    fill(&stage, 0, 30);
+    stage.ok(1, "-p start");
+    let writer = |on: u8| {
+        let table = TABLES[usize::from(on)];
+        (table, Writer::new(&stage, on, table, 1_000_000 * (i64::from(on) + 1), Style::Autocommit))
+    };
+    let writers = [writer(0), writer(1)];
+    let run = stage.ok(2, "-p start");
+    let under_the_lock =
+        run.out.lines().find_map(|l| l.split_once(" ms under the lock")?.0.split(' ').next_back()?.parse().ok());
+    let under_the_lock: u64 = under_the_lock.unwrap_or_else(|| panic!("{}", run.out));
+    assert!((900..4_000).contains(&under_the_lock), "{under_the_lock} ms");
+    let written = writers.map(|(table, w)| (table, w.stop()));
+    stage.equal(&[0, 1, 2]);
+    for (table, w) in written {
+        assert!(!w.acknowledged.is_empty() && w.unknown.is_empty(), "{table}: {:?}", w.unknown);
+        assert!(w.missing(&stage.table(2, table)).is_empty(), "{table}");
+    }
 }

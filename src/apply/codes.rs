@@ -87,6 +87,11 @@ codes! {
     /// After START RETRY and STOP the sender is still there, or no position was kept.
     PinNotProved = "E118", "the pin could not be proved, so rows committed meanwhile could be missed",
         ["ALTER REPLICATION {object} STOP on pod {pod} if a sender hangs, then run again"];
+    /// The tables of an EAGER object were to be locked from before its START to after its STOP, and the session that held the lock
+    /// was lost, or its time was up: users do not wait longer. The position was forgotten again.
+    AnchorNotHeld = "E119", "the lock was not held to its end, so the position was forgotten again; nothing was emptied",
+        ["check that the pod that joins runs and can be reached on its replication port from pod {pod}",
+         "check the load of pod {pod} (START and STOP of a replication take 1 to 2 s together), then run again"];
 
     /// The handshake between two servers failed.
     Handshake = "E120", "the pod could not reach its peer on the replication port, or the two definitions differ",
@@ -117,6 +122,10 @@ codes! {
     /// Something still sends to the pod, or a side of it is not reset.
     NotQuiet = "E133", "something still sends to the pod, or a position is not forgotten; nothing was emptied",
         ["STOP the sender on the pod it comes from, then run again"];
+    /// Receivers of the pod wait behind the lock of an anchor, and skip a change that they cannot apply within
+    /// REPLICATION_LOCK_TIMEOUT. No lock was taken.
+    LockTooLong = "E134", "REPLICATION_LOCK_TIMEOUT of the pod is shorter than the tables of an EAGER group may be locked; nothing was emptied",
+        ["ALTER SYSTEM SET REPLICATION_LOCK_TIMEOUT = 5 on pod {pod}, then run again"];
 
     /// The pod with the surviving copy cannot give it now.
     SourceUnfit = "E140", "the pod with the surviving copy is not in service or lacks the table; nothing was deleted",

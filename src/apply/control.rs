@@ -111,6 +111,7 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::Retry { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
+        | Op::Anchor { .. }
         | Op::Stop { .. }
         | Op::Reset { .. }
         | Op::Unpin { .. }

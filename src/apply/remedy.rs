@@ -40,6 +40,8 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         | Code::Started
         | Code::OldPosition
         | Code::PinNotProved
+        | Code::AnchorNotHeld
+        | Code::LockTooLong
         | Code::Handshake
         | Code::SyncStalled
         | Code::NoThread

@@ -127,7 +127,7 @@ pub enum Kind {
     Drop,
     /// START
     Start,
-    /// START RETRY and STOP
+    /// START RETRY and STOP, or what an anchor does for an EAGER object
     Pin,
     /// STOP
     Stop,
@@ -184,7 +184,7 @@ impl Kind {
             | Op::DeleteRows(_) => Self::Create,
             Op::DropReplication { .. } | Op::DropTable { .. } => Self::Drop,
             Op::Start { .. } | Op::Retry { .. } => Self::Start,
-            Op::Pin { .. } => Self::Pin,
+            Op::Pin { .. } | Op::Anchor { .. } => Self::Pin,
             Op::Stop { .. } => Self::Stop,
             Op::Reset { .. } => Self::Reset,
             Op::Unpin { .. } => Self::Unpin,

@@ -82,6 +82,8 @@ impl Ended {
 pub(super) enum Begun {
     /// START RETRY went out: the position is this run's own pin.
     Pin,
+    /// A START went out under a lock: what the object shows is of no use unless the lock was held to its end.
+    Anchor,
     /// START RETRY went out, and this is where the object stood before.
     Start(Stood),
     /// START RETRY did not connect, and was taken back: only a plain START tells why.

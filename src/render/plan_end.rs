@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Kinds in the order in which a summary names them.
-const KINDS: [&str; 28] = [
+const KINDS: [&str; 29] = [
     "TRUNCATE",
     "DELETE ROWS",
     "mend rows",
@@ -36,6 +36,7 @@ const KINDS: [&str; 28] = [
     "stop",
     "reset",
     "pin",
+    "anchor",
     "unpin",
     "flush",
     "set",

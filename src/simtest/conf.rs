@@ -26,8 +26,10 @@ pub struct Conf {
     prefix: u8,
     /// Whether it is another file than the pods were set up from.
     pub edited: bool,
-    /// What every group asks of its objects.
+    /// What groups ask of their objects.
     pub attributes: Attributes,
+    /// The only group that asks for them; `None`: all do.
+    pub asks: Option<GroupId>,
 }
 
 /// What was done to the file.
@@ -54,7 +56,15 @@ impl Conf {
         };
         let groups: Vec<_> = (0..usize::from(shape.groups)).map(in_group).collect();
         let steady = groups.iter().flatten().copied().collect();
-        Self { count: shape.pods, groups, steady, prefix: 0, edited: false, attributes: Attributes::default() }
+        Self {
+            count: shape.pods,
+            groups,
+            steady,
+            prefix: 0,
+            edited: false,
+            attributes: Attributes::default(),
+            asks: None,
+        }
     }
 
     /// Tables in the file.
@@ -79,9 +89,11 @@ impl Conf {
         let here = |GroupId(g): &GroupId| !self.groups[usize::from(*g)].is_empty();
         desired.groups.retain(|id, _| here(id));
         desired.objects.retain(|o| here(&o.group));
-        for (GroupId(g), group) in &mut desired.groups {
+        for (id @ GroupId(g), group) in &mut desired.groups {
             group.targets = self.groups[usize::from(*g)].iter().map(|t| testing::target(&format!("T{t}"))).collect();
-            group.attributes.clone_from(&self.attributes);
+            if self.asks.is_none_or(|asks| asks == *id) {
+                group.attributes.clone_from(&self.attributes);
+            }
             if self.prefix > 0 {
                 group.prefix = format!("NEW{}_{g}", self.prefix);
             }

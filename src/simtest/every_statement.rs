@@ -4,17 +4,30 @@ use std::collections::BTreeSet;
 
 use super::{
     conf::Conf,
-    scenario::{Ended, Life, Shape},
+    scenario::{Ended, Life, Shape, pod},
     sim_cluster::Cut,
-    writer::Style,
+    writer::{Style, Writer},
 };
-use crate::{conf::Switch, lab::server::Generation, plan::ApprovalClass};
+use crate::{
+    attributes::{Attributes, Conflict, GroupMode},
+    conf::{GroupId, Switch},
+    desired::Goal,
+    lab::server::Generation,
+    plan::{ApprovalClass, Expect, Op},
+};
 
 fn begin(generation: Generation, reset_at_end: Switch) -> Life {
     begin_with(generation, reset_at_end, None)
 }
 
 fn begin_with(generation: Generation, reset_at_end: Switch, put_off: Option<usize>) -> Life {
+    let mut life = begin_as(generation, reset_at_end, put_off, |_| {});
+    life.stale_rows(2);
+    life
+}
+
+/// Pods 0 and 1 in service, with a writer on each.
+fn begin_as(generation: Generation, reset_at_end: Switch, put_off: Option<usize>, edit: fn(&mut Conf)) -> Life {
     let shape = Shape {
         generation,
         pods: 3,
@@ -25,13 +38,14 @@ fn begin_with(generation: Generation, reset_at_end: Switch, put_off: Option<usiz
         flush_at_start: Switch::On,
         ledger: Switch::On,
     };
-    let mut life = Life::new(7, shape, Conf::new(&shape, put_off));
+    let mut conf = Conf::new(&shape, put_off);
+    edit(&mut conf);
+    let mut life = Life::new(7, shape, conf);
     for p in 0..2 {
         let ended = life.start(p, Cut::Never);
         assert!(matches!(ended, Ended::Done), "{}", life.told(&format!("{ended:?}")));
         life.write(p);
     }
-    life.stale_rows(2);
     life
 }
 
@@ -57,6 +71,91 @@ fn join(cut: Cut) -> (Life, Ended) {
     let mut life = begin(Generation::V7_2, Switch::On);
     let ended = life.start(2, cut);
     (life, ended)
+}
+
+fn all_eager(conf: &mut Conf) {
+    conf.attributes = Attributes::new(GroupMode::Eager, Conflict::None, []).expect("EAGER alone");
+}
+
+fn one_eager(conf: &mut Conf) {
+    all_eager(conf);
+    conf.asks = Some(GroupId(1));
+}
+
+/// A pod joins EAGER groups beside two that are written to; nobody is told of a conflict unless the program is killed between
+/// a START and its STOP.
+fn join_eager(edit: fn(&mut Conf), cut: Cut) -> (Life, Ended) {
+    let mut life = begin_as(Generation::V7_2, Switch::On, None, edit);
+    life.stale_rows(2);
+    life.stage.lock().writers.iter_mut().for_each(Writer::keep_on);
+    let ended = life.start(2, cut);
+    life.stage.lock().pump(100_000);
+    let refused: Vec<_> = life.stage.lock().writers.iter().flat_map(|w| w.refused.clone()).collect();
+    let whole = matches!(cut, Cut::Never | Cut::Signal(_));
+    assert!(!whole || refused.is_empty(), "{}", life.told(&format!("{cut:?}: users were refused: {refused:?}")));
+    (life, ended)
+}
+
+fn join_all_eager(cut: Cut) -> (Life, Ended) {
+    join_eager(all_eager, cut)
+}
+
+fn join_one_eager(cut: Cut) -> (Life, Ended) {
+    join_eager(one_eager, cut)
+}
+
+#[test]
+fn an_eager_join_can_be_stopped_anywhere() {
+    assert!(every(join_all_eager, Cut::Kill) > 30);
+    assert!(every(join_all_eager, Cut::Signal) > 30);
+    assert!(every(join_one_eager, Cut::Kill) > 30);
+}
+
+/// What the refusal of a new table says works, beside writers.
+#[test]
+fn a_new_table_of_an_eager_group_comes_when_the_slaves_end_and_start() {
+    let mut life = begin_as(Generation::V7_2, Switch::On, Some(3), all_eager);
+    assert!(matches!(life.start(2, Cut::Never), Ended::Done), "{}", life.told(""));
+    life.conf.gain(3, 0);
+    let refused = life.reconcile(Cut::Never);
+    let Ended::Refused(refusal) = refused else { panic!("{}", life.told(&format!("{refused:?}"))) };
+    let word = |line: &String| line.split("    ").next().map(str::to_owned);
+    let next: Vec<_> = refusal.next.iter().filter_map(word).collect();
+    let said = [
+        "aku apply end --ordinal 1",
+        "aku apply end --ordinal 2",
+        "aku apply reconcile",
+        "aku apply start --ordinal 1",
+        "aku apply start --ordinal 2",
+    ];
+    assert_eq!(next, said);
+    let ended = [
+        life.end(1, Cut::Never),
+        life.end(2, Cut::Never),
+        life.reconcile(Cut::Never),
+        life.start(1, Cut::Never),
+        life.start(2, Cut::Never),
+    ];
+    let well = |e: &Ended| matches!(e, Ended::Done | Ended::Nothing);
+    assert!(ended.iter().all(well), "{}", life.told(&format!("{ended:?}")));
+    assert_eq!(life.settle(&BTreeSet::new()).len(), 3, "{}", life.told(""));
+}
+
+/// The lab shows what an anchor is for: with a START in its place a user is told of a conflict, and the copy does not begin.
+#[test]
+fn an_eager_sender_towards_a_pod_without_rows_is_noticed() {
+    let mut life = begin_as(Generation::V7_2, Switch::On, None, all_eager);
+    life.stage.lock().writers.iter_mut().for_each(Writer::keep_on);
+    let mut plan = life.plan(Goal::Start(pod(2))).expect("a plan");
+    for action in &mut plan.actions {
+        if let Op::Anchor { name, peer, .. } = &action.op {
+            action.op = Op::Start { name: name.clone(), peer: *peer, expect: Expect::Fresh };
+        }
+    }
+    let ended = life.carry_out(&plan, Cut::Never);
+    assert!(matches!(ended, Ended::Incomplete(_)), "{}", life.told(&format!("{ended:?}")));
+    let refused: Vec<_> = life.stage.lock().writers.iter().flat_map(|w| w.refused.clone()).collect();
+    assert!(refused.contains(&397_549), "{}", life.told(&format!("{refused:?}")));
 }
 
 fn leave(cut: Cut) -> (Life, Ended) {

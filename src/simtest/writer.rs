@@ -40,6 +40,8 @@ pub struct Writer {
     pub touched: BTreeSet<Place>,
     /// Rows of which nobody knows whether the last change was committed.
     pub doubt: BTreeSet<Place>,
+    /// Codes of statements that were refused.
+    pub refused: Vec<i32>,
     open: Vec<(Place, Option<String>)>,
     sent: Option<Sent>,
     not_before: u64,
@@ -66,6 +68,7 @@ impl Writer {
             rows: BTreeMap::new(),
             touched: BTreeSet::new(),
             doubt: BTreeSet::new(),
+            refused: Vec::new(),
             open: Vec::new(),
             sent: None,
             not_before: sim.now(),
@@ -138,7 +141,8 @@ impl Writer {
 
     fn settle(&mut self, answer: &Response) {
         let Some(sent) = self.sent.take() else { return };
-        if let Response::Error { sqlstate, .. } = answer {
+        if let Response::Error { sqlstate, native, .. } = answer {
+            self.refused.push(*native);
             match sent {
                 Sent::Change(place, _) if self.style == Style::Autocommit => drop(self.doubt.insert(place)),
                 Sent::Commit => self.doubt.extend(self.open.drain(..).map(|(p, _)| p)),
@@ -167,6 +171,11 @@ impl Writer {
             Some(value) => self.rows.insert(place, value),
             None => self.rows.remove(&place),
         };
+    }
+
+    /// It goes on for as long as a run may take.
+    pub fn keep_on(&mut self) {
+        self.left = 2_000;
     }
 
     /// It finishes its transaction and sends nothing more.

@@ -117,6 +117,16 @@ impl Stage {
         (seen == lines).then_some(())
     }
 
+    /// Kills the program with -9 as soon as it printed a line with these words; `None` when it ended by itself before.
+    pub fn killed_at(&self, on: u8, args: &str, words: &str) -> Option<()> {
+        let mut child = self.command(on, args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let seen = lines.any(|line| line.contains(words));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        seen.then_some(())
+    }
+
     /// What a restarted container is: a server that booted anew and an empty /tmp.
     pub fn restart(&self, on: u8) {
         self.lab.kill(pod(on)).unwrap();

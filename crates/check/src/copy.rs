@@ -168,11 +168,11 @@ impl<'a> Checker<'a> {
             let live: HashSet<_> = groups.iter().map(|(group, _)| *group).collect();
             let names: Vec<_> = self.between(k, joiner).filter(|o| live.contains(&o.group)).map(|o| &o.name).collect();
             for name in names {
-                let pinned = self.did(a, k, name, |op| matches!(op, Op::Pin { .. }));
+                let pinned = self.did(a, k, name, self.keeps_log(name));
                 if !pinned || !self.is_taken_back(k, name) {
                     self.broken(
                         "pinned",
-                        format!("{} does not wait for a pin of {name} on pod {k}, or nothing takes the pin back", a.id),
+                        format!("{} does not wait for a pin (an anchor, where it is EAGER) of {name} on pod {k}, or nothing takes the pin back", a.id),
                     );
                 }
             }

@@ -59,6 +59,7 @@ impl Set {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Fence,
+    Anchor,
     Drain,
     CheckQuiet,
     CheckEmpty,
@@ -74,6 +75,7 @@ pub(super) enum Kind {
 fn kind(op: &Op) -> Option<Kind> {
     match op {
         Op::Fence => Some(Kind::Fence),
+        Op::Anchor { .. } => Some(Kind::Anchor),
         Op::Drain { .. } => Some(Kind::Drain),
         Op::CheckQuiet { .. } => Some(Kind::CheckQuiet),
         Op::CheckEmpty { .. } => Some(Kind::CheckEmpty),

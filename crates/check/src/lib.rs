@@ -3,9 +3,10 @@
 //! and must be neither printed as a proposal nor applied.
 //!
 //! Here: that it is a DAG, acts on seen pods only and puts settings back. `copy` is about deleting and copying rows,
-//! `place` about positions, definitions and users, `handover` about tables that change hands, `stakes` about rows that nobody else may have, `repair` about single rows, `logs` about those of a dead pod, `ledger` about whose they are.
+//! `place` about positions, definitions and users, `eager` about objects that users' commits wait for, `handover` about tables that change hands, `stakes` about rows that nobody else may have, `repair` about single rows, `logs` about those of a dead pod, `ledger` about whose they are.
 
 mod copy;
+mod eager;
 mod handover;
 mod index;
 mod ledger;
@@ -122,6 +123,9 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
             Op::DropReplication { name, peer } => c.drop_replication(action, name, *peer),
             Op::DropTable { name, peer, target, .. } => c.drop_table(action, name, *peer, target),
             Op::Start { name, expect: Expect::Fresh, .. } => c.fresh_start(action, name),
+            Op::Start { name, expect: Expect::Live, .. } => c.eager_start(action, name),
+            Op::Pin { name, .. } => c.pin(action, name),
+            Op::Anchor { name, peer, .. } => c.anchor(action, name, *peer),
             Op::Open => {
                 c.open(action);
                 c.opens_as_itself(action);
@@ -136,8 +140,6 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
             | Op::ChangeHost { .. }
             | Op::ClearOption { .. }
             | Op::SetOption { .. }
-            | Op::Start { expect: Expect::Live, .. }
-            | Op::Pin { .. }
             | Op::Drain { .. }
             | Op::Stop { .. }
             | Op::Unpin { .. }

@@ -20,6 +20,8 @@ pub fn millis(action: &Action) -> u64 {
         Op::Start { .. } => 90,
         // START RETRY and STOP.
         Op::Pin { .. } => 1_015,
+        // Its lock was held for 1.25 s (9.5).
+        Op::Anchor { .. } => 1_250,
         // A STOP takes 1.0 s, and those of one server queue (8, 9.1).
         // The log of a dead pod: 1.0 s for 1,000 rows (9.6).
         Op::Stop { .. } | Op::ReadLogs { .. } => 1_000,

@@ -73,6 +73,7 @@ pub fn before_the_lock(plan: &Plan) -> Plan {
             // A sender that is down may be another run's pin.
             | Op::Start { .. }
             | Op::Pin { .. }
+            | Op::Anchor { .. }
             | Op::Unpin { .. }
             | Op::Stop { .. }
             | Op::Reset { .. }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use aku_core::{
     conf::{GroupId, MemberDown},
     desired::Object,
-    observe::{Mode, Side},
+    observe::Side,
     plan::{
         Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowsAtStake, Unsent,
         reason::{Code, Reason},
@@ -15,13 +15,14 @@ use aku_core::{
 };
 
 use super::{
+    anchor,
     build::{Dependencies, pods},
     cluster_view::ClusterView,
     deliver::{self, Delivery},
     draft::{Draft, no_source},
     due, identity,
     join::{self, Join},
-    shapes, stakes, steps,
+    stakes, steps,
     unmanaged::{self, Kind},
 };
 
@@ -76,28 +77,10 @@ pub(super) fn bars(world: &ClusterView<'_>, me: Ordinal, because: &[Reason]) -> 
         );
         return Err(other_conf(what, differs));
     }
-    let eager = |k: Ordinal, o: &Object| {
-        shapes::is_to_be_eager(world, o)
-            || [me, k].iter().any(|p| world.replication(*p, o).is_some_and(|r| r.mode == Mode::Eager))
-    };
-    let eager: Vec<_> = members(world, me)
-        .into_iter()
-        .flat_map(|k| world.desired.objects_between(me, k).filter(move |o| eager(k, o)).map(|o| o.name.to_string()))
-        .collect();
-    if !eager.is_empty() {
-        return refuse(
-            RefusalKind::Refused,
-            Code::EagerJoin,
-            format!(
-                "{} is EAGER and cannot be pinned (ERR-61121), so rows could be missed while pod {me} is copied",
-                eager.join(", ")
-            ),
-            vec![
-                "end the other slaves first, so that only pod 0 is in service, or recreate the objects as LAZY"
-                    .to_owned(),
-            ],
-        );
-    }
+    anchor::bars(world, me, &members(world, me)).map_err(|mut refusal| {
+        refusal.because.extend(because.iter().cloned());
+        refusal
+    })?;
     Ok(())
 }
 
@@ -230,6 +213,7 @@ pub(super) fn plan(
     );
     steps::marker(world, &mut draft, opened);
     draft.notes.retain(|n| n.code != Code::Differs);
+    draft.notes.extend(anchor::note(&anchor::of_members(world, me, &members(world, me))));
     let lacking: BTreeSet<_> = unsent.iter().filter(|u| u.side.has_no_position()).map(|u| u.peer).collect();
     for k in lacking {
         draft.notes.push(Reason::new(

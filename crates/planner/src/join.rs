@@ -17,6 +17,7 @@ use aku_core::{
 use foldhash::{HashMap, HashMapExt as _};
 
 use super::{
+    anchor,
     build::{Dependencies, why},
     cluster_view::ClusterView,
     deliver::{self, Delivery, Gate, Peer, Way},
@@ -222,7 +223,8 @@ impl Join<'_, '_> {
 
     /// (3) and (4): every other member is pinned, drained, and flushed to the source. A pin waits for its own side, so that
     /// no old position is replayed, and for all of the pair with the source, so that a kill shows a pod that must be copied
-    /// anew; what else the joiner stops, one STOP after the other, goes on beside it.
+    /// anew; what else the joiner stops, one STOP after the other, goes on beside it. An EAGER object is anchored in its place,
+    /// when nothing else stops and no other is: who writes waits meanwhile.
     pub fn pin(&mut self, ready: &[ActionId], forgotten: &[Gone]) -> (Vec<(Ordinal, Object, ActionId)>, Vec<ActionId>) {
         let (me, source) = (self.me, self.source);
         let (mut pins, mut flushed) = (Vec::new(), Vec::new());
@@ -233,15 +235,28 @@ impl Join<'_, '_> {
         for g in forgotten.iter().filter(|g| g.with != source) {
             own.entry((g.side, &g.name)).or_default().push(g.id);
         }
+        let all_stopped = Dependencies::on(
+            forgotten.iter().map(|g| g.id),
+            "a STOP of the same server would be waited for under the lock",
+        );
+        let mut anchored: Option<ActionId> = None;
         for k in self.members.clone() {
             let mut here = Vec::new();
-            for object in self.objects(k) {
-                let op = Op::Pin { name: object.name.clone(), peer: me };
+            let (lazy, eager): (Vec<_>, Vec<_>) =
+                self.objects(k).into_iter().partition(|o| !shapes::is_to_be_eager(self.world, o));
+            for object in lazy.into_iter().chain(eager) {
                 let own = own.get(&(k, &object.name)).into_iter().flatten().copied();
-                let text = format!(
-                    "from now on pod {k} keeps its log for pod {me}, so that nothing it commits during the copy is missed"
-                );
-                let id = self.draft.build.add(k, op, why(Code::Pin, text), first.clone().and(own, old));
+                let mut waits = first.clone().and(own, old);
+                let (op, because) = anchor::op(self.world, k, me, &object);
+                let is_anchor = matches!(op, Op::Anchor { .. });
+                if is_anchor {
+                    waits = waits
+                        .and_all(all_stopped.clone())
+                        .and(here.iter().copied(), "they stop on the same server")
+                        .and(anchored, "one lock at a time: a commit waits for all pods of its group");
+                }
+                let id = self.draft.build.add(k, op, because, waits);
+                anchored = if is_anchor { Some(id) } else { anchored };
                 here.push(id);
                 pins.push((k, object, id));
             }
@@ -441,7 +456,8 @@ impl Join<'_, '_> {
         for k in self.members.clone() {
             for object in self.objects(k) {
                 let op = Op::Start { name: object.name.clone(), peer: me, expect: Expect::Live };
-                let text = format!("pod {k} sends from its pin on; what the copy already had is skipped");
+                let from = if shapes::is_to_be_eager(self.world, &object) { "anchor" } else { "pin" };
+                let text = format!("pod {k} sends from its {from} on; what the copy already had is skipped");
                 all.push(self.draft.build.add(
                     k,
                     op,

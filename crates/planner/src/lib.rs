@@ -5,6 +5,7 @@
 
 mod added_targets;
 mod alter;
+mod anchor;
 mod build;
 mod catch_up;
 mod clean;

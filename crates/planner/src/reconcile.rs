@@ -25,7 +25,7 @@ use aku_core::{
 
 use super::{
     added_targets::{self, Newcomers},
-    alter,
+    alter, anchor,
     build::{Builder, Dependencies, pods, why},
     cluster_view::{ClusterView, runs},
     definition, handover, initial_copy,
@@ -64,6 +64,7 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
         notes: world.notes(None),
         dropped: Vec::new(),
         renaming: renames.iter().filter(|r| r.takes_over(world)).map(|r| &r.object.name).collect(),
+        anchored: None,
         right: 0,
     };
     r.notes.extend(newcomers.notes.iter().cloned());
@@ -116,6 +117,8 @@ struct Reconcile<'w, 'a> {
     dropped: Vec<(Ordinal, ReplicationName)>,
     /// Objects that others take over from, and that are started for that where they are down.
     renaming: BTreeSet<&'w ReplicationName>,
+    /// The last lock under which an EAGER object is anchored.
+    anchored: Option<ActionId>,
     right: usize,
 }
 
@@ -170,9 +173,9 @@ impl Reconcile<'_, '_> {
                 }
             }
             Link::None if newcomers.is_put_off(object) => {}
-            Link::None if shapes::is_to_be_eager(self.world, object) => {
+            Link::None if shapes::is_to_be_eager(self.world, object) && !anchor::is_possible(self.world, object) => {
                 let text = format!(
-                    "{} is EAGER and cannot be pinned (ERR-61121), so pods {low} and {high} are not connected while both are in service: `aku apply end --ordinal {high}`, then `aku apply start --ordinal {high}` while pod 0 alone is in service",
+                    "{} is EAGER and can be anchored only while both pods are in service and their REPLICATION_LOCK_TIMEOUT is 5 s or more, so pods {low} and {high} are not connected: `aku apply end --ordinal {high}`, then `aku apply start --ordinal {high}`, which copies it anew beside the others",
                     object.name
                 );
                 self.note(Code::EagerJoin, text);
@@ -215,12 +218,20 @@ impl Reconcile<'_, '_> {
         }
         let mut pins: Vec<(Ordinal, Ordinal, ActionId)> = Vec::new();
         for (pod, peer) in links::sides(object) {
-            let op = Op::Pin { name: object.name.clone(), peer };
-            let text = format!(
-                "from now on pod {pod} keeps its log for pod {peer}; what it committed before is proved to be nothing"
-            );
-            pins.push((pod, peer, self.build.add(pod, op, why(Code::Pin, text), ready.clone())));
+            let (op, mut because) = anchor::op(world, pod, peer, object);
+            let is_anchor = matches!(op, Op::Anchor { .. });
+            if is_anchor {
+                ready = ready.and(self.anchored, "one lock at a time: a commit waits for all pods of its group");
+            } else {
+                because.text = format!(
+                    "from now on pod {pod} keeps its log for pod {peer}; what it committed before is proved to be nothing"
+                );
+            }
+            let id = self.build.add(pod, op, because, ready.clone());
+            self.anchored = if is_anchor { Some(id) } else { self.anchored };
+            pins.push((pod, peer, id));
         }
+        self.notes.extend(anchor::note(&anchor::of_pair(world, object)));
         let mut checks = Vec::new();
         for (pod, _, pin) in &pins {
             let op = Op::CheckEmpty { targets: targets.clone() };

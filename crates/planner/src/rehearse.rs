@@ -136,7 +136,7 @@ fn span(action: &Action, begin: u64, pod: &mut Pod) -> (u64, u64) {
             pod.fresh = pod.fresh.max(end);
             (end, begin + START_HOLDS)
         }
-        Op::Stop { .. } | Op::Pin { .. } | Op::Unpin { .. } => {
+        Op::Stop { .. } | Op::Pin { .. } | Op::Anchor { .. } | Op::Unpin { .. } => {
             let end = begin.max(pod.latch) + takes;
             pod.latch = end;
             (end, end)

@@ -45,6 +45,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         | Code::StopFirst
         | Code::ForgetOldPosition
         | Code::Pin
+        | Code::Anchor
         | Code::Drain
         | Code::FlushToSource
         | Code::QuietBeforeTruncate
@@ -96,6 +97,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         | Code::NoFlushAtEnd
         | Code::LedgerOff
         | Code::ClosedForCopy
+        | Code::UsersWait
         | Code::AlreadyStarted => Remedy::Nothing,
 
         Code::MemberDown => Remedy::person("bring the pod back, or let it go with aku plan forget N"),
@@ -150,7 +152,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         Code::TargetUnfit => Remedy::person("create or correct the tables that are named"),
         Code::PropertyBars => Remedy::person("set the property that is named, and restart the server where it says so"),
         Code::AttributeUnknown => Remedy::person("take the attributes out of aku.conf, or upgrade the server"),
-        Code::EagerJoin => Remedy::person("end the other slaves first, so that only pod 0 is in service"),
+        Code::EagerJoin => Remedy::person("do what is printed below it for the pod that is named, then run it again"),
         Code::ConfDiffers => Remedy::person("compare aku.conf on all pods, and correct the one that is wrong"),
         Code::StillHere => match goal {
             Goal::RecoverLog(pod) => Remedy::Goal(Goal::Start(pod)),

@@ -149,7 +149,9 @@ pub(super) fn plan(
                     }
                     let op = Op::DropReplication { name: object.name.clone(), peer };
                     let text = format!("aku.conf calls it {}; nothing is remembered under this name", rename.wanted);
-                    let waits = Dependencies::on(on_pod.get(&pod).copied(), "one after the other");
+                    // It may be corrected by the same plan: nobody asked for its name then.
+                    let waits = Dependencies::on(on_pod.get(&pod).copied(), "one after the other")
+                        .and(build.about(pod, &object.name), "one change of an object at a time");
                     let gone = build.add(pod, op, why(Code::Moved, text.clone()), waits);
                     done.dropped.push((pod, object.name.clone()));
                     on_pod.insert(pod, gone);

@@ -212,6 +212,7 @@ impl<'a> Looked<'a> {
             | Op::Retry { .. }
             | Op::Start { .. }
             | Op::Pin { .. }
+            | Op::Anchor { .. }
             | Op::Drain { .. }
             | Op::Stop { .. }
             | Op::Reset { .. }
@@ -372,7 +373,7 @@ enum Again {
 fn again(op: &Op) -> Again {
     match op {
         Op::Reset { .. } | Op::Truncate { .. } => Again::Restores,
-        Op::Pin { .. } | Op::Sync { .. } | Op::SyncTables { .. } => Again::Never,
+        Op::Pin { .. } | Op::Anchor { .. } | Op::Sync { .. } | Op::SyncTables { .. } => Again::Never,
         Op::CreateReplication { .. }
         | Op::DropReplication { .. }
         | Op::AddTable { .. }

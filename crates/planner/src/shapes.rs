@@ -1,4 +1,4 @@
-//! What the attributes of a group bar while its pods are in service: an EAGER object cannot be pinned (ERR-61121), and one
+//! What the attributes of a group bar while its pods are in service: an EAGER object is not copied in part, and one
 //! with RECOVERY keeps its tables (ERR-61119, ERR-6111E). Refuses; plans nothing.
 
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ pub(super) fn recovers(world: &ClusterView<'_>, object: &Object) -> bool {
     world.desired.groups.get(&object.group).is_some_and(|g| g.attributes.has(ObjectOption::Recovery))
 }
 
-/// Bars a reconcile that would have to pin an EAGER object, or to change the tables of one with RECOVERY.
+/// Bars a reconcile that would have to copy single tables of an EAGER object, or to change the tables of one with RECOVERY.
 pub(super) fn bars(world: &ClusterView<'_>, active: &BTreeSet<Ordinal>, newcomers: &Newcomers) -> Result<(), Refusal> {
     let (mut because, mut next) = (Vec::new(), Vec::new());
     let mut eager = BTreeSet::new();
@@ -42,11 +42,18 @@ pub(super) fn bars(world: &ClusterView<'_>, active: &BTreeSet<Ordinal>, newcomer
     }
     for (slave, name) in &eager {
         let text = format!(
-            "rows of a new table have to be copied to pod {slave} through {name}, which is EAGER and cannot be pinned (ERR-61121), so rows could be missed; nothing was changed"
+            "rows of a new table have to be copied to pod {slave} through {name}, which is EAGER and is not copied in part (ERR-61121), so rows could be missed; nothing was changed"
         );
         because.push(Reason::new(Code::EagerJoin, text));
-        next.push(format!("aku apply end --ordinal {slave}, and start it again when no other slave is in service"));
     }
+    let slaves: BTreeSet<_> = eager.iter().map(|(slave, _)| *slave).collect();
+    next.extend(slaves.iter().map(|slave| format!("aku apply end --ordinal {slave}")));
+    if !slaves.is_empty() {
+        next.push("aku apply reconcile    (pod 0 gets the new table then)".to_owned());
+    }
+    next.extend(
+        slaves.iter().map(|k| format!("aku apply start --ordinal {k}    (copied anew, beside whoever is in service)")),
+    );
     for object in links::pairs(world, active).filter(|o| recovers(world, o)) {
         let right = |(pod, peer): (Ordinal, Ordinal)| definition::all_wrong(world, pod, peer, object).has_its_tables();
         if links::link(world, object) == Link::Live && !links::sides(object).into_iter().all(right) {

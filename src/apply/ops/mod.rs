@@ -1,6 +1,7 @@
 //! The operations. Each looks at the pod right before it acts, so that what is so already is not done again, and
 //! refuses what it cannot decide. None decides whether to try again.
 
+mod anchor;
 mod checks;
 mod contents;
 mod define;
@@ -43,6 +44,7 @@ pub(super) fn perform(work: &mut Work<'_>) -> Result<Ended, OpError> {
         Op::Retry { name, .. } => offline::retry(work, name),
         Op::Start { name, expect, .. } => streams::start(work, name, *expect),
         Op::Pin { name, .. } => streams::pin(work, name),
+        Op::Anchor { name, targets, lock_s, held_s, .. } => anchor::anchor(work, name, targets, (*lock_s, *held_s)),
         Op::Stop { name, .. } => streams::stop(work, name),
         Op::Reset { name, .. } => streams::reset(work, name),
         Op::Unpin { name, .. } => streams::unpin(work, name),
@@ -89,6 +91,7 @@ pub(super) fn needs_session(op: &Op) -> bool {
         | Op::SyncTables { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
+        | Op::Anchor { .. }
         | Op::Drain { .. }
         | Op::Stop { .. }
         | Op::Reset { .. }

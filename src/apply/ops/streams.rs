@@ -12,7 +12,7 @@ use crate::{
     db::{error::native, sql::ChangeSql},
     observe::Mode,
     plan::Expect,
-    topology::ReplicationName,
+    topology::{Position, ReplicationName},
 };
 
 /// START RETRY, and a look whether it got through: a plain START polls with a sleep of a second (`measured.md` 9.1). START
@@ -139,12 +139,7 @@ pub(super) fn unpin(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended
 pub(super) fn pin(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, OpError> {
     let side = look::side_of(work, name)?;
     if work.memory.begun != Some(Begun::Pin) && !side.is_reset() {
-        let found = match side {
-            Side { sender: true, .. } => "a sender runs".to_owned(),
-            Side { gave_up: Some(at), .. } => format!("the server gave up log at {at}"),
-            Side { position, .. } => format!("its position is {position}"),
-        };
-        return Err(work.told(Code::OldPosition, format!("{name}: {found}")));
+        return Err(old_position(work, name, &side));
     }
     if side.is_reset() {
         work.memory.begun = Some(Begun::Pin);
@@ -152,14 +147,27 @@ pub(super) fn pin(work: &mut Work<'_>, name: &ReplicationName) -> Result<Ended, 
     }
     // A sender that ended by itself is as good as a stopped one.
     work.change_unless(&ChangeSql::Stop(name.clone()), native::NOT_STARTED)?;
+    let position = pinned(work, name)?;
+    Ok(Ended::said(format!("keeps log from SN {position}")))
+}
+
+/// A position that this action did not make.
+pub(super) fn old_position(work: &Work<'_>, name: &ReplicationName, side: &Side) -> OpError {
+    let found = match side {
+        Side { sender: true, .. } => "a sender runs".to_owned(),
+        Side { gave_up: Some(at), .. } => format!("the server gave up log at {at}"),
+        Side { position, .. } => format!("its position is {position}"),
+    };
+    work.told(Code::OldPosition, format!("{name}: {found}"))
+}
+
+/// Where it keeps log from, once V$REPSENDER has no row for it and XSN is live (`measured.md` 1).
+pub(super) fn pinned(work: &mut Work<'_>, name: &ReplicationName) -> Result<Position, OpError> {
     let bound = work.shared.context.limits.pin;
     let proved = work.poll(bound, |work| {
         let side = look::side_of(work, name)?;
         let pinned = !side.sender && !side.is_started && side.position.is_live() && side.gave_up.is_none();
         Ok(pinned.then_some(side.position))
     })?;
-    match proved {
-        Some(position) => Ok(Ended::said(format!("keeps log from SN {position}"))),
-        None => Err(work.told(Code::PinNotProved, format!("{name} after {} s", bound.as_secs()))),
-    }
+    proved.ok_or_else(|| work.told(Code::PinNotProved, format!("{name} after {} s", bound.as_secs())))
 }

@@ -63,9 +63,6 @@ pub(super) fn change(world: &mut ScriptedPods, pod: Ordinal, sql: &ChangeSql) ->
             Ok(())
         }
         ChangeSql::SessionReplicationOff
-        | ChangeSql::SessionAutocommit(_)
-        | ChangeSql::Commit
-        | ChangeSql::Rollback
         | ChangeSql::InsertRow(_)
         | ChangeSql::UpdateRow(_)
         | ChangeSql::DeleteRow(_) => panic!("the scripted pods have no rows to repair: {sql:?}"),
@@ -226,7 +223,12 @@ pub(super) fn change(world: &mut ScriptedPods, pod: Ordinal, sql: &ChangeSql) ->
             here.end_session(*session);
             Ok(())
         }
-        ChangeSql::SessionQueryTimeout(_) => Ok(()),
+        // Locks are the rules' of a test.
+        ChangeSql::SessionQueryTimeout(_)
+        | ChangeSql::SessionAutocommit(_)
+        | ChangeSql::LockTable { .. }
+        | ChangeSql::Rollback
+        | ChangeSql::Commit => Ok(()),
     }
 }
 

@@ -110,7 +110,12 @@ impl Object {
 impl FakePod {
     /// Admits users.
     pub fn in_service() -> Self {
-        let properties = [("ADMIN_MODE", 0), ("REPLICATION_DDL_ENABLE", 1), ("REPLICATION_SYNC_LOCK_TIMEOUT", 30)];
+        let properties = [
+            ("ADMIN_MODE", 0),
+            ("REPLICATION_DDL_ENABLE", 1),
+            ("REPLICATION_SYNC_LOCK_TIMEOUT", 30),
+            ("REPLICATION_LOCK_TIMEOUT", 5),
+        ];
         Self { properties: properties.into(), sn: 100, ..Self::default() }
     }
 

@@ -1,6 +1,7 @@
 //! The executor against the scripted cluster. Every run here is checked for gapless events and for one outcome per
 //! action, whatever else the test is about.
 
+mod anchor;
 mod dag;
 mod define;
 mod fence;

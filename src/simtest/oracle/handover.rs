@@ -181,6 +181,7 @@ fn word(op: &Op) -> Option<Step> {
         | Op::CheckEmpty { .. }
         | Op::Sync { .. }
         | Op::SyncTables { .. }
+        | Op::Anchor { .. }
         | Op::CheckContents { .. }
         | Op::CheckHolds { .. }
         | Op::Fence

@@ -172,6 +172,7 @@ fn step(op: &Op) -> Option<Step> {
         | Op::ReadLogs { .. }
         | Op::Retry { .. }
         | Op::Drain { .. }
+        | Op::Anchor { .. }
         | Op::Reset { .. }
         | Op::Unpin { .. }
         | Op::SetProperty { .. }

@@ -232,6 +232,22 @@ pub enum Op {
         /// The joiner.
         peer: Ordinal,
     },
+    /// What a pin is to an EAGER object, which START RETRY cannot fix (397601): START and STOP while a second session holds a
+    /// SHARE lock on the targets, so that no commit meets a sender whose peer has no rows yet (`measured.md` 9.5). Done when
+    /// V$REPSENDER has no row for it, XSN is live, and the lock was held from before the START to after the STOP.
+    Anchor {
+        /// Object.
+        name: ReplicationName,
+        /// The joiner.
+        peer: Ordinal,
+        /// What is locked: all that the object sends.
+        targets: Vec<Target>,
+        /// Bound of the wait for the first lock, seconds; the others are had at once, or all are let go and asked for again.
+        /// Who waits holds nothing, so that no user is in a deadlock with it.
+        lock_s: u32,
+        /// Bound from the first request of a lock until all are let go, seconds: so long may a user wait.
+        held_s: u32,
+    },
     /// Waits until every transaction that had written when this began has ended (`measured.md` 1, drain).
     Drain {
         /// Bound, seconds.
@@ -394,6 +410,7 @@ impl Op {
             Self::Retry { .. } => "retry",
             Self::Start { .. } => "start",
             Self::Pin { .. } => "pin",
+            Self::Anchor { .. } => "anchor",
             Self::Drain { .. } => "drain",
             Self::Stop { .. } => "stop",
             Self::Reset { .. } => "reset",
@@ -431,9 +448,12 @@ impl Op {
             | Self::SetOption { .. }
             | Self::SetLogPath { .. } => Effect::Define,
             Self::DropReplication { .. } => Effect::RemovesDefinition,
-            Self::Start { .. } | Self::Pin { .. } | Self::Stop { .. } | Self::Flush { .. } | Self::Retry { .. } => {
-                Effect::Run
-            }
+            Self::Start { .. }
+            | Self::Pin { .. }
+            | Self::Anchor { .. }
+            | Self::Stop { .. }
+            | Self::Flush { .. }
+            | Self::Retry { .. } => Effect::Run,
             Self::Reset { .. } | Self::Unpin { .. } => Effect::ForgetsPosition,
             Self::SetProperty { .. } | Self::Fence | Self::Open => Effect::Setting,
             Self::Truncate { .. } | Self::DeleteRows(_) => Effect::DeletesRows,
@@ -459,6 +479,7 @@ impl Op {
             | Self::DropReplication { name, .. }
             | Self::Start { name, .. }
             | Self::Pin { name, .. }
+            | Self::Anchor { name, .. }
             | Self::Stop { name, .. }
             | Self::Reset { name, .. }
             | Self::Unpin { name, .. }

@@ -52,6 +52,12 @@ stable_codes! {
     ForgetOldPosition = "R032-forget-old-position";
     /// From the pin on the pod keeps its log for the joiner, so that nothing it commits during the copy is missed.
     Pin = "R033-pin";
+    /// An EAGER object takes no START RETRY (ERR-61121), so nothing but a START fixes where the pod's log is kept for the joiner,
+    /// and a START without more would make commits wait for a pod that has no rows yet: a user would be told that his change
+    /// conflicts (HY000/397549). So the tables of the object are locked in SHARE mode by a session of its own, START and STOP
+    /// follow each other under the lock, and it is let go. Users read meanwhile; who writes waits, for the seconds that the
+    /// plan names, less than REPLICATION_LOCK_TIMEOUT, after which a receiver would skip what it waits for.
+    Anchor = "R055-anchor";
     /// A transaction that was open at the pin must have ended before the snapshot is taken.
     Drain = "R034-drain";
     /// What the pod committed before the pin must be on the source before the snapshot is taken.
@@ -230,6 +236,10 @@ stable_codes! {
     /// or the server does not read logs for such an object.
     LogsNotRead = "W123-logs-not-read";
 
+    /// Who writes to the tables of an EAGER group waits for a moment on the pods that are in service, while their objects
+    /// towards a pod that joins are anchored.
+    UsersWait = "W124-users-wait";
+
     /// The ordinal is not below AKU_SERVER_COUNT.
     SurplusPod = "X200-surplus-pod";
     /// The pod itself cannot be reached.
@@ -248,7 +258,9 @@ stable_codes! {
     PropertyBars = "X207-property-bars";
     /// An object of ours has another definition and correcting it here could lose changes.
     DefinitionDiffers = "X208-definition-differs";
-    /// An EAGER object cannot be pinned, so a full join beside another member is refused.
+    /// An EAGER object cannot be pinned, and here it cannot be anchored either: it is EAGER by hand and aku.conf says LAZY, a
+    /// member is closed (one session only, and the lock needs a second), or receivers of a member would give up waiting while its
+    /// tables are locked. Two pods in service are not connected or given new rows through one.
     EagerJoin = "X209-eager-join";
     /// The pod was started already.
     AlreadyStarted = "X210-already-started";

@@ -1,7 +1,7 @@
 //! Which changing statements an operation sends.
 
 use super::Op;
-use crate::{desired::ReplicationAddress, sql::ChangeSql};
+use crate::{conf::Switch, desired::ReplicationAddress, sql::ChangeSql, topology::Target};
 
 impl Op {
     /// The changing statements it sends, in order, as far as they are known before it runs (a fence closes whatever
@@ -44,6 +44,13 @@ impl Op {
             Self::ReadLogs { name, .. } => vec![ChangeSql::StartOffline(name.clone())],
             Self::Start { name, .. } | Self::Retry { name, .. } => vec![ChangeSql::StartRetry(name.clone())],
             Self::Pin { name, .. } => vec![ChangeSql::StartRetry(name.clone()), ChangeSql::Stop(name.clone())],
+            Self::Anchor { name, targets, lock_s, .. } => {
+                let lock = |(i, table)| ChangeSql::LockTable { table, wait_s: if i == 0 { *lock_s } else { 0 } };
+                std::iter::once(ChangeSql::SessionAutocommit(Switch::Off))
+                    .chain(Target::tables(targets).into_iter().enumerate().map(lock))
+                    .chain([ChangeSql::Start(name.clone()), ChangeSql::Stop(name.clone()), ChangeSql::Commit])
+                    .collect()
+            }
             Self::Stop { name, .. } => vec![ChangeSql::Stop(name.clone())],
             Self::Reset { name, .. } => vec![ChangeSql::Reset(name.clone())],
             Self::Unpin { name, .. } => vec![ChangeSql::Stop(name.clone()), ChangeSql::Reset(name.clone())],

@@ -61,6 +61,10 @@ pub fn words(op: &Op) -> Words {
         Op::Retry { name, peer } => Words { detail: "waits for it".to_owned(), ..to("start retry", name, *peer) },
         Op::Start { name, peer, expect } => Words { detail: starts_at(*expect).to_owned(), ..to("start", name, *peer) },
         Op::Pin { name, peer } => Words { detail: "keeps log from now on".to_owned(), ..to("pin", name, *peer) },
+        Op::Anchor { name, peer, targets, held_s, .. } => Words {
+            detail: format!("{} locked {}", counted(targets.len(), "target"), bound(*held_s)),
+            ..to("anchor", name, *peer)
+        },
         Op::Drain { wait_s } => {
             let detail = bound(*wait_s);
             Words { detail, ..on("wait", "open transactions".to_owned()) }
@@ -172,6 +176,7 @@ pub fn kind(op: &Op) -> &'static str {
         Op::SyncTables { .. } => "sync table",
         Op::Start { .. } => "start",
         Op::Pin { .. } => "pin",
+        Op::Anchor { .. } => "anchor",
         Op::Stop { .. } => "stop",
         Op::Reset { .. } => "reset",
         Op::Unpin { .. } => "unpin",

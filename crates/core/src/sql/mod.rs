@@ -240,6 +240,14 @@ pub enum ChangeSql {
     SessionReplicationOff,
     /// ALTER SESSION SET AUTOCOMMIT. Switching it on ends a transaction.
     SessionAutocommit(Switch),
+    /// LOCK TABLE .. IN SHARE MODE: nobody writes to it until the transaction ends; a change that is not committed yet is waited
+    /// for.
+    LockTable {
+        /// The whole table, whatever partition of it is replicated.
+        table: Target,
+        /// Longest wait, seconds, then HYT00 / 69749; 0 does not wait.
+        wait_s: u32,
+    },
     /// COMMIT
     Commit,
     /// ROLLBACK
@@ -490,6 +498,10 @@ impl fmt::Display for ChangeSql {
             Self::SessionReplicationOff => f.write_str("ALTER SESSION SET REPLICATION = FALSE"),
             Self::SessionAutocommit(Switch::Off) => f.write_str("ALTER SESSION SET AUTOCOMMIT = FALSE"),
             Self::SessionAutocommit(Switch::On) => f.write_str("ALTER SESSION SET AUTOCOMMIT = TRUE"),
+            Self::LockTable { table, wait_s: 0 } => write!(f, "LOCK TABLE {} IN SHARE MODE NOWAIT", table.table_sql()),
+            Self::LockTable { table, wait_s } => {
+                write!(f, "LOCK TABLE {} IN SHARE MODE WAIT {wait_s}", table.table_sql())
+            }
             Self::Commit => f.write_str("COMMIT"),
             Self::Rollback => f.write_str("ROLLBACK"),
             Self::InsertRow(row) => row.insert(f),

@@ -284,6 +284,13 @@ impl Target {
         format!("{}.{}", self.user, self.table)
     }
 
+    /// The whole tables of these, each once, sorted.
+    #[must_use]
+    pub fn tables<'t>(targets: impl IntoIterator<Item = &'t Self>) -> Vec<Self> {
+        let tables: BTreeSet<Self> = targets.into_iter().map(|t| Self { partition: None, ..t.clone() }).collect();
+        tables.into_iter().collect()
+    }
+
     /// Who owns these, each once, sorted.
     #[must_use]
     pub fn owners<'t>(targets: impl IntoIterator<Item = &'t Self>) -> Vec<Identifier> {

@@ -64,7 +64,8 @@ impl Server {
         receiver.unconfirmed += batch.ops.len();
         if receiver.unconfirmed >= CONFIRM_EVERY || self.confirms_at_once(name) {
             receiver.unconfirmed = 0;
-            self.core.send(receiver.link, &Message::Ack { upto: batch.upto });
+            let refused = std::mem::take(&mut receiver.refused);
+            self.core.send(receiver.link, &Message::Ack { upto: batch.upto, refused });
         }
         Progress::Done
     }
@@ -112,6 +113,9 @@ impl Server {
             OpKind::Commit => {
                 if let Some(open) = receiver.open.remove(&op.tx) {
                     self.db.commit(open.tx);
+                    if open.skipped {
+                        receiver.refused.push(op.sn);
+                    }
                 }
                 receiver.applied = receiver.applied.max(op.sn);
                 true
@@ -127,10 +131,11 @@ impl Server {
 
     /// The local transaction of a sender's; marks the point before its next change.
     fn local_tx(&mut self, receiver: &mut Receiver, op: &Op) -> TxId {
-        let open = receiver
-            .open
-            .entry(op.tx)
-            .or_insert_with(|| OpenTx { tx: self.db.begin(Origin::Replication), marks: Vec::new() });
+        let open = receiver.open.entry(op.tx).or_insert_with(|| OpenTx {
+            tx: self.db.begin(Origin::Replication),
+            marks: Vec::new(),
+            skipped: false,
+        });
         if open.marks.last().is_none_or(|(sn, _)| *sn != op.sn) {
             open.marks.push((op.sn, self.db.savepoint(open.tx)));
         }
@@ -149,16 +154,29 @@ impl Server {
         let tx = self.local_tx(receiver, op);
         match self.db.apply(tx, table, change, policy) {
             Applied::Done | Applied::Replaced => kind(receiver).success += 1,
-            Applied::Conflict => kind(receiver).failure += 1,
+            Applied::Conflict => {
+                kind(receiver).failure += 1;
+                receiver.skips(op.tx);
+            }
             Applied::Blocked(_) => {
                 if !self.lock_wait_over(receiver) {
                     return false;
                 }
                 self.db.stop_waiting(tx);
                 kind(receiver).failure += 1;
+                receiver.skips(op.tx);
             }
         }
         true
+    }
+}
+
+impl Receiver {
+    /// A change of that transaction was not taken in.
+    fn skips(&mut self, tx: u64) {
+        if let Some(open) = self.open.get_mut(&tx) {
+            open.skipped = true;
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     sessions::{SessionId, Wait},
 };
 use crate::{
-    data::Sn,
+    data::{LockMode, Origin, Queue, Sn},
     io::Output,
     sql::{SqlError, statement::Start},
 };
@@ -66,6 +66,9 @@ impl Server {
             return Ok(flow);
         }
         self.may_begin(name)?;
+        if eager {
+            self.tables_are_free(name)?;
+        }
         match start {
             Start::Retry => self.begin_in_background(name, StartFlag::Normal, None),
             Start::AtSn(sn) => Ok(self.begin_and_wait(id, name, StartFlag::Normal, sn)),
@@ -78,6 +81,17 @@ impl Server {
                 Ok(self.begin_and_wait(id, name, StartFlag::Normal, restart))
             }
         }
+    }
+
+    /// An EAGER sender starts beside writers and beside a SHARE lock of its tables, not beside an EXCLUSIVE one
+    /// (`measured.md` 9.5).
+    fn tables_are_free(&mut self, name: &str) -> Result<(), SqlError> {
+        let tables: Vec<_> = self.defined(name)?.items.iter().map(|i| i.table).collect();
+        let tx = self.db.begin(Origin::Unreplicated);
+        let mut locks = tables.into_iter().map(|t| self.db.lock_table(tx, t, LockMode::IntentShare, Queue::Try));
+        let free = locks.all(|lock| lock.is_ok());
+        self.db.rollback(tx);
+        if free { Ok(()) } else { Err(SqlError::lock_timeout()) }
     }
 
     pub(super) fn quick_start(&mut self, id: SessionId, name: &str) -> Result<Flow, SqlError> {

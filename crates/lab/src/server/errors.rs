@@ -212,6 +212,9 @@ pub(crate) fn ddl_level(needed: u64) -> SqlError {
         ),
     )
 }
+pub(crate) fn eager_conflict() -> SqlError {
+    rp(0x0ED, "A change of the transaction could not be applied at the peer (eager mode).")
+}
 pub(crate) fn conditional_eager() -> SqlError {
     rp(0x194, "SYNC CONDITIONAL and START CONDITIONAL clauses are not supported with replication eager mode.")
 }

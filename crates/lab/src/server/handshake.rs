@@ -257,7 +257,10 @@ impl Server {
             Message::Welcome { applied, processed } => self.welcomed(name, applied, processed),
             Message::Differs(text) => self.attempt_failed(name, &text, Failure::Differs),
             Message::Denied(text) => self.attempt_failed(name, &text, Failure::Refused),
-            Message::Ack { upto } => self.confirmed(name, upto),
+            Message::Ack { upto, refused } => {
+                self.refuse_commits(&refused);
+                self.confirmed(name, upto);
+            }
             Message::Stopped => self.end_sender(name, Ok(())),
             Message::SyncAck { rows } => self.sync_acknowledged(name, rows),
             Message::SyncResult { failed } => self.sync_result(name, failed),

@@ -31,8 +31,8 @@ pub(crate) enum Message {
     Changes(Batch),
     /// Say when everything up to this SN is processed.
     Confirm { upto: u64 },
-    /// Everything up to this SN is processed.
-    Ack { upto: u64 },
+    /// Everything up to this SN is processed; transactions that end at these SNs of an EAGER object met a conflict.
+    Ack { upto: u64, refused: Vec<u64> },
     /// The sender ends.
     Stop,
     /// The receiver has ended.
@@ -242,9 +242,13 @@ impl Message {
                     put_op(o, op, base);
                 }
             }
-            Self::Ack { upto } => {
+            Self::Ack { upto, refused } => {
                 o.push(6);
                 put_u64(o, *upto);
+                put_usize(o, refused.len());
+                for sn in refused {
+                    put_u64(o, *sn);
+                }
             }
             Self::Stop => o.push(7),
             Self::Stopped => o.push(8),
@@ -306,7 +310,7 @@ impl Message {
                 let base = take_u64(b)?;
                 Self::Changes(Batch { upto, ops: take_list(b, |b| take_op(b, base))? })
             }
-            6 => Self::Ack { upto: take_u64(b)? },
+            6 => Self::Ack { upto: take_u64(b)?, refused: take_list(b, take_u64)? },
             7 => Self::Stop,
             8 => Self::Stopped,
             9 => Self::Ping,
@@ -357,7 +361,7 @@ mod tests {
             Message::Welcome { applied: 5, processed: 6 },
             Message::Differs("why".to_owned()),
             Message::Changes(Batch { upto: 12, ops }),
-            Message::Ack { upto: 1 },
+            Message::Ack { upto: 1, refused: vec![1] },
             Message::Confirm { upto: 2 },
             Message::WakeUp { names: vec!["A".to_owned()] },
             Message::SyncRows { item: 2, rows: vec![row] },

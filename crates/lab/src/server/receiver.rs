@@ -55,6 +55,8 @@ pub(crate) struct OpenTx {
     pub(crate) tx: TxId,
     /// SN of each change and the point before it, for UndoTo.
     pub(crate) marks: Vec<(u64, Savepoint)>,
+    /// A change of it met a conflict, or waited too long for a lock, and was skipped.
+    pub(crate) skipped: bool,
 }
 
 /// What is to be done, in order.
@@ -95,6 +97,8 @@ pub(crate) struct Receiver {
     pub(crate) confirm_at: Option<(Micros, u64)>,
     /// Changes taken in and not confirmed.
     pub(crate) unconfirmed: usize,
+    /// SNs of commits of an EAGER object that are to be told as refused with the next confirmation.
+    pub(crate) refused: Vec<u64>,
     pub(crate) apply_xsn: i64,
     /// SN of the sender's last transaction that is committed here.
     pub(crate) applied: u64,
@@ -157,6 +161,7 @@ impl Server {
                 retry: false,
                 confirm_at: None,
                 unconfirmed: 0,
+                refused: Vec::new(),
                 apply_xsn: i64::try_from(applied.max(hello.restart)).unwrap_or(i64::MAX),
                 applied,
                 inserts: Counter::default(),
@@ -245,7 +250,8 @@ impl Server {
         for receiver in self.core.receivers.values_mut() {
             if let Some((_, upto)) = receiver.confirm_at.take_if(|(at, _)| *at <= now) {
                 receiver.unconfirmed = 0;
-                let message = Message::Ack { upto }.encode();
+                let refused = std::mem::take(&mut receiver.refused);
+                let message = Message::Ack { upto, refused }.encode();
                 self.core.out.push(Output::Send { link: receiver.link, message });
             }
         }
@@ -356,7 +362,8 @@ impl Server {
                 self.note_remote_xsn(name, receiver);
                 if receiver.unconfirmed > 0 {
                     let upto = u64::try_from(receiver.apply_xsn - 1).unwrap_or(0);
-                    self.core.send(receiver.link, &Message::Ack { upto });
+                    let refused = std::mem::take(&mut receiver.refused);
+                    self.core.send(receiver.link, &Message::Ack { upto, refused });
                 }
                 self.core.send(receiver.link, &Message::Stopped);
                 Progress::Ended

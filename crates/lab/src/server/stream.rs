@@ -5,7 +5,7 @@
 //! drain). What a receiver applied is never forwarded.
 
 use super::{
-    Server,
+    Server, errors,
     message::{Batch, Message, Op, OpKind},
     sender::{EagerState, ItemMap, Phase, Sender},
 };
@@ -183,6 +183,17 @@ impl Server {
         if sender.eager == EagerState::Failback && sender.cursor > last && sender.in_flight.is_empty() {
             sender.eager = EagerState::Idle;
             self.started(name);
+        }
+    }
+
+    /// Commits that an eager peer could not take in without a conflict, while somebody waits for them (`measured.md` 9.5). What a
+    /// sender delivers while it catches up has nobody who waits.
+    pub(super) fn refuse_commits(&mut self, refused: &[u64]) {
+        use super::sessions::Wait;
+        for sn in refused {
+            for id in self.core.sessions.waiting(|w| matches!(w, Wait::Eager { sn: mine, .. } if mine == sn)) {
+                self.complete(id, Err(errors::eager_conflict()));
+            }
         }
     }
 

@@ -155,6 +155,7 @@ impl<'a> Needs<'a> {
             }
             Op::Pin { name, .. }
             | Op::Retry { name, .. }
+            | Op::Anchor { name, .. }
             | Op::Stop { name, .. }
             | Op::Reset { name, .. }
             | Op::Unpin { name, .. }
@@ -287,6 +288,7 @@ impl<'a> Needs<'a> {
             }
             Op::Start { name, expect: Expect::Fresh, .. }
             | Op::Pin { name, .. }
+            | Op::Anchor { name, .. }
             | Op::Sync { name, .. }
             | Op::SyncTables { name, .. } => vec![side(name, "live")],
             Op::Reset { name, .. } | Op::Unpin { name, .. } => vec![side(name, "reset")],

@@ -144,33 +144,186 @@ fn a_role_that_is_wrong_on_one_side_is_told() {
     assert!(plan.is_empty() && plan.notes.iter().any(|n| n.text.contains("on pod 1")), "{:?}", plan.notes);
 }
 
+/// Pod 2 joins an EAGER group of pods 0 and 1, whose objects are as the letters say.
+fn third(slave: &str) -> Worlds {
+    let w = Worlds::new(desired(Goal::Start(ord(2)), 3, 1)).attributes(&eager()).up(0, 0).up(1, 0).up(2, 1);
+    w.pair(0, 1, slave).rows(0, 5).rows(1, 5).rows(2, 0)
+}
+
+/// `measured.md` 9.5: what a member has committed is in the copy or behind its anchor, and it sends when the copy is proved.
 #[test]
-fn a_third_pod_does_not_join_an_eager_group_beside_a_slave() {
-    let two = |slave: &str| {
-        let w = Worlds::new(desired(Goal::Start(ord(2)), 3, 1)).attributes(&eager()).up(0, 0).up(1, 0).up(2, 1);
-        w.pair(0, 1, slave).rows(0, 5).rows(1, 5).rows(2, 0)
-    };
-    assert_eq!(codes(&refused(&two("LL")).because)[0], Code::EagerJoin);
+fn a_third_pod_joins_an_eager_group_beside_a_slave() {
     // Objects that are still LAZY are made anew as EAGER, so that is the same.
     let lazy = Worlds::new(desired(Goal::Start(ord(2)), 3, 1)).up(0, 0).up(1, 0).up(2, 1);
     let lazy = lazy.pair(0, 1, "LL").pair(0, 2, "RR").pair(1, 2, "RR").attributes(&eager());
-    assert_eq!(codes(&refused(&lazy).because)[0], Code::EagerJoin);
+    for w in [third("LL"), third("LL").pair(0, 2, "LL").pair(1, 2, "LL").side(2, 0, 'R'), lazy] {
+        let plan = made(&w);
+        let order = [
+            "1:anchor AKU_REP_12",
+            "1:drain",
+            "1:flush AKU_REP_01",
+            "2:quiet",
+            "2:truncate SYS.T1",
+            "2:empty",
+            "0:sync AKU_REP_02",
+            "2:contents",
+            "1:start AKU_REP_12",
+            "2:open",
+        ];
+        for pair in order.windows(2) {
+            assert!(waits(&plan, pair[1], pair[0]), "{pair:?}: {:?}", steps(&plan));
+        }
+        assert!(!steps(&plan).iter().any(|s| s.contains(":pin")), "{:?}", steps(&plan));
+        assert!(codes(&plan.notes).contains(&Code::UsersWait), "{:?}", plan.notes);
+        let text = sql(&plan).join("\n");
+        let held = "1:ALTER SESSION SET AUTOCOMMIT = FALSE\n1:LOCK TABLE SYS.T1 IN SHARE MODE WAIT 1\n1:LOCK TABLE SYS.T2 IN SHARE MODE NOWAIT\n1:ALTER REPLICATION AKU_REP_12 START\n1:ALTER REPLICATION AKU_REP_12 STOP\n1:COMMIT";
+        assert!(text.contains(held), "{text}");
+    }
     // Pod 1 has ended: pod 0 alone is in service.
-    let alone = two("RR").set(1, "ADMIN_MODE", 1);
+    let alone = third("RR").set(1, "ADMIN_MODE", 1);
     let plan = made(&alone);
-    assert!(!steps(&plan).iter().any(|s| s.contains("pin")), "{:?}", steps(&plan));
+    assert!(!steps(&plan).iter().any(|s| s.contains("anchor")), "{:?}", steps(&plan));
+    assert!(!codes(&plan.notes).contains(&Code::UsersWait), "{:?}", plan.notes);
+}
+
+/// Made by hand, and aku.conf says LAZY: its position is forgotten anyway, so it is made anew and pinned.
+#[test]
+fn an_object_that_is_eager_by_hand_is_made_anew_and_pinned() {
+    let w = Worlds::new(desired(Goal::Start(ord(2)), 3, 1)).up(0, 0).up(1, 0).up(2, 1);
+    let w = w.pair(0, 1, "LL").pair(0, 2, "RR").pair(1, 2, "RR");
+    let plan = made(&w.edit(1, 2, |r| r.mode = aku_core::observe::Mode::Eager).rows(0, 5).rows(1, 5).rows(2, 0));
+    assert!(waits(&plan, "1:pin AKU_REP_12", "1:create AKU_REP_12"), "{:?}", steps(&plan));
+}
+
+/// Locks are not held at the same time, on whatever pods: a commit of one waits for receivers of the others.
+#[test]
+fn one_lock_at_a_time() {
+    let world = || {
+        let w =
+            Worlds::new(desired(Goal::Start(ord(3)), 4, 2)).attributes(&eager()).up(0, 0).up(1, 0).up(2, 0).up(3, 1);
+        w.pair(0, 1, "LL").pair(0, 2, "LL").pair(1, 2, "LL").rows(0, 5).rows(3, 0)
+    };
+    let three = world();
+    let mut w = world();
+    w.desired.groups.values_mut().next().unwrap().attributes = Attributes::default();
+    let anchors = |plan: &Plan| steps(plan).into_iter().filter(|s| s.contains(":anchor")).collect::<Vec<_>>();
+    let (mixed, plan) = (made(&w), made(&three));
+    // LAZY groups are pinned, before the locks of the same pod.
+    assert_eq!(anchors(&mixed).len(), 2, "{:?}", steps(&mixed));
+    for pod in ["1", "2"] {
+        let of_pod: Vec<_> = steps(&mixed).into_iter().filter(|s| s.starts_with(&format!("{pod}:"))).collect();
+        let pin = of_pod.iter().find(|s| s.contains(":pin")).unwrap();
+        assert!(waits(&mixed, of_pod.iter().find(|s| s.contains(":anchor")).unwrap(), pin), "{of_pod:?}");
+    }
+    let all = anchors(&plan);
+    assert_eq!(all.len(), 4, "{:?}", steps(&plan));
+    for pair in all.windows(2) {
+        assert!(waits(&plan, &pair[1], &pair[0]), "{pair:?}");
+    }
 }
 
 #[test]
-fn an_eager_pair_is_never_pinned_by_a_reconcile() {
-    let never = |w: &Worlds| {
-        let plan = made(w);
-        assert!(!plan.actions.iter().any(|a| matches!(a.op, Op::Pin { .. })), "{:?}", steps(&plan));
-        assert!(codes(&plan.notes).contains(&Code::EagerJoin), "{:?}", plan.notes);
+fn a_member_that_cannot_be_anchored_bars_the_copy() {
+    let refusal = refused(&third("LL").set(1, "ADMIN_MODE", 1));
+    assert_eq!(codes(&refusal.because)[0], Code::EagerJoin);
+    assert!(refusal.next.iter().any(|n| n.contains("aku apply start --ordinal 1")), "{:?}", refusal.next);
+    let refusal = refused(&third("LL").set(1, "REPLICATION_LOCK_TIMEOUT", 4));
+    assert_eq!(codes(&refusal.because)[0], Code::EagerJoin);
+    assert!(refusal.next.iter().any(|n| n.contains("REPLICATION_LOCK_TIMEOUT = 5")), "{:?}", refusal.next);
+    assert!(!made(&third("LL").set(1, "REPLICATION_LOCK_TIMEOUT", 5)).is_empty());
+}
+
+#[test]
+fn the_checker_knows_an_eager_join() {
+    let w = third("LL");
+    let good = made(&w);
+    let is = |is: fn(&Op) -> bool| good.actions.iter().find(|a| is(&a.op)).map(|a| a.id).unwrap();
+    let (anchor, start) = (
+        is(|op| matches!(op, Op::Anchor { .. })),
+        is(|op| matches!(op, Op::Start { name, expect: Expect::Live, .. } if name.as_str() == "AKU_REP_12")),
+    );
+    let unpin = is(|op| matches!(op, Op::Unpin { .. }));
+    let without = |gone: ActionId| {
+        let mut plan = good.clone();
+        plan.actions.retain(|a| a.id != gone);
+        let is_gone = |id: ActionId| id == gone;
+        let mut thinned = Thinned::without(&is_gone);
+        for a in &mut plan.actions {
+            thinned.thin(&mut a.after);
+        }
+        plan
     };
+    let with = |change: &dyn Fn(&mut Action)| {
+        let mut plan = good.clone();
+        plan.actions.iter_mut().for_each(change);
+        plan
+    };
+    let pinned = |a: &mut Action| {
+        if let Op::Anchor { name, peer, .. } = &a.op {
+            a.op = Op::Pin { name: name.clone(), peer: *peer };
+        }
+    };
+    let half_locked = |a: &mut Action| {
+        if let Op::Anchor { targets, .. } = &mut a.op {
+            targets.pop();
+        }
+    };
+    let too_long = |a: &mut Action| {
+        if let Op::Anchor { held_s, .. } = &mut a.op {
+            *held_s = 5;
+        }
+    };
+    let late = |a: &mut Action| {
+        if a.op == Op::Open {
+            a.after.clear();
+        }
+    };
+    for (rule, bad) in [
+        ("pinned", without(anchor)),
+        ("anchored", without(anchor)),
+        ("pinned", without(unpin)),
+        ("anchor-sends", without(start)),
+        ("eager-pin", with(&pinned)),
+        ("anchor-locks", with(&half_locked)),
+        ("anchor-sends", with(&late)),
+    ] {
+        let found = check::check(&bad, &w.desired, &w.observed);
+        assert!(found.iter().any(|v| v.rule == rule), "{rule} is not caught: {found:?}");
+    }
+    let shipped = third("LL").set(1, "REPLICATION_LOCK_TIMEOUT", 5);
+    let found = check::check(&with(&too_long), &shipped.desired, &shipped.observed);
+    assert!(found.iter().any(|v| v.rule == "anchor-bound"), "{found:?}");
+    let closed = third("LL").set(1, "ADMIN_MODE", 1);
+    let found = check::check(&good, &closed.desired, &closed.observed);
+    assert!(found.iter().any(|v| v.rule == "anchor-closed"), "{found:?}");
+}
+
+#[test]
+fn an_eager_pair_is_anchored_by_a_reconcile() {
     // Two slaves that were never connected, their tables empty.
-    let w = in_service(3, Goal::Reconcile, &eager()).pair(1, 2, "RR").rows(0, 0).rows(1, 0).rows(2, 0);
-    never(&w);
+    let w = || in_service(3, Goal::Reconcile, &eager()).pair(1, 2, "RR").rows(0, 0).rows(1, 0).rows(2, 0);
+    let plan = made(&w());
+    same_steps(
+        &plan,
+        &[
+            "1:anchor AKU_REP_12",
+            "2:anchor AKU_REP_12",
+            "1:empty",
+            "2:empty",
+            "1:unpin AKU_REP_12",
+            "2:unpin AKU_REP_12",
+            "1:start AKU_REP_12",
+            "2:start AKU_REP_12",
+        ],
+    );
+    assert!(waits(&plan, "2:anchor AKU_REP_12", "1:anchor AKU_REP_12"), "{:?}", steps(&plan));
+    assert!(codes(&plan.notes).contains(&Code::UsersWait), "{:?}", plan.notes);
+    let short = made(&w().set(2, "REPLICATION_LOCK_TIMEOUT", 2));
+    assert!(short.is_empty() && codes(&short.notes).contains(&Code::EagerJoin), "{:?}", short.notes);
+}
+
+#[test]
+fn new_tables_of_an_eager_group_are_not_copied_in_part() {
     // The whole group is new, and pod 0 has rows in it.
     let mut w = in_service(2, Goal::Reconcile, &Attributes::default());
     let fresh = Worlds::new(desired(Goal::Reconcile, 2, 2)).desired;
@@ -188,7 +341,10 @@ fn an_eager_pair_is_never_pinned_by_a_reconcile() {
         w.pod_mut(pod).replications = [(name, first)].into();
         w = w.rows(pod, rows);
     }
-    assert_eq!(codes(&refused(&w).because), [Code::EagerJoin]);
+    let refusal = refused(&w);
+    assert_eq!(codes(&refusal.because), [Code::EagerJoin]);
+    let words: Vec<_> = refusal.next.iter().map(|n| n.split("    ").next().unwrap()).collect();
+    assert_eq!(words, ["aku apply end --ordinal 1", "aku apply reconcile", "aku apply start --ordinal 1"]);
 }
 
 #[test]

@@ -76,6 +76,7 @@ fn step(a: &Action) -> String {
         Op::Start { expect: Expect::Live, .. } => "start",
         Op::Start { expect: Expect::Fresh, .. } => "start-fresh",
         Op::Pin { .. } => "pin",
+        Op::Anchor { .. } => "anchor",
         Op::Drain { .. } => "drain",
         Op::Stop { .. } => "stop",
         Op::Reset { .. } => "reset",

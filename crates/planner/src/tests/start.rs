@@ -3,7 +3,7 @@
 use aku_core::{
     conf::{Compare, Switch},
     desired::Goal,
-    observe::{MarkerView, Mode},
+    observe::MarkerView,
 };
 
 use super::{
@@ -289,13 +289,6 @@ fn unsent_rows_that_a_server_gave_up_need_approval_by_name() {
 fn users_on_a_pod_that_must_be_copied_anew_bar_it() {
     let r = refused(&start(1, 2).up(0, 0).up(1, 0));
     assert_eq!((r.kind, r.because[0].code), (RefusalKind::Refused, Code::NotAdminMode));
-}
-
-#[test]
-fn an_eager_object_towards_another_member_bars_a_full_join() {
-    let w =
-        start(2, 3).up(0, 0).up(1, 0).up(2, 1).pair(0, 1, "LL").pair(1, 2, "RR").edit(1, 2, |r| r.mode = Mode::Eager);
-    assert_eq!(refused(&w).because[0].code, Code::EagerJoin);
 }
 
 #[test]

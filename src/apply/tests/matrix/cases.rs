@@ -2,6 +2,7 @@
 
 use super::life::{Life, PODS, ordinary, pod};
 use crate::{
+    attributes::{Attributes, Conflict, GroupMode},
     conf::GroupId,
     desired::{Desired, Goal},
     plan::testing,
@@ -42,6 +43,21 @@ fn ended() -> Life {
 
 fn full_join() -> Life {
     let life = Life::started(2);
+    life.sql(1, "INSERT INTO T1 VALUES (100, 'of pod 1')");
+    life
+}
+
+fn eager(goal: Goal) -> Desired {
+    let mut desired = ordinary(goal);
+    for group in desired.groups.values_mut() {
+        group.attributes = Attributes::new(GroupMode::Eager, Conflict::None, []).expect("EAGER alone");
+    }
+    desired
+}
+
+fn eager_join() -> Life {
+    let life = Life::booted().wanting(eager);
+    life.start(2);
     life.sql(1, "INSERT INTO T1 VALUES (100, 'of pod 1')");
     life
 }
@@ -165,6 +181,7 @@ fn all() -> Vec<Case> {
     vec![
         Case { joined: &[0], ..start("first start of the master", 0, Life::booted as fn() -> Life) },
         Case { first: &[0, 1], ..start("full join", 2, full_join) },
+        Case { first: &[0, 1], ..start("full join of an eager group", 2, eager_join) },
         Case { first: &[0, 1], ..start("full join with unsent rows", 2, unsent) },
         Case { first: &[0, 1], ..start("catch-up of a slave", 2, || restarted(2)) },
         Case { first: &[1, 2], ..start("catch-up of the master", 0, || restarted(0)) },

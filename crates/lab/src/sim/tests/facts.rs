@@ -138,9 +138,8 @@ fn eager_refusals() {
     assert_eq!(number(&mut sim, c[0], "SELECT XSN FROM SYSTEM_.SYS_REPLICATIONS_"), -1, "a failed START leaves -1");
 }
 
-/// The anchor of a join to an eager group: no change passes between the lock and the end of the START.
-#[test]
-fn an_eager_sender_is_anchored_under_a_share_lock() {
+/// Two pods with an EAGER object, neither started.
+fn eager_pair() -> (Sim, Vec<ClientId>) {
     let (mut sim, c) = pods(Generation::V7_2, 2, 1);
     for (client, peer) in [(c[0], 1), (c[1], 0)] {
         ok(&mut sim, client, TABLE);
@@ -148,6 +147,47 @@ fn an_eager_sender_is_anchored_under_a_share_lock() {
         let sql = format!("CREATE EAGER REPLICATION R01 WITH '{host}', 20301 FROM SYS.T1 TO SYS.T1");
         ok(&mut sim, client, &sql);
     }
+    (sim, c)
+}
+
+/// What the lock of an anchor is for: a sender that runs towards a pod without rows makes a user's commit fail.
+#[test]
+fn a_commit_that_conflicts_at_an_eager_peer_is_told_so() {
+    let (mut sim, c) = eager_pair();
+    ok(&mut sim, c[0], "INSERT INTO T1 VALUES (1, 'before')");
+    ok(&mut sim, c[0], "ALTER REPLICATION R01 START");
+    assert_eq!(native(&mut sim, c[0], "UPDATE T1 SET C2 = 'x' WHERE I1 = 1"), 397_549);
+    ok(&mut sim, c[0], "INSERT INTO T1 VALUES (2, 'new')");
+    ok(&mut sim, c[0], "UPDATE T1 SET C2 = 'newer' WHERE I1 = 2");
+    let transaction = sim.connect_sys(0).expect("SYS logs in");
+    ok(&mut sim, transaction, "ALTER SESSION SET AUTOCOMMIT = FALSE");
+    ok(&mut sim, transaction, "DELETE FROM T1 WHERE I1 = 1");
+    assert_eq!(native(&mut sim, transaction, "COMMIT"), 397_549);
+    // Catching up, nobody waits: repeats are conflicts that are counted.
+    ok(&mut sim, c[0], "ALTER REPLICATION R01 STOP");
+    ok(&mut sim, c[1], "DELETE FROM T1 WHERE I1 = 2");
+    ok(&mut sim, c[0], "UPDATE T1 SET C2 = 'meanwhile' WHERE I1 = 2");
+    ok(&mut sim, c[0], "ALTER REPLICATION R01 START");
+    assert_eq!(number(&mut sim, c[0], "SELECT STATUS FROM V$REPSENDER"), 9);
+}
+
+#[test]
+fn an_eager_sender_does_not_start_beside_an_exclusive_lock() {
+    let (mut sim, c) = eager_pair();
+    let lock = sim.connect_sys(0).expect("SYS logs in");
+    ok(&mut sim, lock, "ALTER SESSION SET AUTOCOMMIT = FALSE");
+    ok(&mut sim, lock, "LOCK TABLE T1 IN EXCLUSIVE MODE");
+    assert_eq!(native(&mut sim, c[0], "ALTER REPLICATION R01 START"), 69_749);
+    assert_eq!(number(&mut sim, c[0], "SELECT XSN FROM SYSTEM_.SYS_REPLICATIONS_"), -1);
+    ok(&mut sim, lock, "COMMIT");
+    ok(&mut sim, lock, "INSERT INTO T1 VALUES (1, 'open')");
+    ok(&mut sim, c[0], "ALTER REPLICATION R01 START");
+}
+
+/// The anchor of a join to an eager group: no change passes between the lock and the end of the START.
+#[test]
+fn an_eager_sender_is_anchored_under_a_share_lock() {
+    let (mut sim, c) = eager_pair();
     let lock = sim.connect_sys(0).expect("SYS logs in");
     ok(&mut sim, lock, "ALTER SESSION SET AUTOCOMMIT = FALSE");
     ok(&mut sim, lock, "LOCK TABLE T1 IN SHARE MODE");
