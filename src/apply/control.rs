@@ -87,6 +87,8 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         RunWhen::Normal => {}
     }
     match action.op {
+        // It ends by itself while it waits for its lock; between its START and its STOP nothing may come.
+        Op::Anchor { .. } => StopLevel::Abort,
         Op::Sync { .. }
         | Op::SyncTables { .. }
         | Op::Flush { .. }
@@ -111,7 +113,6 @@ pub(super) fn yields_at(action: &Action) -> StopLevel {
         | Op::Retry { .. }
         | Op::Start { .. }
         | Op::Pin { .. }
-        | Op::Anchor { .. }
         | Op::Stop { .. }
         | Op::Reset { .. }
         | Op::Unpin { .. }

@@ -226,9 +226,13 @@ impl Sessions {
         }
     }
 
-    /// A session of its own for a long statement, without time limits; closed when dropped, never shared.
-    pub fn private(self: &Arc<Self>, pod: Ordinal) -> Result<Box<dyn Session>, ConnectError> {
-        let login = Login { query_timeout: None, silence_timeout: None, ..self.login.clone() };
+    /// A session of its own, without time limits but for `silence`; closed when dropped, never shared.
+    pub fn private(
+        self: &Arc<Self>,
+        pod: Ordinal,
+        silence: Option<Duration>,
+    ) -> Result<Box<dyn Session>, ConnectError> {
+        let login = Login { query_timeout: None, silence_timeout: silence, ..self.login.clone() };
         match db::connect_sys(&*self.context.connector, pod, &login) {
             Err(e) if e.failure == ConnectFailure::SysdbaBusy => self.give_slot(pod).map(|link| link.session).ok_or(e),
             other => other.map(|(session, _)| session),

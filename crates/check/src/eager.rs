@@ -53,8 +53,15 @@ impl<'a> Checker<'a> {
         let others = self.desired.pods.keys().flat_map(|k| self.index.of(*k, Kind::Anchor));
         let apart = |b: &Action| b.id == a.id || self.is_before(a, b) || self.is_before(b, a);
         let beside = others.filter(|b| !apart(b)).map(|b| b.id).next();
+        // A STOP under the lock would queue behind those of the same server, 1 s for each.
+        let stops = self.plan.actions.iter().filter(|b| b.pod == pod && b.run == RunWhen::Normal);
+        let stops = stops.filter(|b| matches!(b.op, Op::Stop { .. } | Op::Reset { .. } | Op::Pin { .. }));
+        let queued = stops.filter(|b| !apart(b)).map(|b| b.id).next();
         if let Some(beside) = beside {
             self.broken("anchor-apart", format!("{} and {beside} may lock tables at the same time", a.id));
+        }
+        if let Some(queued) = queued {
+            self.broken("anchor-apart", format!("{} may queue behind {queued} with tables of pod {pod} locked", a.id));
         }
         self.started_again(a, name, joiner);
     }

@@ -91,7 +91,14 @@ pub(super) fn bars(world: &ClusterView<'_>, joiner: Ordinal, members: &[Ordinal]
                 "pod {k} is a member of an EAGER group and closed (ADMIN_MODE 1): it has one session, and its position for pod {joiner} is fixed under a lock that a second one holds, so rows could be missed while pod {joiner} is copied; nothing was changed"
             );
             because.push(Reason::new(Code::EagerJoin, text));
-            next.push(format!("aku apply start --ordinal {k}, then run this again"));
+            // Where both are members and closed, each start would send to the other one.
+            next.push(if world.is_member(joiner) {
+                format!(
+                    "aku apply clean --ordinal {joiner}    (it is copied anew in any case), aku apply start --ordinal {k}, then run this again"
+                )
+            } else {
+                format!("aku apply start --ordinal {k}, then run this again")
+            });
         } else if let Some(s) = too_short(pod) {
             let text = format!(
                 "the tables of an EAGER group are locked on pod {k} for up to {HELD_S} s, and its receivers skip a change that they cannot apply within {s} s ({RECEIVERS_WAIT}); nothing was changed"
@@ -109,10 +116,22 @@ fn too_short(pod: &Pod) -> Option<i64> {
     pod.property(RECEIVERS_WAIT).filter(|s| *s <= i64::from(HELD_S))
 }
 
-/// Whether both sides of an object can be anchored.
-pub(super) fn is_possible(world: &ClusterView<'_>, object: &Object) -> bool {
-    let fit = |pod: &Pod| !pod.admin_mode() && too_short(pod).is_none();
-    [object.pair.low(), object.pair.high()].into_iter().all(|pod| world.pod(pod).is_some_and(fit))
+/// Why the two sides of an object cannot be anchored, and what to type.
+pub(super) fn bar(world: &ClusterView<'_>, object: &Object) -> Option<String> {
+    let of_pod = |k: Ordinal| {
+        match world.pod(k) {
+        None => Some(format!("pod {k} was not seen; `aku apply reconcile` when it answers")),
+        Some(pod) if pod.admin_mode() => Some(format!(
+            "pod {k} is closed, and a closed server has no second session for the lock; `aku apply start --ordinal {k}`, then `aku apply reconcile`"
+        )),
+        Some(pod) => too_short(pod).map(|s| {
+            format!(
+                "receivers of pod {k} skip a change after {s} s ({RECEIVERS_WAIT}), and the lock may be held for {HELD_S} s; on pod {k}: ALTER SYSTEM SET {RECEIVERS_WAIT} = 5, then `aku apply reconcile`"
+            )
+        }),
+    }
+    };
+    [object.pair.low(), object.pair.high()].into_iter().find_map(of_pod)
 }
 
 /// What users notice of the locks.
@@ -120,7 +139,7 @@ pub(super) fn note(locks: &[Lock]) -> Option<Reason> {
     let first = locks.first()?;
     let tables: Vec<_> = first.tables.iter().map(Target::table_sql).collect();
     let text = format!(
-        "on {}, who writes to {} waits while the EAGER objects there are anchored, one after another: 1 to 2 s each as measured, {HELD_S} s at most; where a transaction holds one of these tables for more than {LOCK_S} s the lock is given up and asked for again later",
+        "on {}, who writes to {} waits while the EAGER objects there are anchored, one after another: 1 to 2 s each as measured, {HELD_S} s at most; where a transaction holds one of these tables for more than {LOCK_S} s the lock is given up and asked for again later; an EAGER commit on another pod waits as long",
         pods(locks.iter().map(|lock| &lock.pod)),
         tables.join(", ")
     );

@@ -105,6 +105,14 @@ impl Builder {
         self.actions.iter().filter(about).map(|a| a.id).collect()
     }
 
+    /// What makes a server stop a sender, or forget a position, so far.
+    pub fn stopping(&self) -> Vec<ActionId> {
+        let stops = |a: &&Action| {
+            a.run == RunWhen::Normal && matches!(a.op, Op::Stop { .. } | Op::Reset { .. } | Op::Pin { .. })
+        };
+        self.actions.iter().filter(stops).map(|a| a.id).collect()
+    }
+
     /// Whether a table is taken out of an object on a pod, so far.
     pub fn drops(&self, pod: Ordinal, name: &ReplicationName, target: &Target) -> bool {
         let dropped = |a: &Action| match &a.op {

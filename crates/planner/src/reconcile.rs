@@ -64,6 +64,7 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
         notes: world.notes(None),
         dropped: Vec::new(),
         renaming: renames.iter().filter(|r| r.takes_over(world)).map(|r| &r.object.name).collect(),
+        to_anchor: Vec::new(),
         anchored: None,
         right: 0,
     };
@@ -90,6 +91,7 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
     let renamed = rename::plan(world, &mut r.build, &renames, &newcomers, |pod| active.contains(&pod));
     r.notes.extend(renamed.notes);
     r.dropped.extend(renamed.dropped);
+    r.anchor(&objects_first);
     Ok(r.finish())
 }
 
@@ -119,6 +121,8 @@ struct Reconcile<'w, 'a> {
     renaming: BTreeSet<&'w ReplicationName>,
     /// The last lock under which an EAGER object is anchored.
     anchored: Option<ActionId>,
+    /// Pairs of EAGER groups that are connected last.
+    to_anchor: Vec<Object>,
     right: usize,
 }
 
@@ -173,13 +177,13 @@ impl Reconcile<'_, '_> {
                 }
             }
             Link::None if newcomers.is_put_off(object) => {}
-            Link::None if shapes::is_to_be_eager(self.world, object) && !anchor::is_possible(self.world, object) => {
-                let text = format!(
-                    "{} is EAGER and can be anchored only while both pods are in service and their REPLICATION_LOCK_TIMEOUT is 5 s or more, so pods {low} and {high} are not connected: `aku apply end --ordinal {high}`, then `aku apply start --ordinal {high}`, which copies it anew beside the others",
-                    object.name
-                );
-                self.note(Code::EagerJoin, text);
-            }
+            Link::None if shapes::is_to_be_eager(self.world, object) => match anchor::bar(self.world, object) {
+                Some(why) => {
+                    let text = format!("{} is EAGER, and pods {low} and {high} are not connected: {why}", object.name);
+                    self.note(Code::EagerJoin, text);
+                }
+                None => self.to_anchor.push(object.clone()),
+            },
             Link::None => self.connect(object, created.clone()),
         }
     }
@@ -204,6 +208,16 @@ impl Reconcile<'_, '_> {
                 let text = format!("pod {pod} has no sender to pod {peer}; it resumes where it stopped");
                 self.build.add(pod, op, why(Code::SenderDown, text), Dependencies::none());
             }
+        }
+    }
+
+    /// Pairs of EAGER groups, after everything else: a STOP under a lock would wait for the others of its server, 1 s for
+    /// each (`measured.md` 9.1).
+    fn anchor(&mut self, created: &Dependencies) {
+        let quiet = self.build.stopping();
+        for object in std::mem::take(&mut self.to_anchor) {
+            let waits = created.clone().and(quiet.iter().copied(), "a STOP under a lock must not queue behind others");
+            self.connect(&object, waits);
         }
     }
 

@@ -36,6 +36,8 @@ const TICK: Duration = Duration::from_millis(20);
 const TRIES: usize = 3;
 /// How long the locks are asked for, with pauses in which users go on, before the action fails.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// START and STOP together need at least so long: START looks for its peer once a second (`measured.md` 9.1).
+const SHORTEST: Duration = Duration::from_secs(1);
 /// Shortest such pause.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -45,6 +47,8 @@ pub(super) fn anchor(
     targets: &[Target],
     (lock_s, held_s): (u32, u32),
 ) -> Result<Ended, OpError> {
+    // Whoever waits for a lock can begin again.
+    work.control.yields_at = StopLevel::Finish;
     let side = look::side_of(work, name)?;
     if work.memory.begun == Some(Begun::Anchor) {
         // Of an attempt of this action, and nobody knows under which lock.
@@ -57,10 +61,9 @@ pub(super) fn anchor(
         let is = waits.map_or_else(|| "is not known".to_owned(), |s| format!("is {s} s"));
         return Err(work.told(Code::LockTooLong, format!("it {is}, and the lock may be held for {held_s} s")));
     }
-    let held = Duration::from_secs(u64::from(held_s));
     let tables = Target::tables(targets);
     for _ in 0..TRIES {
-        if let Some(took) = once(work, name, &tables, (lock_s, held))? {
+        if let Some(took) = once(work, name, &tables, (lock_s, held_s))? {
             let position = streams::pinned(work, name)?;
             let took = took.as_millis();
             return Ok(Ended::said(format!("keeps log from SN {position}; {took} ms under the lock")));
@@ -75,14 +78,28 @@ fn once(
     work: &mut Work<'_>,
     name: &ReplicationName,
     tables: &[Target],
-    (lock_s, held): (u32, Duration),
+    (lock_s, held_s): (u32, u32),
 ) -> Result<Option<Duration>, OpError> {
+    let held = Duration::from_secs(u64::from(held_s));
     let no_session = |e| OpError::NoSession(Box::new(e));
-    let mut session = work.shared.sessions.private(work.action.pod).map_err(no_session)?;
+    let mut session = work.shared.sessions.private(work.action.pod, Some(held)).map_err(no_session)?;
+    // Where our own COMMIT does not arrive, the server closes the session.
+    send(work, &mut *session, &ChangeSql::SessionIdleTimeout(held_s))?;
     send(work, &mut *session, &ChangeSql::SessionAutocommit(Switch::Off))?;
     // Known before users wait.
     let cancel = work.look(work.action.pod, "how a START is cancelled", |session| Ok(session.canceller()))?;
     let began = lock(work, &mut *session, tables, lock_s)?;
+    let side = look::side_of(work, name)?;
+    let taken = work.now().saturating_duration_since(began);
+    if work.control.stopped() || !side.is_reset() || taken + SHORTEST > held {
+        send_always(work, &mut *session, &ChangeSql::Rollback)?;
+        return match (work.control.stopped(), side.is_reset()) {
+            (true, true | false) => Err(OpError::Stopped),
+            // Somebody used it while the lock was waited for.
+            (false, false) => Err(streams::old_position(work, name, &side)),
+            (false, true) => Ok(None),
+        };
+    }
     let holder = Holder::begin(work, session, cancel, began + held)?;
     let sent = start_and_stop(work, name);
     let in_time = holder.release(work);
@@ -122,7 +139,8 @@ fn lock(work: &mut Work<'_>, session: &mut dyn Session, tables: &[Target], lock_
     }
 }
 
-/// Nothing comes between the two but an abort: a sender that is left started would make users' commits fail.
+/// Nothing comes between the two but an abort: a sender that is left started would make users' commits fail. The engine
+/// cancels an anchor at nothing less either.
 fn start_and_stop(work: &mut Work<'_>, name: &ReplicationName) -> Result<(), OpError> {
     let before = std::mem::replace(&mut work.control.yields_at, StopLevel::Abort);
     work.memory.begun = Some(Begun::Anchor);
@@ -138,6 +156,10 @@ fn send(work: &mut Work<'_>, session: &mut dyn Session, sql: &ChangeSql) -> Resu
     if work.control.stopped() {
         return Err(OpError::Stopped);
     }
+    send_always(work, session, sql)
+}
+
+fn send_always(work: &mut Work<'_>, session: &mut dyn Session, sql: &ChangeSql) -> Result<(), OpError> {
     let (pod, text) = (work.action.pod, sql.to_string());
     work.slot.say(text.clone());
     let witness = work.shared.context.witness.clone();

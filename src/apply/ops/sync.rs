@@ -110,7 +110,7 @@ fn copy(work: &mut Work<'_>, sql: &ChangeSql, rows: Option<u64>) -> Result<Ended
 fn prepare(work: &mut Work<'_>) -> Result<Box<dyn Session>, OpError> {
     let pod = work.action.pod;
     let no_session = |e| OpError::NoSession(Box::new(e));
-    let mut session = work.shared.sessions.private(pod).map_err(no_session)?;
+    let mut session = work.shared.sessions.private(pod, None).map_err(no_session)?;
     // The server has a default of its own (7.2: 600 s).
     let sql = ChangeSql::SessionQueryTimeout(0);
     session.execute(&sql).map_err(|error| {

@@ -225,6 +225,7 @@ pub(super) fn change(world: &mut ScriptedPods, pod: Ordinal, sql: &ChangeSql) ->
         }
         // Locks are the rules' of a test.
         ChangeSql::SessionQueryTimeout(_)
+        | ChangeSql::SessionIdleTimeout(_)
         | ChangeSql::SessionAutocommit(_)
         | ChangeSql::LockTable { .. }
         | ChangeSql::Rollback

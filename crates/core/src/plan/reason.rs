@@ -237,7 +237,7 @@ stable_codes! {
     LogsNotRead = "W123-logs-not-read";
 
     /// Who writes to the tables of an EAGER group waits for a moment on the pods that are in service, while their objects
-    /// towards a pod that joins are anchored.
+    /// towards a pod that joins are anchored; a commit on another pod waits as long for them.
     UsersWait = "W124-users-wait";
 
     /// The ordinal is not below AKU_SERVER_COUNT.
@@ -258,9 +258,9 @@ stable_codes! {
     PropertyBars = "X207-property-bars";
     /// An object of ours has another definition and correcting it here could lose changes.
     DefinitionDiffers = "X208-definition-differs";
-    /// An EAGER object cannot be pinned, and here it cannot be anchored either: it is EAGER by hand and aku.conf says LAZY, a
-    /// member is closed (one session only, and the lock needs a second), or receivers of a member would give up waiting while its
-    /// tables are locked. Two pods in service are not connected or given new rows through one.
+    /// An EAGER object cannot be pinned, and here it cannot be anchored either: a member is closed (one session only, and the
+    /// lock needs a second), or receivers of a member would give up waiting while its tables are locked. Nor is a table that
+    /// holds rows added to one between two pods in service.
     EagerJoin = "X209-eager-join";
     /// The pod was started already.
     AlreadyStarted = "X210-already-started";

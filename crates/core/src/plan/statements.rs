@@ -44,9 +44,10 @@ impl Op {
             Self::ReadLogs { name, .. } => vec![ChangeSql::StartOffline(name.clone())],
             Self::Start { name, .. } | Self::Retry { name, .. } => vec![ChangeSql::StartRetry(name.clone())],
             Self::Pin { name, .. } => vec![ChangeSql::StartRetry(name.clone()), ChangeSql::Stop(name.clone())],
-            Self::Anchor { name, targets, lock_s, .. } => {
+            Self::Anchor { name, targets, lock_s, held_s, .. } => {
                 let lock = |(i, table)| ChangeSql::LockTable { table, wait_s: if i == 0 { *lock_s } else { 0 } };
-                std::iter::once(ChangeSql::SessionAutocommit(Switch::Off))
+                [ChangeSql::SessionIdleTimeout(*held_s), ChangeSql::SessionAutocommit(Switch::Off)]
+                    .into_iter()
                     .chain(Target::tables(targets).into_iter().enumerate().map(lock))
                     .chain([ChangeSql::Start(name.clone()), ChangeSql::Stop(name.clone()), ChangeSql::Commit])
                     .collect()

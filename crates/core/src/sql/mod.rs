@@ -236,6 +236,9 @@ pub enum ChangeSql {
     },
     /// ALTER SESSION SET QUERY_TIMEOUT, seconds, 0 = unlimited.
     SessionQueryTimeout(u32),
+    /// ALTER SESSION SET IDLE_TIMEOUT, seconds: the server closes a session that says nothing for so long
+    /// (`altibase.md` 6.3).
+    SessionIdleTimeout(u32),
     /// ALTER SESSION SET REPLICATION = FALSE: what this session changes is not sent to others (`measured.md` 9.7).
     SessionReplicationOff,
     /// ALTER SESSION SET AUTOCOMMIT. Switching it on ends a transaction.
@@ -496,6 +499,7 @@ impl fmt::Display for ChangeSql {
             }
             Self::SessionQueryTimeout(s) => write!(f, "ALTER SESSION SET QUERY_TIMEOUT = {s}"),
             Self::SessionReplicationOff => f.write_str("ALTER SESSION SET REPLICATION = FALSE"),
+            Self::SessionIdleTimeout(s) => write!(f, "ALTER SESSION SET IDLE_TIMEOUT = {s}"),
             Self::SessionAutocommit(Switch::Off) => f.write_str("ALTER SESSION SET AUTOCOMMIT = FALSE"),
             Self::SessionAutocommit(Switch::On) => f.write_str("ALTER SESSION SET AUTOCOMMIT = TRUE"),
             Self::LockTable { table, wait_s: 0 } => write!(f, "LOCK TABLE {} IN SHARE MODE NOWAIT", table.table_sql()),
