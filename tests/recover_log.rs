@@ -94,12 +94,12 @@ fn what_a_dead_pod_had_not_sent_is_read_from_its_log() {
     // A copy will do: the log itself says whose it is. Saved, and applied from the file.
     let copy = copied(&stage, 2, "kept");
     stage.ok(0, &format!("{} -o saved.json", recover_log("plan", &copy)));
-    stage.ok(0, "apply saved.json --yes");
+    stage.ok(0, &format!("apply saved.json {yes}"));
     for on in [0, 1] {
         assert_eq!((unsent_on(&stage, on), towards_the_dead(&stage, on)), (1_000, vec![Cell::Int(0), Cell::Int(1)]));
     }
     // Again is harmless; the short form, and each pod's directory by its name.
-    stage.ok(1, &format!("recover-log 2 --yes --log-path 0={} --log-path 1={}", own.display(), copy.display()));
+    stage.ok(1, &format!("recover-log 2 {yes} --log-path 0={} --log-path 1={}", own.display(), copy.display()));
     for on in [0, 1] {
         assert_eq!(unsent_on(&stage, on), 1_000);
     }
@@ -120,7 +120,8 @@ fn what_a_dead_pod_had_not_sent_is_read_from_its_log() {
 fn a_survivor_that_was_restarted_says_so_and_the_other_reads() {
     let stage = dead();
     stage.restart(1);
-    let run = stage.aku(0, &format!("{} --yes", recover_log("apply", &stage.lab.dir().join("pod-2"))));
+    let yes = "--yes --approve unproved-logs=altibase-sts/0 --approve unproved-logs=altibase-sts/1";
+    let run = stage.aku(0, &format!("{} {yes}", recover_log("apply", &stage.lab.dir().join("pod-2"))));
     assert_eq!(run.code, Some(4), "{}{}", run.out, run.err);
     assert!(run.err.contains("E180") && run.err.contains("397506"), "{}", run.err);
     assert_eq!(unsent_on(&stage, 0), 1_000);

@@ -63,6 +63,10 @@ pub(super) fn of_pods(
             return Err(format!("--log-path names two directories for {whose}"));
         }
     }
+    let pods: Vec<Ordinal> = pods.into_iter().collect();
+    if let Some(odd) = own.keys().flatten().find(|pod| !pods.contains(pod)) {
+        return Err(format!("--log-path {odd}=...: pod {odd} is not one that could read it"));
+    }
     let path = |pod: Ordinal| own.get(&Some(pod)).or_else(|| own.get(&None)).map(|path| (pod, (*path).clone()));
     Ok(pods.into_iter().filter_map(path).collect())
 }
@@ -111,6 +115,8 @@ fn rows(from: &mut impl Read, left: &mut u64, until: Instant, found: &mut BTreeS
             } else if !run.is_empty() {
                 of_run(&run, found);
                 run.clear();
+                // The one that a run had no room for begins the next.
+                run.extend(is_plain(*byte).then_some(*byte));
             }
         }
         if n == 0 {

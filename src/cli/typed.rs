@@ -52,7 +52,8 @@ pub(super) fn about(goal: Goal, paths: &BTreeMap<Ordinal, LogPath>) -> String {
     match goal {
         Goal::RecoverLog(dead) => {
             let first = paths.values().next();
-            let one = first.filter(|first| paths.values().all(|path| path == *first));
+            // One entry may stand for one pod alone.
+            let one = first.filter(|first| paths.len() > 1 && paths.values().all(|path| path == *first));
             let words: Vec<String> = match one {
                 Some(path) => vec![shell(Path::new(path.as_str()))],
                 None => paths.iter().map(|(k, path)| shell(Path::new(&format!("{k}={path}")))).collect(),

@@ -65,6 +65,7 @@ fn tail(generation: Generation) -> Life {
 fn named(life: &mut Life, path: &str) {
     let directory = Directory { path: path.parse().expect("a path"), seen: Seen::NotLooked };
     life.logs = (0..DEAD).map(|k| (pod(k), directory.clone())).collect();
+    life.yes.insert(ApprovalClass::UnprovedLogs);
 }
 
 /// Acknowledged rows of clients of the dead pod that `on` lacks or holds otherwise.

@@ -4,7 +4,7 @@
 use aku_core::{
     attributes::ObjectOption,
     desired::Goal,
-    logs::{LogPath, Remembers, Seen},
+    logs::{LogPath, Seen},
     observe::{PodView, Sender},
     plan::{
         Action, ApprovalClass,
@@ -94,8 +94,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The directory is the one that was named for this pod, the option was set to it, and it is the dead pod's as far as
-    /// anybody can tell, or somebody says yes to it.
+    /// The directory is the one that was named for this pod, the option was set to it, nothing shows that it is another pod's,
+    /// and somebody says yes to it.
     pub(super) fn read_logs(&mut self, a: &Action, name: &'a ReplicationName, path: &LogPath) {
         let Goal::RecoverLog(dead) = self.desired.goal else { return };
         let k = a.pod;
@@ -122,40 +122,16 @@ impl<'a> Checker<'a> {
         }
         let scope = format!("{}/{k}", self.desired.statefulset);
         let asks = self.plan.approvals.iter().any(|y| y.class == ApprovalClass::UnprovedLogs && y.scope == scope);
-        let (mine, others) = match &directory.seen {
-            Seen::NotLooked | Seen::Unreadable(_) => (false, false),
-            Seen::Read(contents) => {
-                let names = |row: &Remembers, pod: Ordinal| row.0.contains_key(&pod);
-                let fits = |row: &Remembers| {
-                    !names(row, dead) && self.signed(dead).all(|(pod, s)| row.0.get(&pod).is_some_and(|t| *t == s))
-                };
-                let named = |row: &Remembers| self.remembered(dead).all(|pod| names(row, pod));
-                let mine =
-                    self.signed(dead).next().is_some() && contents.rows.iter().any(|row| fits(row) && named(row));
-                (mine, contents.rows.iter().any(|row| names(row, dead)))
-            }
+        let others = match &directory.seen {
+            Seen::NotLooked | Seen::Unreadable(_) => false,
+            Seen::Read(contents) => contents.rows.iter().any(|row| row.0.contains_key(&dead)),
         };
         if others {
             self.broken("whose-logs", format!("{} reads {path} on pod {k}, which holds another pod's ledger", a.id));
         }
-        if !mine && !asks {
-            self.broken("whose-logs", format!("{} reads {path} on pod {k}, unproved, and nobody is asked", a.id));
+        if !asks {
+            self.broken("whose-logs", format!("{} reads {path} on pod {k}, and nobody is asked whose it is", a.id));
         }
-    }
-
-    /// Databases of the pods that were seen.
-    fn signed(&self, but: Ordinal) -> impl Iterator<Item = (Ordinal, String)> {
-        self.desired.pods.keys().copied().filter(move |k| *k != but).filter_map(|k| {
-            let signature = self.observed.pod(k)?.server.signature.as_ref()?;
-            Some((k, signature.trim().to_owned()))
-        })
-    }
-
-    /// Pods that anybody's ledger names.
-    fn remembered(&self, but: Ordinal) -> impl Iterator<Item = Ordinal> {
-        let held = |k: &Ordinal| self.observed.pod(*k).and_then(|p| p.ledger.held());
-        let peers = self.desired.pods.keys().filter_map(held).flat_map(|l| l.peers.keys().copied());
-        peers.filter(move |k| *k != but)
     }
 
     fn writes_there(&self, path: &LogPath) -> Option<Ordinal> {

@@ -38,16 +38,10 @@ pub(super) fn plan(world: &ClusterView<'_>, dead: Ordinal) -> Result<Plan, Refus
         ),
     )];
     for (k, (path, whose)) in &told {
-        let (proof, ask) = match whose {
-            Whose::Proved(text) => (text.clone(), false),
-            Whose::Unproved(text) => (format!("not proved: {text}"), true),
-            // Refused above.
-            Whose::Wrong(_, text) => (text.clone(), true),
-        };
-        because.push(why(Code::WhoseLogs, format!("pod {k}: {proof}")));
-        if ask {
-            approvals.push(asked(world, dead, *k, path, &proof));
-        }
+        // What is wrong was refused above.
+        let (Whose::Open(known) | Whose::Wrong(_, known)) = whose;
+        because.push(why(Code::WhoseLogs, format!("pod {k}: {known}")));
+        approvals.push(asked(world, dead, *k, path, known));
         for (object, found) in connected.get(k).into_iter().flatten() {
             if bar(found).is_none() {
                 steps(&mut build, (*k, dead), (object, found), path, &whose_logs::applied(world, dead, *k));
@@ -130,12 +124,12 @@ fn steps(
     }
 }
 
-fn asked(world: &ClusterView<'_>, dead: Ordinal, k: Ordinal, path: &LogPath, proof: &str) -> Approval {
+fn asked(world: &ClusterView<'_>, dead: Ordinal, k: Ordinal, path: &LogPath, known: &str) -> Approval {
     Approval {
         class: ApprovalClass::UnprovedLogs,
         scope: format!("{}/{k}", world.desired.statefulset),
         because: format!(
-            "pod {k} reads {path} as the log of pod {dead} ({proof}), and a server takes another pod's log without a word: its rows would be applied as those of pod {dead}"
+            "pod {k} reads {path} as the log of pod {dead} ({known}), and a server takes another pod's log without a word: its rows would be applied as those of pod {dead}"
         ),
     }
 }
@@ -176,7 +170,7 @@ fn told(
         .iter()
         .filter_map(|(k, (_, whose))| match whose {
             Whose::Wrong(code, text) => Some(Reason::new(*code, format!("pod {k}: {text}; nothing was changed"))),
-            Whose::Proved(_) | Whose::Unproved(_) => None,
+            Whose::Open(_) => None,
         })
         .collect();
     if wrong.is_empty() {
@@ -216,6 +210,14 @@ fn left_out(world: &ClusterView<'_>, dead: Ordinal, connected: &Connected<'_>) -
         }
     }
     notes
+}
+
+/// Whether a sender has a connection: then the pod lives.
+fn is_stream(sender: Sender) -> bool {
+    match sender {
+        Sender::Running | Sender::Syncing => true,
+        Sender::None | Sender::Trying => false,
+    }
 }
 
 /// Nothing is read in the stead of a pod that may live: it sends by itself.
@@ -260,7 +262,7 @@ fn is_dead(world: &ClusterView<'_>, dead: Ordinal) -> Result<(), Refusal> {
         world
             .objects_between(*k, dead)
             .filter_map(|o| world.replication(*k, o))
-            .any(|r| r.receiver.is_some() || r.sender == Sender::Running)
+            .any(|r| r.receiver.is_some() || is_stream(r.sender))
     };
     match world.seen_others(dead).find(streams) {
         None => Ok(()),

@@ -1,9 +1,10 @@
 //! Whose logs lie in a directory that a survivor is told to read. The server takes another pod's directory without a word
-//! (`measured.md` 9.6), so this is proved, shown to be wrong, or left to a person by name; it is never guessed.
+//! (`measured.md` 9.6), so this is shown to be wrong, or left to a person by name with what speaks for it; it is never guessed.
 //!
-//! What proves it: a row of `SYS.AKU_LEDGER` in the log itself. Every pod writes its own, and in PEERS it names every pod but
-//! itself, with the signatures of their databases. What refutes it: another pod's row, another cluster's, the name of another
-//! pod in the path, the directory that a running server writes its own log to, and files that end before, or begin after,
+//! What speaks for it: a row of `SYS.AKU_LEDGER` in the log itself. Every pod writes its own, and in PEERS it names every pod but
+//! itself, with the signatures of their databases. It is no proof: an old volume of the same pod has such rows as well, and a copy
+//! may lack a file in the middle. What refutes it: another pod's row, another cluster's, the name of another
+//! pod in the path, the directory that a running server writes its own log to, and files that end before
 //! what is known of the dead pod's log. Names and numbers alone prove nothing: pods of one age have the same numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,10 +25,8 @@ const FILE_BITS: u32 = 32;
 /// What is known of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Whose {
-    /// The dead pod's: why.
-    Proved(String),
-    /// Nobody can tell from here: why not.
-    Unproved(String),
+    /// Nothing speaks against it: what is known, for a person to decide.
+    Open(String),
     /// Somebody else's, or not enough of it: what a person has to know.
     Wrong(Code, String),
 }
@@ -48,24 +47,30 @@ pub(super) fn judge(world: &ClusterView<'_>, dead: Ordinal, k: Ordinal, director
     }
     let contents = match &directory.seen {
         Seen::NotLooked => {
-            return Whose::Unproved(format!(
+            return Whose::Open(format!(
                 "this program is not where pod {k} is and could not look into {path}; on pod {k} itself `aku apply recover-log {dead} --log-path {k}={path}` does"
             ));
         }
-        Seen::Unreadable(why) => return Whose::Unproved(format!("{path} could not be read from here: {why}")),
+        Seen::Unreadable(why) => return Whose::Open(format!("{path} could not be read from here: {why}")),
         Seen::Read(contents) => contents,
     };
     match owner(world, dead, contents) {
         Owner::Other(text) => other(format!("{path} holds {text}")),
-        found @ (Owner::Dead | Owner::NoRow) => match reach(world, dead, k, contents) {
-            Some(short) => Whose::Wrong(Code::LogsTooShort, format!("{path} {short}")),
-            None if found == Owner::Dead => Whose::Proved(format!(
-                "{path} holds rows of SYS.AKU_LEDGER that only pod {dead} of this cluster writes"
-            )),
-            None => {
-                Whose::Unproved(format!("no row of SYS.AKU_LEDGER was found in {path} that would tell whose log it is"))
+        found @ (Owner::Dead | Owner::NoRow) => {
+            let text = match found {
+                Owner::Dead => format!(
+                    "{path} holds rows of SYS.AKU_LEDGER that only pod {dead} of this cluster writes; whether it is the log of its last database, and whole, cannot be told from here"
+                ),
+                Owner::NoRow | Owner::Other(_) => {
+                    format!("no row of SYS.AKU_LEDGER was found in {path} that would tell whose log it is")
+                }
+            };
+            match reach(world, dead, k, contents) {
+                Reach::Short(short) => Whose::Wrong(Code::LogsTooShort, format!("{path} {short}")),
+                Reach::Late(late) => Whose::Open(format!("{text}; it {late}")),
+                Reach::Fits => Whose::Open(text),
             }
-        },
+        }
     }
 }
 
@@ -159,21 +164,32 @@ pub(super) fn applied(world: &ClusterView<'_>, dead: Ordinal, k: Ordinal) -> Str
         .unwrap_or_default()
 }
 
-/// What is missing of the log, where its files say so.
-fn reach(world: &ClusterView<'_>, dead: Ordinal, k: Ordinal, contents: &Contents) -> Option<String> {
-    let (first, last) = contents.files?;
+/// What the numbers of the log files say.
+enum Reach {
+    /// Nothing against it.
+    Fits,
+    /// The end is missing, in words.
+    Short(String),
+    /// It begins after what is noted as applied; no more than that was noted, so nothing may be missing.
+    Late(String),
+}
+
+fn reach(world: &ClusterView<'_>, dead: Ordinal, k: Ordinal, contents: &Contents) -> Reach {
+    let Some((first, last)) = contents.files else { return Reach::Fits };
     let Known { applied, furthest } = remembered(world, dead, k);
     if let Some((who, sn)) = furthest.filter(|(_, sn)| sn >> FILE_BITS > last) {
-        return Some(format!(
+        return Reach::Short(format!(
             "ends with logfile{last}, and pod {who} remembers the log of pod {dead} up to SN {sn}, in logfile{}: it is another pod's, or an older copy, and what pod {dead} committed from there on is not in it",
             sn >> FILE_BITS
         ));
     }
-    let sn = applied.filter(|sn| sn >> FILE_BITS < first)?;
-    Some(format!(
-        "begins with logfile{first}, and pod {k} has the log of pod {dead} only up to SN {sn}, in logfile{}: what pod {dead} committed between SN {sn} and the begin of logfile{first} is lost; were the rest read all the same, pod {dead} would not send that part when it comes back",
-        sn >> FILE_BITS
-    ))
+    match applied.filter(|sn| sn >> FILE_BITS < first) {
+        None => Reach::Fits,
+        Some(sn) => Reach::Late(format!(
+            "begins with logfile{first}, and of the log of pod {dead} it is noted that pod {k} had it up to SN {sn} at least, in logfile{}: if not everything before logfile{first} was delivered, the rest of it is lost, and pod {dead} would not send it when it comes back",
+            sn >> FILE_BITS
+        )),
+    }
 }
 
 #[cfg(test)]

@@ -228,7 +228,7 @@ pub enum ApprovalClass {
     UnprovedSource,
     /// Rows that the right pod does not have are deleted: `<statefulset>/<ordinal>/<table>/<rows>`.
     DeletesSurplus,
-    /// Logs are read of which nobody can prove from here whose they are.
+    /// Logs are read of which a person has to know whose they are, and that they are whole.
     UnprovedLogs,
 }
 

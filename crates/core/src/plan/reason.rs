@@ -175,11 +175,10 @@ stable_codes! {
     /// no position moves, and when the pod comes back its peers skip what was delivered. Each survivor reads for itself: what
     /// a pod receives it does not send on.
     ReadLogs = "R097-read-logs";
-    /// Whose logs lie in a directory. A server reads another pod's without a word, so this is proved before anything is
-    /// changed: by the rows of SYS.AKU_LEDGER in the log, which name every pod but the one that wrote them, with their
-    /// databases. It is shown to be wrong by another pod's rows, another pod's name in the path, the LOG_DIR of a pod that
-    /// runs, and files that do not reach what is known of the dead pod's log. Where neither is so, a person says yes by name
-    /// (unproved-logs); no hook and no --yes does.
+    /// Whose logs lie in a directory. A server reads another pod's without a word. Rows of SYS.AKU_LEDGER in the log speak for
+    /// the dead pod: they name every pod but the one that wrote them, with their databases. It is shown to be wrong by another
+    /// pod's rows, another pod's name in the path, the LOG_DIR of a pod that runs, and files that end before what is known of
+    /// the dead pod's log. Else a person says yes by name (unproved-logs); no hook and no --yes does.
     WhoseLogs = "R098-whose-logs";
 
     /// A pod cannot be reached, and no seen pod keeps log for it.
@@ -297,8 +296,7 @@ stable_codes! {
     /// The directory that a survivor is told to read belongs to another pod, to another cluster, or to itself. No yes gets past
     /// this: the server would apply that pod's changes as those of the dead one.
     OtherLogs = "X224-other-logs";
-    /// The files in the directory do not reach what is known of the dead pod's log: they end before what others have of it, or
-    /// begin after it. Reading over a hole would make its peers skip what is in it when the pod comes back.
+    /// The files in the directory end before what others have of the dead pod's log: it is another pod's, or an older copy.
     LogsTooShort = "X225-logs-too-short";
     /// No survivor can read the log: none is connected with the dead pod, or no directory is named.
     NobodyReads = "X226-nobody-reads";
