@@ -4,6 +4,7 @@ pub mod action;
 mod direct;
 mod effect;
 pub mod graph;
+mod kinds;
 mod milestone;
 pub mod reason;
 mod row_repair;

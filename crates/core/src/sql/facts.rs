@@ -6,8 +6,8 @@
 
 use std::fmt::Write as _;
 
-use super::Rows;
-use crate::{sql::users, topology::Identifier};
+use super::{Rows, text::users};
+use crate::topology::Identifier;
 
 /// What is asked for at once.
 #[derive(Clone, Debug, PartialEq, Eq)]

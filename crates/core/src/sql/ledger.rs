@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::literal;
+use super::text::literal;
 use crate::ledger::{LAYOUT, Ledger, OWNER, PEERS_BYTES, TABLE};
 
 fn table() -> String {

@@ -1,6 +1,7 @@
 //! The text of statements.
 
 use super::*;
+use crate::attributes::GroupMode;
 use crate::{
     attributes::{Appliers, Role},
     topology::IdentError,
