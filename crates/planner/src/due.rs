@@ -2,6 +2,8 @@
 //! another group, or names changed, while a pod of the pair was away. Their positions are as good as those of our own objects:
 //! what they hold back is delivered before it is deleted, and a gap in them is a gap.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aku_core::{
     desired::Object,
     observe::{Replication, Side},
@@ -59,16 +61,50 @@ fn is_due(world: &ClusterView<'_>, from: Ordinal, to: Ordinal, name: &Replicatio
     tables.any(|t| !is_connected(world, from, to, t))
 }
 
-/// Objects of our pods for groups and names that aku.conf had once, whether or not something is due through them.
-pub(super) fn leftovers(world: &ClusterView<'_>) -> Vec<Object> {
-    let pods: Vec<Ordinal> = world.desired.pods.keys().copied().collect();
-    let pairs = pods.iter().enumerate().flat_map(|(i, low)| pods[i + 1..].iter().map(move |high| (*low, *high)));
-    let of_pair = |(low, high)| {
-        let pair = Pair::new(low, high)?;
-        let old = names(world, low, high).into_iter().filter(|s| matches!(s.kind, Kind::OldGroup(_)));
-        Some(old.filter_map(|s| object(world, &s, pair)).collect::<Vec<_>>())
+/// Objects between our pods for groups that aku.conf had once, by what is due through them.
+#[derive(Default)]
+pub(super) struct Leftovers {
+    /// Something is due, in one direction at least.
+    pub due: Vec<Object>,
+    /// Nothing is: our own objects bring it, or nothing is kept.
+    pub stale: Vec<Object>,
+    /// Sides of `due` whose FLUSH can return.
+    pub deliverable: BTreeSet<(Ordinal, ReplicationName)>,
+    /// What is due and cannot be delivered, in words, by the pod that keeps it.
+    pub stuck: BTreeMap<Ordinal, Vec<String>>,
+}
+
+pub(super) fn leftovers(world: &ClusterView<'_>) -> Leftovers {
+    let mut all = Leftovers::default();
+    let of_pair = |s: &Stray<'_>| match s.kind {
+        Kind::OldGroup(peer) => Pair::new(s.pod, peer),
+        Kind::Surplus(_) | Kind::Twin(_) | Kind::Foreign => None,
     };
-    pairs.filter_map(of_pair).flatten().collect()
+    let pairs: BTreeSet<Pair> = unmanaged::all(world).iter().filter_map(of_pair).collect();
+    for pair in pairs {
+        let (low, high) = (pair.low(), pair.high());
+        let old = names(world, low, high).into_iter().filter(|s| of_pair(s).is_some());
+        let old: Vec<Object> = old.filter_map(|s| object(world, &s, pair)).collect();
+        let mut due: BTreeSet<ReplicationName> = BTreeSet::new();
+        for (pod, peer) in [(low, high), (high, low)] {
+            let passes = deliverable(world, pod, peer);
+            for object in from(world, pod, peer).into_iter().filter(|o| old.contains(o)) {
+                if passes.contains(&object) {
+                    all.deliverable.insert((pod, object.name.clone()));
+                } else {
+                    all.stuck.entry(pod).or_default().push(format!(
+                        "{} to pod {peer} (aku.conf does not have it, and its two sides do not go together)",
+                        object.name
+                    ));
+                }
+                due.insert(object.name);
+            }
+        }
+        let (due, stale): (Vec<_>, Vec<_>) = old.into_iter().partition(|o| due.contains(&o.name));
+        all.due.extend(due);
+        all.stale.extend(stale);
+    }
+    all
 }
 
 /// All of a pair where one of the pods keeps a position.
@@ -105,27 +141,39 @@ pub(super) fn forget_stale(
     let due: Vec<_> = self::from(world, me, k).into_iter().map(|o| o.name).collect();
     let twin = |o: &Object| world.desired.renames.values().any(|wanted| *wanted == o.name);
     let stale = positions(world, me, k).into_iter().filter(|o| !due.contains(&o.name) && !twin(o));
+    stale.flat_map(|o| forget(world, build, &o, [me, k], objects, first)).map(|(_, id)| id).collect()
+}
+
+/// Both sides of such an object stop and forget, `me` first, and where `objects` says so its side there goes. The steps, by
+/// pod.
+pub(super) fn forget(
+    world: &ClusterView<'_>,
+    build: &mut Builder,
+    object: &Object,
+    [me, k]: [Ordinal; 2],
+    objects: Objects,
+    first: &Dependencies,
+) -> Vec<(Ordinal, ActionId)> {
     let because = || why(Code::Moved, "other objects of the pair have everything that is kept here");
     let mut done = Vec::new();
-    for object in stale {
-        let mut last = first.clone();
-        for (pod, peer) in [(me, k), (k, me)] {
-            if world.is_started(pod, &object) {
-                let op = Op::Stop { name: object.name.clone(), peer };
-                let id = build.add(pod, op, because(), last.clone());
-                last = last.and([id], "RESET needs a stopped sender");
-            }
-            if world.observed.side(pod, &object.name).has_position() {
-                let op = Op::Reset { name: object.name.clone(), peer };
-                let id = build.add(pod, op, because(), last.clone());
-                last = last.and([id], "one change of an object at a time");
-                done.push(id);
-            }
-            if pod == me && objects == Objects::Go && world.replication(me, &object).is_some() {
-                let op = Op::DropReplication { name: object.name.clone(), peer };
-                let id = build.add(pod, op, because(), last.clone());
-                last = last.and([id], "the pod that leaves goes first");
-            }
+    let mut last = first.clone();
+    for (pod, peer) in [(me, k), (k, me)] {
+        if world.is_started(pod, object) {
+            let op = Op::Stop { name: object.name.clone(), peer };
+            let id = build.add(pod, op, because(), last.clone());
+            last = last.and([id], "RESET needs a stopped sender");
+            done.push((pod, id));
+        }
+        if world.observed.side(pod, &object.name).has_position() {
+            let op = Op::Reset { name: object.name.clone(), peer };
+            let id = build.add(pod, op, because(), last.clone());
+            last = last.and([id], "one change of an object at a time");
+            done.push((pod, id));
+        }
+        if pod == me && objects == Objects::Go && world.replication(me, object).is_some() {
+            let op = Op::DropReplication { name: object.name.clone(), peer };
+            let id = build.add(pod, op, because(), last.clone());
+            last = last.and([id], "the pod that leaves goes first");
         }
     }
     done

@@ -24,7 +24,7 @@ use super::{
     clean,
     cluster_view::ClusterView,
     deliver::{self, Gate, Passable, Peer, Way},
-    due::{self, Objects},
+    due::{self, Leftovers, Objects},
     identity, steps,
 };
 
@@ -35,14 +35,13 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
     let mut notes = world.notes(None);
     // Nobody is to be connected.
     notes.retain(|n| n.code != Code::NotConnected);
-    let leftovers = due::leftovers(world);
-    let objects: Vec<&Object> = world.desired.objects.iter().chain(&leftovers).collect();
-    let is_due = |o: &Object| sides(o).iter().any(|(from, to)| due::from(world, *from, *to).contains(o));
-    let (due, stale): (Vec<&Object>, Vec<&Object>) = leftovers.iter().partition(|o| is_due(o));
-    let ways = Ways::new(world, &due);
+    let old = due::leftovers(world);
+    let kept: Vec<&Object> = world.desired.objects.iter().chain(&old.due).collect();
+    let objects: Vec<&Object> = kept.iter().copied().chain(&old.stale).collect();
+    let ways = Ways::new(world, &old);
     let fenced = fence(world, &objects, &mut build);
-    let forgotten = forget_stale(world, &mut build, &stale, &fenced);
-    let delivered = ways.deliver(world, &mut build, [&fenced, &forgotten]);
+    let forgotten = forget_stale(world, &mut build, &old, &fenced);
+    let delivered = ways.deliver(world, &mut build, &fenced, &forgotten);
     for pair in world.desired.objects.iter().map(|o| o.pair).collect::<BTreeSet<_>>() {
         let (low, high) = (pair.low(), pair.high());
         let fences = [low, high].into_iter().filter_map(|pod| fenced.get(&pod).copied());
@@ -52,9 +51,10 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
     let mut places = Places {
         world,
         objects: &objects,
+        kept: &kept,
         ways: &ways,
-        first: [&fenced, &forgotten, &delivered],
-        stale: &stale,
+        first: [&fenced, &delivered],
+        stale: &forgotten,
         forgotten: Vec::new(),
     };
     let stopped = places.stop(&mut build);
@@ -84,12 +84,10 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
         MarkerView::Missing | MarkerView::Elsewhere => {}
     }
     let mut held: BTreeMap<Ordinal, usize> = BTreeMap::new();
-    for (pod, _) in objects
-        .iter()
-        .flat_map(|o| sides(o).map(|(pod, _)| (pod, *o)))
-        .filter(|(pod, o)| world.replication(*pod, o).is_some())
-    {
-        *held.entry(pod).or_default() += 1;
+    for object in &objects {
+        for (pod, _) in sides(object).into_iter().filter(|(pod, _)| world.replication(*pod, object).is_some()) {
+            *held.entry(pod).or_default() += 1;
+        }
     }
     let mut approvals: Vec<_> = world
         .seen()
@@ -103,7 +101,9 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
             })
         })
         .collect();
-    approvals.extend(world.seen().filter_map(|pod| clean::undelivered(world, pod, stuck(world, pod))));
+    approvals.extend(
+        world.seen().filter_map(|pod| clean::undelivered(world, pod, old.stuck.get(&pod).cloned().unwrap_or_default())),
+    );
     if !approvals.is_empty() {
         let what = "it goes on replicating, with pods that have forgotten it";
         approvals.extend(identity::quorum_asked(world, None, what));
@@ -130,7 +130,7 @@ struct Ways<'w> {
 }
 
 impl<'w> Ways<'w> {
-    fn new(world: &'w ClusterView<'_>, leftovers: &[&'w Object]) -> Self {
+    fn new(world: &'w ClusterView<'_>, old: &'w Leftovers) -> Self {
         let sides = |o: &'w Object| [(o.pair.low(), o.pair.high()), (o.pair.high(), o.pair.low())].map(|e| (e, o));
         let live = |from: Ordinal, o: &Object| world.observed.side(from, &o.name).is_live();
         let ways = world.desired.objects.iter().flat_map(sides);
@@ -140,10 +140,8 @@ impl<'w> Ways<'w> {
             (way, deliver::passable(world, way))
         });
         let ours = judged.filter(|(_, how)| !matches!(how, Passable::No(_)));
-        let due =
-            leftovers.iter().copied().flat_map(sides).filter(|((from, to), object)| {
-                due::deliverable(world, *from, *to).iter().any(|o| o.name == object.name)
-            });
+        let due = old.due.iter().flat_map(sides);
+        let due = due.filter(|((from, _), o)| old.deliverable.contains(&(*from, o.name.clone())));
         let due = due.map(|((from, to), object)| (Way { from, to, object }, Passable::Yes));
         let all: Vec<_> = ours.chain(due).collect();
         let from = all.iter().map(|(way, _)| (way.from, &way.object.name)).collect();
@@ -158,7 +156,8 @@ impl<'w> Ways<'w> {
         &self,
         world: &ClusterView<'_>,
         build: &mut Builder,
-        [fenced, forgotten]: [&BTreeMap<Ordinal, ActionId>; 2],
+        fenced: &BTreeMap<Ordinal, ActionId>,
+        forgotten: &BTreeMap<Ordinal, Vec<ActionId>>,
     ) -> BTreeMap<Ordinal, ActionId> {
         let lost: Vec<_> = self
             .all
@@ -177,8 +176,10 @@ impl<'w> Ways<'w> {
                 format!("pod {from} has no sender to pod {to}, and it keeps a position: what is unsent goes out first");
             let flush = format!("everything pod {from} committed must be on pod {to}");
             let gate = Gate {
-                first: Dependencies::on(fenced.get(&from).copied(), "users are out first")
-                    .and(forgotten.get(&from).copied(), "what is behind is never sent after what is newer"),
+                first: Dependencies::on(fenced.get(&from).copied(), "users are out first").and(
+                    forgotten.get(&from).into_iter().flatten().copied(),
+                    "what is behind is never sent after what is newer",
+                ),
                 start: Dependencies::on(made, "both sides must be there"),
                 peer: if made.is_some() { Peer::Gets } else { Peer::Has },
             };
@@ -195,36 +196,24 @@ impl<'w> Ways<'w> {
     }
 }
 
-/// Positions of objects that aku.conf had once and through which nothing is due: our own objects bring it. They are forgotten
-/// before those are flushed, so that nothing is sent once more after what is newer. The last action of each pod.
+/// What is kept through objects that aku.conf had once and is not due is forgotten before our own objects are flushed, so that
+/// nothing is sent once more after what is newer. By pod.
 fn forget_stale(
     world: &ClusterView<'_>,
     build: &mut Builder,
-    stale: &[&Object],
+    old: &Leftovers,
     fenced: &BTreeMap<Ordinal, ActionId>,
-) -> BTreeMap<Ordinal, ActionId> {
-    let because = || why(Code::Moved, "other objects of the pair have everything that is kept here");
-    let mut lasts: BTreeMap<Ordinal, ActionId> = BTreeMap::new();
-    for object in stale {
-        let fences = sides(object).into_iter().filter_map(|(pod, _)| fenced.get(&pod).copied());
-        let mut first = Dependencies::on(fences, "users are out first");
-        for (pod, peer) in sides(object) {
-            if world.is_started(pod, object) {
-                let op = Op::Stop { name: object.name.clone(), peer };
-                let id = build.add(pod, op, because(), first.clone());
-                first = first.and([id], "neither side may be sending");
-                lasts.insert(pod, id);
-            }
-        }
-        for (pod, peer) in sides(object) {
-            if world.observed.side(pod, &object.name).has_position() {
-                let op = Op::Reset { name: object.name.clone(), peer };
-                let waits = first.clone().and(lasts.get(&pod).copied(), "one change of an object at a time");
-                lasts.insert(pod, build.add(pod, op, because(), waits));
-            }
+) -> BTreeMap<Ordinal, Vec<ActionId>> {
+    let mut done: BTreeMap<Ordinal, Vec<ActionId>> = BTreeMap::new();
+    for object in &old.stale {
+        let [(high, low), _] = sides(object);
+        let fences = [high, low].into_iter().filter_map(|pod| fenced.get(&pod).copied());
+        let first = Dependencies::on(fences, "users are out first");
+        for (pod, id) in due::forget(world, build, object, [high, low], Objects::Stay, &first) {
+            done.entry(pod).or_default().push(id);
         }
     }
-    lasts
+    done
 }
 
 /// Users are shut out wherever something is sent.
@@ -246,11 +235,13 @@ struct Places<'w, 'a> {
     world: &'w ClusterView<'a>,
     /// Those of aku.conf, and those that it had once.
     objects: &'w [&'w Object],
+    /// The same without what has forgotten everything before.
+    kept: &'w [&'w Object],
     ways: &'w Ways<'w>,
-    /// Objects that have forgotten everything by then.
-    stale: &'w [&'w Object],
-    /// What a pod does first: users are out, what is behind is forgotten, everything is delivered.
-    first: [&'w BTreeMap<Ordinal, ActionId>; 3],
+    /// What a pod does first: users are out, everything is delivered.
+    first: [&'w BTreeMap<Ordinal, ActionId>; 2],
+    /// By pod, what makes the others forget.
+    stale: &'w BTreeMap<Ordinal, Vec<ActionId>>,
     /// RESETs, by the pod.
     forgotten: Vec<(Ordinal, ActionId)>,
 }
@@ -262,12 +253,14 @@ impl<'w> Places<'w, '_> {
     fn waits(&self, object: &Object) -> Dependencies {
         let pods = [object.pair.low(), object.pair.high()];
         let both = pods.iter().flat_map(|pod| self.first.iter().filter_map(|done| done.get(pod).copied()));
+        let stale = pods.iter().filter_map(|pod| self.stale.get(pod)).flatten().copied();
         Dependencies::on(both, "users are out and everything is delivered before the streams stop")
+            .and(stale, "what is behind is forgotten first")
     }
 
     fn stop(&self, build: &mut Builder) -> Stopped<'w> {
         let mut stopped: Stopped<'w> = HashMap::new();
-        for object in self.objects.iter().filter(|o| !self.stale.contains(o)) {
+        for object in self.kept {
             let name = &object.name;
             for (pod, peer) in sides(object) {
                 // The delivery may have started a sender that was down.
@@ -283,7 +276,7 @@ impl<'w> Places<'w, '_> {
 
     fn forget(&mut self, build: &mut Builder, stopped: &Stopped<'w>) {
         let mut between: BTreeMap<(Ordinal, Ordinal), Vec<&Object>> = BTreeMap::new();
-        for object in self.objects.iter().filter(|o| !self.stale.contains(o)) {
+        for object in self.kept {
             between.entry((object.pair.low(), object.pair.high())).or_default().push(object);
         }
         let pods: Vec<Ordinal> = self.world.desired.pods.keys().copied().collect();
@@ -355,18 +348,6 @@ impl<'w> Places<'w, '_> {
             }
         }
     }
-}
-
-/// What cannot be delivered through objects that aku.conf does not have, in words.
-fn stuck(world: &ClusterView<'_>, me: Ordinal) -> Vec<String> {
-    let of_peer = |k: Ordinal| {
-        let deliverable = due::deliverable(world, me, k);
-        let stuck = due::from(world, me, k).into_iter().filter(move |o| !deliverable.contains(o));
-        stuck.map(move |o| {
-            format!("{} to pod {k} (aku.conf does not have it, and its two sides do not go together)", o.name)
-        })
-    };
-    world.desired.pods.keys().copied().filter(|k| *k != me).flat_map(of_peer).collect()
 }
 
 /// The higher pod's side first.

@@ -202,7 +202,8 @@ fn how(world: &ClusterView<'_>, pods: [Ordinal; 2], object: &Object, moved: &[Ta
 /// Why an object does not get its tables by now.
 enum Bar {
     /// The sides of this object, which carries one of them, do not have the same tables: none of its senders connects
-    /// (397325), and no other object carries what is only on one side. A correction that broke off leaves it so.
+    /// (397325), and no other object carries what is only on one side. A correction that broke off leaves it so; aku.conf has
+    /// the object, so it is corrected as any other.
     Uneven(ReplicationName),
     /// It cannot while both pods run.
     Open(String),
@@ -220,7 +221,8 @@ fn barred(
     let uneven = carried.iter().flat_map(|(_, from)| from);
     let uneven = uneven.into_iter().find(|c| c.surplus(pods).iter().any(|(_, t)| !elsewhere(c, t)));
     match uneven {
-        Some(c) => Some(Bar::Uneven(c.name.clone())),
+        Some(c) if c.wanted.is_some() => Some(Bar::Uneven(c.name.clone())),
+        Some(c) => Some(Bar::Open(format!("the two sides of {} do not have the same tables", c.name))),
         None => barred_while_open(world, pods, object, carried).map(Bar::Open),
     }
 }
