@@ -96,10 +96,16 @@ fn contents(dir: &Path) -> io::Result<Contents> {
     let until = Instant::now() + PATIENCE;
     let mut found = Contents { files: numbers.first().copied().zip(numbers.last().copied()), rows: BTreeSet::new() };
     let mut left = BUDGET;
+    let mut unread = None;
     for (_, path) in files.into_iter().rev() {
-        rows(&mut File::open(path)?.take(left), &mut left, until, &mut found.rows)?;
+        let read = File::open(path).and_then(|file| rows(&mut file.take(left), &mut left, until, &mut found.rows));
+        unread = unread.or(read.err());
     }
-    Ok(found)
+    // A row that was found may show that the log is another pod's, whatever else cannot be read.
+    match unread {
+        Some(e) if found.rows.is_empty() => Err(e),
+        Some(_) | None => Ok(found),
+    }
 }
 
 /// Rows in a file: runs of the characters that the column PEERS is written in.

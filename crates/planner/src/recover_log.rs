@@ -20,15 +20,16 @@ use aku_core::{
 use super::{
     build::{Builder, Dependencies, pods, why},
     cluster_view::{ClusterView, runs},
-    whose_logs::{self, Whose},
+    whose_logs,
 };
 
 pub(super) fn plan(world: &ClusterView<'_>, dead: Ordinal) -> Result<Plan, Refusal> {
     is_dead(world, dead)?;
-    let connected = connected(world, dead);
-    let told = told(world, dead, &connected)?;
+    let (connected, mut left) = connected(world, dead);
+    let told = told(world, dead, &connected, &left)?;
+    left.extend(left_out(world, dead, &connected));
     let mut notes = world.notes(Some(dead));
-    notes.extend(left_out(world, dead, &connected));
+    notes.extend(left);
     let (mut build, mut approvals) = (Builder::default(), Vec::new());
     let mut because = vec![why(
         Code::ReadLogs,
@@ -37,15 +38,11 @@ pub(super) fn plan(world: &ClusterView<'_>, dead: Ordinal) -> Result<Plan, Refus
             pods(&told.keys().copied().collect::<Vec<_>>())
         ),
     )];
-    for (k, (path, whose)) in &told {
-        // What is wrong was refused above.
-        let (Whose::Open(known) | Whose::Wrong(_, known)) = whose;
+    for (k, (path, known)) in &told {
         because.push(why(Code::WhoseLogs, format!("pod {k}: {known}")));
         approvals.push(asked(world, dead, *k, path, known));
         for (object, found) in connected.get(k).into_iter().flatten() {
-            if bar(found).is_none() {
-                steps(&mut build, (*k, dead), (object, found), path, &whose_logs::applied(world, dead, *k));
-            }
+            steps(&mut build, (*k, dead), (object, found), path, &whose_logs::applied(world, dead, *k));
         }
     }
     Ok(Plan {
@@ -60,20 +57,29 @@ pub(super) fn plan(world: &ClusterView<'_>, dead: Ordinal) -> Result<Plan, Refus
     })
 }
 
-/// Objects of survivors that are connected with the dead pod.
+/// Objects of survivors that are connected with the dead pod, and through which a log can be read.
 type Connected<'a> = BTreeMap<Ordinal, Vec<(&'a Object, &'a Replication)>>;
 
-fn connected<'a>(world: &ClusterView<'a>, dead: Ordinal) -> Connected<'a> {
-    let mut all = Connected::new();
+/// Those, and what else of a survivor that was seen gets nothing.
+fn connected<'a>(world: &ClusterView<'a>, dead: Ordinal) -> (Connected<'a>, Vec<Reason>) {
+    let (mut all, mut left) = (Connected::new(), Vec::new());
     for k in world.seen_others(dead) {
+        let mut note = |text: String| left.push(Reason::new(Code::LogsNotRead, text));
         for object in world.objects_between(k, dead) {
             let keeps = world.observed.side(k, &object.name).has_position();
-            if let Some(found) = world.replication(k, object).filter(|_| keeps) {
-                all.entry(k).or_default().push((object, found));
+            match world.replication(k, object).filter(|_| keeps) {
+                None => note(format!(
+                    "pod {k} gets nothing through {}: it keeps no position towards pod {dead}, so it was not connected with it",
+                    object.name
+                )),
+                Some(found) => match bar(found) {
+                    Some(why) => note(format!("pod {k} gets nothing through {}, which {why}", object.name)),
+                    None => all.entry(k).or_default().push((object, found)),
+                },
             }
         }
     }
-    all
+    (all, left)
 }
 
 /// Why the server does not read logs for an object.
@@ -139,7 +145,8 @@ fn told(
     world: &ClusterView<'_>,
     dead: Ordinal,
     connected: &Connected<'_>,
-) -> Result<BTreeMap<Ordinal, (LogPath, Whose)>, Refusal> {
+    left: &[Reason],
+) -> Result<BTreeMap<Ordinal, (LogPath, String)>, Refusal> {
     let give_up = if dead.is_master() {
         "aku plan recover    (an empty pod 0 is filled from a slave; what pod 0 had not sent is given up)".to_owned()
     } else {
@@ -148,17 +155,20 @@ fn told(
     let refuse = |because: Vec<Reason>, next: Vec<String>| Refusal { kind: RefusalKind::Refused, because, next };
     if connected.is_empty() {
         let text = format!(
-            "no pod that was seen keeps a position towards pod {dead}, so none is connected with it and nothing says what of its log is missing; nothing was changed"
+            "no pod that was seen can read the log of pod {dead}: none keeps a position towards it through an object that reads logs; nothing was changed"
         );
-        return Err(refuse(vec![Reason::new(Code::NobodyReads, text)], vec!["aku status".to_owned()]));
+        let mut because = vec![Reason::new(Code::NobodyReads, text)];
+        because.extend(left.iter().cloned());
+        return Err(refuse(because, vec!["aku status".to_owned()]));
     }
-    let logs = &world.observed.logs;
-    let told: BTreeMap<Ordinal, (LogPath, Whose)> = logs
-        .iter()
-        .filter(|(k, _)| connected.contains_key(k))
-        .map(|(k, directory)| (*k, (directory.path.clone(), whose_logs::judge(world, dead, *k, directory))))
-        .collect();
-    if told.is_empty() {
+    let (mut told, mut wrong) = (BTreeMap::new(), Vec::new());
+    for (k, directory) in world.observed.logs.iter().filter(|(k, _)| connected.contains_key(k)) {
+        match whose_logs::judge(world, dead, *k, directory) {
+            Ok(known) => drop(told.insert(*k, (directory.path.clone(), known))),
+            Err(why) => wrong.push(why),
+        }
+    }
+    if told.is_empty() && wrong.is_empty() {
         let text = format!(
             "no directory is named for {}, which could read the log of pod {dead}; nothing was changed",
             pods(&connected.keys().copied().collect::<Vec<_>>())
@@ -166,13 +176,6 @@ fn told(
         let next = vec![format!("aku plan recover-log {dead} --log-path DIR    (--log-path K=DIR for pod K alone)")];
         return Err(refuse(vec![Reason::new(Code::NobodyReads, text)], next));
     }
-    let wrong: Vec<Reason> = told
-        .iter()
-        .filter_map(|(k, (_, whose))| match whose {
-            Whose::Wrong(code, text) => Some(Reason::new(*code, format!("pod {k}: {text}; nothing was changed"))),
-            Whose::Open(_) => None,
-        })
-        .collect();
     if wrong.is_empty() {
         return Ok(told);
     }
@@ -188,18 +191,10 @@ fn told(
 fn left_out(world: &ClusterView<'_>, dead: Ordinal, connected: &Connected<'_>) -> Vec<Reason> {
     let mut notes = Vec::new();
     let mut note = |text: String| notes.push(Reason::new(Code::LogsNotRead, text));
-    for (k, objects) in connected {
-        if !world.observed.logs.contains_key(k) {
-            note(format!(
-                "pod {k} gets nothing: no directory is named for it, and what others read is not sent on; `aku apply recover-log {dead} --log-path {k}=DIR` does it"
-            ));
-            continue;
-        }
-        for (object, found) in objects {
-            if let Some(why) = bar(found) {
-                note(format!("pod {k} gets nothing through {}, which {why}", object.name));
-            }
-        }
+    for k in connected.keys().filter(|k| !world.observed.logs.contains_key(k)) {
+        note(format!(
+            "pod {k} gets nothing: no directory is named for it, and what others read is not sent on; `aku apply recover-log {dead} --log-path {k}=DIR` does it"
+        ));
     }
     for (pod, view) in &world.observed.pods {
         match view {

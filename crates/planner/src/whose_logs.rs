@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
     logs::{Contents, Directory, LogPath, Remembers, Seen},
-    plan::reason::Code,
+    plan::reason::{Code, Reason},
     topology::Ordinal,
 };
 
@@ -22,19 +22,18 @@ const LOG_DIR: &str = "LOG_DIR";
 /// SN = log file number x 2^32 + offset (`measured.md` 9.8).
 const FILE_BITS: u32 = 32;
 
-/// What is known of a directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Whose {
-    /// Nothing speaks against it: what is known, for a person to decide.
-    Open(String),
-    /// Somebody else's, or not enough of it: what a person has to know.
-    Wrong(Code, String),
-}
-
-/// Judges the directory that survivor `k` is told to read for `dead`.
-pub(super) fn judge(world: &ClusterView<'_>, dead: Ordinal, k: Ordinal, directory: &Directory) -> Whose {
+/// Judges the directory that survivor `k` is told to read for `dead`: what is known of it, for a person to decide.
+///
+/// # Errors
+/// It is somebody else's, or the end of the log is missing.
+pub(super) fn judge(
+    world: &ClusterView<'_>,
+    dead: Ordinal,
+    k: Ordinal,
+    directory: &Directory,
+) -> Result<String, Reason> {
     let path = &directory.path;
-    let other = |text: String| Whose::Wrong(Code::OtherLogs, text);
+    let other = |text: String| Err(Reason::new(Code::OtherLogs, format!("pod {k}: {text}; nothing was changed")));
     if let Some(named) = named(path, &world.desired.statefulset, dead) {
         return other(format!("{path} is the directory of pod {named} by its name, not of pod {dead}"));
     }
@@ -47,30 +46,26 @@ pub(super) fn judge(world: &ClusterView<'_>, dead: Ordinal, k: Ordinal, director
     }
     let contents = match &directory.seen {
         Seen::NotLooked => {
-            return Whose::Open(format!(
+            return Ok(format!(
                 "this program is not where pod {k} is and could not look into {path}; on pod {k} itself `aku apply recover-log {dead} --log-path {k}={path}` does"
             ));
         }
-        Seen::Unreadable(why) => return Whose::Open(format!("{path} could not be read from here: {why}")),
+        Seen::Unreadable(why) => return Ok(format!("{path} could not be read from here: {why}")),
         Seen::Read(contents) => contents,
     };
-    match owner(world, dead, contents) {
-        Owner::Other(text) => other(format!("{path} holds {text}")),
-        found @ (Owner::Dead | Owner::NoRow) => {
-            let text = match found {
-                Owner::Dead => format!(
-                    "{path} holds rows of SYS.AKU_LEDGER that only pod {dead} of this cluster writes; whether it is the log of its last database, and whole, cannot be told from here"
-                ),
-                Owner::NoRow | Owner::Other(_) => {
-                    format!("no row of SYS.AKU_LEDGER was found in {path} that would tell whose log it is")
-                }
-            };
-            match reach(world, dead, k, contents) {
-                Reach::Short(short) => Whose::Wrong(Code::LogsTooShort, format!("{path} {short}")),
-                Reach::Late(late) => Whose::Open(format!("{text}; it {late}")),
-                Reach::Fits => Whose::Open(text),
-            }
+    let known = match owner(world, dead, contents) {
+        Owner::Other(text) => return other(format!("{path} holds {text}")),
+        Owner::Dead => format!(
+            "{path} holds rows of SYS.AKU_LEDGER that only pod {dead} of this cluster writes; whether it is the log of its last database, and whole, cannot be told from here"
+        ),
+        Owner::NoRow => format!("no row of SYS.AKU_LEDGER was found in {path} that would tell whose log it is"),
+    };
+    match reach(world, dead, k, contents) {
+        Reach::Short(short) => {
+            Err(Reason::new(Code::LogsTooShort, format!("pod {k}: {path} {short}; nothing was changed")))
         }
+        Reach::Late(late) => Ok(format!("{known}; it {late}")),
+        Reach::Fits => Ok(known),
     }
 }
 
@@ -94,7 +89,6 @@ fn written_by(world: &ClusterView<'_>, path: &LogPath) -> Option<Ordinal> {
     world.seen().find(writes)
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
 enum Owner {
     /// Only the dead pod writes such rows.
     Dead,
@@ -109,7 +103,7 @@ fn owner(world: &ClusterView<'_>, dead: Ordinal, contents: &Contents) -> Owner {
     let known = known(world, dead);
     let survivors: BTreeMap<Ordinal, &str> =
         world.seen_others(dead).filter_map(|k| Some((k, world.signature(k)?))).collect();
-    let mut proved = false;
+    let mut own = false;
     for Remembers(row) in &contents.rows {
         let unnamed: Vec<Ordinal> = known.iter().copied().filter(|k| !row.contains_key(k)).collect();
         let same = |(k, signature): (&Ordinal, &&str)| row.get(k).is_some_and(|s| s == *signature);
@@ -120,7 +114,7 @@ fn owner(world: &ClusterView<'_>, dead: Ordinal, contents: &Contents) -> Owner {
                     [] | [..] => format!("rows of SYS.AKU_LEDGER that a pod other than pod {dead} writes"),
                 });
             }
-            [one] if *one == dead && survivors.iter().all(same) && !survivors.is_empty() => proved = true,
+            [one] if *one == dead && survivors.iter().all(same) && !survivors.is_empty() => own = true,
             [one] if *one == dead && !survivors.iter().any(same) => {
                 return Owner::Other(format!(
                     "rows of SYS.AKU_LEDGER of another cluster: none of the databases that they name is that of {}",
@@ -131,7 +125,7 @@ fn owner(world: &ClusterView<'_>, dead: Ordinal, contents: &Contents) -> Owner {
             [] | [..] => {}
         }
     }
-    if proved { Owner::Dead } else { Owner::NoRow }
+    if own { Owner::Dead } else { Owner::NoRow }
 }
 
 /// Every pod that a row of today names, but for its own.

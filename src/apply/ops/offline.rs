@@ -1,5 +1,5 @@
-//! The off-line replicator (`measured.md` 9.6): the log of a dead pod is read by a survivor in its stead. Whose log it is the
-//! plan has proved; here: that the object is stopped, that nobody sends to it, and that the option names the directory of the
+//! The off-line replicator (`measured.md` 9.6): the log of a dead pod is read by a survivor in its stead. Whose log it is a
+//! person has said yes to; here: that the object is stopped, that nobody sends to it, and that the option names the directory of the
 //! plan and no other.
 
 use super::{

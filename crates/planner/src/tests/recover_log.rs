@@ -173,12 +173,16 @@ fn who_gets_nothing_is_named() {
     // Pod 1 forgot its position: it is not connected.
     let reset = made(&both(dead().side(1, 2, 'R'), &proved()));
     assert!(steps(&reset).iter().all(|s| s.starts_with("0:")), "{:?}", steps(&reset));
+    assert!(codes(&reset.notes).contains(&Code::LogsNotRead));
     let edits: [fn(&mut aku_core::observe::Replication); 2] =
         [|r| r.mode = Mode::Eager, |r| r.options |= ObjectOption::Recovery.bit()];
     for edit in edits {
         let plan = made(&both(dead().edit(1, 2, edit), &proved()));
         assert!(steps(&plan).iter().all(|s| s.starts_with("0:")), "{:?}", steps(&plan));
         assert!(codes(&plan.notes).contains(&Code::LogsNotRead));
+        // Nobody is left who reads: no plan that says it does.
+        let refusal = refused(&both(dead().edit(0, 2, edit).edit(1, 2, edit), &proved()));
+        assert_eq!(codes(&refusal.because), [Code::NobodyReads, Code::LogsNotRead, Code::LogsNotRead]);
     }
 }
 
