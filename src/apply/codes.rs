@@ -130,9 +130,10 @@ codes! {
     /// The pod with the surviving copy cannot give it now.
     SourceUnfit = "E140", "the pod with the surviving copy is not in service or lacks the table; nothing was deleted",
         ["bring the source back, then run again"];
-    /// A transaction holds the table.
+    /// A transaction holds the table; where several tables are locked at once, users may also follow each other so closely that
+    /// there is no moment at which all are free.
     Locked = "E141", "a transaction holds a lock on the table",
-        ["find it on pod {pod} (V$LOCK_STATEMENT), end it, then run again"];
+        ["find it on pod {pod} (V$LOCK_STATEMENT), end it, then run again", "or run again when less is written there"];
     /// REPLICATION_DDL_ENABLE is 0.
     DdlOff = "E142", "REPLICATION_DDL_ENABLE is 0 on the pod, although this run had set it",
         ["make sure that no other aku works on pod {pod}, then run again"];

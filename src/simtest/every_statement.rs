@@ -141,6 +141,35 @@ fn a_new_table_of_an_eager_group_comes_when_the_slaves_end_and_start() {
     assert_eq!(life.settle(&BTreeSet::new()).len(), 3, "{}", life.told(""));
 }
 
+/// Two members of EAGER groups, both closed, without positions towards each other: what the refusal says works.
+#[test]
+fn two_closed_members_do_not_send_to_each_other_for_ever() {
+    let mut life = begin_as(Generation::V7_2, Switch::On, None, all_eager);
+    assert!(matches!(life.start(2, Cut::Never), Ended::Done), "{}", life.told(""));
+    for p in 0..3 {
+        life.still(p);
+    }
+    life.stage.lock().pump(1_000_000);
+    let names: Vec<_> = life.desired(Goal::Reconcile).objects_between(pod(1), pod(2)).map(|o| o.name.clone()).collect();
+    for (p, name) in [1, 2].into_iter().flat_map(|p| names.iter().map(move |name| (p, name))) {
+        for what in ["STOP", "RESET"] {
+            life.stage.lock().by_hand(p, &format!("ALTER REPLICATION {name} {what}"));
+        }
+    }
+    for p in [1, 2] {
+        life.kill(p);
+        life.boot(p);
+    }
+    let refused = life.start(2, Cut::Never);
+    let Ended::Refused(refusal) = refused else { panic!("{}", life.told(&format!("{refused:?}"))) };
+    let word = |line: &String| line.split("    ").next().map(str::to_owned);
+    let next: Vec<_> = refusal.next.iter().filter_map(word).collect();
+    assert_eq!(next, ["aku apply end --ordinal 2", "aku apply start --ordinal 1"]);
+    let ended = [life.end(2, Cut::Never), life.start(1, Cut::Never), life.start(2, Cut::Never)];
+    assert!(ended.iter().all(|e| matches!(e, Ended::Done)), "{}", life.told(&format!("{ended:?}")));
+    assert_eq!(life.settle(&BTreeSet::new()).len(), 3, "{}", life.told(""));
+}
+
 /// The lab shows what an anchor is for: with a START in its place a user is told of a conflict, and the copy does not begin.
 #[test]
 fn an_eager_sender_towards_a_pod_without_rows_is_noticed() {

@@ -8,6 +8,7 @@
 //! other's users.
 
 use aku_core::{
+    conf::Switch,
     desired::Object,
     observe::Pod,
     plan::{
@@ -92,13 +93,18 @@ pub(super) fn bars(world: &ClusterView<'_>, joiner: Ordinal, members: &[Ordinal]
             );
             because.push(Reason::new(Code::EagerJoin, text));
             // Where both are members and closed, each start would send to the other one.
-            next.push(if world.is_member(joiner) {
-                format!(
-                    "aku apply clean --ordinal {joiner}    (it is copied anew in any case), aku apply start --ordinal {k}, then run this again"
-                )
-            } else {
-                format!("aku apply start --ordinal {k}, then run this again")
-            });
+            if world.is_member(joiner) {
+                next.push(match (world.desired.flush_at_end, world.desired.reset_at_end) {
+                    (Switch::On, Switch::On) => {
+                        format!("aku apply end --ordinal {joiner}    (it is copied anew in any case)")
+                    }
+                    // An end keeps the positions then.
+                    (Switch::On | Switch::Off, Switch::On | Switch::Off) => format!(
+                        "aku apply clean --ordinal {joiner}    (it is copied anew in any case; its start then asks loses-unsent)"
+                    ),
+                });
+            }
+            next.push(format!("aku apply start --ordinal {k}    (then run this again)"));
         } else if let Some(s) = too_short(pod) {
             let text = format!(
                 "the tables of an EAGER group are locked on pod {k} for up to {HELD_S} s, and its receivers skip a change that they cannot apply within {s} s ({RECEIVERS_WAIT}); nothing was changed"

@@ -36,7 +36,8 @@ const TICK: Duration = Duration::from_millis(20);
 const TRIES: usize = 3;
 /// How long the locks are asked for, with pauses in which users go on, before the action fails.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// START and STOP together need at least so long: START looks for its peer once a second (`measured.md` 9.1).
+/// With less left, START is not begun: it answers at once or after a second, when it looks for its peer again (`measured.md`
+/// 9.1).
 const SHORTEST: Duration = Duration::from_secs(1);
 /// Shortest such pause.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -89,16 +90,14 @@ fn once(
     // Known before users wait.
     let cancel = work.look(work.action.pod, "how a START is cancelled", |session| Ok(session.canceller()))?;
     let began = lock(work, &mut *session, tables, lock_s)?;
+    // Whoever returns here closes the session, and the lock goes with it.
     let side = look::side_of(work, name)?;
-    let taken = work.now().saturating_duration_since(began);
-    if work.control.stopped() || !side.is_reset() || taken + SHORTEST > held {
-        send_always(work, &mut *session, &ChangeSql::Rollback)?;
-        return match (work.control.stopped(), side.is_reset()) {
-            (true, true | false) => Err(OpError::Stopped),
-            // Somebody used it while the lock was waited for.
-            (false, false) => Err(streams::old_position(work, name, &side)),
-            (false, true) => Ok(None),
-        };
+    if !side.is_reset() {
+        // Somebody used it while the lock was waited for.
+        return Err(streams::old_position(work, name, &side));
+    }
+    if work.now().saturating_duration_since(began) + SHORTEST > held {
+        return Ok(None);
     }
     let holder = Holder::begin(work, session, cancel, began + held)?;
     let sent = start_and_stop(work, name);
@@ -156,10 +155,6 @@ fn send(work: &mut Work<'_>, session: &mut dyn Session, sql: &ChangeSql) -> Resu
     if work.control.stopped() {
         return Err(OpError::Stopped);
     }
-    send_always(work, session, sql)
-}
-
-fn send_always(work: &mut Work<'_>, session: &mut dyn Session, sql: &ChangeSql) -> Result<(), OpError> {
     let (pod, text) = (work.action.pod, sql.to_string());
     work.slot.say(text.clone());
     let witness = work.shared.context.witness.clone();

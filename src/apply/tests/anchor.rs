@@ -165,3 +165,50 @@ fn a_signal_leaves_no_sender_behind() {
     assert_eq!(state(&stage), NOTHING, "{:?}: {:?}", run.words(), stage.changes());
     assert!(stage.changes()[..4].ends_with(&[WHOLE[2].to_owned(), WHOLE[3].to_owned()]), "{:?}", stage.changes());
 }
+
+/// While the lock is waited for nothing is lost by stopping, so nobody waits for the end of the grace.
+#[test]
+fn a_signal_ends_the_wait_for_the_lock() {
+    let stage = eager();
+    let stop = stage.stop.clone();
+    let raise = move |_: &mut ScriptedPods| stop.raise("SIGTERM");
+    stage.cluster.rule(1, "LOCK TABLE SYS.T2", Then::First(Box::new(raise)));
+    let run = stage.run(vec![act(1, 1, anchor(), &[])]);
+    assert_eq!(run.words(), ["failed E106"]);
+    assert_eq!(stage.changes(), WHOLE[..2], "the lock goes with its session");
+    assert_eq!(state(&stage), NOTHING);
+}
+
+/// The grace is over while STOP is under way: a sender that is left started would make users' commits fail.
+#[test]
+fn the_stop_is_not_cancelled_when_the_grace_is_over() {
+    let mut stage = eager();
+    stage.context.limits.grace = Duration::ZERO;
+    let stop = stage.stop.clone();
+    let raise = move |_: &mut ScriptedPods| stop.raise("SIGTERM");
+    stage.cluster.rule(1, "ALTER REPLICATION R_01 START", Then::First(Box::new(raise)));
+    // It takes so long that the engine looks several times at what it would cancel.
+    let slow = |_: &mut ScriptedPods, round: u32| round >= 100;
+    stage.cluster.rule(1, "ALTER REPLICATION R_01 STOP", Then::Until(Box::new(slow)));
+    let run = stage.run(vec![act(1, 1, anchor(), &[])]);
+    assert!(!state(&stage).0 && !state(&stage).1, "{:?}: {:?}", run.words(), stage.changes());
+    assert_eq!(stage.changes()[..4], WHOLE[..4], "{:?}", run.words());
+}
+
+/// Somebody starts the object while the lock is waited for: his position is no anchor, and is not taken back.
+#[test]
+fn a_position_that_comes_while_the_lock_is_waited_for_is_left_alone() {
+    let stage = eager();
+    let started = |world: &mut ScriptedPods| {
+        let object = world.object(1, "R_01");
+        (object.sender, object.is_started, object.xsn) = (true, true, 50);
+    };
+    stage.cluster.rule(1, "LOCK TABLE SYS.T2", Then::First(Box::new(started)));
+    let undo = act(3, 1, Op::Unpin { name: name("R_01"), peer: pod(0) }, &[2]);
+    let undo = when(undo, RunWhen::Undo { armed_by: ActionId(1), until: Milestone::of([ActionId(2)]) });
+    let next = act(2, 0, Op::Drain { wait_s: 1 }, &[1]);
+    let run = stage.run(vec![act(1, 1, anchor(), &[]), next, undo]);
+    assert_eq!(run.words()[0], "failed E117");
+    assert_eq!(stage.changes(), WHOLE[..2], "the lock goes with its session");
+    assert_eq!(state(&stage), (true, true, true));
+}

@@ -2,6 +2,7 @@
 
 use aku_core::{
     attributes::{Appliers, Attributes, Conflict, GroupMode, GroupOption},
+    conf::Switch,
     observe::Replication,
 };
 
@@ -227,6 +228,23 @@ fn a_member_that_cannot_be_anchored_bars_the_copy() {
     let refusal = refused(&third("LL").set(1, "ADMIN_MODE", 1));
     assert_eq!(codes(&refusal.because)[0], Code::EagerJoin);
     assert!(refusal.next.iter().any(|n| n.contains("aku apply start --ordinal 1")), "{:?}", refusal.next);
+    assert_eq!(refusal.next.len(), 1, "{:?}", refusal.next);
+    // Both are members, closed, and without a position towards each other: the start of either would send to the other.
+    let both = |me: u8| {
+        let w = Worlds::new(desired(Goal::Start(ord(me)), 3, 1)).attributes(&eager()).up(0, 0).up(1, 1).up(2, 1);
+        w.pair(0, 1, "LL").pair(0, 2, "LL").rows(0, 5).rows(1, 5).rows(2, 5)
+    };
+    for (me, other, reset, leave) in
+        [(2, 1, Switch::On, "end"), (1, 2, Switch::On, "end"), (1, 2, Switch::Off, "clean")]
+    {
+        let mut w = both(me);
+        w.desired.reset_at_end = reset;
+        let refusal = refused(&w);
+        assert_eq!(codes(&refusal.because)[0], Code::EagerJoin, "{me}");
+        let [first, then] = refusal.next.as_slice() else { panic!("{:?}", refusal.next) };
+        assert!(first.starts_with(&format!("aku apply {leave} --ordinal {me}")), "{first}");
+        assert!(then.starts_with(&format!("aku apply start --ordinal {other}")), "{then}");
+    }
     let refusal = refused(&third("LL").set(1, "REPLICATION_LOCK_TIMEOUT", 4));
     assert_eq!(codes(&refusal.because)[0], Code::EagerJoin);
     assert!(refusal.next.iter().any(|n| n.contains("REPLICATION_LOCK_TIMEOUT = 5")), "{:?}", refusal.next);
