@@ -1,5 +1,5 @@
 //! The online logs of a pod that is dead, as its survivors are told where they lie, and what was seen there (`measured.md`
-//! 9.6). A server reads whatever directory it is told; whose logs they are is for the planner to prove.
+//! 9.6). A server reads whatever directory it is told; whose logs they are is judged by the planner, and said yes to by a person.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
