@@ -29,6 +29,7 @@ use super::{
     supervise::SuperviseArgs,
     validate::ValidateArgs,
     verify::VerifyArgs,
+    version,
 };
 
 /// Keeps Altibase replication between the pods of a StatefulSet in the state that aku.conf declares.
@@ -77,8 +78,8 @@ struct LegacyFlags {
     /// With -i: print the password of SYS instead of asterisks
     #[arg(long, requires = "info")]
     show_secrets: bool,
-    /// Print the version
-    #[arg(short = 'v', long, action = ArgAction::Version)]
+    /// Print the version; with --verbose: commit, features, servers
+    #[arg(short = 'v', visible_short_alias = 'V', long, action = ArgAction::Version)]
     version: Option<bool>,
 }
 
@@ -200,7 +201,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<(Invocation, Co
     if args.len() < 2 {
         return Err(clap::Error::new(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand));
     }
-    let matches = Cli::command().try_get_matches_from(short_verbose(args, at))?;
+    let known =
+        if version::is_asked(&args) { Cli::command().version(&*version::long().leak()) } else { Cli::command() };
+    let matches = known.try_get_matches_from(short_verbose(args, at))?;
     let cli = Cli::from_arg_matches(&matches)?;
     let conflict = |text: String| Cli::command().error(ErrorKind::ArgumentConflict, text);
     let (name, invocation) = match (cli.command, cli.legacy.pod, cli.legacy.info) {

@@ -41,7 +41,7 @@ fn documented_forms() {
     }
     assert!(matches!(read("-i"), Ok((Invocation::Info(_), _))));
     assert!(matches!(read("--info --conf /x"), Ok((Invocation::Info(InfoArgs { conf: Some(_), .. }), _))));
-    for line in ["-v", "--version"] {
+    for line in ["-v", "-V", "--version", "-v --verbose"] {
         assert_eq!(read(line).map(|_| ()).map_err(|e| e.kind()), Err(ErrorKind::DisplayVersion));
     }
     for line in ["-h", "--help", "plan -h", "lab up --help"] {

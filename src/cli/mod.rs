@@ -71,6 +71,7 @@ mod turn;
 mod typed;
 pub mod validate;
 pub mod verify;
+mod version;
 mod watch;
 mod who;
 pub mod wiring;
