@@ -5,6 +5,7 @@
 use std::{
     io::{self, Write as _},
     panic::{self, AssertUnwindSafe},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -21,6 +22,8 @@ const LAST: Duration = Duration::from_secs(1);
 /// Runs the command line of this process.
 pub fn program() -> Code {
     secret::keep_others_out(std::env::args_os().skip(1));
+    // A file that reaches its limit (`ulimit -f`) is a write that fails, and no death in the middle of a run.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let standard = outlet::standard();
     panic::set_hook(Box::new(|info| {
         let thread = thread::current();

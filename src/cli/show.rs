@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use aku_core::safe;
+
 use super::{
     file_args::{GraphArgs, GraphFormat, ShowArgs, ShowFormat},
     stream::{OutputStyle, Streams, answer, fail, shown, tell},
@@ -24,6 +26,7 @@ pub fn run(args: &ShowArgs, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
         Err(e) => return fail(s, look, &unreadable(&args.file, &e.into())),
     };
     for misfit in &reading.misfits {
+        let misfit = safe::line(&misfit.to_string());
         tell(s, &format!("warning: this release does not apply the plan: {misfit}\n"));
     }
     let usable = reading.misfits.iter().all(Misfit::is_readable);

@@ -119,9 +119,49 @@ pub(super) fn fact(doc: &mut Doc, label: &str, text: &str, width: usize) {
 }
 
 pub(super) fn next(doc: &mut Doc, next: &[String], width: usize) {
+    let room = width.saturating_sub(FACTS_AT).max(20);
     for (i, text) in next.iter().enumerate() {
-        fact(doc, if i == 0 { "next" } else { "" }, text, width);
+        fact(doc, if i == 0 { "next" } else { "" }, &typed(text, room), width);
     }
+}
+
+/// A command that is too long for a line, on several that a shell reads as one; a remark behind it on lines of its own.
+fn typed(text: &str, room: usize) -> String {
+    if text.width() <= room || !text.starts_with("aku ") {
+        return text.to_owned();
+    }
+    let (command, remark) = match text.split_once("    (") {
+        Some((command, remark)) => (command, Some(format!("({remark}"))),
+        None => (text, None),
+    };
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in shell_words(command) {
+        // Behind every line but the last stand a blank and a backslash.
+        if !line.is_empty() && line.width() + 1 + word.width() + 2 > room {
+            lines.push(std::mem::replace(&mut line, "  ".to_owned()) + " \\");
+        }
+        if !line.trim().is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines.extend(remark);
+    lines.join("\n")
+}
+
+/// The words of a command; a blank between quotes ends none.
+fn shell_words(command: &str) -> Vec<&str> {
+    let mut quoted = None;
+    let is_end = |c: char| {
+        match (quoted, c) {
+            (None, '\'' | '"') => quoted = Some(c),
+            (Some(open), c) if open == c => quoted = None,
+            (None | Some(_), _) => {}
+        }
+        c == ' ' && quoted.is_none()
+    };
+    command.split(is_end).filter(|word| !word.is_empty()).collect()
 }
 
 /// One failed action: where, statement, the database's words, what it means, what was tried.
@@ -160,4 +200,22 @@ pub enum Failed {
     No,
     /// It may or may not have been done.
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_command_can_be_pasted() {
+        let command =
+            "aku apply start --ordinal 1 --yes --approve loses-unsent:altibase-sts/1 --conf '/a folder/aku.conf'";
+        let text = typed(&format!("{command}    (copies it anew)"), 60);
+        assert!(text.lines().all(|line| line.width() <= 60), "{text}");
+        let (last, lines) = text.lines().collect::<Vec<_>>().split_last().map(|(l, all)| (*l, all.to_vec())).unwrap();
+        assert_eq!(last, "(copies it anew)");
+        let pasted = lines.join("\n").replace(" \\\n  ", " ");
+        assert_eq!(pasted, command, "{text}");
+        assert_eq!(typed("make pod 1 answer, then run this again, which is a sentence", 20).lines().count(), 1);
+    }
 }

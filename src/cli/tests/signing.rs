@@ -116,7 +116,8 @@ fn files_around_signatures_that_are_not_as_they_should_be() {
     std::fs::write(world.path("bad"), "alice ssh-ed25519 AAAA\n").unwrap();
     let locked = world.run("review @/p.json --sign @/locked");
     assert!(locked.exit == Exit::BadData && locked.err.contains("passphrase"), "{locked:#?}");
-    let said = locked.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    // As a shell reads it.
+    let said = locked.err.replace(" \\\n", " ").split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("aku show @/p.json --format digest | ssh-keygen -Y sign -n aku-plan -f @/locked"));
     let table = [
         ("review @/p.json --sign @/none".to_owned(), Exit::NoInput, "signing-key"),
