@@ -171,6 +171,7 @@ pub fn run(table: &mut Table) -> Done {
         let desired = Desired::new(&conf, case.goal, address);
         let view = |p: &Ordinal| (*p, PodView::Seen(Box::new(seen(&desired, &case, *p))));
         let observed = Observed {
+            shut_out: BTreeSet::new(),
             pods: desired.pods.keys().map(view).collect(),
             marker: MarkerView::Missing,
             marked_here: BTreeSet::new(),

@@ -12,7 +12,7 @@ impl<'a> Checker<'a> {
     /// Tables of an object that aku.conf has, in whatever group.
     fn ours(&self, pod: Ordinal, name: &ReplicationName) -> Vec<&'a Target> {
         let Some(found) = self.observed.replication(pod, name) else { return Vec::new() };
-        self.groups.keys().copied().filter(|t| found.items.iter().any(|i| i.local == **t)).collect()
+        found.items.iter().filter_map(|i| self.groups.get_key_value(&i.local)).map(|(target, _)| *target).collect()
     }
 
     /// Objects of the two pods that replicate a table both ways, as far as was seen.

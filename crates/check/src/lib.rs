@@ -32,7 +32,7 @@ use aku_core::{
     sql::setting::Setting,
     topology::{Ordinal, ReplicationName, Target},
 };
-use foldhash::{HashMap, HashSet, HashSetExt as _};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use self::index::{BadEdges, Index, Kind, Waits};
 
@@ -79,15 +79,16 @@ pub fn check(plan: &Plan, desired: &Desired, observed: &Observed) -> Vec<Violati
             return vec![Violation { rule: "dag", detail }];
         }
     };
-    let mut groups: BTreeMap<&Target, Vec<GroupId>> = BTreeMap::new();
+    let mut groups: HashMap<&Target, Vec<GroupId>> = HashMap::with_capacity(desired.targets().count());
     for (id, group) in &desired.groups {
         for target in &group.targets {
             groups.entry(target).or_default().push(*id);
         }
     }
     let objects = desired.objects.iter().map(|o| (&o.name, o)).collect();
-    let seen = observed.pods.keys().filter_map(|k| Some((*k, observed.pod(*k)?)));
-    let rows = seen.flat_map(|(k, pod)| pod.rows.iter().map(move |(t, n)| ((k, t), *n))).collect();
+    let seen = || observed.pods.keys().filter_map(|k| Some((*k, observed.pod(*k)?)));
+    let mut rows = HashMap::with_capacity(seen().map(|(_, pod)| pod.rows.len()).sum());
+    rows.extend(seen().flat_map(|(k, pod)| pod.rows.iter().map(move |(t, n)| ((k, t), *n))));
     let lost = match &plan.decision {
         Decision::Full { unsent, .. } => unsent.iter().map(|u| &u.name).collect(),
         Decision::None { .. } | Decision::CatchUp { .. } | Decision::Repair { .. } | Decision::Logs { .. } => {
@@ -165,7 +166,7 @@ struct Checker<'a> {
     observed: &'a Observed,
     objects: HashMap<&'a ReplicationName, &'a Object>,
     /// Groups that have the target.
-    groups: BTreeMap<&'a Target, Vec<GroupId>>,
+    groups: HashMap<&'a Target, Vec<GroupId>>,
     /// Rows as they were counted.
     rows: HashMap<(Ordinal, &'a Target), RowCount>,
     index: Index<'a>,

@@ -46,7 +46,9 @@ pub fn coloured(text: &str) -> String {
 }
 
 fn written(text: &str, blank: impl Fn(char) -> bool, hidden: impl Fn(char) -> bool) -> String {
-    if !text.contains(|c| hidden(c) || blank(c)) {
+    // Nearly every text is of these, and hides nothing.
+    let graphic = |b: u8| b == b' ' || b.is_ascii_graphic();
+    if text.bytes().all(graphic) || !text.contains(|c| hidden(c) || blank(c)) {
         return text.to_owned();
     }
     text.chars().fold(String::with_capacity(text.len() + 16), |mut out, c| {

@@ -18,7 +18,7 @@ use aku_core::{
     sql::Privilege,
     topology::{Ordinal, ReplicationName, Target},
 };
-use foldhash::{HashMap, HashSet, HashSetExt as _};
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 
 use crate::{moved::Moves, status};
 
@@ -71,8 +71,9 @@ impl<'a> ClusterView<'a> {
             targets.sort();
             (*id, targets)
         });
-        let counted = observed.pods.keys().filter_map(|k| Some((*k, observed.pod(*k)?)));
-        let rows = counted.flat_map(|(k, pod)| pod.rows.iter().map(move |(t, n)| ((k, t), *n)));
+        let counted = || observed.pods.keys().filter_map(|k| Some((*k, observed.pod(*k)?)));
+        let mut rows = HashMap::with_capacity(counted().map(|(_, pod)| pod.rows.len()).sum());
+        rows.extend(counted().flat_map(|(k, pod)| pod.rows.iter().map(move |(t, n)| ((k, t), *n))));
         let mut world = Self {
             desired,
             observed,
@@ -81,7 +82,7 @@ impl<'a> ClusterView<'a> {
             running: BTreeSet::new(),
             agreed,
             sorted: sorted.collect(),
-            rows: rows.collect(),
+            rows,
             moves: Moves::default(),
             against: RefCell::default(),
         };

@@ -16,7 +16,7 @@ use aku_core::{
     conf::{Compare, Config, MemberDown, Switch},
     document::{self, Fault},
     plan::{Plan, PodState},
-    topology::Ordinal,
+    topology::{Ordinal, Target},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ pub const FORMAT_VERSION: &str = "1.2";
 pub const KIND: &str = "aku.plan";
 /// Grows whenever the planner would make another plan of the same facts, or would ask for other facts. A plan of another
 /// revision is shown and never applied.
-pub const PLANNER_REV: u32 = 3;
+pub const PLANNER_REV: u32 = 4;
 /// How long a saved plan may be applied.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 /// What a saved plan is as a document.
@@ -235,19 +235,12 @@ pub fn conf_digest(conf: &Config) -> String {
         Switch::Off => 0,
         Switch::On => 1,
     };
-    let groups: Vec<Value> = conf
-        .groups
-        .iter()
-        .map(|g| {
-            let mut group =
-                json!({ "prefix": g.prefix, "sync_parallel": g.sync_parallel, "targets": to_value(&g.targets) });
-            // Digests of before stay what they were.
-            if !g.attributes.is_default() {
-                group["attributes"] = json!(g.attributes.words());
-            }
-            group
-        })
-        .collect();
+    let groups = conf.groups.iter().map(|g| GroupMeaning {
+        prefix: to_value(&g.prefix),
+        sync_parallel: to_value(g.sync_parallel),
+        targets: &g.targets,
+        attributes: (!g.attributes.is_default()).then(|| to_value(g.attributes.words())),
+    });
     // Destructured, so that a new field cannot be forgotten here.
     let Config {
         sts_name,
@@ -285,7 +278,6 @@ pub fn conf_digest(conf: &Config) -> String {
         "delay_start_complete_s": delay_start_complete.as_secs(),
         "flush_at_end": on(*flush_at_end),
         "replication_reset_at_end": on(*replication_reset_at_end),
-        "groups": groups,
     });
     // Its default means what files meant before there was such a property.
     if *ledger == Switch::Off {
@@ -297,7 +289,26 @@ pub fn conf_digest(conf: &Config) -> String {
     if *compare_at_start != Compare::Counts {
         meaning["compare_at_start"] = json!(compare_at_start.as_str());
     }
-    document::digest(&meaning)
+    document::digest_of(&Meaning { groups: groups.collect(), others: meaning })
+}
+
+/// A group as its digest covers it.
+#[derive(Serialize)]
+struct GroupMeaning<'c> {
+    prefix: Value,
+    sync_parallel: Value,
+    targets: &'c [Target],
+    /// Digests of before there were attributes stay what they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<Value>,
+}
+
+/// A configuration as its digest covers it; the targets are not copied, they may be many.
+#[derive(Serialize)]
+struct Meaning<'c> {
+    groups: Vec<GroupMeaning<'c>>,
+    #[serde(flatten)]
+    others: Value,
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The kind of these files.
-pub const DOCUMENT: Kind = Kind { word: "aku.capture", noun: "capture", version: "1.1" };
+pub const DOCUMENT: Kind = Kind { word: "aku.capture", noun: "capture", version: "1.2" };
 
 /// Everything that a plan is made from, except `aku.conf`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ mod left;
 mod model;
 pub mod parse;
 mod rows;
+mod table_name;
 mod unlike;
 mod view;
 
@@ -18,8 +19,9 @@ pub use ledger::of as ledger_of;
 pub use left::{Known, LeftBehind};
 pub use model::{
     BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Remembered, Replication,
-    Sender, Server, Side, Table, TableName,
+    Sender, Server, Side, Table,
 };
 pub use parse::{bare as object_of, gap as gap_of, sender as sender_of};
 pub use rows::{RowCount, grouped};
+pub use table_name::TableName;
 pub use unlike::{Fixed, Unlike};

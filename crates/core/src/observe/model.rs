@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Compared, Items, RowCount};
+use super::{Compared, Items, RowCount, TableName};
 use crate::{
     app_info::AtWork,
     desired::ReplicationAddress,
@@ -25,6 +25,9 @@ pub struct Observed {
     /// Pods whose start marker is on this machine and there.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub marked_here: BTreeSet<Ordinal>,
+    /// Pods that an end shut users out of in this life of their servers, as its journal tells: they were in service until then.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub shut_out: BTreeSet<Ordinal>,
     /// What runs before this one found before they changed it for a while, as far as their journals tell.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub remembered: Remembered,
@@ -155,40 +158,6 @@ impl Client {
     }
 }
 
-/// Owner and name of a table.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct TableName {
-    /// Owner.
-    pub user: Identifier,
-    /// Table.
-    pub table: Identifier,
-}
-
-impl TableName {
-    /// The table a target belongs to.
-    #[must_use]
-    pub fn of(target: &Target) -> Self {
-        Self { user: target.user.clone(), table: target.table.clone() }
-    }
-}
-
-impl From<TableName> for String {
-    fn from(t: TableName) -> Self {
-        // A control character cannot occur in a name, so the pair survives the round trip through a JSON key.
-        format!("{}\u{1f}{}", t.user.as_str(), t.table.as_str())
-    }
-}
-
-impl TryFrom<String> for TableName {
-    type Error = String;
-    fn try_from(s: String) -> Result<Self, String> {
-        let (user, table) = s.split_once('\u{1f}').ok_or("a table name needs an owner")?;
-        let name = |n: &str| Identifier::exact(n).map_err(|e| e.to_string());
-        Ok(Self { user: name(user)?, table: name(table)? })
-    }
-}
-
 /// Who the server is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
@@ -313,9 +282,11 @@ pub struct Table {
     pub is_table: bool,
     /// It has a primary key.
     pub primary_key: bool,
-    /// It owns a foreign key.
+    /// It owns a foreign key. (What few tables have is written only of them: a capture may hold a hundred thousand.)
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign_key: bool,
     /// Its partitions; empty when it is not partitioned.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub partitions: BTreeSet<Identifier>,
     /// Digest of columns and primary key (`observe::layout`); `None` when the columns
     /// could not be read.
@@ -383,6 +354,7 @@ impl Observed {
             pods,
             marker,
             marked_here: BTreeSet::new(),
+            shut_out: BTreeSet::new(),
             remembered: Remembered::new(),
             compared: None,
             logs: DeadLogs::new(),

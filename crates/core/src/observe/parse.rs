@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use foldhash::HashSet;
 
 use super::{
-    Items,
-    model::{Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table, TableName},
+    Items, TableName,
+    model::{Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table},
 };
 use crate::{
     attributes::ObjectOption,

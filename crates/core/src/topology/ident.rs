@@ -2,48 +2,18 @@
 //!
 //! This is the only place where a name is quoted (DESIGN D7).
 
-use std::{
-    cmp::Ordering,
-    collections::BTreeSet,
-    fmt,
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use smol_str::SmolStr;
 
 /// A user, table or partition name, spelt as the catalog spells it: upper case unless it was quoted.
-/// Shared when it is cloned: a large cluster holds the same names a million times. At most 128 bytes, never empty, without
-/// `'` and `"` (the server's lexer allows neither, `altibase.md` 1).
-#[derive(Clone, Debug, Eq, JsonSchema)]
+/// At most 128 bytes, never empty, without `'` and `"` (the server's lexer allows neither, `altibase.md` 1). A name of up to
+/// 23 bytes is stored in place and a longer one is shared: a large cluster holds the same names a million times.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(with = "String")]
-pub struct Identifier(Arc<str>);
-
-// As derived, but two that share their text are equal without a look at it: a planner compares the same names again and again.
-impl PartialEq for Identifier {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
-    }
-}
-
-impl Ord for Identifier {
-    fn cmp(&self, other: &Self) -> Ordering {
-        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
-    }
-}
-
-impl PartialOrd for Identifier {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Hash for Identifier {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
-    }
-}
+pub struct Identifier(SmolStr);
 
 /// Why a text is not a usable name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +41,7 @@ pub enum IdentError {
     },
 }
 
-fn checked(name: &str, limit: usize) -> Result<Arc<str>, IdentError> {
+fn checked(name: &str, limit: usize) -> Result<SmolStr, IdentError> {
     if name.is_empty() {
         return Err(IdentError::Empty);
     }
@@ -92,13 +62,13 @@ fn checked(name: &str, limit: usize) -> Result<Arc<str>, IdentError> {
 struct NameVisitor(usize);
 
 impl de::Visitor<'_> for NameVisitor {
-    type Value = Arc<str>;
+    type Value = SmolStr;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string")
     }
 
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<Arc<str>, E> {
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<SmolStr, E> {
         checked(name, self.0).map_err(E::custom)
     }
 }
@@ -128,47 +98,50 @@ impl<'de> Deserialize<'de> for ReplicationName {
 }
 
 fn is_plain(name: &str) -> bool {
-    let mut chars = name.chars();
-    chars.next().is_some_and(|c| c.is_ascii_uppercase() || c == '_')
-        && chars.all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '_' | '$'))
-        && !RESERVED.contains(&name)
+    let plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'$');
+    name.bytes().next().is_some_and(|b| b.is_ascii_uppercase() || b == b'_')
+        && name.bytes().all(plain)
+        && !is_reserved(name)
 }
 
 /// Words that the server's grammar may take for something else where we write a name.
-const RESERVED: [&str; 32] = [
-    "ALL",
-    "ALTER",
-    "AND",
-    "AS",
-    "BY",
-    "CHECK",
-    "COLUMN",
-    "CREATE",
-    "DATE",
-    "DEFAULT",
-    "DELETE",
-    "DROP",
-    "FROM",
-    "GROUP",
-    "IN",
-    "INDEX",
-    "INSERT",
-    "INTO",
-    "KEY",
-    "LEVEL",
-    "NOT",
-    "NULL",
-    "OR",
-    "ORDER",
-    "PARTITION",
-    "SELECT",
-    "SET",
-    "TABLE",
-    "TO",
-    "UPDATE",
-    "USER",
-    "WITH",
-];
+fn is_reserved(name: &str) -> bool {
+    matches!(
+        name,
+        "ALL"
+            | "ALTER"
+            | "AND"
+            | "AS"
+            | "BY"
+            | "CHECK"
+            | "COLUMN"
+            | "CREATE"
+            | "DATE"
+            | "DEFAULT"
+            | "DELETE"
+            | "DROP"
+            | "FROM"
+            | "GROUP"
+            | "IN"
+            | "INDEX"
+            | "INSERT"
+            | "INTO"
+            | "KEY"
+            | "LEVEL"
+            | "NOT"
+            | "NULL"
+            | "OR"
+            | "ORDER"
+            | "PARTITION"
+            | "SELECT"
+            | "SET"
+            | "TABLE"
+            | "TO"
+            | "UPDATE"
+            | "USER"
+            | "WITH"
+    )
+}
 
 fn write_sql(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if is_plain(name) { f.write_str(name) } else { write!(f, "\"{name}\"") }
@@ -210,7 +183,7 @@ impl TryFrom<String> for Identifier {
 
 impl From<Identifier> for String {
     fn from(i: Identifier) -> Self {
-        i.0.as_ref().to_owned()
+        i.0.into()
     }
 }
 
@@ -224,7 +197,7 @@ impl fmt::Display for Identifier {
 /// Name of a replication object, at most 40 bytes; both pods of a pair use the same one (`aku-behaviour.md` A.4).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(with = "String")]
-pub struct ReplicationName(Arc<str>);
+pub struct ReplicationName(SmolStr);
 
 impl ReplicationName {
     /// Server limit in bytes (QC_MAX_NAME_LEN).
@@ -254,7 +227,7 @@ impl TryFrom<String> for ReplicationName {
 
 impl From<ReplicationName> for String {
     fn from(i: ReplicationName) -> Self {
-        i.0.as_ref().to_owned()
+        i.0.into()
     }
 }
 
@@ -302,7 +275,9 @@ impl Target {
 /// `USER.TABLE` or `USER.TABLE PARTITION P`, as SQL text.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.user, self.table)?;
+        fmt::Display::fmt(&self.user, f)?;
+        f.write_str(".")?;
+        fmt::Display::fmt(&self.table, f)?;
         self.partition.as_ref().map_or(Ok(()), |p| write!(f, " PARTITION {p}"))
     }
 }

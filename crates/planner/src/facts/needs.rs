@@ -81,7 +81,10 @@ impl fmt::Display for Key {
             Self::Sender(name) => write!(f, "replication/{name}/sender"),
             Self::Definition(name) => write!(f, "replication/{name}/definition"),
             Self::Tables(group) => write!(f, "tables/group-{}", u32::from(group.0) + 1),
-            Self::Rows(target) => write!(f, "rows/{target}"),
+            Self::Rows(target) => {
+                f.write_str("rows/")?;
+                fmt::Display::fmt(target, f)
+            }
             Self::Foreign => f.write_str("replication/foreign"),
             Self::Marker => f.write_str("marker"),
         }
