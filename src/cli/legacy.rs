@@ -78,7 +78,22 @@ pub fn run(
         Style::V73 => FAILED,
         Style::V71 => "",
     };
-    let running = wished.and(options).and_then(|options| RunGuard::begin(&command, options, goodbye, world));
+    let running = wished.and(options).and_then(|options| {
+        let begin = |options| RunGuard::begin(&command, options, goodbye, world);
+        // A pod is not left as it is because nobody can be told of it.
+        let silent = options.events.is_some().then(|| RunOptions { events: None, ..options.clone() });
+        begin(options).or_else(|trouble| match silent {
+            Some(silent) if trouble.exit == Exit::Output => {
+                log.write(
+                    Level::Warn,
+                    About::default(),
+                    &format!("{}; the run goes on without them", trouble.headline),
+                );
+                begin(silent)
+            }
+            Some(_) | None => Err(trouble),
+        })
+    });
     let exit = match running {
         Ok(running) => recorded(what, common, world, &mut log, running),
         Err(trouble) => {
@@ -351,6 +366,8 @@ fn prestop(
     );
     let job = running.job(scene, world, &observed, Arc::new(Held::nothing()));
     let (report, _signals) = walked(&first, &job, scene, log, running);
+    // The look under the lock finds the pod closed.
+    scene.shut_out.set(observed.pod(me).is_some_and(|p| !p.admin_mode()));
     let state = render::state_now(&plan, &report).join(" ");
     log.info(&state);
     running.waits_again(state);

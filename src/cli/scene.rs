@@ -4,6 +4,7 @@
 //! (`aku-behaviour.md` B.0); everything else is taken as seen.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     time::Duration,
@@ -55,6 +56,8 @@ pub struct CommandContext {
     pub compared: Option<Box<Compared>>,
     /// Where survivors find the logs of a dead pod, as somebody named them.
     pub log_paths: BTreeMap<Ordinal, LogPath>,
+    /// Whether this run, an end, has shut users out of its pod already.
+    pub shut_out: Cell<bool>,
     /// Pods that are where this program is, so that a path here is a path there.
     near: BTreeSet<Ordinal>,
 }
@@ -188,6 +191,7 @@ impl CommandContext {
             run: None,
             compared: None,
             log_paths: BTreeMap::new(),
+            shut_out: Cell::new(false),
             near,
         })
     }
@@ -233,6 +237,7 @@ impl CommandContext {
         observed.compared.clone_from(&self.compared);
         observed.logs = self.logs();
         self.without_own_run(&mut observed);
+        observed.shut_out = self.shut_out(world, &observed).into_iter().collect();
         if !observed.left_behind().is_empty()
             && let Some(state) = confpath::state(world.env())
         {
@@ -240,6 +245,18 @@ impl CommandContext {
         }
         tracing::debug!(pods = observed.pods.len(), "looked at the pods");
         observed
+    }
+
+    /// The pod that this run is about, where an end has closed it: this run before it had the lock, or one before it.
+    fn shut_out(&self, world: &dyn Platform, observed: &Observed) -> Option<Ordinal> {
+        let me = self.who.pod;
+        let pod = observed.pod(me).filter(|p| p.admin_mode())?;
+        let by_journal = || {
+            let (state, started) = (confpath::state(world.env())?, pod.server.started_at_s?);
+            runs::is_shut_out(&state, &self.desired.statefulset, me, started).ok()
+        };
+        let ends = self.desired.goal == Goal::End(me);
+        (ends && (self.shut_out.get() || by_journal().unwrap_or(false))).then_some(me)
     }
 
     /// What is seen of the logs of a dead pod from here; a directory is read once, however many pods are near.

@@ -11,11 +11,13 @@ use super::{RUNS, SUFFIX, own_folder, path};
 use crate::{
     bounded,
     db::setting::Setting,
+    desired::Goal,
     events::{ActionOutcome, Line, RunOutcome, StatementOutcome, What},
     observe::Remembered,
     plan::{
-        ActionId,
+        ActionId, Op,
         resume::{CompletedActions, PriorOutcome},
+        words,
     },
     run_id::RunId,
     topology::Ordinal,
@@ -166,6 +168,17 @@ pub fn settings_before(state: &Path, statefulset: &str) -> io::Result<Remembered
     Ok(before)
 }
 
+/// Whether the last run that closed or opened a pod to users was an end, or a clean, since its server came up: the pod was in
+/// service until then.
+///
+/// # Errors
+/// The directory cannot be read. A journal that cannot be read is passed over.
+pub fn is_shut_out(state: &Path, statefulset: &str, pod: Ordinal, server_started_s: i64) -> io::Result<bool> {
+    let runs = list(state)?.into_iter().take(LOOKED_THROUGH).filter_map(|id| load(state, &id).ok());
+    let mut of_here = runs.filter(|run| run.statefulset() == Some(statefulset));
+    Ok(of_here.find_map(|run| run.shut_out(pod, server_started_s)).unwrap_or(false))
+}
+
 /// `set REPLICATION_SYNC_LOCK_TIMEOUT 30 -> 0`, as `plan::words::short` writes it.
 fn setting(what: &str) -> Option<(Setting, i64, i64)> {
     let words: Vec<&str> = what.split_whitespace().collect();
@@ -228,6 +241,25 @@ impl Run {
             What::Plan { statefulset, .. } => Some(statefulset.as_str()),
             _ => None,
         })
+    }
+
+    /// Whether it left the pod closed to users as an end does; `None` for a run that neither closed nor opened it.
+    fn shut_out(&self, pod: Ordinal, server_started_s: i64) -> Option<bool> {
+        let (fence, open) = (words::short(&Op::Fence), words::short(&Op::Open));
+        let touched = |line: &Line| match &line.what {
+            What::ActionStart { ordinal, what, .. } if *ordinal == pod && *what == fence => Some(true),
+            What::ActionStart { ordinal, what, .. } if *ordinal == pod && *what == open => Some(false),
+            _ => None,
+        };
+        let closed = self.lines.iter().rev().find_map(touched)?;
+        let leaves = self.lines.iter().any(|line| match &line.what {
+            What::Plan { goal, ordinal, .. } => {
+                *ordinal == pod && [Goal::End(pod).as_str(), Goal::Clean(pod).as_str()].contains(&goal.as_str())
+            }
+            _ => false,
+        });
+        let now = self.id.began().is_some_and(|at| at.as_second() >= server_started_s);
+        Some(closed && leaves && now)
     }
 
     /// Whether it began an action there.

@@ -18,6 +18,34 @@ fn a_journal_tells_what_a_setting_was() {
     assert_eq!(setting("set NO_SUCH 1 -> 0"), None);
 }
 
+#[test]
+fn a_journal_tells_that_an_end_shut_users_out() {
+    let begun = |id, op: &Op| What::ActionStart { id: ActionId(id), ordinal: Ordinal::MASTER, what: words::short(op) };
+    let plan = |goal: &str| What::Plan {
+        goal: goal.to_owned(),
+        ordinal: Ordinal::MASTER,
+        statefulset: "s".to_owned(),
+        transfer: "none".to_owned(),
+        digest: None,
+        milestones: Vec::new(),
+        actions: Vec::new(),
+    };
+    let began = "2026-11-21T12:10:44Z".parse::<jiff::Timestamp>().unwrap().as_second();
+    let table = [
+        (vec![plan("end"), begun(1, &Op::Fence)], began, Some(true)),
+        (vec![plan("clean"), begun(1, &Op::Fence), begun(2, &Op::RemoveMarker)], began, Some(true)),
+        // The server was started anew since.
+        (vec![plan("end"), begun(1, &Op::Fence)], began + 1, Some(false)),
+        (vec![plan("start"), begun(1, &Op::Fence), begun(2, &Op::Open)], began, Some(false)),
+        (vec![plan("start"), begun(1, &Op::Fence)], began, Some(false)),
+        (vec![plan("end"), begun(1, &Op::RemoveMarker)], began, None),
+    ];
+    for (lines, server, expected) in table {
+        assert_eq!(run(lines.clone()).shut_out(Ordinal::MASTER, server), expected, "{lines:?}");
+        assert_eq!(run(lines).shut_out(Ordinal::new(1).unwrap(), server), None);
+    }
+}
+
 fn run(whats: Vec<What>) -> Run {
     let id: RunId = "20261121T121044Z-1f3a9c".parse().unwrap();
     let line = |(i, what)| Line { seq: i as u64 + 1, ts: String::new(), run_id: id.to_string(), what };

@@ -47,6 +47,36 @@ impl Checker<'_> {
         if self.row(a.pod).is_some_and(back) {
             self.broken("ledger", format!("{} takes the ledger of pod {} back", a.id, a.pod));
         }
+        self.keeps_proofs(a, row);
+    }
+
+    /// Of a pod that neither opens nor gets a copy a run writes what the pod shows itself: whose rows it has, and that its volume
+    /// was put back, must still be seen afterwards.
+    fn keeps_proofs(&mut self, a: &Action, row: &Ledger) {
+        let renewed = match self.desired.goal {
+            Goal::Start(pod) => pod == a.pod,
+            Goal::Recover(_) => row.copied.is_some_and(|c| c.run == row.run),
+            Goal::End(_)
+            | Goal::Clean(_)
+            | Goal::CleanEverywhere
+            | Goal::Reconcile
+            | Goal::Forget(_)
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => false,
+        };
+        if renewed {
+            return;
+        }
+        let others = self.desired.pods.keys().filter(|k| **k != a.pod).filter_map(|k| self.row(*k));
+        let remembered = others.filter_map(|l| l.peers.get(&a.pod)).filter(|p| p.signature == row.signature);
+        let furthest = remembered.map(|p| p.incarnation).max();
+        let hidden = match self.row(a.pod) {
+            Some(held) => held.cluster != row.cluster || held.incarnation < row.incarnation,
+            None => furthest.is_some(),
+        };
+        if hidden {
+            self.broken("ledger", format!("{} hides on pod {} whose rows it has, or that they are old", a.id, a.pod));
+        }
     }
 
     /// A pod opens with a row that says so, and never as an older copy of itself.

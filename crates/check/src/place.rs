@@ -17,6 +17,10 @@ impl<'a> Checker<'a> {
             Goal::End(me) | Goal::Start(me) if me.is_master() && pod == me => {
                 self.broken("pod-0", format!("{} resets {name} on pod 0", a.id));
             }
+            // What is forgotten is copied anew from pod 0.
+            Goal::End(_) if !self.serves(Ordinal::MASTER) && self.live(pod, name) => {
+                self.broken("end", format!("{} forgets {name} on pod {pod} while pod 0 is not in service", a.id));
+            }
             Goal::Forget(gone) if peer != gone || pod == gone || self.serves(gone) => {
                 self.broken(
                     "forget",

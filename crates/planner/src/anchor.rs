@@ -8,7 +8,6 @@
 //! other's users.
 
 use aku_core::{
-    conf::Switch,
     desired::Object,
     observe::Pod,
     plan::{
@@ -94,15 +93,10 @@ pub(super) fn bars(world: &ClusterView<'_>, joiner: Ordinal, members: &[Ordinal]
             because.push(Reason::new(Code::EagerJoin, text));
             // Where both are members and closed, each start would send to the other one.
             if world.is_member(joiner) {
-                next.push(match (world.desired.flush_at_end, world.desired.reset_at_end) {
-                    (Switch::On, Switch::On) => {
-                        format!("aku apply end --ordinal {joiner}    (it is copied anew in any case)")
-                    }
-                    // An end keeps the positions then.
-                    (Switch::On | Switch::Off, Switch::On | Switch::Off) => format!(
-                        "aku apply clean --ordinal {joiner}    (it is copied anew in any case; its start then asks loses-unsent)"
-                    ),
-                });
+                // An end of a pod that is not in service keeps the positions.
+                next.push(format!(
+                    "aku apply clean --ordinal {joiner}    (it is copied anew in any case; its start then asks loses-unsent)"
+                ));
             }
             next.push(format!("aku apply start --ordinal {k}    (then run this again)"));
         } else if let Some(s) = too_short(pod) {

@@ -16,7 +16,7 @@ use aku_core::{
 use super::{
     build::{Builder, Dependencies},
     cluster_view::ClusterView,
-    preflight,
+    preflight, stakes,
 };
 
 /// One direction of an object.
@@ -45,6 +45,10 @@ pub(super) fn passable(world: &ClusterView<'_>, way: Way<'_>) -> Passable {
         return Passable::Yes;
     }
     if world.observed.side(to, &object.name) == Side::Missing {
+        if to.is_master() && stakes::asks_of_master(world) {
+            let text = "pod 0 is closed, has no object and is connected with nobody: it came back without its rows, or was cleaned, and what is unsent would only be a part of them";
+            return Passable::No(text.to_owned());
+        }
         let right = delivery(world, from, to, object) == Delivery::Possible;
         return match preflight::check(world, &[to], &[(to, object)]) {
             Ok(()) if right => Passable::OnceMade,

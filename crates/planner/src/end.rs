@@ -21,7 +21,7 @@ use super::{
     cluster_view::ClusterView,
     deliver::{self, Gate, Passable, Peer, Way},
     due::{self, Objects},
-    steps,
+    identity, service, steps,
 };
 
 pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
@@ -171,17 +171,18 @@ impl<'a> Leave<'a> {
         !self.me.is_master()
             && self.world.desired.reset_at_end == Switch::On
             && self.world.desired.flush_at_end == Switch::On
+            && service::was_there(self.world, self.me)
             && !self.keeps_source()
     }
 
-    /// A position towards a pod 0 that is not there, or that gets nothing now, is kept, and then all are: whoever is live with
-    /// pod 0 counts as complete when it comes back, so it must not have forgotten anybody else.
+    /// A position towards a pod 0 that is not in service, or that gets nothing now, is kept, and then all are: whoever is live
+    /// with pod 0 counts as complete when it comes back, so it must not have forgotten anybody else. And what is forgotten is
+    /// copied anew from pod 0, which nobody does from a pod that may have lost rows.
     fn keeps_source(&self) -> bool {
         let source = Ordinal::MASTER;
-        let live = |o: &Object| self.world.observed.side(self.me, &o.name).has_position();
-        let there = self.world.pod(source).is_some();
-        let mut kept = self.world.desired.objects_between(self.me, source).filter(|o| live(o));
-        kept.any(|o| !there || self.is_stuck(source, o))
+        let serves = self.world.pod(source).is_some_and(|p| !p.admin_mode());
+        let mut towards = self.world.desired.objects_between(self.me, source);
+        !serves || identity::behind(self.world, source).is_some() || towards.any(|o| self.is_stuck(source, o))
     }
 
     fn objects(&self, k: Ordinal) -> Vec<Object> {
@@ -220,7 +221,8 @@ impl<'a> Leave<'a> {
             // Where a clean broke off the pod may have been opened since, and is in nobody's sync.
             How::Cleans => self.world.desired.pods.keys().any(|k| *k != self.me && self.takes_part(*k)),
         };
-        let fenced = ((open && sends) || concerned).then(|| {
+        let admits = self.how == How::Ends && service::admits_unkept(self.world, self.me);
+        let fenced = ((open && sends) || concerned || admits).then(|| {
             let text = "what clients commit after the last flush would be lost, so they are shut out first";
             self.build.add(self.me, Op::Fence, why(Code::Fence, text), Dependencies::none())
         });

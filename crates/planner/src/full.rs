@@ -22,7 +22,7 @@ use super::{
     draft::{Draft, no_source},
     due, identity,
     join::{self, Join},
-    stakes, steps,
+    service, stakes, steps,
     unmanaged::{self, Kind},
 };
 
@@ -55,9 +55,13 @@ pub(super) fn bars(world: &ClusterView<'_>, me: Ordinal, because: &[Reason]) -> 
         return Err(Refusal { kind: RefusalKind::CannotTell, because: all, next });
     }
     if !world.pod(me).is_some_and(aku_core::observe::Pod::admin_mode) {
-        // An end has nothing to do where nothing is sent, and leaves the pod open.
+        // An end has nothing to do where nothing is sent and nothing was, and leaves the pod open.
         let sends = world.desired.objects_of(me).any(|(_, o)| world.observed.side(me, &o.name).is_live());
-        let or = if sends { format!(" (or run `aku apply end --ordinal {me}`)") } else { String::new() };
+        let or = if sends || service::admits_unkept(world, me) {
+            format!(" (or run `aku apply end --ordinal {me}`)")
+        } else {
+            String::new()
+        };
         return refuse(
             RefusalKind::Refused,
             Code::NotAdminMode,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aku_core::{
     desired::Desired,
     found::as_found,
-    ledger::{ClusterId, Peer, Standing, View},
+    ledger::{ClusterId, Ledger, Peer, Standing, View},
     observe::Observed,
     plan::{
         Approval, ApprovalClass, Refusal, RefusalKind,
@@ -47,14 +47,24 @@ pub(super) fn foreign_source(world: &ClusterView<'_>, pod: Ordinal) -> Option<(C
 pub(super) fn left_in_order(world: &ClusterView<'_>, pod: Ordinal) -> bool {
     let source = Ordinal::MASTER;
     let (Some(mine), Some(theirs)) = (world.held(pod), world.held(source)) else { return false };
-    let noted = theirs.peers.get(&pod).is_some_and(|p| {
-        p.standing == Standing::Ended && p.incarnation == mine.incarnation && p.signature == mine.signature
-    });
     mine.cluster == theirs.cluster
         && mine.standing == Standing::Ended
-        && noted
+        && notes_the_end(mine, theirs)
         && theirs.run >= mine.run
         && behind(world, source).is_none()
+}
+
+fn notes_the_end(mine: &Ledger, theirs: &Ledger) -> bool {
+    theirs.peers.get(&mine.pod).is_some_and(|p| {
+        p.standing == Standing::Ended && p.incarnation == mine.incarnation && p.signature == mine.signature
+    })
+}
+
+/// Whether the pod noted that it left in order, and pod 0, of the same cluster, does not know it: it was there then, so its
+/// ledger is older than that, and its rows may be.
+pub(super) fn left_unnoted(world: &ClusterView<'_>, pod: Ordinal) -> bool {
+    let (Some(mine), Some(theirs)) = (world.held(pod), world.held(Ordinal::MASTER)) else { return false };
+    mine.cluster == theirs.cluster && mine.standing == Standing::Ended && !notes_the_end(mine, theirs)
 }
 
 /// Whether the pod was cleaned since it was opened last, as itself or pod 0 noted: what was written there since was sent to

@@ -26,7 +26,7 @@ use foldhash::{HashSet, HashSetExt as _};
 use super::{
     build::{Builder, Dependencies, why},
     cluster_view::ClusterView,
-    identity,
+    identity, service,
 };
 
 /// What a run does to the rows.
@@ -54,8 +54,8 @@ impl<'w, 'a> Account<'w, 'a> {
         let of = |k| world.held(k).filter(|l| l.cluster == cluster);
         let kept = |k: &Ordinal| {
             let open = world.pod(*k).is_some_and(|p| !p.admin_mode());
-            let ours = world.held(*k).is_some_and(|l| l.cluster == cluster);
-            changed.contains_key(k) || ours || (open && world.is_member(*k))
+            let joins = || open && world.is_member(*k);
+            changed.contains_key(k) || world.held(*k).map_or_else(joins, |l| l.cluster == cluster)
         };
         let reached = world.seen().filter(kept).collect();
         let run = world.seen().filter_map(of).map(|l| l.run).max().unwrap_or(0).saturating_add(1);
@@ -75,16 +75,29 @@ impl<'w, 'a> Account<'w, 'a> {
         self.changed.get(&pod).map(|c| c.standing).or_else(held).unwrap_or(Standing::Running)
     }
 
-    /// The row of a pod; `None` where it cannot be written.
+    /// Whether a run may say of the pod what it shows itself and nothing else. Only a pod that opens or gets a copy was judged
+    /// by what others remember of it; the row of any other keeps what shows that its volume was put back, and to which cluster
+    /// its rows belong.
+    fn renews(&self, pod: Ordinal) -> bool {
+        self.changed.get(&pod).is_some_and(|c| c.opens || c.copied.is_some())
+    }
+
+    /// The row of a pod; `None` where it cannot be written, or would hide whose rows the pod has.
     fn row(&self, pod: Ordinal) -> Option<Ledger> {
         match self.world.ledger(pod) {
             View::NotRead | View::Broken { .. } | View::Newer { .. } => return None,
             View::Missing | View::Empty | View::Held(_) => {}
         }
         let mine = self.world.signature(pod).filter(|s| is_plain(s))?;
-        let before = self.world.held(pod).filter(|l| l.cluster == self.cluster);
+        let held = self.world.held(pod);
+        let hides = held.map_or_else(|| identity::behind(self.world, pod).is_some(), |l| l.cluster != self.cluster);
+        if hides && !self.renews(pod) {
+            return None;
+        }
+        let before = held.filter(|l| l.cluster == self.cluster);
         let change = self.changed.get(&pod);
         let opens = change.is_some_and(|c| c.opens);
+        let shown = if self.renews(pod) { self.incarnation(pod) } else { held.map_or(1, |l| l.incarnation) };
         let copied = change.and_then(|c| c.copied).map(|from| Copied { from, run: self.run });
         let mut peers: BTreeMap<Ordinal, Peer> = before.map(|l| l.peers.clone()).unwrap_or_default();
         for k in self.world.desired.pods.keys().copied().filter(|k| *k != pod) {
@@ -96,7 +109,7 @@ impl<'w, 'a> Account<'w, 'a> {
             cluster: self.cluster,
             pod,
             signature: mine.to_owned(),
-            incarnation: (self.incarnation(pod) + u64::from(opens)).max(1),
+            incarnation: (shown + u64::from(opens)).max(1),
             run: self.run,
             standing: self.standing(pod),
             copied: copied.or_else(|| before.and_then(|l| l.copied)),
@@ -135,25 +148,42 @@ impl<'w, 'a> Account<'w, 'a> {
     }
 }
 
-/// The cluster that `pod` is taken into: that of pod 0; while pod 0 is not there, the one that the pod knows itself, or
-/// another member does. A ledger begins with the database of pod 0 and nowhere else; a pod 0 without one takes the cluster of
-/// whoever is connected with it.
-fn cluster(world: &ClusterView<'_>, pod: Ordinal) -> Option<ClusterId> {
+/// The cluster that the rows of the pods are known to belong to: that of pod 0, or of whoever is connected with it; while
+/// pod 0 is not there, the one that the pod knows itself, or another member does.
+fn known(world: &ClusterView<'_>, pod: Ordinal) -> Option<ClusterId> {
     if world.desired.ledger == Switch::Off {
         return None;
     }
     let source = Ordinal::MASTER;
     let of = |k: Ordinal| world.held(k).map(|l| l.cluster);
     if world.pod(source).is_some() {
-        let founded = || world.signature(source).filter(|s| is_plain(s)).map(ClusterId::founded_on);
         // Who is connected with pod 0 has its rows, or gave them to it in a recovery that was killed before it noted that.
         let beside = || world.seen_others(source).filter(|k| world.is_member(*k)).find_map(of);
         return match world.ledger(source) {
             View::NotRead | View::Broken { .. } | View::Newer { .. } => None,
-            View::Missing | View::Empty | View::Held(_) => of(source).or_else(beside).or_else(founded),
+            View::Missing | View::Empty | View::Held(_) => of(source).or_else(beside),
         };
     }
     of(pod).or_else(|| world.seen().filter(|k| world.is_member(*k)).find_map(of))
+}
+
+/// The cluster that `pod` is taken into. A ledger begins with the database of a pod 0 that opens, is in service or is connected
+/// with somebody, and nowhere else: another one may have lost its rows, and nothing is founded on those that it has now.
+fn joined(world: &ClusterView<'_>, pod: Ordinal) -> Option<ClusterId> {
+    let source = Ordinal::MASTER;
+    let opens = world.desired.goal == Goal::Start(source);
+    let connected = || world.seen_others(source).any(|k| world.is_member(k));
+    let begins = world.desired.ledger == Switch::On
+        && world.pod(source).is_some_and(|p| opens || !p.admin_mode() || connected())
+        && matches!(world.ledger(source), View::Missing | View::Empty | View::Held(_));
+    let founded = || world.signature(source).filter(|s| begins && is_plain(s)).map(ClusterId::founded_on);
+    known(world, pod).or_else(founded)
+}
+
+/// The cluster that `pod` leaves: its own.
+fn left(world: &ClusterView<'_>, pod: Ordinal) -> Option<ClusterId> {
+    let own = || world.held(pod).map(|l| l.cluster);
+    if world.desired.ledger == Switch::Off { None } else { own().or_else(|| known(world, pod)) }
 }
 
 /// The rows that a start writes: the pod's own before it opens, those of the other members after that. Returns what the
@@ -165,7 +195,7 @@ pub(super) fn before_opening(
     copied: Option<Ordinal>,
     waits: &Dependencies,
 ) -> Option<ActionId> {
-    let cluster = cluster(world, me)?;
+    let cluster = joined(world, me)?;
     let change = Change { standing: Standing::Running, opens: true, copied };
     let account = Account::new(world, cluster, [(me, change)].into());
     let op = account.op(me)?;
@@ -189,7 +219,7 @@ pub(super) fn before_forgetting(
     waits: Dependencies,
 ) -> Option<ActionId> {
     let change = Change { standing: Standing::Cleaned, opens: false, copied: None };
-    let op = Account::new(world, cluster(world, me)?, [(me, change)].into()).op(me)?;
+    let op = Account::new(world, left(world, me)?, [(me, change)].into()).op(me)?;
     let text = format!("pod {me} is no longer kept in sync, and whoever finds a clean that broke off knows it");
     Some(build.add(me, op, why(Code::Ledger, text), waits))
 }
@@ -212,8 +242,13 @@ pub(super) fn afterwards(world: &ClusterView<'_>, mut plan: Plan) -> Plan {
     let (changed, text): (BTreeMap<Ordinal, Change>, String) = match plan.goal {
         // No row of a repair says whose rows are whose.
         Goal::Start(_) | Goal::Repair(_) | Goal::RecoverLog(_) => return plan,
-        // What is not flushed is not delivered, and the pod has not left in order.
-        Goal::End(_) if world.desired.flush_at_end == Switch::Off => return plan,
+        Goal::End(pod) if !service::is_in_order(world, pod) => return plan,
+        // Its next start asks what it asks of a cleaned pod.
+        Goal::End(pod) if service::admits_unkept(world, pod) => {
+            let text =
+                format!("pod {pod} let users in while it was in nobody's sync: what they wrote was sent to nobody");
+            ([(pod, change(Standing::Cleaned))].into(), text)
+        }
         Goal::End(pod) => ([(pod, change(Standing::Ended))].into(), format!("pod {pod} left in order")),
         Goal::Clean(pod) => {
             let text = format!("pod {pod} is no longer kept in sync: what is written there is sent to nobody");
@@ -241,15 +276,9 @@ pub(super) fn afterwards(world: &ClusterView<'_>, mut plan: Plan) -> Plan {
             let founded = || world.signature(from).filter(|s| is_plain(s)).map(ClusterId::founded_on);
             world.held(from).map(|l| l.cluster).or_else(founded)
         }
-        Goal::Start(_)
-        | Goal::End(_)
-        | Goal::Clean(_)
-        | Goal::CleanEverywhere
-        | Goal::Forget(_)
-        | Goal::Recover(_)
-        | Goal::Reconcile
-        | Goal::Repair(_)
-        | Goal::RecoverLog(_) => cluster(world, plan.goal.pod()),
+        Goal::End(pod) | Goal::Clean(pod) => left(world, pod),
+        Goal::CleanEverywhere | Goal::Forget(_) | Goal::Recover(_) => known(world, plan.goal.pod()),
+        Goal::Start(_) | Goal::Reconcile | Goal::Repair(_) | Goal::RecoverLog(_) => joined(world, plan.goal.pod()),
     };
     let Some(cluster) = found else { return plan };
     let adopts = plan.goal == Goal::Reconcile;
@@ -283,21 +312,25 @@ pub(super) fn afterwards(world: &ClusterView<'_>, mut plan: Plan) -> Plan {
     } else {
         text
     };
-    // Those that change first.
-    let (first, then): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(k, _)| account.changed.contains_key(k));
-    let own: Vec<ActionId> =
+    // Those that change first; what an end says of itself comes last, so that a pod which noted that it left in order was
+    // noted by the others.
+    let (changed, others): (Vec<_>, Vec<_>) = writes.into_iter().partition(|(k, _)| account.changed.contains_key(k));
+    let (first, then, why) = if matches!(plan.goal, Goal::End(_)) {
+        (others, changed, "who left in order is known to have")
+    } else {
+        (changed, others, "nobody remembers what the pod itself does not know")
+    };
+    let lead: Vec<ActionId> =
         (next..).take(first.len()).map(ActionId).chain(written.into_iter().map(|(_, id)| id)).collect();
-    for (id, (pod, op)) in (next..).zip(first.into_iter().chain(then)) {
+    let leads = first.len();
+    for (i, (pod, op)) in first.into_iter().chain(then).enumerate() {
         let done = last
             .iter()
             .filter(|(k, _)| *k == pod || Some(*k) == about)
             .map(|(_, action)| After::one(*action, "the ledger says what is done"));
-        let before = own
-            .iter()
-            .filter(|_| !account.changed.contains_key(&pod))
-            .map(|action| After::one(*action, "nobody remembers what the pod itself does not know"));
+        let before = lead.iter().filter(|_| i >= leads).map(|action| After::one(*action, why));
         plan.actions.push(Action {
-            id: ActionId(id),
+            id: ActionId(next + u32::try_from(i).unwrap_or(u32::MAX)),
             pod,
             op,
             because: Reason::new(Code::Ledger, text.clone()),

@@ -47,6 +47,7 @@ pub mod resume;
 pub mod risk;
 pub mod saved;
 pub mod schema;
+mod service;
 mod shapes;
 mod stakes;
 mod start;

@@ -54,13 +54,22 @@ pub(super) fn of_a_copy(world: &ClusterView<'_>, me: Ordinal, rows: &[RowsAtStak
     let deleted = of_tables(held.iter().map(|r| (&r.target, r.joiner)));
     let one = matches!(held.as_slice(), [r] if r.joiner == RowCount::Counted(1));
     let are = if one { "is" } else { "are" };
-    let because = if doubted.is_empty() && unsent == Unsent::Delivered {
+    let known = doubted.is_empty() && unsent == Unsent::Delivered;
+    let more = held.iter().any(|r| has_more(r));
+    let because = if known && !more {
         format!("{deleted} on pod {me} {are} deleted and copied anew from pod 0")
     } else {
         let source = of_tables(held.iter().map(|r| (&r.target, r.source)));
         let them = if held.len() == 1 { "it" } else { "them" };
+        let why = if known && identity::left_in_order(world, me) {
+            format!(
+                "pod {me} left in order, so pod 0 had its rows: what it has not it deleted since, or it came from a pod that sent it to pod {me} alone"
+            )
+        } else {
+            "that pod 0 has the same rows is not known".to_owned()
+        };
         format!(
-            "{deleted} on pod {me} {are} deleted, and pod {me} gets what pod 0 holds of {them} instead ({source}); that pod 0 has the same rows is not known"
+            "{deleted} on pod {me} {are} deleted, and pod {me} gets what pod 0 holds of {them} instead ({source}); {why}"
         )
     };
     let mut all = vec![Approval { class: ApprovalClass::DeletesRows, scope: scope.clone(), because }];
@@ -98,6 +107,14 @@ fn doubtful<'r>(world: &ClusterView<'_>, me: Ordinal, held: &[&'r RowsAtStake]) 
             )
         });
     }
+    if identity::left_unnoted(world, me) {
+        doubt(ApprovalClass::EmptySource, &|_| true, &|rows| {
+            format!(
+                "pod {me} left in order while pod 0 was there, and pod 0 does not know it: the volume of pod 0 may have been put back from an older copy, and then nobody else has {} of pod {me}",
+                joiner(rows)
+            )
+        });
+    }
     // What pod 0 had when the pod left in order, it deleted itself since.
     let explained = identity::left_in_order(world, me);
     doubt(ApprovalClass::EmptySource, &|r| r.source.is_empty() == Some(true) && !explained, &|rows| {
@@ -125,7 +142,7 @@ fn doubtful<'r>(world: &ClusterView<'_>, me: Ordinal, held: &[&'r RowsAtStake]) 
     if identity::was_cleaned(world, me) {
         doubt(ApprovalClass::LosesUnsent, &|_| true, &|rows| {
             format!(
-                "pod {me} was cleaned, so what was written there since was sent to nobody: of its {} (pod 0 holds {}) some may be on no other pod",
+                "pod {me} was cleaned, or let users in when it had ended, so what was written there since was sent to nobody: of its {} (pod 0 holds {}) some may be on no other pod",
                 joiner(rows),
                 of_tables(rows.iter().map(|r| (&r.target, r.source)))
             )

@@ -66,6 +66,9 @@ fn flush_round(w: &OracleState, p: usize, k: usize, fence: usize, made: usize) -
         return None;
     }
     let has = w.side(k, p).place != Place::Missing;
+    if !has && w.is_lost(k) && w.sides[&(p, k)] != 'L' {
+        return None;
+    }
     match (w.sides[&(p, k)], has) {
         ('L', _) | ('T', true) => Some(fence + 1),
         ('l', true) => Some(fence + 2),
@@ -78,7 +81,11 @@ fn flush_round(w: &OracleState, p: usize, k: usize, fence: usize, made: usize) -
 
 /// Whether the delivery needs an object that the peer lost.
 fn needs_object(w: &OracleState, p: usize, k: usize) -> bool {
-    w.seen(p) && w.seen(k) && matches!(w.sides[&(p, k)], 'T' | 'l') && w.side(k, p).place == Place::Missing
+    w.seen(p) && w.seen(k) && matches!(w.sides[&(p, k)], 'T' | 'l') && gone(w, p, k) && !w.is_lost(k)
+}
+
+fn gone(w: &OracleState, p: usize, k: usize) -> bool {
+    w.side(k, p).place == Place::Missing
 }
 
 /// The latest round of a clean of `me`.
@@ -211,7 +218,8 @@ fn fewest(first: [Side; 2], running: [bool; 2], duty: Duty) -> usize {
 /// A yes is due for every pod that loses what it has not sent, and for every slave that pod 0 leaves behind.
 fn due(w: &OracleState, goal: Goal) -> Vec<usize> {
     let stuck = |p: usize, k: usize| match w.sides[&(p, k)] {
-        'L' | 'l' | 'T' => w.seen(p) && !w.seen(k),
+        'L' => w.seen(p) && !w.seen(k),
+        'l' | 'T' => w.seen(p) && (!w.seen(k) || (w.is_lost(k) && gone(w, p, k))),
         letter => letter == 'G' && w.seen(p),
     };
     let others = |p: usize| (0..w.pods.len()).filter(move |k| *k != p);

@@ -150,11 +150,16 @@ impl OracleState {
         self.ledgers == Ledgers::PutBack && (0..self.pods.len()).any(|p| p != self.me && self.seen(p))
     }
 
-    /// Whether the pod notes in its ledger that it opens; a ledger begins only where pod 0 is seen.
+    /// Pod 0 is closed and connected with nobody: it may have come back without its rows.
+    pub fn is_lost(&self, pod: usize) -> bool {
+        pod == 0 && self.pods[0] == Pod::Closed && !(1..self.pods.len()).any(|k| self.member(k))
+    }
+
+    /// Whether the pod notes in its ledger that it opens; a ledger begins only with a pod 0 that opens, or has its rows.
     pub fn notes(&self) -> bool {
         match self.ledgers {
             Ledgers::Off => false,
-            Ledgers::None => self.seen(0),
+            Ledgers::None => self.seen(0) && (self.me == 0 || !self.is_lost(0)),
             Ledgers::Held | Ledgers::PutBack => true,
         }
     }

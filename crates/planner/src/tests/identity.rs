@@ -79,7 +79,8 @@ fn without_ledgers_nothing_is_written_and_nothing_fails() {
 fn an_end_is_noted_when_all_is_delivered_and_not_without_a_flush() {
     let w = with_ledgers(end(1, 2).up(0, 0).up(1, 0).pair(0, 1, "LL"));
     let plan = made(&w);
-    assert_eq!(rows_written(&plan), [(1, 8, 2, "ended"), (0, 8, 2, "running")]);
+    assert_eq!(rows_written(&plan), [(0, 8, 2, "running"), (1, 8, 2, "ended")]);
+    assert!(waits(&plan, "1:ledger", "0:ledger"), "who left in order is known to have");
     for step in ["1:delivered", "1:reset AKU_REP_01", "0:reset AKU_REP_01"] {
         assert!(waits(&plan, "0:ledger", step), "{step}");
     }
@@ -188,5 +189,109 @@ fn a_run_that_is_killed_between_two_rows_makes_nobody_look_put_back() {
             let found = put_back(&w.desired, &w.observed);
             assert!(found.is_empty(), "after the row of pod {}: {found:?}", a.pod);
         }
+    }
+}
+
+/// The cluster that a row names, by the pod it is written on.
+fn clusters_written(plan: &Plan) -> Vec<(u8, aku_core::ledger::ClusterId)> {
+    let row = |a: &Action| match &a.op {
+        Op::WriteLedger { ledger } => Some((a.pod.get(), ledger.cluster)),
+        _ => None,
+    };
+    plan.actions.iter().filter_map(row).collect()
+}
+
+#[test]
+fn an_end_founds_no_cluster_and_takes_nobody_out_of_his() {
+    // Pod 0 came back without its rows, and its start was refused; everybody's container is restarted.
+    let lost = |goal: Worlds| {
+        let mut w = with_ledgers(goal.up(0, 1).up(1, 0).pair(0, 1, "-T"));
+        w.pod_mut(0).ledger = View::Missing;
+        w.pod_mut(0).server.signature = Some(signature(0, "6B00FFFF"));
+        w
+    };
+    let of_0 = made(&lost(end(0, 2)));
+    assert_eq!(rows_written(&of_0), [], "{:?}", steps(&of_0));
+    let w = lost(end(1, 2));
+    let of_1 = made(&w);
+    assert!(!steps(&of_1).iter().any(|s| s.contains("create") || s.contains("reset")), "{:?}", steps(&of_1));
+    assert_eq!(rows_written(&of_1), [], "what it committed is not with pod 0: {:?}", steps(&of_1));
+    let Some(mine) = w.observed.pod(ord(1)).and_then(|p| p.ledger.held()).map(|l| l.cluster) else {
+        panic!("pod 1 has a ledger");
+    };
+    // Where it has nothing left to deliver there, it leaves its own cluster.
+    let mut w = with_ledgers(end(1, 3).up(0, 1).up(1, 0).up(2, 0).pair(0, 1, "-R").pair(0, 2, "-R").pair(1, 2, "LL"));
+    w.pod_mut(0).ledger = View::Missing;
+    w.pod_mut(0).server.signature = Some(signature(0, "6B00FFFF"));
+    let written = clusters_written(&made(&w));
+    assert!(written.iter().all(|(pod, cluster)| *pod != 0 && *cluster == mine) && !written.is_empty(), "{written:?}");
+}
+
+#[test]
+fn no_run_beside_a_volume_that_was_put_back_hides_it() {
+    let goals: [(&str, Worlds, u8); 3] = [
+        ("its own end", remembers(with_ledgers(end(0, 2).up(0, 0).up(1, 0).pair(0, 1, "LL")), 1, 0, 3), 0),
+        ("the end of a slave", remembers(with_ledgers(end(1, 2).up(0, 1).up(1, 0).pair(0, 1, "LL")), 1, 0, 3), 0),
+        (
+            "another pod's end",
+            remembers(
+                with_ledgers(end(2, 3).up(0, 0).up(1, 1).up(2, 0).pair(0, 1, "LL").pair(0, 2, "LL").pair(1, 2, "LL")),
+                0,
+                1,
+                3,
+            ),
+            1,
+        ),
+    ];
+    for (name, mut w, old) in goals {
+        let plan = made(&w);
+        let resets = steps(&plan).into_iter().filter(|s| s.contains("reset")).count();
+        assert!(old != 0 || resets == 0, "{name}: {:?}", steps(&plan));
+        for a in &plan.actions {
+            if let Op::WriteLedger { ledger } = &a.op {
+                w.pod_mut(a.pod.get()).ledger = View::Held(ledger.clone());
+            }
+        }
+        let found = put_back(&w.desired, &w.observed);
+        assert!(found.contains_key(&ord(old)), "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn a_pod_0_that_does_not_know_of_an_end_is_asked_about() {
+    use aku_core::ledger::Standing;
+    let base = |noted: Standing| {
+        let w = with_ledgers(start(1, 2).up(0, 0).up(1, 1).pair(0, 1, "RR").rows(0, 9).rows(1, 5));
+        let mut w = remembers(w, 0, 1, 2);
+        let View::Held(mine) = &mut w.pod_mut(1).ledger else { panic!("it has a ledger") };
+        mine.standing = Standing::Ended;
+        let View::Held(theirs) = &mut w.pod_mut(0).ledger else { panic!("it has a ledger") };
+        theirs.peers.get_mut(&ord(1)).expect("they know each other").standing = noted;
+        w
+    };
+    let asked = |noted| made(&base(noted)).approvals.iter().any(|a| a.class == ApprovalClass::EmptySource);
+    assert!(asked(Standing::Running) && !asked(Standing::Ended));
+}
+
+#[test]
+fn the_checker_sees_a_row_that_hides_whose_rows_a_pod_has() {
+    let w = remembers(with_ledgers(end(1, 2).up(0, 0).up(1, 0).pair(0, 1, "LL")), 1, 0, 2);
+    let good = made(&w);
+    type Mutation = fn(&mut Ledger);
+    let table: [(&str, Mutation); 2] = [
+        ("a later incarnation of a pod that does not open", |l| l.incarnation += 1),
+        ("another cluster", |l| l.cluster = aku_core::ledger::ClusterId::founded_on("other")),
+    ];
+    for (name, mutate) in table {
+        let mut bad = good.clone();
+        for a in &mut bad.actions {
+            if let Op::WriteLedger { ledger } = &mut a.op
+                && a.pod == ord(0)
+            {
+                mutate(ledger);
+            }
+        }
+        let found = check::check(&bad, &w.desired, &w.observed);
+        assert!(found.iter().any(|v| v.rule == "ledger"), "{name} is not caught: {found:?}");
     }
 }

@@ -270,3 +270,30 @@ fn rows_of_a_stranger_are_named_however_many() {
     assert!(named(&stranger(w())));
     assert!(!named(&stranger(w()).rows(1, 0)), "nothing is deleted");
 }
+
+#[test]
+fn an_end_forgets_only_what_was_in_service_beside_a_pod_0_in_service() {
+    let pairs = |w: Worlds| w.pair(0, 1, "LL").pair(0, 2, "LL").pair(1, 2, "LL");
+    let in_order = || pairs(end(1, 3).up(0, 0).up(1, 0).up(2, 0));
+    let resets = |w: &Worlds| steps(&made(w)).into_iter().filter(|s| s.contains("reset")).count();
+    assert_eq!(resets(&in_order()), 4);
+    // Pod 0 is closed: its own start may have been refused because rows are missing there.
+    assert_eq!(resets(&pairs(end(1, 3).up(0, 1).up(1, 0).up(2, 0))), 0);
+    // The start of the pod itself was refused, and why is to be seen again.
+    let closed = || pairs(end(1, 3).up(0, 0).up(1, 1).up(2, 0));
+    assert_eq!(resets(&closed()), 0);
+    assert!(steps(&made(&closed())).contains(&"1:flush AKU_REP_01".to_owned()), "what it has is delivered");
+    // It was this end that closed it.
+    let mut shut_out = closed();
+    shut_out.observed.shut_out.insert(ord(1));
+    assert_eq!(resets(&shut_out), 4);
+
+    let w = in_order();
+    let mut closed_source = made(&w);
+    closed_source.approvals.clear();
+    let mut seen = w.observed.clone();
+    let Some(aku_core::observe::PodView::Seen(pod)) = seen.pods.get_mut(&ord(0)) else { panic!("it is seen") };
+    pod.properties.insert("ADMIN_MODE".to_owned(), "1".to_owned());
+    let found = check::check(&closed_source, &w.desired, &seen);
+    assert!(found.iter().any(|v| v.rule == "end"), "the checker does not see it: {found:?}");
+}
