@@ -38,7 +38,7 @@ use crate::{
     lock::{Held, Waiting},
     observe::{MarkerView, Observed},
     outlet,
-    plan::{self, ApprovalClass, Code, Plan, policy::Use, resume::CompletedActions, saved::Saved},
+    plan::{self, ApprovalClass, Code, Plan, Refusal, policy::Use, resume::CompletedActions, saved::Saved},
     render::{self, Again, Colour, Diagnostic, op, words},
 };
 
@@ -194,7 +194,7 @@ fn goes(
         })?;
     log.of_71(&legacy_71::not_connected(&scene.conf, &observed));
     if what == What::Start {
-        may_start(&observed, &scene, scene.marker_path(world).as_deref(), log)?;
+        may_start(&observed, &planned, &scene, scene.marker_path(world).as_deref(), log)?;
     }
     let plan = planned.map_err(|refusal| refused(&refusal, &observed, scene.who.pod))?;
     for note in &plan.notes {
@@ -244,6 +244,7 @@ fn judged(
 /// The documented conditions of a start: not started before in this life of the server, and closed to users.
 fn may_start(
     observed: &Observed,
+    planned: &Result<Plan, Refusal>,
     scene: &CommandContext,
     marker: Option<&Path>,
     log: &mut Log<'_, '_, '_>,
@@ -268,7 +269,10 @@ fn may_start(
         ),
         MarkerView::Present | MarkerView::Missing | MarkerView::Elsewhere => {}
     }
+    let is_open = |refusal: &Refusal| refusal.because.iter().any(|r| r.code == Code::NotAdminMode);
     match seen {
+        // The planner knows more of a pod that has left and lets users in.
+        Some(pod) if !pod.admin_mode() && planned.as_ref().is_err_and(is_open) => Ok(()),
         Some(pod) if !pod.admin_mode() => Err(refusal(
             Code::NotAdminMode,
             format!(

@@ -55,12 +55,19 @@ pub(super) fn bars(world: &ClusterView<'_>, me: Ordinal, because: &[Reason]) -> 
         return Err(Refusal { kind: RefusalKind::CannotTell, because: all, next });
     }
     if !world.pod(me).is_some_and(aku_core::observe::Pod::admin_mode) {
-        // An end has nothing to do where nothing is sent and nothing was, and leaves the pod open.
         let sends = world.desired.objects_of(me).any(|(_, o)| world.observed.side(me, &o.name).is_live());
-        let or = if sends || service::admits_unkept(world, me) {
-            format!(" (or run `aku apply end --ordinal {me}`)")
+        let next = if service::admits_unkept(world, me) {
+            // Closed by hand, nothing would tell the next start that users were there.
+            vec![format!(
+                "aku apply end --ordinal {me}    (closes it, and notes that nobody got what users wrote there; its start then asks for a yes)"
+            )]
         } else {
-            String::new()
+            // An end has nothing to do where nothing is sent, and leaves the pod open.
+            let or = if sends { format!(" (or run `aku apply end --ordinal {me}`)") } else { String::new() };
+            vec![
+                format!("on pod {me}: ALTER SYSTEM SET ADMIN_MODE = 1 and close the sessions{or}, then start again"),
+                "boot the server with ADMIN_MODE = 1, so that users wait until aku opens the pod".to_owned(),
+            ]
         };
         return refuse(
             RefusalKind::Refused,
@@ -68,10 +75,7 @@ pub(super) fn bars(world: &ClusterView<'_>, me: Ordinal, because: &[Reason]) -> 
             format!(
                 "pod {me} must be copied anew, but it admits users (ADMIN_MODE 0), and what they write would be deleted; nothing was changed"
             ),
-            vec![
-                format!("on pod {me}: ALTER SYSTEM SET ADMIN_MODE = 1 and close the sessions{or}, then start again"),
-                "boot the server with ADMIN_MODE = 1, so that users wait until aku opens the pod".to_owned(),
-            ],
+            next,
         );
     }
     let differs = conf_differs(world, me);
