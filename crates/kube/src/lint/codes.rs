@@ -57,6 +57,12 @@ codes! {
     NotAField "K003" Error
         "No field of Kubernetes begins with a capital letter: an API server refuses it or drops it without a word.",
         "Begin it with a small letter.";
+    Misspelt "K004" Error
+        "An API server refuses a field that it does not know, or drops it without a word: what it should say is not said.",
+        "Correct the word; the message names the field that is nearest.";
+    UnknownField "K005" Warning
+        "No Kubernetes up to 1.37 knows the field: an API server refuses it, or drops it without a word.",
+        "Take it out, unless your Kubernetes is newer and knows it.";
 
     Name "K101" Error
         "The pods are found by the name of the StatefulSet: another name, and no pod finds another.",

@@ -2,6 +2,7 @@
 //! only of what it sees; what it cannot see is told, too, and never counts as right.
 
 mod codes;
+mod near;
 mod report;
 mod rules;
 mod view;

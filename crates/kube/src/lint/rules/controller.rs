@@ -59,34 +59,6 @@ pub(super) fn names(objects: &[Object<'_>], findings: &mut Vec<Finding>) {
     }
 }
 
-/// Fields that no API server knows.
-pub(super) fn fields(objects: &[Object<'_>], findings: &mut Vec<Finding>) {
-    const KINDS: [&str; 8] =
-        ["StatefulSet", "Deployment", "DaemonSet", "Pod", "Job", "CronJob", "Service", "PodDisruptionBudget"];
-    for o in objects.iter().filter(|o| KINDS.contains(&o.kind)) {
-        if let Some(spec) = o.get(&["spec"]) {
-            capitals(o, spec, findings);
-        }
-    }
-}
-
-/// Walks everything but maps whose keys a person chooses.
-fn capitals(o: &Object<'_>, node: &Node, findings: &mut Vec<Finding>) {
-    const FREE: [&str; 8] =
-        ["labels", "annotations", "matchLabels", "selector", "nodeSelector", "limits", "requests", "parameters"];
-    for entry in node.entries() {
-        if entry.key.starts_with(|c: char| c.is_ascii_uppercase()) {
-            findings.push(o.finding(Code::NotAField, entry.at, format!("{} is no field", entry.key)));
-        }
-        if !FREE.contains(&entry.key.as_str()) {
-            capitals(o, &entry.value, findings);
-        }
-    }
-    for item in node.items() {
-        capitals(o, item, findings);
-    }
-}
-
 pub(super) fn rules(c: &Case<'_>, findings: &mut Vec<Finding>) {
     let set = &c.set;
     let mut found = |code, keys: &[&str], message: String| findings.push(set.finding(code, set.place(keys), message));

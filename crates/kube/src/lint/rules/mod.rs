@@ -5,6 +5,7 @@ mod controller;
 mod disruption;
 mod entry;
 mod environment;
+mod fields;
 mod pod;
 mod probes;
 mod security;
@@ -59,7 +60,7 @@ pub(super) fn all<'f>(
     findings: &mut Vec<Finding>,
 ) {
     controller::names(objects, findings);
-    controller::fields(objects, findings);
+    fields::rules(objects, findings);
     config::secrets(spec, objects, findings);
     security::rbac(objects, findings);
     let Some(set) = controller::chosen(spec, objects) else {
