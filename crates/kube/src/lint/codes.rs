@@ -149,6 +149,25 @@ codes! {
     TwoEnds "K307" Warning
         "The hook and aku run both end the pod, and the time that the hook takes is missing from what aku run was told.",
         "Take the hook out; aku run ends the pod by itself.";
+    SignalHeld "K308" Error
+        "SIGTERM goes to the first process alone, and this one does not hand it on: aku run never ends the pod, and all is \
+         killed when the grace period is over.",
+        "Write exec before aku run, as the last command of the text, or start aku run without a shell.";
+    ServerInShell "K309" Error
+        "A shell that is signalled ends before its child does; with it ends the container, and the server is killed in the \
+         middle of its stop.",
+        "Write the server behind aku run --, without a shell, or exec before the server.";
+    StopSignal "K310" Error
+        "To Altibase SIGTERM and SIGQUIT are crashes: every stop of the pod ends without a checkpoint, and the next boot \
+         recovers.",
+        "Take --stop-signal and AKU_STOP_SIGNAL out; SIGINT, the default, stops the server in order.";
+    RunFlag "K311" Error
+        "aku run refuses a flag or a value that it does not know (exit 64): no pod starts.",
+        "Correct it; aku run --help lists the flags.";
+    CreatesDatabase "K312" Warning
+        "For the first installation this is right. Left in, a pod whose volume got lost comes up with an empty database by \
+         itself, instead of waiting for somebody to look.",
+        "Take --create-database out when the pods are up; a scale-up to numbers that there never were needs it again.";
 
     NoStartup "K401" Error
         "Without a startup probe the next pod is made before this one has joined, and readiness probes hit a server that \

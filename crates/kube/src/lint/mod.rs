@@ -5,6 +5,7 @@ mod codes;
 mod near;
 mod report;
 mod rules;
+mod shell;
 mod view;
 
 use crate::{

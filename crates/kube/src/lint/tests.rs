@@ -6,6 +6,7 @@ use crate::{
 };
 
 mod defects;
+mod forms;
 
 use defects::{Defect, cut, defects, other_conf};
 
@@ -28,18 +29,15 @@ fn codes(j: &Judgement) -> Vec<Code> {
 #[test]
 fn what_we_write_is_right() {
     let licence = Some(SecretKey { secret: "l".into(), key: "license".into() });
-    let more = Options {
-        per_pod: Wanted::Yes,
-        monitoring: Wanted::Yes,
-        create_database: Wanted::Yes,
-        pre_stop_sleep: 20,
-        licence,
-        ..Options::default()
-    };
+    let more =
+        Options { per_pod: Wanted::Yes, monitoring: Wanted::Yes, pre_stop_sleep: 20, licence, ..Options::default() };
+    let first = Options { create_database: Wanted::Yes, ..more.clone() };
     for options in [Options::default(), more] {
         let j = judged(&spec(), &stream(&cluster(options)));
         assert_eq!(text(&j), format!("{} objects: nothing found\n", j.objects));
     }
+    let j = judged(&spec(), &stream(&cluster(first)));
+    assert_eq!((codes(&j), j.count(Severity::Error)), (vec![Code::CreatesDatabase], 0), "{}", text(&j));
     let reset = ClusterSpec { at_end: AtEnd::Reset, ..spec() };
     let options = Options { members: Members::Ephemeral, ..Options::default() };
     let j = judged(&reset, &stream(&Cluster::new(reset.clone(), options).unwrap()));

@@ -8,6 +8,7 @@ mod environment;
 mod fields;
 mod pod;
 mod probes;
+mod run;
 mod security;
 mod services;
 
@@ -33,6 +34,8 @@ struct Case<'f> {
     /// The StatefulSet.
     set: Object<'f>,
     pod: Pod<'f>,
+    /// `aku run`, where the container starts it.
+    entry: Option<entry::Entry>,
 }
 
 impl<'f> Case<'f> {
@@ -67,7 +70,8 @@ pub(super) fn all<'f>(
         controller::no_set(spec, objects, sight, findings);
         return;
     };
-    let case = Case { spec, limits, objects, set, pod: Pod::new(set, objects) };
+    let pod = Pod::new(set, objects);
+    let case = Case { spec, limits, objects, set, pod, entry: entry::Entry::of(&pod) };
     controller::rules(&case, findings);
     services::rules(&case, sight, findings);
     entry::rules(&case, findings);
