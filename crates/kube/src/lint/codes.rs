@@ -222,6 +222,10 @@ codes! {
     EnvUnseen "K508" Warning
         "Variables come from an object that is not in these files: whether they are right cannot be told.",
         "Give that file, too.";
+    OtherPodName "K509" Error
+        "aku takes POD_NAME before the host name: a pod that does not go by its own name starts not at all, or does the \
+         work of another.",
+        "Set the variable POD_NAME from fieldRef metadata.name.";
 
     PasswordInConfigMap "K601" Error
         "Everybody who may see pods may read a ConfigMap; it is in backups and in version control.",
@@ -248,6 +252,16 @@ codes! {
     OpenMode "K608" Warning
         "Others may write what is mounted with this mode.",
         "Set defaultMode to 0440, or 0550 for scripts.";
+    ConfPath "K609" Error
+        "Where AKU_CONF or --conf leads there is no file: aku starts no server without its aku.conf.",
+        "Mount the ConfigMap with aku.conf, and let AKU_CONF name the file in it.";
+    ConfUnseen "K610" Warning
+        "The aku.conf of the pods is not in these files: whether it says what these manifests were compared with cannot be \
+         told.",
+        "Give the file with its ConfigMap, too.";
+    PasswordPath "K611" Error
+        "Where AKU_SYS_PASSWORD_FILE leads there is no file: aku cannot log in, and no pod joins.",
+        "Mount the Secret, and let AKU_SYS_PASSWORD_FILE name the file in it.";
 
     NoBudget "K701" Warning
         "Without a PodDisruptionBudget drains of several nodes take several pods at once.",
@@ -275,7 +289,7 @@ codes! {
         "Put it on the volume of the pod.";
     NoVolume "K709" Error
         "The rows are in the container's own layer: each restart of a pod deletes them.",
-        "Add volumeClaimTemplates for dbs, logs, arch_logs and trc.";
+        "Add volumeClaimTemplates, and mount the volume at dbs, logs, arch_logs and trc below ALTIBASE_HOME.";
     ResetAtEnd "K710" Warning
         "With AKU_REPLICATION_RESET_AT_END = 1 each restart of a pod deletes its rows and copies all of them anew, in \
          every rolling update.",

@@ -123,7 +123,7 @@ pub fn lint(spec: &ClusterSpec, limits: Limits, files: &[Input]) -> Judgement {
         }
     }
     let objects = view::objects(&documents, &mut findings);
-    let readable = findings.iter().all(|f| f.code != Code::Unreadable);
+    let readable = !findings.iter().any(|f| matches!(f.code, Code::Unreadable | Code::NoObject));
     rules::all(spec, limits, &objects, rules::Sight { readable }, &mut findings);
     let order = |f: &Finding| files.iter().position(|i| i.name == f.file).unwrap_or(usize::MAX);
     findings.sort_by_key(|f| (order(f), f.at, f.code));

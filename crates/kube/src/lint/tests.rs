@@ -116,9 +116,10 @@ fn what_is_elsewhere() {
             .collect();
         codes(&judged(&spec(), &all.join("---\n")))
     };
-    assert_eq!(only(&["StatefulSet"]), [Code::NoBudget, Code::NoPeerService, Code::NoClientService]);
+    use Code::{ConfUnseen, NoBudget, NoClientService, NoPeerService};
+    assert_eq!(only(&["StatefulSet"]), [NoBudget, NoPeerService, NoClientService, ConfUnseen]);
     assert_eq!(only(&["Service"]), [Code::NoStatefulSet]);
-    assert_eq!(only(&["StatefulSet", "Service", "PodDisruptionBudget"]), []);
+    assert_eq!(only(&["StatefulSet", "Service", "PodDisruptionBudget", "ConfigMap"]), []);
     let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: db}\nspec:\n  template:\n    spec:\n      containers: [{name: a, image: altibase/altibase}]\n";
     assert_eq!(codes(&judged(&spec(), deployment)), [Code::NotStatefulSet]);
 }

@@ -6,6 +6,7 @@ mod disruption;
 mod entry;
 mod environment;
 mod fields;
+mod mounts;
 mod pod;
 mod probes;
 mod run;
@@ -20,7 +21,8 @@ use crate::{
 
 use pod::Pod;
 
-/// Whether every file could be read. What may be in a file that could not is not told to be missing.
+/// Whether every file could be read, and every document has a kind. What may be in one that has not is not told to be
+/// missing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sight {
     pub readable: bool,
@@ -78,6 +80,7 @@ pub(super) fn all<'f>(
     probes::rules(&case, findings);
     environment::rules(&case, findings);
     config::rules(&case, findings);
+    mounts::rules(&case, sight, findings);
     disruption::rules(&case, sight, findings);
     security::rules(&case, findings);
 }

@@ -176,9 +176,15 @@ pub(super) fn defects() -> Vec<Defect> {
             "",
         ),
         defect(
-            C::PodName,
+            C::OtherPodName,
             "              valueFrom:\n                fieldRef:\n                  fieldPath: metadata.name\n",
             "              value: altibase-sts-0\n",
+        ),
+        defect(C::OtherPodName, "fieldPath: metadata.name\n", "fieldPath: metadata.namespace\n"),
+        defect(
+            C::OtherPodName,
+            "              valueFrom:\n                fieldRef:\n                  fieldPath: metadata.name\n",
+            "              value: $(POD_NAMESPACE)\n",
         ),
         defect(
             C::EnvUnseen,
@@ -205,6 +211,17 @@ pub(super) fn defects() -> Vec<Defect> {
             "            - name: AKU_SYS_PASSWORD_FILE\n              value: /etc/aku/secret/password\n",
             "",
         ),
+        defect(C::PasswordPath, "value: /etc/aku/secret/password", "value: /nowhere/password"),
+        defect(C::PasswordPath, "value: /etc/aku/secret/password", "value: /etc/aku/secret/other"),
+        defect(C::ConfPath, "value: /etc/aku/conf/aku.conf", "value: /nowhere/aku.conf"),
+        defect(C::ConfPath, "value: /etc/aku/conf/aku.conf", "value: /etc/aku/conf/aku.cnf"),
+        defect(
+            C::ConfPath,
+            "            - --server-stop=120s\n",
+            "            - --server-stop=120s\n            - --conf=/nowhere\n",
+        ),
+        defect(C::ConfUnseen, "kind: ConfigMap", "kind: Thing"),
+        defect(C::OtherConf, "  aku.conf: |\n", "  aku.conf: AKU_STS_NAME = db\n  x: |\n"),
         defect(C::LicenceInConfigMap, "\ndata:\n", "\ndata:\n  license: x\n"),
         defect(C::NoChecksum, "        checksum/aku-conf:", "        other:"),
         defect(C::OtherConf, "    AKU_ADDRESS_CHECK_COUNT = 60\n", "    AKU_ADDRESS_CHECK_COUNT = 61\n"),
@@ -220,6 +237,18 @@ pub(super) fn defects() -> Vec<Defect> {
         defect(C::AccessMode, "          - ReadWriteOnce", "          - ReadWriteMany"),
         defect(C::EmptyDir, volumes, "      volumes:\n        - name: scratch\n          emptyDir: {}\n"),
         without(C::NoVolume, "  volumeClaimTemplates:"),
+        defect(C::NoVolume, "altibase_home/dbs\n", "altibase_home/other\n"),
+        defect(C::NoVolume, "altibase_home/logs\n", "altibase_home/other\n"),
+        defect(
+            C::NoVolume,
+            "            - --server-stop=120s\n",
+            "            - --server-stop=120s\n            - --data=/data\n",
+        ),
+        defect(
+            C::NoVolume,
+            "            - name: data\n              mountPath: /home/altibase/altibase_home/dbs\n",
+            "            - name: date\n              mountPath: /home/altibase/altibase_home/dbs\n",
+        ),
         defect(
             C::SharedVolume,
             "  # Kubernetes refuses to change this part later; docs/kubernetes.md tells how disks grow.\n  volumeClaimTemplates:",

@@ -1,8 +1,21 @@
-//! Defects in scripts, and where they are told.
+//! Defects in scripts, several together, and where they are told.
 
-use super::*;
+use super::{defects::cut, *};
+
+#[test]
+fn nothing_mounted_is_told_in_full() {
+    let j = judged(&spec(), &cut(&good(), "          volumeMounts:"));
+    assert_eq!(codes(&j), [Code::NoVolume, Code::ConfPath, Code::PasswordPath], "{}", text(&j));
+}
 
 /// No Secret is there for it: then the image may have the file.
+#[test]
+fn a_password_may_be_in_the_image() {
+    let text = cut(&cut(&good(), "            - name: password\n"), "        - name: password\n");
+    let j = judged(&spec(), &text.replace("value: /etc/aku/secret/password", "value: /home/altibase/password"));
+    assert_eq!(codes(&j), [Code::NoPassword], "{}", super::text(&j));
+}
+
 /// What is near a defect, and right.
 /// A script in a ConfigMap is read as well.
 #[test]
