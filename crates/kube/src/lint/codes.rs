@@ -96,6 +96,9 @@ codes! {
     VersionInSelector "K110" Warning
         "A selector cannot be changed: the next version would have to be a new StatefulSet.",
         "Take the version out of spec.selector; it may stay in the labels.";
+    Selector "K111" Error
+        "Kubernetes refuses a StatefulSet whose selector does not match the labels of its own pods.",
+        "Make spec.selector.matchLabels a part of spec.template.metadata.labels.";
 
     NoPeerService "K201" Error
         "Without the headless Service of serviceName no pod has a name in DNS.",
@@ -123,6 +126,14 @@ codes! {
     AddressChecks "K208" Warning
         "DNS may keep a \"no such name\" for 30 s, and a pod that gives up before that fails its start.",
         "Set AKU_ADDRESS_CHECK_COUNT to 60 or more in aku.conf.";
+    PolicyCloses "K209" Error
+        "What no policy lets through is dropped: pods that do not reach each other neither join nor get rows, and keep log \
+         for each other until the disk is full.",
+        "Let the pods in from and out to each other on AKU_PORT_NO and AKU_REPLICATION_PORT_NO, and out to DNS (UDP 53).";
+    PolicyUnseen "K210" Warning
+        "Which pods an address or a namespace's label stands for is not in these files: whether the pods reach each other \
+         cannot be told.",
+        "Name the pods by podSelector.";
 
     Grace "K301" Error
         "What is not done when the grace period is over is killed: rows stay unsent, and the server recovers at its next \

@@ -1,10 +1,10 @@
-//! K101 to K110: the StatefulSet and its place in `aku.conf`.
+//! K101 to K111: the StatefulSet and its place in `aku.conf`.
 
 use super::{Case, Sight};
 use crate::{
     lint::{
         Code, Finding,
-        view::{Object, words},
+        view::{Object, fits, words},
     },
     spec::{ClusterSpec, LONGEST_NAME, is_dns_subdomain},
     yaml::{Node, Place},
@@ -89,6 +89,10 @@ pub(super) fn rules(c: &Case<'_>, findings: &mut Vec<Finding>) {
     let keys = ["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"];
     if set.get(&keys).is_some() {
         found(Code::MaxUnavailable, &keys, "maxUnavailable is set".to_owned());
+    }
+    let selector = set.get(&["spec", "selector"]);
+    if !selector.is_some_and(|s| !s.entries().is_empty() && fits(Some(s), c.labels())) {
+        found(Code::Selector, &["spec", "selector"], "the selector does not match the labels of the pods".to_owned());
     }
     let labels = set.get(&["spec", "selector", "matchLabels"]).map(Node::entries).unwrap_or_default();
     let changing = ["app.kubernetes.io/version", "helm.sh/chart", "version"];

@@ -7,6 +7,7 @@ mod entry;
 mod environment;
 mod fields;
 mod mounts;
+mod network;
 mod pod;
 mod probes;
 mod run;
@@ -76,6 +77,7 @@ pub(super) fn all<'f>(
     let case = Case { spec, limits, objects, set, pod, entry: entry::Entry::of(&pod) };
     controller::rules(&case, findings);
     services::rules(&case, sight, findings);
+    network::rules(&case, findings);
     entry::rules(&case, findings);
     probes::rules(&case, findings);
     environment::rules(&case, findings);

@@ -64,6 +64,12 @@ pub(super) fn defects() -> Vec<Defect> {
             "  template:\n    metadata:\n      labels:",
             "      app.kubernetes.io/version: v1\n  template:\n    metadata:\n      labels:\n        app.kubernetes.io/version: v1",
         ),
+        defect(
+            C::Selector,
+            "  selector:\n    matchLabels:\n      app.kubernetes.io/component: database\n",
+            "  selector:\n    matchLabels:\n      app.kubernetes.io/component: other\n",
+        ),
+        without(C::Selector, "  selector:\n"),
         defect(C::NotHeadless, "  clusterIP: None\n", ""),
         defect(C::HidesNotReady, service, "publishNotReadyAddresses: false"),
         defect(C::PeerPorts, "      port: 20301", "      port: 20302"),
@@ -81,6 +87,20 @@ pub(super) fn defects() -> Vec<Defect> {
             C::ClientsSeeNotReady,
             "  name: altibase-sts-client\n",
             "  name: altibase-sts-client\nspec:\n  publishNotReadyAddresses: true\n  selector:\n    app.kubernetes.io/name: altibase\n---\napiVersion: v1\nkind: Thing\nmetadata:\n  name: x\n",
+        ),
+        defect(C::PolicyCloses, "          port: 20301\n    # Clients", "          port: 20302\n    # Clients"),
+        defect(
+            C::PolicyCloses,
+            "        - podSelector:\n            matchLabels:\n              app.kubernetes.io/component: database\n",
+            "        - podSelector:\n            matchLabels:\n              app.kubernetes.io/component: other\n",
+        ),
+        without(C::PolicyCloses, "  ingress:\n"),
+        without(C::PolicyCloses, "  egress:\n"),
+        defect(C::PolicyCloses, "        - protocol: UDP\n", "        - protocol: TCP\n"),
+        defect(
+            C::PolicyUnseen,
+            "    - from:\n        - podSelector:\n",
+            "    - from:\n        - namespaceSelector: {matchLabels: {a: b}}\n          podSelector:\n",
         ),
         defect(C::GraceUntold, "--grace=436s", "--grace=435s"),
         defect(

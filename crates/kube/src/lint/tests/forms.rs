@@ -1,4 +1,4 @@
-//! Defects in scripts, several together, and where they are told.
+//! What is near a defect and right, and what several together yield.
 
 use super::{defects::cut, *};
 
@@ -17,6 +17,62 @@ fn a_password_may_be_in_the_image() {
 }
 
 /// What is near a defect, and right.
+#[test]
+fn right_forms_are_quiet() {
+    let args = "            - run\n            - --grace=436s\n            - --server-stop=120s\n            - --\n            \
+                - altibase\n            - -n\n";
+    let command = format!("          command:\n            - aku\n          args:\n{args}");
+    let server = "            - altibase\n            - -n\n";
+    let name = "              valueFrom:\n                fieldRef:\n                  fieldPath: metadata.name\n";
+    let mounts = "              mountPath: /home/altibase/altibase_home/dbs\n              subPath: dbs\n";
+    let ingress = "    - from:\n        - podSelector:\n            matchLabels:\n              app.kubernetes.io/component: database\n              app.kubernetes.io/instance: altibase-sts\n              app.kubernetes.io/name: altibase\n      ports:\n        - protocol: TCP\n          port: 20301\n";
+    let table: [(&str, &str); 17] = [
+        (&command, "          command: [sh, -c, \"ulimit -n 9; exec aku run --grace=436s -- altibase -n\"]\n"),
+        (&command, "          command: [tini, --, aku, run, --grace=436s, --, altibase, -n]\n"),
+        (&command, "          command: [/usr/bin/aku, --conf, /etc/aku/conf/aku.conf, run, --beat=0]\n"),
+        (server, "            - sh\n            - -c\n            - ulimit -n 9; exec altibase -n\n"),
+        (server, "            - /opt/server\n"),
+        ("            - --server-stop=120s\n", "            - --server-stop=120s\n            - --stop-signal=int\n"),
+        // Not Altibase.
+        (
+            "            - --server-stop=120s\n            - --\n            - altibase\n",
+            "            - --stop-signal=TERM\n            - --\n            - other\n",
+        ),
+        (
+            name,
+            "              value: $(ME)\n            - name: ME\n              valueFrom: {fieldRef: {fieldPath: metadata.name}}\n",
+        ),
+        ("fieldPath: metadata.name\n", "fieldPath: metadata.labels['statefulset.kubernetes.io/pod-name']\n"),
+        // The whole home is on the volume.
+        (mounts, "              mountPath: /home/altibase/altibase_home\n"),
+        (
+            "            - --server-stop=120s\n",
+            "            - --server-stop=120s\n            - --data=/home/altibase/altibase_home/dbs/a\n",
+        ),
+        (
+            "  selector:\n    matchLabels:\n",
+            "  selector:\n    matchExpressions: [{key: app.kubernetes.io/name, operator: In, values: [altibase]}]\n    matchLabels:\n",
+        ),
+        // Anybody, a name, a range, no policy of the pods.
+        (ingress, "    - ports:\n        - port: replication\n"),
+        (
+            ingress,
+            "    - from: [{namespaceSelector: {}}]\n      ports:\n        - port: 20000\n          endPort: 30000\n",
+        ),
+        (ingress, "    - from: [{podSelector: {}}]\n"),
+        ("  policyTypes:\n    - Ingress\n    - Egress\n  ingress:\n", "  policyTypes: []\n  ingress:\n"),
+        ("kind: NetworkPolicy\nmetadata:\n", "kind: NetworkPolicy\nmetadata:\n  namespace: other\n"),
+    ];
+    let good = good();
+    let set = good.find("kind: StatefulSet").unwrap();
+    for (from, to) in table {
+        let at = if good[set..].contains(from) { set } else { 0 };
+        assert!(good[at..].contains(from), "{from}");
+        let j = judged(&spec(), &format!("{}{}", &good[..at], good[at..].replacen(from, to, 1)));
+        assert_eq!(codes(&j), [], "{to}\n{}", text(&j));
+    }
+}
+
 /// A script in a ConfigMap is read as well.
 #[test]
 fn scripts_may_start_aku_run() {
