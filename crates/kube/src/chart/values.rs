@@ -39,7 +39,7 @@ createDatabase: {create}
 terminationGracePeriodSeconds: 0
 # A clean stop writes what is in memory to disk; large databases need more.
 serverStopSeconds: {server_stop}
-# INT for Altibase, TERM for a pod of the lab.
+# INT stops Altibase and pods of the lab in order; TERM and QUIT are for servers that say so.
 stopSignal: {signal}
 # For load balancers that learn late that a pod ends.
 preStopSleepSeconds: {sleep}

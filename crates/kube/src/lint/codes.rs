@@ -57,6 +57,12 @@ codes! {
     NotAField "K003" Error
         "No field of Kubernetes begins with a capital letter: an API server refuses it or drops it without a word.",
         "Begin it with a small letter.";
+    Misspelt "K004" Error
+        "An API server refuses a field that it does not know, or drops it without a word: what it should say is not said.",
+        "Correct the word; the message names the field that is nearest.";
+    UnknownField "K005" Warning
+        "No Kubernetes up to 1.37 knows the field: an API server refuses it, or drops it without a word.",
+        "Take it out, unless your Kubernetes is newer and knows it.";
 
     Name "K101" Error
         "The pods are found by the name of the StatefulSet: another name, and no pod finds another.",
@@ -90,6 +96,9 @@ codes! {
     VersionInSelector "K110" Warning
         "A selector cannot be changed: the next version would have to be a new StatefulSet.",
         "Take the version out of spec.selector; it may stay in the labels.";
+    Selector "K111" Error
+        "Kubernetes refuses a StatefulSet whose selector does not match the labels of its own pods.",
+        "Make spec.selector.matchLabels a part of spec.template.metadata.labels.";
 
     NoPeerService "K201" Error
         "Without the headless Service of serviceName no pod has a name in DNS.",
@@ -117,6 +126,14 @@ codes! {
     AddressChecks "K208" Warning
         "DNS may keep a \"no such name\" for 30 s, and a pod that gives up before that fails its start.",
         "Set AKU_ADDRESS_CHECK_COUNT to 60 or more in aku.conf.";
+    PolicyCloses "K209" Error
+        "What no policy lets through is dropped: pods that do not reach each other neither join nor get rows, and keep log \
+         for each other until the disk is full.",
+        "Let the pods in from and out to each other on AKU_PORT_NO and AKU_REPLICATION_PORT_NO, and out to DNS (UDP 53).";
+    PolicyUnseen "K210" Warning
+        "Which pods an address or a namespace's label stands for is not in these files: whether the pods reach each other \
+         cannot be told.",
+        "Name the pods by podSelector.";
 
     Grace "K301" Error
         "What is not done when the grace period is over is killed: rows stay unsent, and the server recovers at its next \
@@ -143,6 +160,25 @@ codes! {
     TwoEnds "K307" Warning
         "The hook and aku run both end the pod, and the time that the hook takes is missing from what aku run was told.",
         "Take the hook out; aku run ends the pod by itself.";
+    SignalHeld "K308" Error
+        "SIGTERM goes to the first process alone, and this one does not hand it on: aku run never ends the pod, and all is \
+         killed when the grace period is over.",
+        "Write exec before aku run, as the last command of the text, or start aku run without a shell.";
+    ServerInShell "K309" Error
+        "A shell that is signalled ends before its child does; with it ends the container, and the server is killed in the \
+         middle of its stop.",
+        "Write the server behind aku run --, without a shell, or exec before the server.";
+    StopSignal "K310" Error
+        "To Altibase SIGTERM and SIGQUIT are crashes: every stop of the pod ends without a checkpoint, and the next boot \
+         recovers.",
+        "Take --stop-signal and AKU_STOP_SIGNAL out; SIGINT, the default, stops the server in order.";
+    RunFlag "K311" Error
+        "aku run refuses a flag or a value that it does not know (exit 64): no pod starts.",
+        "Correct it; aku run --help lists the flags.";
+    CreatesDatabase "K312" Warning
+        "For the first installation this is right. Left in, a pod whose volume got lost comes up with an empty database by \
+         itself, instead of waiting for somebody to look.",
+        "Take --create-database out when the pods are up; a scale-up to numbers that there never were needs it again.";
 
     NoStartup "K401" Error
         "Without a startup probe the next pod is made before this one has joined, and readiness probes hit a server that \
@@ -197,6 +233,10 @@ codes! {
     EnvUnseen "K508" Warning
         "Variables come from an object that is not in these files: whether they are right cannot be told.",
         "Give that file, too.";
+    OtherPodName "K509" Error
+        "aku takes POD_NAME before the host name: a pod that does not go by its own name starts not at all, or does the \
+         work of another.",
+        "Set the variable POD_NAME from fieldRef metadata.name.";
 
     PasswordInConfigMap "K601" Error
         "Everybody who may see pods may read a ConfigMap; it is in backups and in version control.",
@@ -223,6 +263,16 @@ codes! {
     OpenMode "K608" Warning
         "Others may write what is mounted with this mode.",
         "Set defaultMode to 0440, or 0550 for scripts.";
+    ConfPath "K609" Error
+        "Where AKU_CONF or --conf leads there is no file: aku starts no server without its aku.conf.",
+        "Mount the ConfigMap with aku.conf, and let AKU_CONF name the file in it.";
+    ConfUnseen "K610" Warning
+        "The aku.conf of the pods is not in these files: whether it says what these manifests were compared with cannot be \
+         told.",
+        "Give the file with its ConfigMap, too.";
+    PasswordPath "K611" Error
+        "Where AKU_SYS_PASSWORD_FILE leads there is no file: aku cannot log in, and no pod joins.",
+        "Mount the Secret, and let AKU_SYS_PASSWORD_FILE name the file in it.";
 
     NoBudget "K701" Warning
         "Without a PodDisruptionBudget drains of several nodes take several pods at once.",
@@ -250,7 +300,7 @@ codes! {
         "Put it on the volume of the pod.";
     NoVolume "K709" Error
         "The rows are in the container's own layer: each restart of a pod deletes them.",
-        "Add volumeClaimTemplates for dbs, logs, arch_logs and trc.";
+        "Add volumeClaimTemplates, and mount the volume at dbs, logs, arch_logs and trc below ALTIBASE_HOME.";
     ResetAtEnd "K710" Warning
         "With AKU_REPLICATION_RESET_AT_END = 1 each restart of a pod deletes its rows and copies all of them anew, in \
          every rolling update.",

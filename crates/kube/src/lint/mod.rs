@@ -2,8 +2,10 @@
 //! only of what it sees; what it cannot see is told, too, and never counts as right.
 
 mod codes;
+mod near;
 mod report;
 mod rules;
+mod shell;
 mod view;
 
 use crate::{
@@ -121,7 +123,7 @@ pub fn lint(spec: &ClusterSpec, limits: Limits, files: &[Input]) -> Judgement {
         }
     }
     let objects = view::objects(&documents, &mut findings);
-    let readable = findings.iter().all(|f| f.code != Code::Unreadable);
+    let readable = !findings.iter().any(|f| matches!(f.code, Code::Unreadable | Code::NoObject));
     rules::all(spec, limits, &objects, rules::Sight { readable }, &mut findings);
     let order = |f: &Finding| files.iter().position(|i| i.name == f.file).unwrap_or(usize::MAX);
     findings.sort_by_key(|f| (order(f), f.at, f.code));

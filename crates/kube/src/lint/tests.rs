@@ -5,6 +5,11 @@ use crate::{
     testing::{CONF, cluster, golden, spec},
 };
 
+mod defects;
+mod forms;
+
+use defects::{Defect, cut, defects, other_conf};
+
 fn good() -> String {
     stream(&cluster(Options::default()))
 }
@@ -21,239 +26,18 @@ fn codes(j: &Judgement) -> Vec<Code> {
     j.findings.iter().map(|f| f.code).collect()
 }
 
-/// The file with that one defect.
-struct Defect {
-    code: Code,
-    from: &'static str,
-    to: &'static str,
-}
-
-fn defect(code: Code, from: &'static str, to: &'static str) -> Defect {
-    Defect { code, from, to }
-}
-
-/// For each rule at least one way to break it.
-fn defects() -> Vec<Defect> {
-    use Code as C;
-    let sts = "  # AKU_STS_NAME: the pods are found by it.\n  name: altibase-sts\n";
-    let service = "publishNotReadyAddresses: true";
-    let probe = "                - aku\n                - probe\n                - startup\n";
-    let ready = "                - aku\n                - probe\n                - ready\n";
-    let command = "          command:\n            - aku\n          args:\n            - run\n            - --grace=436s\n            \
-                   - --server-stop=120s\n            - --\n            - altibase\n            - -n\n";
-    let budget = "kind: PodDisruptionBudget";
-    let volumes = "      volumes:\n";
-    let mounts = "          volumeMounts:\n";
-    let container_security = "            capabilities:\n              drop:\n                - ALL\n";
-    vec![
-        defect(C::Unreadable, "kind: StatefulSet", "kind: StatefulSet\nkind: StatefulSet"),
-        defect(C::NoObject, "kind: ConfigMap\n", ""),
-        defect(C::NotAField, mounts, "          VolumeDevices: []\n          volumeMounts:\n"),
-        defect(C::Name, sts, "  name: db\n"),
-        defect(C::Replicas, "replicas: 2", "replicas: 5"),
-        defect(C::Replicas, "replicas: 2", "replicas: \"2\""),
-        defect(C::Parallel, "OrderedReady", "Parallel"),
-        defect(C::Ordinals, "replicas: 2", "replicas: 2\n  ordinals:\n    start: 1"),
-        defect(C::MaxUnavailable, "    type: RollingUpdate", "    rollingUpdate:\n      maxUnavailable: 2"),
-        defect(C::BadName, "  name: altibase-sts-client", "  name: altibase_client"),
-        defect(C::NoStatefulSet, "kind: StatefulSet", "kind: Thing"),
-        defect(
-            C::VersionInSelector,
-            "  template:\n    metadata:\n      labels:",
-            "      app.kubernetes.io/version: v1\n  template:\n    metadata:\n      labels:\n        app.kubernetes.io/version: v1",
-        ),
-        defect(C::NotHeadless, "  clusterIP: None\n", ""),
-        defect(C::HidesNotReady, service, "publishNotReadyAddresses: false"),
-        defect(C::PeerPorts, "      port: 20301", "      port: 20302"),
-        defect(
-            C::PeerSelector,
-            "    app.kubernetes.io/component: database\n    app.kubernetes.io/instance: altibase-sts\n    app.kubernetes.io/name: altibase\n  ports:\n    - name: sql\n      port: 20300\n      targetPort: sql\n    - name: rep",
-            "    app: x\n  ports:\n    - name: sql\n      port: 20300\n      targetPort: sql\n    - name: rep",
-        ),
-        defect(
-            C::NoClientService,
-            "kind: Service\nmetadata:\n  name: altibase-sts-client",
-            "kind: Thing\nmetadata:\n  name: altibase-sts-client",
-        ),
-        defect(
-            C::ClientsSeeNotReady,
-            "  name: altibase-sts-client\n",
-            "  name: altibase-sts-client\nspec:\n  publishNotReadyAddresses: true\n  selector:\n    app.kubernetes.io/name: altibase\n---\napiVersion: v1\nkind: Thing\nmetadata:\n  name: x\n",
-        ),
-        defect(C::GraceUntold, "--grace=436s", "--grace=435s"),
-        defect(
-            C::GraceUntold,
-            "            - --grace=436s\n            - --server-stop=120s\n            - --\n            - altibase\n            - -n\n          env:\n",
-            "            - --\n            - altibase\n            - -n\n          env:\n            - {name: AKU_GRACE, value: \"435\"}\n",
-        ),
-        defect(C::NoEnd, command, "          command: [\"tail\", \"-f\", \"/dev/null\"]\n"),
-        defect(
-            C::ShellFirst,
-            command,
-            "          command: [bash, -c, \"trap 'aku -p end' TERM; server start; wait\"]\n",
-        ),
-        defect(
-            C::ServerFirst,
-            command,
-            "          command: [altibase, -n]\n          lifecycle:\n            preStop:\n              exec:\n                command: [aku, -p, end]\n",
-        ),
-        defect(C::EntryUnseen, command, ""),
-        defect(
-            C::TwoEnds,
-            "          readinessProbe:",
-            "          lifecycle:\n            preStop:\n              exec:\n                command: [sh, -c, aku -p end]\n          readinessProbe:",
-        ),
-        defect(C::NoStartup, "          startupProbe:", "          xProbe:"),
-        defect(C::StartupLimit, "failureThreshold: 17280", "failureThreshold: 17279"),
-        defect(C::StartupMarker, probe, "                - isql\n"),
-        defect(C::NoReadiness, "          readinessProbe:", "          xProbe:"),
-        defect(C::ReadinessMarker, ready, "                - aku\n                - drift\n"),
-        defect(
-            C::Liveness,
-            "          readinessProbe:",
-            "          livenessProbe:\n            exec:\n              command: [aku, probe, ready]\n          readinessProbe:",
-        ),
-        defect(
-            C::MarkerOnVolume,
-            mounts,
-            "          volumeMounts:\n            - name: data\n              mountPath: /tmp\n",
-        ),
-        defect(
-            C::PostStart,
-            "          readinessProbe:",
-            "          lifecycle:\n            postStart:\n              exec:\n                command: [x]\n          readinessProbe:",
-        ),
-        defect(
-            C::AdminMode,
-            "              value: \"1\"\n            # aku on one",
-            "              value: \"0\"\n            # aku on one",
-        ),
-        defect(C::AdminMode, "            - name: ALTIBASE_ADMIN_MODE\n              value: \"1\"\n", ""),
-        defect(C::RemoteSysdba, "            - name: ALTIBASE_REMOTE_SYSDBA_ENABLE\n              value: \"1\"\n", ""),
-        defect(C::SqlPort, "              value: \"20300\"", "              value: \"20301\""),
-        defect(C::ReplicationPort, "              value: \"20301\"", "              value: \"0\""),
-        defect(
-            C::Charset,
-            "            - name: ALTIBASE_NLS_USE\n              value: UTF8\n            # The",
-            "            # The",
-        ),
-        defect(
-            C::PodName,
-            "            - name: POD_NAME\n              valueFrom:\n                fieldRef:\n                  fieldPath: metadata.name\n",
-            "",
-        ),
-        defect(
-            C::PodName,
-            "              valueFrom:\n                fieldRef:\n                  fieldPath: metadata.name\n",
-            "              value: altibase-sts-0\n",
-        ),
-        defect(
-            C::EnvUnseen,
-            "            - name: ALTIBASE_ADMIN_MODE\n              value: \"1\"\n",
-            "            - name: X\n              value: y\n          envFrom:\n            - configMapRef:\n                name: elsewhere\n",
-        ),
-        defect(
-            C::PasswordInConfigMap,
-            "    AKU_PORT_NO = 20300\n",
-            "    AKU_PORT_NO = 20300\n    AKU_SYS_PASSWORD = hidden\n",
-        ),
-        defect(
-            C::PasswordInEnv,
-            "            - name: AKU_SYS_PASSWORD_FILE\n              value: /etc/aku/secret/password\n",
-            "            - name: AKU_SYS_PASSWORD\n              value: hidden\n",
-        ),
-        defect(
-            C::PasswordVariable,
-            "            - name: AKU_SYS_PASSWORD_FILE\n              value: /etc/aku/secret/password\n",
-            "            - name: AKU_SYS_PASSWORD\n              valueFrom: {secretKeyRef: {name: s, key: k}}\n",
-        ),
-        defect(
-            C::NoPassword,
-            "            - name: AKU_SYS_PASSWORD_FILE\n              value: /etc/aku/secret/password\n",
-            "",
-        ),
-        defect(C::LicenceInConfigMap, "\ndata:\n", "\ndata:\n  license: x\n"),
-        defect(C::NoChecksum, "        checksum/aku-conf:", "        other:"),
-        defect(C::OtherConf, "    AKU_ADDRESS_CHECK_COUNT = 60\n", "    AKU_ADDRESS_CHECK_COUNT = 61\n"),
-        defect(C::OpenMode, "defaultMode: 292", "defaultMode: 0777"),
-        defect(C::NoBudget, budget, "kind: Thing"),
-        defect(C::Budget, "  maxUnavailable: 1", "  maxUnavailable: 2"),
-        defect(C::Budget, "  maxUnavailable: 1", "  maxUnavailable: 1\n  minAvailable: 1"),
-        defect(C::BudgetUnhealthy, "  unhealthyPodEvictionPolicy: AlwaysAllow\n", ""),
-        defect(C::NoSpread, "      topologySpreadConstraints:", "      x:"),
-        defect(C::HardSpread, "ScheduleAnyway", "DoNotSchedule"),
-        defect(C::Retention, "whenScaled: Retain", "whenScaled: Delete"),
-        defect(C::Retention, "whenDeleted: Retain", "whenDeleted: Delete"),
-        defect(C::AccessMode, "          - ReadWriteOnce", "          - ReadWriteMany"),
-        defect(C::EmptyDir, volumes, "      volumes:\n        - name: scratch\n          emptyDir: {}\n"),
-        defect(C::NoVolume, "  volumeClaimTemplates:", "  x:"),
-        defect(
-            C::SharedVolume,
-            "  # Kubernetes refuses to change this part later; docs/kubernetes.md tells how disks grow.\n  volumeClaimTemplates:",
-            "        - name: one\n          persistentVolumeClaim:\n            claimName: one\n  x:",
-        ),
-        defect(C::CpuLimit, "            limits:\n", "            limits:\n              cpu: 2\n"),
-        defect(
-            C::Memory,
-            "            limits:\n              memory: 4Gi",
-            "            limits:\n              memory: 5Gi",
-        ),
-        defect(C::RunsAsRoot, "        runAsUser: 1000", "        runAsUser: 0"),
-        defect(C::RunsAsRoot, "        runAsNonRoot: true\n", ""),
-        defect(C::Escalation, "            allowPrivilegeEscalation: false\n", ""),
-        defect(C::Capabilities, container_security, ""),
-        defect(C::Capabilities, container_security, "            capabilities: {drop: [ALL], add: [IPC_LOCK]}\n"),
-        defect(C::Seccomp, "        seccompProfile:\n          type: RuntimeDefault\n", ""),
-        defect(
-            C::Privileged,
-            "            allowPrivilegeEscalation: false\n",
-            "            allowPrivilegeEscalation: false\n            privileged: true\n",
-        ),
-        defect(C::Token, "      automountServiceAccountToken: false\n", ""),
-        defect(C::HostPath, volumes, "      volumes:\n        - name: host\n          hostPath: {path: /x}\n"),
-        defect(
-            C::Rbac,
-            "apiVersion: v1\nkind: ConfigMap",
-            "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata:\n  name: x\n---\napiVersion: v1\nkind: ConfigMap",
-        ),
-        defect(
-            C::Sysctls,
-            "        runAsNonRoot: true\n",
-            "        runAsNonRoot: true\n        sysctls: [{name: kernel.sem, value: \"1\"}]\n",
-        ),
-        defect(C::HostnameAsFqdn, volumes, "      setHostnameAsFQDN: true\n      volumes:\n"),
-        defect(C::HostnameOverride, volumes, "      hostnameOverride: x\n      volumes:\n"),
-        defect(C::HostNetwork, volumes, "      hostNetwork: true\n      volumes:\n"),
-        defect(C::SharedProcesses, volumes, "      shareProcessNamespace: true\n      volumes:\n"),
-        defect(C::HostNamespaces, volumes, "      hostPID: true\n      volumes:\n"),
-    ]
-}
-
-/// Those that another `aku.conf` makes, with the manifests of the good one.
-fn other_conf() -> Vec<(Code, ClusterSpec)> {
-    vec![
-        (Code::ServiceName, ClusterSpec { service: "altibase-sts-client".into(), ..spec() }),
-        (Code::AddressChecks, ClusterSpec { address_check: 59, ..spec() }),
-        (Code::DuplicateHosts, ClusterSpec { groups: 2, ..spec() }),
-        (Code::ResetAtEnd, ClusterSpec { at_end: AtEnd::Reset, ..spec() }),
-    ]
-}
-
 #[test]
 fn what_we_write_is_right() {
     let licence = Some(SecretKey { secret: "l".into(), key: "license".into() });
-    let more = Options {
-        per_pod: Wanted::Yes,
-        monitoring: Wanted::Yes,
-        create_database: Wanted::Yes,
-        pre_stop_sleep: 20,
-        licence,
-        ..Options::default()
-    };
+    let more =
+        Options { per_pod: Wanted::Yes, monitoring: Wanted::Yes, pre_stop_sleep: 20, licence, ..Options::default() };
+    let first = Options { create_database: Wanted::Yes, ..more.clone() };
     for options in [Options::default(), more] {
         let j = judged(&spec(), &stream(&cluster(options)));
         assert_eq!(text(&j), format!("{} objects: nothing found\n", j.objects));
     }
+    let j = judged(&spec(), &stream(&cluster(first)));
+    assert_eq!((codes(&j), j.count(Severity::Error)), (vec![Code::CreatesDatabase], 0), "{}", text(&j));
     let reset = ClusterSpec { at_end: AtEnd::Reset, ..spec() };
     let options = Options { members: Members::Ephemeral, ..Options::default() };
     let j = judged(&reset, &stream(&Cluster::new(reset.clone(), options).unwrap()));
@@ -269,7 +53,8 @@ fn one_defect_is_one_finding() {
         let at = if good[set..].contains(from) { set } else { 0 };
         let (before, after) = good.split_at(at);
         assert!(after.contains(from), "{}: {from}", code.as_str());
-        let bad = format!("{before}{}", after.replacen(from, to, 1));
+        let after = to.map_or_else(|| cut(after, from), |to| after.replacen(from, to, 1));
+        let bad = format!("{before}{after}");
         let j = judged(&spec(), &bad);
         assert_eq!(codes(&j), [code], "{} by {to:?}\n{}", code.as_str(), text(&j));
     }
@@ -284,7 +69,10 @@ fn one_defect_is_one_finding() {
 fn the_grace_period_covers_everything() {
     assert_eq!(codes(&judged(&spec(), &good().replace("436", "435"))), [Code::Grace]);
     assert_eq!(
-        codes(&judged(&spec(), &good().replace("terminationGracePeriodSeconds: 436", "x: 1").replace("436", "30"))),
+        codes(&judged(
+            &spec(),
+            &good().replace("terminationGracePeriodSeconds: 436", "priority: 1").replace("436", "30")
+        )),
         [Code::Grace]
     );
     // Nothing is told: aku run reckons with what aku.conf needs.
@@ -328,9 +116,10 @@ fn what_is_elsewhere() {
             .collect();
         codes(&judged(&spec(), &all.join("---\n")))
     };
-    assert_eq!(only(&["StatefulSet"]), [Code::NoBudget, Code::NoPeerService, Code::NoClientService]);
+    use Code::{ConfUnseen, NoBudget, NoClientService, NoPeerService};
+    assert_eq!(only(&["StatefulSet"]), [NoBudget, NoPeerService, NoClientService, ConfUnseen]);
     assert_eq!(only(&["Service"]), [Code::NoStatefulSet]);
-    assert_eq!(only(&["StatefulSet", "Service", "PodDisruptionBudget"]), []);
+    assert_eq!(only(&["StatefulSet", "Service", "PodDisruptionBudget", "ConfigMap"]), []);
     let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: db}\nspec:\n  template:\n    spec:\n      containers: [{name: a, image: altibase/altibase}]\n";
     assert_eq!(codes(&judged(&spec(), deployment)), [Code::NotStatefulSet]);
 }

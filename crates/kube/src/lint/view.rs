@@ -77,6 +77,32 @@ pub(super) fn selects(selector: Option<&Node>, labels: Option<&Node>) -> bool {
         && selector.entries().iter().all(|e| labels.get(&e.key).is_some_and(|l| l.value == e.value.value))
 }
 
+/// Whether a selector of Kubernetes' newer form selects these labels: that of nothing selects everything.
+pub(super) fn fits(selector: Option<&Node>, labels: Option<&Node>) -> bool {
+    let Some(selector) = selector else { return true };
+    let label = |key: &str| labels.and_then(|l| l.get(key));
+    let pairs = selector.get("matchLabels").map(Node::entries).unwrap_or_default();
+    let expressions = selector.get("matchExpressions").map(Node::items).unwrap_or_default();
+    pairs.iter().all(|e| label(&e.key).is_some_and(|l| l.value == e.value.value))
+        && expressions.iter().all(|x| {
+            let found = x.get("key").and_then(Node::text).and_then(label);
+            let among = || {
+                x.get("values")
+                    .map(Node::items)
+                    .unwrap_or_default()
+                    .iter()
+                    .any(|v| Some(&v.value) == found.map(|l| &l.value))
+            };
+            match x.get("operator").and_then(Node::text) {
+                Some("In") => among(),
+                Some("NotIn") => !among(),
+                Some("Exists") => found.is_some(),
+                Some("DoesNotExist") => found.is_none(),
+                Some(_) | None => false,
+            }
+        })
+}
+
 /// All scalars of a command as words; numbers are shown as they are meant.
 pub(super) fn words(node: Option<&Node>) -> Vec<String> {
     node.map(Node::items)

@@ -33,7 +33,7 @@ pub(super) fn secrets(spec: &ClusterSpec, objects: &[Object<'_>], findings: &mut
 }
 
 /// What a text says: no comments, no blanks, no password.
-fn essence(text: &str) -> Vec<String> {
+pub(super) fn essence(text: &str) -> Vec<String> {
     let without_comment = |line: &str| match line.split_once('#') {
         // A # within quotes is not a comment.
         Some((before, _)) if before.matches('"').count() % 2 == 0 => before.to_owned(),

@@ -1,10 +1,10 @@
-//! K101 to K110: the StatefulSet and its place in `aku.conf`.
+//! K101 to K111: the StatefulSet and its place in `aku.conf`.
 
 use super::{Case, Sight};
 use crate::{
     lint::{
         Code, Finding,
-        view::{Object, words},
+        view::{Object, fits, words},
     },
     spec::{ClusterSpec, LONGEST_NAME, is_dns_subdomain},
     yaml::{Node, Place},
@@ -59,34 +59,6 @@ pub(super) fn names(objects: &[Object<'_>], findings: &mut Vec<Finding>) {
     }
 }
 
-/// Fields that no API server knows.
-pub(super) fn fields(objects: &[Object<'_>], findings: &mut Vec<Finding>) {
-    const KINDS: [&str; 8] =
-        ["StatefulSet", "Deployment", "DaemonSet", "Pod", "Job", "CronJob", "Service", "PodDisruptionBudget"];
-    for o in objects.iter().filter(|o| KINDS.contains(&o.kind)) {
-        if let Some(spec) = o.get(&["spec"]) {
-            capitals(o, spec, findings);
-        }
-    }
-}
-
-/// Walks everything but maps whose keys a person chooses.
-fn capitals(o: &Object<'_>, node: &Node, findings: &mut Vec<Finding>) {
-    const FREE: [&str; 8] =
-        ["labels", "annotations", "matchLabels", "selector", "nodeSelector", "limits", "requests", "parameters"];
-    for entry in node.entries() {
-        if entry.key.starts_with(|c: char| c.is_ascii_uppercase()) {
-            findings.push(o.finding(Code::NotAField, entry.at, format!("{} is no field", entry.key)));
-        }
-        if !FREE.contains(&entry.key.as_str()) {
-            capitals(o, &entry.value, findings);
-        }
-    }
-    for item in node.items() {
-        capitals(o, item, findings);
-    }
-}
-
 pub(super) fn rules(c: &Case<'_>, findings: &mut Vec<Finding>) {
     let set = &c.set;
     let mut found = |code, keys: &[&str], message: String| findings.push(set.finding(code, set.place(keys), message));
@@ -117,6 +89,10 @@ pub(super) fn rules(c: &Case<'_>, findings: &mut Vec<Finding>) {
     let keys = ["spec", "updateStrategy", "rollingUpdate", "maxUnavailable"];
     if set.get(&keys).is_some() {
         found(Code::MaxUnavailable, &keys, "maxUnavailable is set".to_owned());
+    }
+    let selector = set.get(&["spec", "selector"]);
+    if !selector.is_some_and(|s| !s.entries().is_empty() && fits(Some(s), c.labels())) {
+        found(Code::Selector, &["spec", "selector"], "the selector does not match the labels of the pods".to_owned());
     }
     let labels = set.get(&["spec", "selector", "matchLabels"]).map(Node::entries).unwrap_or_default();
     let changing = ["app.kubernetes.io/version", "helm.sh/chart", "version"];

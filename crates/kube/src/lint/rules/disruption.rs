@@ -102,14 +102,21 @@ fn volumes(c: &Case<'_>, findings: &mut Vec<Finding>) {
     }
     match c.spec.at_end {
         AtEnd::Reset if !is_ephemeral => {
-            let copies = c.spec.server_count.saturating_sub(1);
-            let message = format!(
-                "AKU_REPLICATION_RESET_AT_END is 1: a rolling update of {} pods deletes and copies {} tables {copies} times",
-                c.spec.server_count, c.spec.targets
-            );
+            let what = rolling_update(c.spec.server_count, c.spec.targets);
+            let message = format!("AKU_REPLICATION_RESET_AT_END is 1: {what}");
             findings.push(c.about(Code::ResetAtEnd, set.place(&["spec", "updateStrategy"]), message));
         }
         AtEnd::Reset | AtEnd::Keep => {}
+    }
+}
+
+/// What a rolling update does when each end resets.
+fn rolling_update(pods: u8, tables: usize) -> String {
+    let tables = if tables == 1 { "1 table".to_owned() } else { format!("{tables} tables") };
+    match pods {
+        0 | 1 => format!("the only pod keeps its {tables}, any further one would delete and copy them at each restart"),
+        2 => format!("a rolling update of 2 pods deletes and copies {tables} once"),
+        n => format!("a rolling update of {n} pods deletes and copies {tables} {} times", n - 1),
     }
 }
 
@@ -125,5 +132,22 @@ fn resources(c: &Case<'_>, findings: &mut Vec<Finding>) {
     if limit.is_none() || request.is_some_and(|r| Some(r) != limit) {
         let at = place(container, &["resources", "limits", "memory"]);
         findings.push(c.about(Code::Memory, at, "memory that is asked for and memory that may be used differ"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_rolling_update() {
+        let table = [
+            ((1, 3), "the only pod keeps its 3 tables, any further one would delete and copy them at each restart"),
+            ((2, 1), "a rolling update of 2 pods deletes and copies 1 table once"),
+            ((4, 3), "a rolling update of 4 pods deletes and copies 3 tables 3 times"),
+        ];
+        for ((pods, tables), want) in table {
+            assert_eq!(rolling_update(pods, tables), want);
+        }
     }
 }

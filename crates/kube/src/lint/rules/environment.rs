@@ -1,4 +1,4 @@
-//! K501 to K508: the variables by which the server gets its properties; K901 to K905: what changes the host name.
+//! K501 to K509: the variables by which the server gets its properties; K901 to K905: what changes the host name.
 
 use super::{Case, pod::Variable};
 use crate::{
@@ -37,14 +37,49 @@ pub(super) fn rules(c: &Case<'_>, findings: &mut Vec<Finding>) {
             format!("variables come from the {object}, which is not in these files"),
         ));
     }
-    match c.pod.variable("POD_NAME") {
-        Variable::From(_) | Variable::Unseen(..) => {}
-        Variable::Is(value, at) => {
-            findings.push(c.about(Code::PodName, at, format!("POD_NAME is \"{value}\" on every pod")));
-        }
-        Variable::Unset => findings.push(c.about(Code::PodName, c.pod.env_place(), "POD_NAME is not set")),
-    }
+    pod_name(c, findings);
     host(c, findings);
+}
+
+/// Whether each pod goes by its own name.
+fn pod_name(c: &Case<'_>, findings: &mut Vec<Finding>) {
+    let name = "POD_NAME";
+    let (code, at, message) = match c.pod.variable(name) {
+        Variable::Unseen(..) => return,
+        Variable::Unset => (Code::PodName, c.pod.env_place(), "POD_NAME is not set".to_owned()),
+        Variable::Is(value, at) => {
+            // $(OTHER), which Kubernetes replaces.
+            let other = value.strip_prefix("$(").and_then(|v| v.strip_suffix(')'));
+            match other.map(|o| source(c, o)) {
+                Some(Source::PodName) => return,
+                Some(Source::Other(from)) => (Code::OtherPodName, at, format!("POD_NAME is {value}, which is {from}")),
+                // A script may know the name of the pod by $HOSTNAME.
+                None if value.contains('$') => return,
+                None => (Code::OtherPodName, at, format!("POD_NAME is \"{value}\" on every pod")),
+            }
+        }
+        Variable::From(at) => match source(c, name) {
+            Source::PodName => return,
+            Source::Other(from) => (Code::OtherPodName, at, format!("POD_NAME is {from}")),
+        },
+    };
+    findings.push(c.about(code, at, message));
+}
+
+/// Where a variable is taken from.
+enum Source {
+    PodName,
+    /// In words.
+    Other(String),
+}
+
+fn source(c: &Case<'_>, name: &str) -> Source {
+    let from = c.pod.own(name).and_then(|e| e.get("valueFrom"));
+    match from.and_then(|f| f.at(&["fieldRef", "fieldPath"])?.text()) {
+        Some("metadata.name" | "metadata.labels['statefulset.kubernetes.io/pod-name']") => Source::PodName,
+        Some(path) => Source::Other(format!("taken from {path}")),
+        None => Source::Other("the same on every pod".to_owned()),
+    }
 }
 
 fn host(c: &Case<'_>, findings: &mut Vec<Finding>) {

@@ -5,8 +5,12 @@ mod controller;
 mod disruption;
 mod entry;
 mod environment;
+mod fields;
+mod mounts;
+mod network;
 mod pod;
 mod probes;
+mod run;
 mod security;
 mod services;
 
@@ -18,7 +22,8 @@ use crate::{
 
 use pod::Pod;
 
-/// Whether every file could be read. What may be in a file that could not is not told to be missing.
+/// Whether every file could be read, and every document has a kind. What may be in one that has not is not told to be
+/// missing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sight {
     pub readable: bool,
@@ -32,6 +37,8 @@ struct Case<'f> {
     /// The StatefulSet.
     set: Object<'f>,
     pod: Pod<'f>,
+    /// `aku run`, where the container starts it.
+    entry: Option<entry::Entry>,
 }
 
 impl<'f> Case<'f> {
@@ -59,20 +66,23 @@ pub(super) fn all<'f>(
     findings: &mut Vec<Finding>,
 ) {
     controller::names(objects, findings);
-    controller::fields(objects, findings);
+    fields::rules(objects, findings);
     config::secrets(spec, objects, findings);
     security::rbac(objects, findings);
     let Some(set) = controller::chosen(spec, objects) else {
         controller::no_set(spec, objects, sight, findings);
         return;
     };
-    let case = Case { spec, limits, objects, set, pod: Pod::new(set, objects) };
+    let pod = Pod::new(set, objects);
+    let case = Case { spec, limits, objects, set, pod, entry: entry::Entry::of(&pod) };
     controller::rules(&case, findings);
     services::rules(&case, sight, findings);
+    network::rules(&case, findings);
     entry::rules(&case, findings);
     probes::rules(&case, findings);
     environment::rules(&case, findings);
     config::rules(&case, findings);
+    mounts::rules(&case, sight, findings);
     disruption::rules(&case, sight, findings);
     security::rules(&case, findings);
 }

@@ -84,11 +84,43 @@ impl<'f> Pod<'f> {
             .filter_map(|e| e.value.text())
     }
 
+    /// The text of a script in a mounted ConfigMap, by its path in the container.
+    pub(super) fn script(&self, path: &str) -> Option<&'f str> {
+        if !path.starts_with('/') {
+            return None;
+        }
+        let name = path.rsplit('/').next()?;
+        self.config_maps().find_map(|o| o.get(&["data", name])?.text())
+    }
+
+    /// Where these words are begun to be said in the command; where the command is, when they are not.
+    pub(super) fn word_place(&self, wanted: &[&str]) -> Place {
+        let items = |key| self.container.get(key).map(Node::items).unwrap_or_default();
+        let mut all = items("command").iter().chain(items("args"));
+        let says = |n: &&Node| n.text().is_some_and(|t| wanted.iter().any(|w| t.contains(w)));
+        all.find(says).map_or_else(|| crate::lint::view::place(self.container, &["command"]), |n| n.at)
+    }
+
     /// A variable: of the container, of what it takes all variables from, of a script that is mounted.
     pub(super) fn variable(&self, name: &str) -> Variable {
+        match self.declared(name) {
+            Variable::Unset => match self.scripts().find_map(|text| assigned(text, name)) {
+                Some(value) => Variable::Is(value, self.container.at),
+                None => Variable::Unset,
+            },
+            seen @ (Variable::Is(..) | Variable::From(_) | Variable::Unseen(..)) => seen,
+        }
+    }
+
+    /// The entry of a variable in the container's own list; the last one counts.
+    pub(super) fn own(&self, name: &str) -> Option<&'f Node> {
         let env = self.container.get("env").map(Node::items).unwrap_or_default();
-        let own = env.iter().rev().find(|e| e.get("name").and_then(Node::text) == Some(name));
-        if let Some(entry) = own {
+        env.iter().rev().find(|e| e.get("name").and_then(Node::text) == Some(name))
+    }
+
+    /// A variable that Kubernetes sets: of the container, or of what it takes all variables from.
+    pub(super) fn declared(&self, name: &str) -> Variable {
+        if let Some(entry) = self.own(name) {
             return match entry.get("value") {
                 // A number without quotes is refused by Kubernetes; here it counts as what it says.
                 Some(value) => Variable::Is(scalar(value), entry.at),
@@ -112,10 +144,7 @@ impl<'f> Pod<'f> {
                 return Variable::Is(scalar(&entry.value), from.at);
             }
         }
-        match self.scripts().find_map(|text| assigned(text, name)) {
-            Some(value) => Variable::Is(value, self.container.at),
-            None => Variable::Unset,
-        }
+        Variable::Unset
     }
 
     /// Where a variable would have to be.
