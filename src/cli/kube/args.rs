@@ -86,7 +86,7 @@ pub(super) struct OptionArgs {
     /// How long a clean stop of the server may take [default: 120s]
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     server_stop: Option<Duration>,
-    /// What stops the server in order; TERM for a pod of the lab
+    /// What stops the server in order: INT, for Altibase and for a pod of the lab
     #[arg(long, value_enum, value_name = "SIGNAL", ignore_case = true)]
     stop_signal: Option<Signal>,
     /// How long a pod waits before it ends, for slow load balancers [default: 0]
@@ -134,7 +134,7 @@ enum AccessMode {
 enum Signal {
     /// Altibase.
     Int,
-    /// A pod of the lab.
+    /// A crash to Altibase and to a pod of the lab.
     Term,
     /// Something else.
     Quit,

@@ -32,7 +32,7 @@ pub struct SuperviseArgs {
     /// What is kept of it for stopping the server [default: $AKU_SERVER_STOP, else 120s]
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub server_stop: Option<Duration>,
-    /// What stops the server in order; TERM is a crash to Altibase [default: $AKU_STOP_SIGNAL, else INT]
+    /// What stops the server in order; TERM is a crash to Altibase and to a pod of the lab [default: $AKU_STOP_SIGNAL, else INT]
     #[arg(long, value_name = "INT|TERM|QUIT", value_enum, ignore_case = true, hide_possible_values = true)]
     pub stop_signal: Option<StopSignal>,
     /// Make a database with this command where there is no data file at all [default command: server create UTF8 UTF8]
