@@ -144,6 +144,11 @@ kinds! {
     PutBack = "D604-put-back", Critical;
     /// SYS.AKU_LEDGER on a pod is none of ours, of a later release, or of another pod, so nothing follows from it.
     LedgerOdd = "D605-ledger-odd", Warning;
+    /// The databases of two pods have other character sets: the handshake refuses them (ERR-610D1), so they do not replicate
+    /// and none of them can be copied from the other. A database keeps its character sets for ever.
+    CharacterSets = "D606-character-sets", Critical;
+    /// Servers have other time zones: SYSDATE of one is not that of another, and travels as it was written.
+    TimeZone = "D607-time-zone", Warning;
 }
 
 impl Kind {

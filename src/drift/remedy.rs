@@ -89,6 +89,12 @@ pub(super) fn of(kind: Kind, pod: Ordinal, peer: Option<Ordinal>, fact: &str, wa
         Kind::VersionSkew | Kind::ProtocolSkew => {
             Remedy::person("bring all pods to one version; accept the difference while an upgrade is rolled out")
         }
+        Kind::CharacterSets => Remedy::person(format!(
+            "give pod {pod} an empty volume and create its database with the character sets of the others, then start it: it is copied anew"
+        )),
+        Kind::TimeZone => Remedy::person(
+            "set one TIME_ZONE in altibase.properties of every pod, or TZ of their containers, and restart the servers",
+        ),
         Kind::SameDatabase => Remedy::person(format!(
             "see where the service addresses of pod {pod} and {} lead; a copied volume has to be made empty",
             other(peer)

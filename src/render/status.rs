@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     observe::{Sender, Side},
-    status::{Door, PairStatus, SideStatus, State, Status},
+    status::{self, Door, PairStatus, SideStatus, State, Status},
 };
 
 type Cells = Vec<(Role, String)>;
@@ -25,6 +25,7 @@ pub fn status(status: &Status, statefulset: &str, at: Timestamp, width: usize) -
     for (prefix, words) in &status.attributes {
         paragraph(&mut doc, Role::Dim, &format!("aku.conf asks for {} in {prefix}", words.join(", ")), width);
     }
+    uneven(&mut doc, status, width);
     retained(&mut doc, status, width);
     identity(&mut doc, status, width);
     for s in &status.strangers {
@@ -136,6 +137,25 @@ fn conflicts(p: &PairStatus) -> (Role, String) {
     }
 }
 
+/// Servers that should be alike.
+fn uneven(doc: &mut Doc, status: &Status, width: usize) {
+    if !status.uneven.is_empty() {
+        doc.gap();
+    }
+    for u in &status.uneven {
+        let mut parts: Vec<_> = u.values.iter().map(|(v, on)| format!("{v} on {}", status::pods(on))).collect();
+        if !u.unknown.is_empty() {
+            parts.push(format!("{} does not say", status::pods(&u.unknown)));
+        }
+        paragraph(
+            doc,
+            Role::Change,
+            &format!("the {} is not the same everywhere: {}", u.fact, parts.join("; ")),
+            width,
+        );
+    }
+}
+
 fn retained(doc: &mut Doc, status: &Status, width: usize) {
     let mut told = Vec::new();
     for r in &status.retained {
@@ -218,9 +238,14 @@ mod tests {
             .side(0, 3, 'T');
         let broken = base().broken(3).pair(0, 1, "LT");
         let nobody = Worlds::new(desired(Goal::Start(ord(0)), 2, 1));
+        let mut uneven = base().up(2, 1).rows(0, 1);
+        uneven.pod_mut(1).server.characters = crate::plan::testing::characters("KSC5601", "UTF16");
+        uneven.pod_mut(2).server.characters = None;
+        uneven.pod_mut(2).server.version = Some("7.1".to_owned());
         let known = base().up(2, 1).ledgers().remembers(0, 1, 2).remembers(1, 2, 4).remembers(0, 3, 1);
         settings().bind(|| {
             insta::assert_snapshot!("status-ledger-100", shown(&known, 100));
+            insta::assert_snapshot!("status-uneven-100", shown(&uneven, 100));
             insta::assert_snapshot!("status-join-100", shown(&busy, 100));
             insta::assert_snapshot!("status-broken-100", shown(&broken, 100));
             insta::assert_snapshot!("status-nobody-100", shown(&nobody, 100));

@@ -13,6 +13,7 @@
 
 mod identity;
 pub mod standing;
+mod uneven;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +30,7 @@ use standing::Place;
 
 pub use identity::IdentityStatus;
 pub use standing::Standing;
+pub use uneven::Uneven;
 
 /// State of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -251,6 +253,9 @@ pub struct Status {
     /// Pods whose volume was put back from an older copy, and what shows it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub put_back: BTreeMap<Ordinal, String>,
+    /// What the servers that were seen should have in common and have not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uneven: Vec<Uneven>,
 }
 
 impl Status {
@@ -299,6 +304,7 @@ impl Status {
                 .map(|g| (g.prefix.clone(), g.attributes.words()))
                 .collect(),
             put_back: crate::put_back(desired, observed),
+            uneven: uneven::of(observed),
             pods,
             pairs,
             retained,

@@ -11,7 +11,7 @@ use crate::{
     desired::Goal,
     ledger::ClusterId,
     observe::{BrokenBy, Client, GiveUp, Item as TableItem, Mode, PodView, Sender, TableName},
-    plan::testing::{Worlds, desired, ord, target},
+    plan::testing::{Worlds, characters, desired, ord, target},
     topology::{Position, ReplicationName},
 };
 
@@ -236,6 +236,15 @@ fn what_is_not_normal_is_told_once() {
                 w.pod_mut(1).server.replication_protocol = Some("7.4.7".to_owned());
             }),
             &["2 D601 - protocol", "2 D600 - version"],
+        ),
+        (
+            "character sets and time zones; who does not say has none",
+            with(&|w| {
+                w.pod_mut(2).server.characters = characters("KSC5601", "UTF16");
+                w.pod_mut(2).server.time_zone = None;
+                w.pod_mut(1).server.time_zone = Some("+09:00".to_owned());
+            }),
+            &["1 D607 - time zone", "2 D606 - character sets"],
         ),
         (
             "one server behind two names",

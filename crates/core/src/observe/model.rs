@@ -171,6 +171,28 @@ pub struct Server {
     pub database: Option<String>,
     /// V$DATABASE.DB_SIGNATURE: survives a restart, differs in a newly created database (`measured.md` 4).
     pub signature: Option<String>,
+    /// V$NLS_PARAMETERS; `None` where the server does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub characters: Option<CharacterSets>,
+    /// V$SESSION.TIME_ZONE of a session that chose none, which is that of the database; `None` where the server does not say,
+    /// or says only that it is the one of its machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+}
+
+/// The character sets that a database was created with. The handshake of a replication wants both alike (`altibase.md` 3.14).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct CharacterSets {
+    /// NLS_CHARACTERSET: of CHAR and VARCHAR.
+    pub database: String,
+    /// NLS_NCHAR_CHARACTERSET: of NCHAR and NVARCHAR.
+    pub national: String,
+}
+
+impl std::fmt::Display for CharacterSets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, national {}", self.database, self.national)
+    }
 }
 
 /// LAZY or EAGER.

@@ -6,7 +6,7 @@ use foldhash::HashSet;
 
 use super::{
     Items, TableName,
-    model::{Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table},
+    model::{CharacterSets, Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table},
 };
 use crate::{
     attributes::ObjectOption,
@@ -39,7 +39,13 @@ pub fn server(rows: &Rows) -> Server {
         started_at_s: row.int("STARTUP_TIME_SEC"),
         database: row.text("DB_NAME"),
         signature: row.text("DB_SIGNATURE"),
+        characters: characters(row),
+        time_zone: row.text("TIME_ZONE").filter(|zone| !["OS_TZ", "DB_TZ"].contains(&zone.as_str())),
     })
+}
+
+fn characters(row: Row<'_>) -> Option<CharacterSets> {
+    Some(CharacterSets { database: row.text("NLS_CHARACTERSET")?, national: row.text("NLS_NCHAR_CHARACTERSET")? })
 }
 
 pub fn properties(rows: &Rows) -> BTreeMap<String, String> {
