@@ -17,6 +17,7 @@ use super::{
     plan_args::Format,
     policy::{self, PolicyArgs},
     scene::CommandContext,
+    size,
     stream::{OutputStyle, Streams, answer, fail, shown, tell},
     time,
     wiring::Platform,
@@ -30,6 +31,7 @@ use crate::{
         accept::Accepts,
         compare::{Plugin, Rules, Setting, compare},
         document::{DOCUMENT, Report},
+        limits::{self, Limits},
     },
     exit::Exit,
     files,
@@ -72,6 +74,12 @@ pub struct DriftArgs {
     /// A pod that joins for longer is a difference (only seen with --previous)
     #[arg(long, value_name = "TIME", value_parser = time::parse, default_value = "2h")]
     pub join_limit: Duration,
+    /// A sender that has more log left to send is a difference, e.g. 100M
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub gap_limit: Option<u64>,
+    /// A pod that keeps more of its log for others is a difference, e.g. 10G
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub log_limit: Option<u64>,
     /// Look again for so long; only what every look finds counts: a pod that is started anew comes back meanwhile
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub patience: Option<Duration>,
@@ -168,7 +176,7 @@ fn looked(
         let text = format!("the report of --previous is about {}, not {}", p.statefulset, scene.desired.statefulset);
         return Err(fail(s, look, &Diagnostic::new(Exit::BadData, "previous", text)));
     }
-    let (observed, drift) = settled(&scene, args.patience.unwrap_or_default(), world, look, s);
+    let (observed, drift) = settled(&scene, args, world, look, s);
     let deny: BTreeSet<Kind> = args.deny.iter().copied().collect();
     let facts = Facts::of_cluster(&scene.desired, &observed);
     let rules = Rules {
@@ -241,13 +249,14 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// or an end under way moves between the looks.
 fn settled(
     scene: &CommandContext,
-    patience: Duration,
+    args: &DriftArgs,
     world: &dyn Platform,
     look: &OutputStyle,
     s: &mut Streams<'_>,
 ) -> (Observed, Drift) {
-    let clock = Instant::now();
-    let (mut observed, mut now) = one(scene, world, look, s);
+    let (clock, patience) = (Instant::now(), args.patience.unwrap_or_default());
+    let limits = Limits { gap: args.gap_limit, log: args.log_limit };
+    let (mut observed, mut now) = one(scene, limits, world, look, s);
     let mut looks = 1;
     loop {
         let waits = clock.elapsed() < patience;
@@ -256,7 +265,7 @@ fn settled(
         }
         world.sleep(if waits { scene.conf.query_retry_delay.max(PAUSE) } else { scene.conf.query_retry_delay });
         let before: BTreeSet<_> = now.differences.iter().map(place).collect();
-        (observed, now) = one(scene, world, look, s);
+        (observed, now) = one(scene, limits, world, look, s);
         looks += 1;
         let seen = now.differences.len();
         now.differences.retain(|d| before.contains(&place(d)));
@@ -272,13 +281,19 @@ fn place(d: &drift::Difference) -> (Ordinal, Option<String>, String) {
     (d.pod, d.object.clone(), d.fact.clone())
 }
 
-fn one(scene: &CommandContext, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> (Observed, Drift) {
+fn one(
+    scene: &CommandContext,
+    limits: Limits,
+    world: &dyn Platform,
+    look: &OutputStyle,
+    s: &mut Streams<'_>,
+) -> (Observed, Drift) {
     let mut observed = look::observe(scene, world, look, s);
-    let drift = drift::examine(Scope { desired: &scene.desired, observed: &observed });
-    if !count(scene, &mut observed, &drift) {
-        return (observed, drift);
+    let mut drift = drift::examine(Scope { desired: &scene.desired, observed: &observed });
+    if count(scene, &mut observed, &drift) {
+        drift = drift::examine(Scope { desired: &scene.desired, observed: &observed });
     }
-    let drift = drift::examine(Scope { desired: &scene.desired, observed: &observed });
+    limits::examine(Scope { desired: &scene.desired, observed: &observed }, limits, &mut drift);
     (observed, drift)
 }
 

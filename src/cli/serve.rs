@@ -147,6 +147,8 @@ pub fn run(args: &ServeArgs, common: &Common, world: &dyn Platform, look: &Outpu
         policy: PolicyArgs::default(),
         since_ok: None,
         join_limit: Duration::from_secs(2 * 3600),
+        gap_limit: None,
+        log_limit: None,
         patience: None,
         metrics: None,
     };

@@ -114,6 +114,11 @@ kinds! {
     /// A pod keeps its log for a pod that is not joined (policy P007): a pin or a position that a broken join left. The
     /// log disk fills up until it is reset; the next start of that pod does it.
     Leftover = "D305-leftover", Warning;
+    /// A sender has more log left to send than --gap-limit: what its peer shows is that far behind. Told only where the limit is
+    /// set.
+    GapLarge = "D306-gap-large", Warning;
+    /// A pod keeps more of its log for others than --log-limit: its log disk fills. Told only where the limit is set.
+    LogLarge = "D307-log-large", Warning;
     /// REPLICATION_DDL_ENABLE is 1 although nobody joins: replicated tables can be truncated and altered by anybody.
     DdlEnabled = "D400-ddl-enabled", Warning;
     /// REPLICATION_SYNC_LOCK_TIMEOUT is 0 although nobody joins: a SYNC by hand would take no lock on its tables.

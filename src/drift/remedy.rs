@@ -73,6 +73,11 @@ pub(super) fn of(kind: Kind, pod: Ordinal, peer: Option<Ordinal>, fact: &str, wa
         )),
         Kind::HalfReset | Kind::NotConnected | Kind::GaveUp => way.or(Remedy::Goal(Goal::Start(pod))),
         Kind::Leftover => way.or(Remedy::Goal(Goal::Start(peer.unwrap_or(pod)))),
+        Kind::GapLarge => Remedy::person(format!(
+            "see whether it shrinks: aku status --watch; if not, what holds it up is the network, {}, or one large transaction on pod {pod}",
+            other(peer)
+        )),
+        Kind::LogLarge => Remedy::Person(back(peer.unwrap_or(pod))),
         Kind::PortClosed => Remedy::person(format!(
             "correct AKU_REPLICATION_PORT_NO, or the property of pod {pod}, and restart its server: no statement changes it"
         )),

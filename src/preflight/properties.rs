@@ -273,6 +273,8 @@ fn level(kind: Kind) -> Option<(Level, &'static str)> {
         | Kind::NotConnected
         | Kind::GaveUp
         | Kind::Leftover
+        | Kind::GapLarge
+        | Kind::LogLarge
         | Kind::DdlEnabled
         | Kind::SyncLockOff
         | Kind::PortClosed

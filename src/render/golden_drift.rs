@@ -169,6 +169,8 @@ fn every_series_is_there_on_every_run() {
         "aku_replication_started{",
         "aku_replication_initialised{",
         "aku_replication_gap{",
+        "aku_replication_gap_bytes{",
+        "aku_pod_retained_bytes{",
         "aku_replication_retained_files{",
         "aku_replication_retained_bytes{",
         "aku_replication_conflicts_total{",

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use super::{
     style::{Doc, Line, Role},
     table::table,
-    words::{counted, wrap},
+    words::{count, counted, size, wrap},
 };
 use crate::{
     observe::{Sender, Side},
-    status::{self, Door, PairStatus, SideStatus, State, Status},
+    status::{self, Door, Log, PairStatus, SideStatus, State, Status},
 };
 
 type Cells = Vec<(Role, String)>;
@@ -123,7 +123,12 @@ fn side(s: &SideStatus) -> (Role, String) {
         Some(Sender::Running) => (Role::Add, " running"),
         Some(Sender::Syncing) => (Role::Start, " syncing"),
     };
-    let gap = s.gap.map_or_else(String::new, |g| format!(" gap {g}"));
+    let gap = match (s.gap, s.gap_bytes) {
+        (Some(0), _) => " gap 0".to_owned(),
+        (_, Some(bytes)) => format!(" gap {}", size(bytes)),
+        (Some(unit), None) => format!(" gap {unit}"),
+        (None, None) => String::new(),
+    };
     (role, format!("{at}{sender}{gap}"))
 }
 
@@ -159,8 +164,14 @@ fn uneven(doc: &mut Doc, status: &Status, width: usize) {
 fn retained(doc: &mut Doc, status: &Status, width: usize) {
     let mut told = Vec::new();
     for r in &status.retained {
+        let much = match r.log {
+            Some(Log { files: 0, bytes: Some(bytes) }) => format!("{} by now", size(bytes)),
+            Some(Log { files, bytes: Some(bytes) }) => format!("{} by now ({})", size(bytes), count(files, "log file")),
+            Some(Log { files, bytes: None }) => format!("{} by now", count(files, "log file")),
+            None => "how much is not known".to_owned(),
+        };
         let text = format!(
-            "pod {} keeps its log for pod {} from XSN {} on ({}) until that pod has it, or until RESET",
+            "pod {} keeps its log for pod {} from XSN {} on ({}), {much}, until that pod has it, or until RESET",
             r.on, r.towards, r.since_xsn, r.object
         );
         told.push(text);
@@ -242,9 +253,17 @@ mod tests {
         uneven.pod_mut(1).server.characters = crate::plan::testing::characters("KSC5601", "UTF16");
         uneven.pod_mut(2).server.characters = None;
         uneven.pod_mut(2).server.version = Some("7.1".to_owned());
+        let mut kept =
+            base().set(0, "LOG_FILE_SIZE", 10 << 20).set(1, "LOG_FILE_SIZE", 10 << 20).side(0, 2, 'l').side(1, 2, 'l');
+        kept.pod_mut(0).log_end = Some((3 << 32) + 5000);
+        kept = kept.edit(0, 1, |r| {
+            r.gap = Some(1);
+            r.sending = Some(crate::observe::Sending { at: (2 << 32) + 500, end: (3 << 32) + 5000 });
+        });
         let known = base().up(2, 1).ledgers().remembers(0, 1, 2).remembers(1, 2, 4).remembers(0, 3, 1);
         settings().bind(|| {
             insta::assert_snapshot!("status-ledger-100", shown(&known, 100));
+            insta::assert_snapshot!("status-kept-100", shown(&kept, 100));
             insta::assert_snapshot!("status-uneven-100", shown(&uneven, 100));
             insta::assert_snapshot!("status-join-100", shown(&busy, 100));
             insta::assert_snapshot!("status-broken-100", shown(&broken, 100));

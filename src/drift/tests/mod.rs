@@ -2,6 +2,7 @@
 
 mod identity;
 mod judged;
+mod limits;
 
 use std::collections::BTreeSet;
 
@@ -259,7 +260,14 @@ fn what_is_not_normal_is_told_once() {
         ),
         ("a volume that was moved", three().ledgers().edit_ledger(2, |l| l.pod = ord(3)), &["2 D605 - ledger"]),
     ];
-    let mut kinds: BTreeSet<Kind> = BTreeSet::from([Kind::JoinStuck, Kind::ClosedLong, Kind::TableDiffers]);
+    let mut kinds: BTreeSet<Kind> = BTreeSet::from([
+        Kind::JoinStuck,
+        Kind::ClosedLong,
+        Kind::TableDiffers,
+        // With a limit only.
+        Kind::GapLarge,
+        Kind::LogLarge,
+    ]);
     for (what, w, want) in table {
         let drift = look(&w);
         assert_eq!(told(&drift), want, "{what}: {drift:#?}");

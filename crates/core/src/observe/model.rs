@@ -233,6 +233,17 @@ pub enum Sender {
     Syncing,
 }
 
+/// How far a sender is in its server's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sending {
+    /// V$REPGAP.REP_SN: where it is.
+    #[serde(with = "sn")]
+    pub at: u64,
+    /// V$REPGAP.REP_LAST_SN: where the log ended at that moment.
+    #[serde(with = "sn")]
+    pub end: u64,
+}
+
 /// The server abandoned unsent log (`altibase.md` 8.5).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GiveUp {
@@ -293,6 +304,8 @@ pub struct Replication {
     pub receiver: Option<Conflicts>,
     /// V$REPGAP.REP_GAP while a sender exists; the unit differs between releases, only zero is meaningful.
     pub gap: Option<i64>,
+    /// How far its sender is; `None` without one, and where it never connected (`measured.md` 9.8).
+    pub sending: Option<Sending>,
     /// V$REPRECEIVER.APPLY_XSN: how far the peer's log was applied here, while the peer's sender is connected.
     pub applied: Option<u64>,
 }

@@ -84,7 +84,7 @@ impl fmt::Display for ReadSql {
                 "SELECT REP_NAME, APPLY_XSN, INSERT_FAILURE_COUNT, UPDATE_FAILURE_COUNT, DELETE_FAILURE_COUNT \
                  FROM V$REPRECEIVER ORDER BY REP_NAME",
             ),
-            Self::Gaps => f.write_str("SELECT REP_NAME, REP_GAP FROM V$REPGAP ORDER BY REP_NAME"),
+            Self::Gaps => f.write_str("SELECT REP_NAME, REP_GAP, REP_SN, REP_LAST_SN FROM V$REPGAP ORDER BY REP_NAME"),
             Self::SyncProgress => {
                 f.write_str("SELECT REP_NAME, SYNC_TABLE, SYNC_PARTITION, SYNC_RECORD_COUNT FROM V$REPSYNC")
             }

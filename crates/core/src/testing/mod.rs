@@ -203,6 +203,7 @@ impl Worlds {
                 sender,
                 receiver: None,
                 gap: None,
+                sending: None,
                 applied: None,
             };
             self.pod_mut(pod).replications.insert(object.name, replication);

@@ -108,6 +108,14 @@ fn rules() -> Vec<Rule> {
             "It grows until the other pod of the replication returns. If that left for good: aku plan forget N",
         ),
         rule(
+            "AkuGapLarge",
+            "warning",
+            "15m",
+            "max by (namespace, pod, replication) (aku_replication_gap_bytes) > 268435456",
+            "Pod {{ $labels.pod }} has {{ $value | humanize1024 }}B left to send in {{ $labels.replication }}",
+            "What users read on the other pod is that far behind. aku status --watch shows whether it shrinks.",
+        ),
+        rule(
             "AkuSeesTooLittle",
             "warning",
             "30m",
