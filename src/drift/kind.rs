@@ -119,6 +119,8 @@ kinds! {
     GapLarge = "D306-gap-large", Warning;
     /// A pod keeps more of its log for others than --log-limit: its log disk fills. Told only where the limit is set.
     LogLarge = "D307-log-large", Warning;
+    /// What a pod logged longer ago than --lag-limit is not sent yet. Told only where the limit is set, and not in a first look.
+    LagLong = "D308-lag-long", Warning;
     /// REPLICATION_DDL_ENABLE is 1 although nobody joins: replicated tables can be truncated and altered by anybody.
     DdlEnabled = "D400-ddl-enabled", Warning;
     /// REPLICATION_SYNC_LOCK_TIMEOUT is 0 although nobody joins: a SYNC by hand would take no lock on its tables.

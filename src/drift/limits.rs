@@ -1,13 +1,15 @@
 //! Limits that somebody sets for what moves by itself: how much a sender may have left to send, and how much log a pod may keep.
 //! What is asked for and cannot be measured is told as not looked at, never as within the limit.
 
+use std::time::Duration;
+
 use aku_core::words::size;
 
 use super::{Difference, Drift, Kind, Scope, remedy::Way};
 use crate::{
     found::as_found,
     observe::Sender,
-    status,
+    status::{self, Trend},
     topology::{Ordinal, ReplicationName},
 };
 
@@ -48,6 +50,35 @@ pub fn examine(scope: Scope<'_>, limits: Limits, drift: &mut Drift) {
         if !unknown.is_empty() {
             let said = format!("it does not say {}", unknown.join(", "));
             drift.gaps.entry(pod).and_modify(|before| *before = format!("{before}; {said}")).or_insert(said);
+        }
+    }
+    super::remedy::close(scope, &mut found);
+    drift.differences.extend(found);
+    drift.differences.sort_by_key(Difference::identity);
+}
+
+/// Adds senders that are behind for longer than that. What a first look cannot tell is no difference and not unknown: the next
+/// one will tell.
+pub fn late(scope: Scope<'_>, limit: Duration, trend: &Trend, drift: &mut Drift) {
+    let scope = Scope { desired: &as_found(scope.desired, scope.observed), ..scope };
+    let mut found = Vec::new();
+    for pod in scope.observed.pods.keys().copied() {
+        for (peer, o) in scope.desired.objects_of(pod) {
+            let runs = scope.observed.replication(pod, &o.name).is_some_and(|r| r.sender == Sender::Running);
+            let Some(lag) = trend.lag(pod, &o.name).filter(|lag| runs && *lag > limit) else { continue };
+            let text = format!(
+                "what pod {pod} logged {} s ago is not sent to pod {peer} yet, and {} s is the limit",
+                lag.as_secs(),
+                limit.as_secs()
+            );
+            let headline = format!("more than {} s behind", limit.as_secs());
+            found.push(
+                Difference::new(Kind::LagLong, pod, "lag", headline)
+                    .peer(peer)
+                    .object(&o.name)
+                    .text(text)
+                    .mended(Way::Usual),
+            );
         }
     }
     super::remedy::close(scope, &mut found);

@@ -73,7 +73,7 @@ pub(super) fn of(kind: Kind, pod: Ordinal, peer: Option<Ordinal>, fact: &str, wa
         )),
         Kind::HalfReset | Kind::NotConnected | Kind::GaveUp => way.or(Remedy::Goal(Goal::Start(pod))),
         Kind::Leftover => way.or(Remedy::Goal(Goal::Start(peer.unwrap_or(pod)))),
-        Kind::GapLarge => Remedy::person(format!(
+        Kind::GapLarge | Kind::LagLong => Remedy::person(format!(
             "see whether it shrinks: aku status --watch; if not, what holds it up is the network, {}, or one large transaction on pod {pod}",
             other(peer)
         )),

@@ -275,6 +275,7 @@ fn level(kind: Kind) -> Option<(Level, &'static str)> {
         | Kind::Leftover
         | Kind::GapLarge
         | Kind::LogLarge
+        | Kind::LagLong
         | Kind::DdlEnabled
         | Kind::SyncLockOff
         | Kind::PortClosed

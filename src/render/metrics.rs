@@ -11,7 +11,7 @@ use crate::{
     drift::{Completeness, Kind, document::Report},
     exit::Exit,
     observe::{Observed, Sender},
-    status::{self, State, Status},
+    status::{self, Full, State, Status, Trend},
     topology::{Ordinal, ReplicationName},
 };
 
@@ -37,6 +37,10 @@ pub struct Looked<'a> {
     pub observed: &'a Observed,
     /// What it amounts to.
     pub report: &'a Report,
+    /// This look and those before it.
+    pub trend: &'a Trend,
+    /// Bytes of log that the disk of a pod holds, where somebody said so.
+    pub disk: Option<u64>,
 }
 
 struct Text(String);
@@ -164,6 +168,12 @@ fn of_objects(text: &mut Text, look: &Looked<'_>) {
         "The same in bytes of log; NaN where nobody can tell, e.g. without a sender.",
         |pod, name| or_nan(status::gap(look.observed, pod, name).and_then(|log| log.bytes)),
     );
+    text.of_objects(
+        look,
+        "aku_replication_lag_seconds",
+        "For how long, at least, the oldest log that the sender did not reach waits, changes of others in it included; needs two looks, NaN where nobody can tell.",
+        |pod, name| or_nan(look.trend.lag(pod, name).map(|lag| lag.as_secs())),
+    );
 }
 
 fn or_nan(n: Option<u64>) -> String {
@@ -189,6 +199,22 @@ fn retained_log(text: &mut Text, look: &Looked<'_>) {
         "aku_pod_retained_bytes",
         "Log that the pod keeps for the replication that is furthest behind; NaN where nobody can tell.",
         |pod| or_nan(most(pod)),
+    );
+    text.of_pods(
+        look,
+        "aku_pod_log_growth_bytes_per_second",
+        "By how much that grows, over the looks of ten minutes; NaN where nobody can tell.",
+        |pod| look.trend.pace(pod, None).growth.map_or_else(|| "NaN".to_owned(), |n| n.to_string()),
+    );
+    text.of_pods(
+        look,
+        "aku_pod_log_disk_full_seconds",
+        "When a disk of --log-disk is full at that pace; +Inf where it does not grow, NaN where nobody can tell or said how large it is.",
+        |pod| match look.trend.pace(pod, look.disk).full {
+            Some(Full::In { seconds }) => seconds.to_string(),
+            Some(Full::NotFilling) => "+Inf".to_owned(),
+            Some(Full::Unknown) | None => "NaN".to_owned(),
+        },
     );
 }
 

@@ -29,6 +29,7 @@ mod table;
 mod timeline;
 mod topology;
 mod verify;
+mod watched;
 pub mod words;
 
 pub use check::check;
@@ -53,6 +54,7 @@ pub use style::{Colour, Doc, Line, Role};
 pub use timeline::timeline;
 pub use topology::{svg as topology_svg, topology};
 pub use verify::verify;
+pub use watched::{Watched, watched};
 
 #[cfg(test)]
 pub mod fixtures;

@@ -36,7 +36,7 @@ pub fn status(status: &Status, statefulset: &str, at: Timestamp, width: usize) -
     doc
 }
 
-fn paragraph(doc: &mut Doc, role: Role, text: &str, width: usize) {
+pub(super) fn paragraph(doc: &mut Doc, role: Role, text: &str, width: usize) {
     for part in wrap(text, width) {
         doc.line(Line::default().with(role, part));
     }

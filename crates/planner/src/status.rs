@@ -15,6 +15,7 @@ mod identity;
 mod log;
 mod pairs;
 pub mod standing;
+mod trend;
 mod uneven;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub use identity::IdentityStatus;
 pub use log::{Kept, Log, gap, kept, kept_by};
 pub use pairs::{PairStatus, Retained, SideStatus};
 pub use standing::Standing;
+pub use trend::{Full, Mark, Pace, Trend};
 pub use uneven::Uneven;
 
 /// State of a pod.

@@ -1,9 +1,12 @@
 //! What somebody sets a limit for.
 
+use std::time::Duration;
+
 use super::*;
 use crate::{
-    drift::limits::{Limits, examine as limited},
+    drift::limits::{Limits, examine as limited, late},
     observe::Sending,
+    status::Trend,
 };
 
 const FILE: i64 = 10 << 20;
@@ -62,4 +65,22 @@ fn what_cannot_be_measured_is_not_within_its_limit() {
     assert_eq!(drift.completeness(), Completeness::Partial);
     // Nobody asked for a limit.
     assert_eq!(found(&w, Limits::default()).1, BTreeSet::new());
+}
+
+#[test]
+fn who_is_behind_for_longer_than_the_limit_is_a_difference() {
+    let mut trend = Trend::default();
+    let look = |trend: &mut Trend, w: &Worlds, second: i64| {
+        let scope = Scope { desired: &w.desired, observed: &w.observed };
+        trend.look(&w.desired, &w.observed, jiff::Timestamp::from_second(1_800_000_000 + second).unwrap());
+        let mut drift = examine(scope);
+        late(scope, Duration::from_secs(60), trend, &mut drift);
+        told(&drift)
+    };
+    let w = world(1000, 1000);
+    let name = &w.desired.objects[0].name;
+    assert_eq!(look(&mut trend, &w, 0), Vec::<String>::new(), "one look cannot tell");
+    assert_eq!(look(&mut trend, &w, 60), Vec::<String>::new());
+    assert_eq!(look(&mut trend, &w, 61), [format!("0 D308 {name} lag")]);
+    assert_eq!(look(&mut trend, &world(0, 1000), 70), Vec::<String>::new(), "it caught up");
 }

@@ -267,6 +267,7 @@ fn what_is_not_normal_is_told_once() {
         // With a limit only.
         Kind::GapLarge,
         Kind::LogLarge,
+        Kind::LagLong,
     ]);
     for (what, w, want) in table {
         let drift = look(&w);
