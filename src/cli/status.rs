@@ -6,14 +6,15 @@ use clap::{Args, ValueEnum};
 
 use super::{
     common::Common,
+    env::Env,
     look, size,
-    stream::{OutputStyle, Streams, answer, fail, shown},
+    stream::{OutputStyle, Streams, Terminal, answer, fail, shown},
     wiring::Platform,
 };
 use crate::{
     exit::Exit,
     printed::{Printed as _, StatusDocument},
-    render::{self, Diagnostic, Watched},
+    render::{self, Bars, Diagnostic, Watched},
     status::{Status, Trend},
 };
 
@@ -61,6 +62,16 @@ pub fn run(args: &StatusArgs, common: &Common, world: &dyn Platform, look: &Outp
     }
 }
 
+/// Blocks are for people at a terminal whose locale is one of UTF-8; all else that is printed is ASCII.
+fn bars(env: &Env, terminal: Terminal) -> Bars {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| env.var(name));
+    let utf8 = locale.is_some_and(|l| {
+        let l = l.to_string_lossy().to_ascii_uppercase();
+        l.contains("UTF-8") || l.contains("UTF8")
+    });
+    if terminal.out && utf8 { Bars::Blocks } else { Bars::Ascii }
+}
+
 fn screens(
     args: &StatusArgs,
     common: &Common,
@@ -80,7 +91,12 @@ fn screens(
             StatusFormat::Human => {
                 let mut doc = render::status(&status, &scene.desired.statefulset, now, look.width);
                 if args.watch {
-                    render::watched(&mut doc, &status, Watched { trend: &trend, disk: args.log_disk }, look.width);
+                    render::watched(
+                        &mut doc,
+                        &status,
+                        Watched { trend: &trend, bars: bars(world.env(), s.terminal), disk: args.log_disk },
+                        look.width,
+                    );
                 }
                 let text = shown(&doc, look);
                 match (args.watch, s.terminal.out) {

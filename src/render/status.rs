@@ -12,7 +12,7 @@ use crate::{
     status::{self, Door, Log, PairStatus, SideStatus, State, Status},
 };
 
-type Cells = Vec<(Role, String)>;
+pub(super) type Cells = Vec<(Role, String)>;
 
 /// The screen.
 #[must_use]
@@ -42,7 +42,7 @@ pub(super) fn paragraph(doc: &mut Doc, role: Role, text: &str, width: usize) {
     }
 }
 
-fn head(cells: &[&str]) -> Cells {
+pub(super) fn head(cells: &[&str]) -> Cells {
     cells.iter().map(|c| (Role::Dim, (*c).to_owned())).collect()
 }
 
@@ -75,7 +75,7 @@ fn pods(doc: &mut Doc, status: &Status, width: usize) {
 }
 
 /// Whether something stands or happens on a side.
-fn is_quiet(side: &SideStatus) -> bool {
+pub(super) fn is_quiet(side: &SideStatus) -> bool {
     let position = match side.side {
         Side::Missing | Side::Reset | Side::Unknown => true,
         Side::Live(_) | Side::GaveUp => false,

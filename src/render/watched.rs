@@ -1,13 +1,16 @@
 //! What `aku status --watch` shows below the screen: what one look cannot tell.
 
 use super::{
-    status::paragraph,
+    spark::{Bars, spark},
+    status::{Cells, head, is_quiet, paragraph},
     style::{Doc, Role},
+    table::table,
     words::{duration, size},
 };
 use crate::{
-    status::{Full, Status, Trend},
-    topology::Ordinal,
+    observe::Sender,
+    status::{Full, SideStatus, Status, Trend},
+    topology::{Ordinal, ReplicationName},
 };
 use std::time::Duration;
 
@@ -16,12 +19,15 @@ use std::time::Duration;
 pub struct Watched<'a> {
     /// The looks.
     pub trend: &'a Trend,
+    /// What gaps are drawn with.
+    pub bars: Bars,
     /// Bytes of log that the disk of a pod holds, where somebody said so.
     pub disk: Option<u64>,
 }
 
 /// Adds it to the screen.
 pub fn watched(doc: &mut Doc, status: &Status, looks: Watched<'_>, width: usize) {
+    gaps(doc, status, looks, width);
     let told: Vec<_> =
         status.pods.iter().filter(|(_, p)| p.users.is_some()).filter_map(|(pod, _)| pace(*pod, looks)).collect();
     if !told.is_empty() {
@@ -30,6 +36,44 @@ pub fn watched(doc: &mut Doc, status: &Status, looks: Watched<'_>, width: usize)
     for (role, text) in told {
         paragraph(doc, role, &text, width);
     }
+}
+
+/// Looks that a line shows, where there is room.
+const SHOWN: usize = 24;
+/// The same on a narrow terminal.
+const FEW: usize = 8;
+/// Columns below which a terminal is narrow.
+const NARROW: usize = 90;
+
+/// One line for each pair: what each side had left to send in the last looks, what that is now, and how old.
+fn gaps(doc: &mut Doc, status: &Status, looks: Watched<'_>, width: usize) {
+    let most = if width < NARROW { FEW } else { SHOWN };
+    let side = |s: &SideStatus, name: &ReplicationName| -> (Role, String) {
+        if s.sender.is_none_or(|sender| sender == Sender::None) {
+            return (Role::Dim, "-".to_owned());
+        }
+        let line = spark(&looks.trend.gaps(s.pod, name), most, looks.bars);
+        let now = s.gap_bytes.map_or_else(|| "not known".to_owned(), size);
+        let lag = looks.trend.lag(s.pod, name).filter(|lag| !lag.is_zero());
+        match lag {
+            Some(lag) => (Role::Change, format!("{line} {now}, {} behind", duration(lag))),
+            None => (Role::Plain, format!("{line} {now}")),
+        }
+    };
+    let pairs = status.pairs.iter().filter(|p| !(is_quiet(&p.low) && is_quiet(&p.high)));
+    let rows: Vec<Cells> = pairs
+        .map(|p| {
+            let pair = (Role::Plain, format!("{} - {}", p.low.pod, p.high.pod));
+            vec![pair, (Role::Plain, p.object.to_string()), side(&p.low, &p.object), side(&p.high, &p.object)]
+        })
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    doc.gap();
+    let mut all = vec![head(&["gap", "object", "lower pod has to send", "higher pod has to send"])];
+    all.extend(rows);
+    table(doc, &all, width);
 }
 
 /// What a pod keeps, where that grows or a disk was named.
@@ -63,4 +107,57 @@ fn pace(pod: Ordinal, looks: Watched<'_>) -> Option<(Role, String)> {
             (Role::Wait, format!("{holds} of {}; one look cannot tell how fast that grows", size(disk)))
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        desired::Goal,
+        observe::Sending,
+        plan::testing::{Worlds, desired, ord},
+        render::{
+            fixtures::settings,
+            golden::{at, every_width, text},
+        },
+    };
+
+    fn world(sent: u64, end: u64) -> Worlds {
+        let w = Worlds::new(desired(Goal::Start(ord(0)), 3, 1)).up(0, 0).up(1, 0).pair(0, 1, "LL").side(0, 2, 'l');
+        let sending = |sent: u64, end: u64| {
+            move |r: &mut crate::observe::Replication| {
+                r.gap = Some(i64::from(sent < end));
+                r.sending = Some(Sending { at: sent, end });
+            }
+        };
+        let mut w = w.set(0, "LOG_FILE_SIZE", 10 << 20).edit(0, 1, sending(sent, end)).edit(1, 0, sending(9, 9));
+        w.pod_mut(0).log_end = Some(end);
+        w
+    }
+
+    #[test]
+    fn what_looks_in_a_row_tell() {
+        const M: u64 = 1 << 20;
+        let mut trend = Trend::default();
+        let mut last = None;
+        for (n, (sent, end)) in [(M, M), (M, 2 * M), (M, 4 * M), (2 * M, 6 * M), (3 * M, 9 * M)].into_iter().enumerate()
+        {
+            let w = world(sent, end);
+            let second = i64::try_from(n).unwrap() * 2;
+            trend.look(&w.desired, &w.observed, at() + jiff::SignedDuration::from_secs(second));
+            last = Some(Status::of(&w.desired, &w.observed));
+        }
+        let status = last.unwrap();
+        let screen = |bars, disk, width| {
+            let mut doc = Doc::default();
+            watched(&mut doc, &status, Watched { trend: &trend, bars, disk }, width);
+            doc
+        };
+        settings().bind(|| {
+            insta::assert_snapshot!("watched-blocks-100", text(&screen(Bars::Blocks, Some(1 << 30), 100)));
+            insta::assert_snapshot!("watched-ascii-100", text(&screen(Bars::Ascii, None, 100)));
+            insta::assert_snapshot!("watched-full-80", text(&screen(Bars::Ascii, Some(M), 80)));
+        });
+        every_width("watched", |width| screen(Bars::Ascii, Some(1 << 30), width));
+    }
 }
