@@ -3,6 +3,8 @@
 //!
 //! Within a major version fields are added and never taken away, renamed or given another meaning.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
@@ -10,7 +12,9 @@ use serde_json::{Value, json};
 
 use crate::{
     plan::{Refusal, diff::Change, policy::Finding as Rule},
-    preflight, status, verify,
+    preflight, status,
+    topology::Ordinal,
+    verify,
 };
 
 /// Version of all of them.
@@ -55,6 +59,9 @@ pub struct StatusDocument {
     pub statefulset: String,
     /// What the screen shows.
     pub status: status::Status,
+    /// What each pod keeps of its log, and where that leads; only with --watch, because one look cannot tell.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pace: BTreeMap<Ordinal, status::Pace>,
     /// The exit code.
     pub exit: u8,
 }
@@ -152,7 +159,7 @@ impl Printed for DiffDocument {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, fs, path::Path};
+    use std::{fs, path::Path};
 
     use super::*;
     use crate::{
@@ -232,8 +239,16 @@ mod tests {
         let refusal = plan::make(&w.desired, &w.observed).expect_err("pod 3 cannot be looked at");
         let file = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("plans").join(name);
         let (join, end) = (files::saved(&file("catch-up.json")).unwrap(), files::saved(&file("end.json")).unwrap());
+        let pace = status::Pace { kept: Some(1), growth: Some(-2), full: Some(status::Full::In { seconds: 3 }) };
         vec![
-            StatusDocument { at, statefulset: statefulset.clone(), status, exit: 0 }.document(),
+            StatusDocument {
+                at,
+                statefulset: statefulset.clone(),
+                status,
+                pace: BTreeMap::from([(ord(0), pace)]),
+                exit: 0,
+            }
+            .document(),
             CheckDocument { at, statefulset: statefulset.clone(), findings, exit: 3 }.document(),
             VerifyDocument { at, statefulset, report, exit: 7 }.document(),
             RefusalDocument { refusal, exit: 7 }.document(),

@@ -64,6 +64,7 @@ impl Pods {
                 properties: std::collections::BTreeMap::new(),
                 pace: Pace::Fast,
                 copy_pace: None,
+                locale: aku::lab::Locale::default(),
                 owner: Some(ProcessId::this().unwrap()),
             };
             config.save(dir.path()).unwrap();

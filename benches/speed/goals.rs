@@ -126,6 +126,7 @@ fn replication(desired: &Desired, peer: Ordinal, object: &Object, side: Side) ->
         sender,
         receiver: None,
         gap: Some(0),
+        sending: None,
         applied: None,
     }
 }

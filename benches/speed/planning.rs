@@ -152,6 +152,7 @@ fn seen(desired: &Desired, pod: Ordinal, joiner: Ordinal) -> Pod {
             sender: Sender::Running,
             receiver: None,
             gap: Some(0),
+            sending: None,
             applied: None,
         };
         (object.name.clone(), replication)

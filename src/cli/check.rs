@@ -14,7 +14,6 @@ use super::{
     wiring::Platform,
 };
 use crate::{
-    db::sql::ReadSql,
     exit::Exit,
     observe::{
         Observed, TableName,
@@ -50,9 +49,9 @@ fn checked(
 ) -> Result<Exit, Exit> {
     let scene = look::open(common, world, look, s)?;
     let observed = look::observe(&scene, world, look, s);
-    let (layouts, charsets) = columns(&scene, &observed, look, s);
+    let layouts = columns(&scene, &observed, look, s);
     let (conf, desired) = (&scene.conf, &scene.desired);
-    let scope = Scope { conf, desired, observed: &observed, layouts: &layouts, charsets: &charsets };
+    let scope = Scope { conf, desired, observed: &observed, layouts: &layouts };
     let findings = preflight::examine(scope);
     let exit = exit(&findings, look::view(&scene.desired, &observed));
     let text = match args.format {
@@ -79,27 +78,13 @@ fn exit(findings: &[Finding], view: Exit) -> Exit {
 
 type Tables = BTreeMap<Ordinal, BTreeMap<TableName, Layout>>;
 
-/// Columns, keys and character sets of the pods that were seen; a pod that does not give them is told and left out.
-fn columns(
-    scene: &CommandContext,
-    observed: &Observed,
-    look: &OutputStyle,
-    s: &mut Streams<'_>,
-) -> (Tables, BTreeMap<Ordinal, String>) {
+/// Columns and keys of the pods that were seen; a pod that does not give them is told and left out.
+fn columns(scene: &CommandContext, observed: &Observed, look: &OutputStyle, s: &mut Streams<'_>) -> Tables {
     let (owners, login) = (Target::owners(scene.desired.targets()), scene.login());
-    let (mut all, mut charsets) = (BTreeMap::new(), BTreeMap::new());
+    let mut all = BTreeMap::new();
     for pod in observed.pods.keys().copied().filter(|pod| observed.pod(*pod).is_some()) {
         let found = match scene.cluster.connect(pod, &login) {
-            Ok(mut session) => {
-                // An older server may not have the view; then it does not say.
-                let sets = session.query(&ReadSql::CharacterSets).unwrap_or_default();
-                if let Some(row) = sets.iter().next() {
-                    let set = |column| row.text(column).unwrap_or_else(|| "?".to_owned());
-                    let both = format!("{}, national {}", set("NLS_CHARACTERSET"), set("NLS_NCHAR_CHARACTERSET"));
-                    charsets.insert(pod, both);
-                }
-                layouts(&mut *session, &owners).map_err(|e| format!("pod {pod}: {e}"))
-            }
+            Ok(mut session) => layouts(&mut *session, &owners).map_err(|e| format!("pod {pod}: {e}")),
             Err(e) => Err(e.to_string()),
         };
         match found {
@@ -109,5 +94,5 @@ fn columns(
             Err(why) => talk(look, s, &format!("the columns of tables cannot be read: {why}")),
         }
     }
-    (all, charsets)
+    all
 }

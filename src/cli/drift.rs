@@ -17,6 +17,7 @@ use super::{
     plan_args::Format,
     policy::{self, PolicyArgs},
     scene::CommandContext,
+    size,
     stream::{OutputStyle, Streams, answer, fail, shown, tell},
     time,
     wiring::Platform,
@@ -30,6 +31,7 @@ use crate::{
         accept::Accepts,
         compare::{Plugin, Rules, Setting, compare},
         document::{DOCUMENT, Report},
+        limits::{self, Limits},
     },
     exit::Exit,
     files,
@@ -40,6 +42,7 @@ use crate::{
     },
     remedy::Remedy,
     render::{self, Diagnostic, Looked, Run},
+    status::Trend,
     topology::{Ordinal, Target},
 };
 
@@ -72,6 +75,15 @@ pub struct DriftArgs {
     /// A pod that joins for longer is a difference (only seen with --previous)
     #[arg(long, value_name = "TIME", value_parser = time::parse, default_value = "2h")]
     pub join_limit: Duration,
+    /// A sender that has more log left to send is a difference, e.g. 100M
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub gap_limit: Option<u64>,
+    /// A pod that keeps more of its log for others is a difference, e.g. 10G
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub log_limit: Option<u64>,
+    /// A sender that is behind for longer is a difference, e.g. 5m (only seen with --previous)
+    #[arg(long, value_name = "TIME", value_parser = time::parse, requires = "previous")]
+    pub lag_limit: Option<Duration>,
     /// Look again for so long; only what every look finds counts: a pod that is started anew comes back meanwhile
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     pub patience: Option<Duration>,
@@ -83,13 +95,17 @@ pub struct DriftArgs {
 /// Runs it.
 pub fn run(args: &DriftArgs, common: &Common, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> Exit {
     let clock = Instant::now();
-    let (exit, seen) = match looked(args, common, world, look, s, clock) {
+    let mut trend = Trend::default();
+    let (exit, seen) = match looked(args, &mut trend, common, world, look, s) {
         Ok(seen) => (drift::compare::exit(&seen.report), Some(seen)),
         Err(exit) => (exit, None),
     };
     let mut failed = false;
     if let Some(path) = &args.metrics {
-        let text = metrics(world.now(), || last_success(path), clock.elapsed(), exit, seen.as_ref()).0;
+        let text = {
+            let run = Ended { at: world.now(), took: clock.elapsed(), exit };
+            metrics(&run, || last_success(path), seen.as_ref(), &trend, None).0
+        };
         failed |= !written(s, "metrics", path, files::store_public(&text, path));
     }
     let Some(seen) = seen else {
@@ -151,12 +167,13 @@ struct Seen {
 
 fn looked(
     args: &DriftArgs,
+    trend: &mut Trend,
     common: &Common,
     world: &dyn Platform,
     look: &OutputStyle,
     s: &mut Streams<'_>,
-    clock: Instant,
 ) -> Result<Seen, Exit> {
+    let clock = Instant::now();
     let judges = args.policy.or_env(world.env());
     let read = || {
         let policy = policy::load(&judges)?;
@@ -168,7 +185,12 @@ fn looked(
         let text = format!("the report of --previous is about {}, not {}", p.statefulset, scene.desired.statefulset);
         return Err(fail(s, look, &Diagnostic::new(Exit::BadData, "previous", text)));
     }
-    let (observed, drift) = settled(&scene, args.patience.unwrap_or_default(), world, look, s);
+    let (observed, mut drift) = settled(&scene, args, world, look, s);
+    trend.recall(previous.as_ref().map_or(&[], |p| &p.marks));
+    trend.look(&scene.desired, &observed, world.now());
+    if let Some(limit) = args.lag_limit {
+        limits::late(Scope { desired: &scene.desired, observed: &observed }, limit, trend, &mut drift);
+    }
     let deny: BTreeSet<Kind> = args.deny.iter().copied().collect();
     let facts = Facts::of_cluster(&scene.desired, &observed);
     let rules = Rules {
@@ -177,6 +199,7 @@ fn looked(
         accepts: &accepts,
         deny: &deny,
         since_ok: args.since_ok,
+        marks: if args.lag_limit.is_some() { trend.marks() } else { Vec::new() },
         join_limit: args.join_limit,
     };
     let setting = Setting {
@@ -241,13 +264,14 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// or an end under way moves between the looks.
 fn settled(
     scene: &CommandContext,
-    patience: Duration,
+    args: &DriftArgs,
     world: &dyn Platform,
     look: &OutputStyle,
     s: &mut Streams<'_>,
 ) -> (Observed, Drift) {
-    let clock = Instant::now();
-    let (mut observed, mut now) = one(scene, world, look, s);
+    let (clock, patience) = (Instant::now(), args.patience.unwrap_or_default());
+    let limits = Limits { gap: args.gap_limit, log: args.log_limit };
+    let (mut observed, mut now) = one(scene, limits, world, look, s);
     let mut looks = 1;
     loop {
         let waits = clock.elapsed() < patience;
@@ -256,7 +280,7 @@ fn settled(
         }
         world.sleep(if waits { scene.conf.query_retry_delay.max(PAUSE) } else { scene.conf.query_retry_delay });
         let before: BTreeSet<_> = now.differences.iter().map(place).collect();
-        (observed, now) = one(scene, world, look, s);
+        (observed, now) = one(scene, limits, world, look, s);
         looks += 1;
         let seen = now.differences.len();
         now.differences.retain(|d| before.contains(&place(d)));
@@ -272,13 +296,19 @@ fn place(d: &drift::Difference) -> (Ordinal, Option<String>, String) {
     (d.pod, d.object.clone(), d.fact.clone())
 }
 
-fn one(scene: &CommandContext, world: &dyn Platform, look: &OutputStyle, s: &mut Streams<'_>) -> (Observed, Drift) {
+fn one(
+    scene: &CommandContext,
+    limits: Limits,
+    world: &dyn Platform,
+    look: &OutputStyle,
+    s: &mut Streams<'_>,
+) -> (Observed, Drift) {
     let mut observed = look::observe(scene, world, look, s);
-    let drift = drift::examine(Scope { desired: &scene.desired, observed: &observed });
-    if !count(scene, &mut observed, &drift) {
-        return (observed, drift);
+    let mut drift = drift::examine(Scope { desired: &scene.desired, observed: &observed });
+    if count(scene, &mut observed, &drift) {
+        drift = drift::examine(Scope { desired: &scene.desired, observed: &observed });
     }
-    let drift = drift::examine(Scope { desired: &scene.desired, observed: &observed });
+    limits::examine(Scope { desired: &scene.desired, observed: &observed }, limits, &mut drift);
     (observed, drift)
 }
 
@@ -308,47 +338,67 @@ fn count(scene: &CommandContext, observed: &mut Observed, drift: &Drift) -> bool
     !questions.is_empty()
 }
 
-/// The text, and when everything that matters was seen last.
-fn metrics(
+/// How a look ended.
+struct Ended {
     at: Timestamp,
-    before: impl FnOnce() -> Option<Timestamp>,
     took: Duration,
     exit: Exit,
+}
+
+/// The text, and when everything that matters was seen last. `disk`: see `--log-disk`.
+fn metrics(
+    run: &Ended,
+    before: impl FnOnce() -> Option<Timestamp>,
     seen: Option<&Seen>,
+    trend: &Trend,
+    disk: Option<u64>,
 ) -> (String, Option<Timestamp>) {
     let full = seen.is_some_and(|seen| seen.report.view.completeness == Completeness::Full);
-    let success = if full { Some(at) } else { before() };
-    let looked =
-        seen.map(|seen| Looked { desired: &seen.scene.desired, observed: &seen.observed, report: &seen.report });
-    (render::metrics(&Run { at, success, took, exit }, looked.as_ref()), success)
+    let success = if full { Some(run.at) } else { before() };
+    let looked = seen.map(|seen| Looked {
+        desired: &seen.scene.desired,
+        observed: &seen.observed,
+        report: &seen.report,
+        trend,
+        disk,
+    });
+    (render::metrics(&Run { at: run.at, success, took: run.took, exit: run.exit }, looked.as_ref()), success)
 }
 
-/// One look, for whoever scrapes: the text, when everything was seen last, and how the look ended.
-pub(super) struct Page {
-    /// As `--metrics` writes it.
-    pub text: String,
-    /// `None`: never.
-    pub success: Option<Timestamp>,
-    /// Of the look.
-    pub exit: Exit,
+/// What stays between two looks of one process.
+pub(super) struct Memory {
+    /// When everything was seen last; `None`: never.
+    success: Option<Timestamp>,
+    trend: Trend,
+    /// See `--log-disk`.
+    disk: Option<u64>,
 }
 
-/// Looks once, for [`Page`]. `success`: when everything was seen last, before.
+impl Memory {
+    /// Nothing was looked at yet.
+    pub(super) fn new(disk: Option<u64>) -> Self {
+        Self { success: None, trend: Trend::default(), disk }
+    }
+}
+
+/// One look, for whoever scrapes: the text as `--metrics` writes it, and how the look ended.
 pub(super) fn page(
     args: &DriftArgs,
-    success: Option<Timestamp>,
+    memory: &mut Memory,
     common: &Common,
     world: &dyn Platform,
     look: &OutputStyle,
     s: &mut Streams<'_>,
-) -> Page {
+) -> (String, Exit) {
     let clock = Instant::now();
-    let (exit, seen) = match looked(args, common, world, look, s, clock) {
+    let (exit, seen) = match looked(args, &mut memory.trend, common, world, look, s) {
         Ok(seen) => (drift::compare::exit(&seen.report), Some(seen)),
         Err(exit) => (exit, None),
     };
-    let (text, success) = metrics(world.now(), || success, clock.elapsed(), exit, seen.as_ref());
-    Page { text, success, exit }
+    let run = Ended { at: world.now(), took: clock.elapsed(), exit };
+    let (text, success) = metrics(&run, || memory.success, seen.as_ref(), &memory.trend, memory.disk);
+    memory.success = success;
+    (text, exit)
 }
 
 /// Largest file of metrics that is read again, bytes.

@@ -60,6 +60,7 @@ mod secret;
 mod serve;
 mod show;
 mod signing;
+mod size;
 mod stale;
 pub mod status;
 mod stream;

@@ -25,9 +25,10 @@ use signal_hook::{
 
 use super::{
     common::Common,
-    drift::{self, DriftArgs},
+    drift::{self, DriftArgs, Memory},
     plan_args::Format,
     policy::PolicyArgs,
+    size,
     stream::{OutputStyle, Streams, answer, fail},
     time,
     wiring::Platform,
@@ -55,6 +56,9 @@ pub struct ServeArgs {
     /// Time from one look to the next, 5s to 1h
     #[arg(long, value_name = "TIME", value_parser = interval, default_value = "30s")]
     pub every: Duration,
+    /// How much log the disk of a pod holds, e.g. 50G: says when it is full at the present pace
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub log_disk: Option<u64>,
     /// Differences that do not count, as for aku drift
     #[arg(long, value_name = "FILE")]
     pub accept: Option<PathBuf>,
@@ -147,15 +151,17 @@ pub fn run(args: &ServeArgs, common: &Common, world: &dyn Platform, look: &Outpu
         policy: PolicyArgs::default(),
         since_ok: None,
         join_limit: Duration::from_secs(2 * 3600),
+        gap_limit: None,
+        log_limit: None,
+        lag_limit: None,
         patience: None,
         metrics: None,
     };
-    let mut success = None;
+    let mut memory = Memory::new(args.log_disk);
     loop {
         let began = Instant::now();
-        let page = drift::page(&drift, success, common, world, look, s);
-        success = page.success;
-        shelf.put(page.text, page.exit);
+        let (text, exit) = drift::page(&drift, &mut memory, common, world, look, s);
+        shelf.put(text, exit);
         world.sleep(args.every.saturating_sub(began.elapsed()).max(CLOSEST));
     }
 }

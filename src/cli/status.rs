@@ -6,15 +6,16 @@ use clap::{Args, ValueEnum};
 
 use super::{
     common::Common,
-    look,
-    stream::{OutputStyle, Streams, answer, fail, shown},
+    env::Env,
+    look, size,
+    stream::{OutputStyle, Streams, Terminal, answer, fail, shown},
     wiring::Platform,
 };
 use crate::{
     exit::Exit,
     printed::{Printed as _, StatusDocument},
-    render::{self, Diagnostic},
-    status::Status,
+    render::{self, Bars, Diagnostic, Watched},
+    status::{Status, Trend},
 };
 
 /// Between two looks.
@@ -31,6 +32,9 @@ pub struct StatusArgs {
     /// Look again every 2 s until Ctrl-C
     #[arg(short, long)]
     pub watch: bool,
+    /// How much log the disk of a pod holds, e.g. 50G: says when it is full at the present pace
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, requires = "watch")]
+    pub log_disk: Option<u64>,
 }
 
 /// Form of a look at the cluster.
@@ -58,6 +62,16 @@ pub fn run(args: &StatusArgs, common: &Common, world: &dyn Platform, look: &Outp
     }
 }
 
+/// Blocks are for people at a terminal whose locale is one of UTF-8; all else that is printed is ASCII.
+fn bars(env: &Env, terminal: Terminal) -> Bars {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| env.var(name));
+    let utf8 = locale.is_some_and(|l| {
+        let l = l.to_string_lossy().to_ascii_uppercase();
+        l.contains("UTF-8") || l.contains("UTF8")
+    });
+    if terminal.out && utf8 { Bars::Blocks } else { Bars::Ascii }
+}
+
 fn screens(
     args: &StatusArgs,
     common: &Common,
@@ -66,14 +80,25 @@ fn screens(
     s: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     let scene = look::open(common, world, look, s)?;
+    let mut trend = Trend::default();
     loop {
         let observed = look::observe(&scene, world, look, s);
         let exit = look::view(&scene.desired, &observed);
         let status = Status::of(&scene.desired, &observed);
         let now = world.now();
+        trend.look(&scene.desired, &observed, now);
         let text = match args.format {
             StatusFormat::Human => {
-                let text = shown(&render::status(&status, &scene.desired.statefulset, now, look.width), look);
+                let mut doc = render::status(&status, &scene.desired.statefulset, now, look.width);
+                if args.watch {
+                    render::watched(
+                        &mut doc,
+                        &status,
+                        Watched { trend: &trend, bars: bars(world.env(), s.terminal), disk: args.log_disk },
+                        look.width,
+                    );
+                }
+                let text = shown(&doc, look);
                 match (args.watch, s.terminal.out) {
                     (true, true) => format!("{CLEAR}{text}\nevery 2 s, ^C ends\n"),
                     (true, false) => format!("{text}\n"),
@@ -84,7 +109,9 @@ fn screens(
             StatusFormat::Html => render::topology(&status, &scene.desired.statefulset, now),
             StatusFormat::Json => {
                 let statefulset = scene.desired.statefulset.clone();
-                let document = StatusDocument { at: now, statefulset, status, exit: exit as u8 }.document();
+                let seen = status.pods.keys().filter(|_| args.watch);
+                let pace = seen.map(|pod| (*pod, trend.pace(*pod, args.log_disk))).collect();
+                let document = StatusDocument { at: now, statefulset, status, pace, exit: exit as u8 }.document();
                 // A stream of documents has one on each line.
                 if args.watch { format!("{document}\n") } else { format!("{document:#}\n") }
             }

@@ -16,7 +16,7 @@ use super::{
     document::{Accepted, Item, PodEntry, Report, View},
     remedy::{self, Way},
 };
-use crate::{exit::Exit, plan::policy::Finding, topology::Ordinal};
+use crate::{exit::Exit, plan::policy::Finding, status::Mark, topology::Ordinal};
 
 /// What a look is judged by.
 pub struct Rules<'a> {
@@ -30,6 +30,8 @@ pub struct Rules<'a> {
     pub deny: &'a BTreeSet<Kind>,
     /// Younger differences do not count yet.
     pub since_ok: Option<Duration>,
+    /// Since when senders are behind, for the next look.
+    pub marks: Vec<Mark>,
     /// Longest time that a join may take.
     pub join_limit: Duration,
 }
@@ -109,6 +111,7 @@ pub fn compare(
         resolved,
         unchecked,
         accept_notes: notes(rules.accepts, &used, drift.completeness(), now),
+        marks: rules.marks,
         checked: drift.checked,
         policy: rules.policy,
         denied: denied.into_iter().collect(),

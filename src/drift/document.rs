@@ -8,6 +8,7 @@ use super::{Checked, Completeness, Difference, Kind, PodState, accept::Note};
 use crate::{
     document,
     plan::policy::{self, Finding},
+    status::Mark,
     topology::Ordinal,
 };
 
@@ -52,6 +53,9 @@ pub struct Report {
     pub unchecked: Vec<Item>,
     /// Entries of the accept list that should be removed.
     pub accept_notes: Vec<Note>,
+    /// Since when senders are behind; only with --lag-limit, which needs them from look to look.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
     /// How many objects were looked at.
     pub checked: Checked,
     /// What the rules find (`aku explain P007`).

@@ -114,6 +114,13 @@ kinds! {
     /// A pod keeps its log for a pod that is not joined (policy P007): a pin or a position that a broken join left. The
     /// log disk fills up until it is reset; the next start of that pod does it.
     Leftover = "D305-leftover", Warning;
+    /// A sender has more log left to send than --gap-limit: what its peer shows is that far behind. Told only where the limit is
+    /// set.
+    GapLarge = "D306-gap-large", Warning;
+    /// A pod keeps more of its log for others than --log-limit: its log disk fills. Told only where the limit is set.
+    LogLarge = "D307-log-large", Warning;
+    /// What a pod logged longer ago than --lag-limit is not sent yet. Told only where the limit is set, and not in a first look.
+    LagLong = "D308-lag-long", Warning;
     /// REPLICATION_DDL_ENABLE is 1 although nobody joins: replicated tables can be truncated and altered by anybody.
     DdlEnabled = "D400-ddl-enabled", Warning;
     /// REPLICATION_SYNC_LOCK_TIMEOUT is 0 although nobody joins: a SYNC by hand would take no lock on its tables.
@@ -144,6 +151,11 @@ kinds! {
     PutBack = "D604-put-back", Critical;
     /// SYS.AKU_LEDGER on a pod is none of ours, of a later release, or of another pod, so nothing follows from it.
     LedgerOdd = "D605-ledger-odd", Warning;
+    /// The databases of two pods have other character sets: the handshake refuses them (ERR-610D1), so they do not replicate
+    /// and none of them can be copied from the other. A database keeps its character sets for ever.
+    CharacterSets = "D606-character-sets", Critical;
+    /// Servers have other time zones: SYSDATE of one is not that of another, and travels as it was written.
+    TimeZone = "D607-time-zone", Warning;
 }
 
 impl Kind {

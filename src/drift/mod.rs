@@ -17,6 +17,7 @@ mod definitions;
 pub mod document;
 mod identity;
 mod kind;
+pub mod limits;
 pub mod remedy;
 mod servers;
 mod standing;

@@ -73,6 +73,11 @@ pub(super) fn of(kind: Kind, pod: Ordinal, peer: Option<Ordinal>, fact: &str, wa
         )),
         Kind::HalfReset | Kind::NotConnected | Kind::GaveUp => way.or(Remedy::Goal(Goal::Start(pod))),
         Kind::Leftover => way.or(Remedy::Goal(Goal::Start(peer.unwrap_or(pod)))),
+        Kind::GapLarge | Kind::LagLong => Remedy::person(format!(
+            "see whether it shrinks: aku status --watch; if not, what holds it up is the network, {}, or one large transaction on pod {pod}",
+            other(peer)
+        )),
+        Kind::LogLarge => Remedy::Person(back(peer.unwrap_or(pod))),
         Kind::PortClosed => Remedy::person(format!(
             "correct AKU_REPLICATION_PORT_NO, or the property of pod {pod}, and restart its server: no statement changes it"
         )),
@@ -89,6 +94,12 @@ pub(super) fn of(kind: Kind, pod: Ordinal, peer: Option<Ordinal>, fact: &str, wa
         Kind::VersionSkew | Kind::ProtocolSkew => {
             Remedy::person("bring all pods to one version; accept the difference while an upgrade is rolled out")
         }
+        Kind::CharacterSets => Remedy::person(format!(
+            "give pod {pod} an empty volume and create its database with the character sets of the others, then start it: it is copied anew"
+        )),
+        Kind::TimeZone => Remedy::person(
+            "set one TIME_ZONE in altibase.properties of every pod, or TZ of their containers, and restart the servers",
+        ),
         Kind::SameDatabase => Remedy::person(format!(
             "see where the service addresses of pod {pod} and {} lead; a copied volume has to be made empty",
             other(peer)

@@ -53,6 +53,26 @@ pub(super) fn examine(scope: Scope<'_>) -> Vec<Difference> {
             all.push(difference.text(text).mended(Way::Usual));
         },
     );
+    odd(
+        scope,
+        |p| p.server.characters.as_ref().map(ToString::to_string),
+        |pod, has, most| {
+            let difference =
+                Difference::new(Kind::CharacterSets, pod, "character sets", format!("character sets {has}"));
+            let text =
+                format!("{most}; the handshake refuses another (ERR-610D1), so nothing can be copied between them");
+            all.push(difference.text(text).mended(Way::Usual));
+        },
+    );
+    odd(
+        scope,
+        |p| p.server.time_zone.clone(),
+        |pod, has, most| {
+            let difference = Difference::new(Kind::TimeZone, pod, "time zone", format!("time zone {has}"));
+            let text = format!("{most}; what users write with SYSDATE is the local time of the pod that they write to");
+            all.push(difference.text(text).mended(Way::Usual));
+        },
+    );
     same_database(scope, &mut all);
     all
 }

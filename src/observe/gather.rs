@@ -149,14 +149,14 @@ fn view(session: &mut dyn Session, privilege: Privilege, wanted: &[Target]) -> P
     )
 }
 
-/// Everything about one pod over an open session, in at most nine queries however many tables there are. `wanted`: the
-/// targets of aku.conf, whose owners' tables are looked at.
+/// Everything about one pod over an open session, in at most nine queries however many tables there are, and one more for
+/// each that an older server cannot answer. `wanted`: the targets of aku.conf, whose owners' tables are looked at.
 ///
 /// # Errors
 /// A query failed; a view or column that an older server does not have is not a failure.
 pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, wanted: &[Target]) -> Result<Pod, DbError> {
     let owners = Target::owners(wanted);
-    let server = parse::server(&optional(session, &ReadSql::Server)?);
+    let server = parse::server(&server(session)?);
     let properties = parse::properties(&optional(session, &ReadSql::Properties)?);
     let clients = parse::clients(&optional(session, &ReadSql::Sessions)?);
     // The views before the catalog: a sender that starts in between is then seen as IS_STARTED without a row, never as
@@ -204,6 +204,15 @@ pub fn observe_pod(session: &mut dyn Session, privilege: Privilege, wanted: &[Ta
         ledger,
         log_end,
     })
+}
+
+/// Who the server is. One that cannot say it together with its character sets and its time zone says it without them.
+fn server(session: &mut dyn Session) -> Result<Rows, DbError> {
+    match session.query(&ReadSql::ServerAndLocale) {
+        Ok(rows) if rows.iter().next().is_some() => Ok(rows),
+        Err(e) if e.lost_session() => Err(e),
+        Ok(_) | Err(_) => optional(session, &ReadSql::Server),
+    }
 }
 
 fn cannot_tell(why: &parse::Unreadable) -> DbError {

@@ -168,6 +168,11 @@ fn an_older_server_lacks_views_and_that_is_all() {
     let name = ReplicationName::exact("R01").unwrap();
     assert_eq!((pod.replications[&name].gap, pod.clients.len()), (None, 0));
     assert_eq!(pod.replications[&name].sender, super::Sender::Running);
+    assert!(pod.server.characters.is_some() && pod.server.time_zone.is_some(), "{:?}", pod.server);
+    // Who the server is does not hang on what else it can say.
+    let (known, _) = looked(&mut sim, client, |sql| matches!(sql, ReadSql::ServerAndLocale).then_some(native::SYNTAX));
+    assert_eq!((&known.server.version, &known.server.signature), (&pod.server.version, &pod.server.signature));
+    assert_eq!((known.server.characters, known.server.time_zone), (None, None));
     // A catalog that cannot be read is a failure: an object that is not seen would be created anew.
     for refuse in [
         (|sql| matches!(sql, ReadSql::Definitions | ReadSql::DefinitionsOfOld).then_some(native::NO_COLUMN)) as Refuse,

@@ -64,8 +64,6 @@ pub struct Scope<'a> {
     pub observed: &'a Observed,
     /// Columns and keys, of the pods that gave them.
     pub layouts: &'a BTreeMap<Ordinal, BTreeMap<TableName, Layout>>,
-    /// Character set and national character set of the database, of the pods that said so.
-    pub charsets: &'a BTreeMap<Ordinal, String>,
 }
 
 impl<'a> Scope<'a> {

@@ -27,6 +27,7 @@ pub(super) fn examine(scope: Scope<'_>) -> Vec<Finding> {
         |scope: Scope<'_>| left_behind(scope, Setting::SyncLockTimeout),
         transactions,
         charsets,
+        time_zones,
         signatures,
         definitions,
         strangers,
@@ -178,16 +179,27 @@ fn transactions(scope: Scope<'_>) -> Vec<Finding> {
     equal(scope, "TRANSACTION_TABLE_SIZE", Level::Fail, size, fix)
 }
 
-/// Rows travel as bytes: they mean the same only in one character set.
+/// Rows travel as bytes, and mean the same only in one character set: the handshake refuses another (ERR-610D1).
 fn charsets(scope: Scope<'_>) -> Vec<Finding> {
-    let mut answers = Answers::to("character sets");
-    let groups = by_value(scope.charsets.iter().map(|(pod, set)| (*pod, set.clone())));
-    if groups.len() > 1 {
-        let fix = "create the databases of all pods with one character set and one national character set";
-        answers.ask(Level::Fail, Vec::new(), told(&groups), fix);
+    let fix = "create the databases of all pods with one character set and one national character set";
+    let sets = |p: &Pod| p.server.characters.as_ref().map(ToString::to_string);
+    let mut all = equal(scope, "character sets", Level::Fail, sets, fix);
+    let silent: Vec<_> = scope.seen().filter(|(_, p)| sets(p).is_none()).map(|(pod, _)| pod).collect();
+    if !silent.is_empty() {
+        let mut answers = Answers::to("character sets");
+        let fix = "ask the server itself: SELECT NLS_CHARACTERSET, NLS_NCHAR_CHARACTERSET FROM V$NLS_PARAMETERS";
+        answers.ask(Level::Unknown, silent, "does not say which it has", fix);
+        all.retain(|f| f.level != Level::Pass);
+        all.extend(answers.found);
     }
-    let same = groups.keys().next().map_or_else(|| "the servers do not say".to_owned(), |v| format!("{v} everywhere"));
-    answers.or_pass(same)
+    all
+}
+
+/// SYSDATE is the time of the server's zone, and travels as it was written.
+fn time_zones(scope: Scope<'_>) -> Vec<Finding> {
+    let fix =
+        "set one TIME_ZONE in altibase.properties of all pods, or TZ of their containers, and restart the servers";
+    equal(scope, "time zone", Level::Warn, |p| p.server.time_zone.clone(), fix)
 }
 
 /// Two pods with one signature have one database between them, e.g. a volume that was copied.
@@ -261,6 +273,9 @@ fn level(kind: Kind) -> Option<(Level, &'static str)> {
         | Kind::NotConnected
         | Kind::GaveUp
         | Kind::Leftover
+        | Kind::GapLarge
+        | Kind::LogLarge
+        | Kind::LagLong
         | Kind::DdlEnabled
         | Kind::SyncLockOff
         | Kind::PortClosed
@@ -273,7 +288,9 @@ fn level(kind: Kind) -> Option<(Level, &'static str)> {
         | Kind::SameDatabase
         | Kind::AnotherCluster
         | Kind::PutBack
-        | Kind::LedgerOdd => None,
+        | Kind::LedgerOdd
+        | Kind::CharacterSets
+        | Kind::TimeZone => None,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
         TableName,
         layout::{Column, Layout},
     },
-    plan::testing::{Worlds, desired, ord, target},
+    plan::testing::{Worlds, characters, desired, ord, target},
     render::fixtures::config,
     topology::{Identifier, ReplicationName},
 };
@@ -24,8 +24,7 @@ fn asked(w: &Worlds, precisions: &[i64]) -> Vec<Finding> {
     let tables = |p| BTreeMap::from([(TableName::of(&target("T1")), layout(p))]);
     let layouts = (0u8..).zip(precisions).map(|(n, p)| (ord(n), tables(*p))).collect();
     let conf = config();
-    let charsets = w.observed.pods.keys().map(|p| (*p, "UTF8, UTF16".to_owned())).collect();
-    examine(Scope { conf: &conf, desired: &w.desired, observed: &w.observed, layouts: &layouts, charsets: &charsets })
+    examine(Scope { conf: &conf, desired: &w.desired, observed: &w.observed, layouts: &layouts })
 }
 
 fn world(groups: u8) -> Worlds {
@@ -53,7 +52,7 @@ fn a_sound_cluster_passes_every_question() {
 #[test]
 fn every_question_finds_its_fault() {
     type Spoil = fn(Worlds) -> Worlds;
-    let table: [(&str, Spoil, Level); 18] = [
+    let table: [(&str, Spoil, Level); 21] = [
         ("pods answer", |w| w.broken(2), Level::Unknown),
         (
             "server version",
@@ -85,6 +84,30 @@ fn every_question_finds_its_fault() {
             "TRANSACTION_TABLE_SIZE",
             |w| w.set(0, "TRANSACTION_TABLE_SIZE", 1024).set(1, "TRANSACTION_TABLE_SIZE", 64),
             Level::Fail,
+        ),
+        (
+            "character sets",
+            |mut w| {
+                w.pod_mut(2).server.characters = characters("KSC5601", "UTF16");
+                w
+            },
+            Level::Fail,
+        ),
+        (
+            "character sets",
+            |mut w| {
+                w.pod_mut(2).server.characters = None;
+                w
+            },
+            Level::Unknown,
+        ),
+        (
+            "time zone",
+            |mut w| {
+                w.pod_mut(1).server.time_zone = Some("+09:00".to_owned());
+                w
+            },
+            Level::Warn,
         ),
         ("definitions", |w| w.edit(0, 1, |r| r.items.clear()), Level::Fail),
         ("definitions", |w| w.edit(0, 1, |r| r.hosts[0].port = 1), Level::Fail),

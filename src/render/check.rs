@@ -69,9 +69,8 @@ mod tests {
         spoilt.pod_mut(2).tables.clear();
         let screen = |w: &Worlds, width| {
             let (conf, layouts) = (config(), BTreeMap::new());
-            let charsets = BTreeMap::from([(ord(0), "UTF8, national UTF16".to_owned())]);
             let (desired, observed) = (&w.desired, &w.observed);
-            let scope = Scope { conf: &conf, desired, observed, layouts: &layouts, charsets: &charsets };
+            let scope = Scope { conf: &conf, desired, observed, layouts: &layouts };
             check(&examine(scope), "altibase-sts", width)
         };
         let shown = |w: &Worlds, width| text(&screen(w, width));

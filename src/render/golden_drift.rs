@@ -21,6 +21,7 @@ use crate::{
     },
     exit::Exit,
     plan::testing::Worlds,
+    status::Trend,
 };
 
 #[test]
@@ -70,7 +71,12 @@ fn file(w: &Worlds, report: &Report) -> String {
         took: Duration::from_millis(report.took_ms),
         exit: crate::drift::compare::exit(report),
     };
-    metrics(&run, Some(&Looked { desired: &w.desired, observed: &w.observed, report }))
+    let mut trend = Trend::default();
+    trend.look(&w.desired, &w.observed, report.at);
+    metrics(
+        &run,
+        Some(&Looked { desired: &w.desired, observed: &w.observed, report, trend: &trend, disk: Some(1 << 30) }),
+    )
 }
 
 /// Files of every kind of run.
@@ -169,6 +175,11 @@ fn every_series_is_there_on_every_run() {
         "aku_replication_started{",
         "aku_replication_initialised{",
         "aku_replication_gap{",
+        "aku_replication_gap_bytes{",
+        "aku_pod_retained_bytes{",
+        "aku_replication_lag_seconds{",
+        "aku_pod_log_growth_bytes_per_second{",
+        "aku_pod_log_disk_full_seconds{",
         "aku_replication_retained_files{",
         "aku_replication_retained_bytes{",
         "aku_replication_conflicts_total{",

@@ -10,8 +10,8 @@ use crate::{
     desired::Desired,
     drift::{Completeness, Kind, document::Report},
     exit::Exit,
-    observe::{Observed, Sender, Side},
-    status::{State, Status},
+    observe::{Observed, Sender},
+    status::{self, Full, State, Status, Trend},
     topology::{Ordinal, ReplicationName},
 };
 
@@ -37,6 +37,10 @@ pub struct Looked<'a> {
     pub observed: &'a Observed,
     /// What it amounts to.
     pub report: &'a Report,
+    /// This look and those before it.
+    pub trend: &'a Trend,
+    /// Bytes of log that the disk of a pod holds, where somebody said so.
+    pub disk: Option<u64>,
 }
 
 struct Text(String);
@@ -158,44 +162,59 @@ fn of_objects(text: &mut Text, look: &Looked<'_>) {
         "What is left to send, V$REPGAP.REP_GAP; its unit differs between server releases; NaN where nobody can tell.",
         |pod, name| found(pod, name).and_then(|r| r.gap).map_or_else(|| "NaN".to_owned(), |gap| gap.to_string()),
     );
+    text.of_objects(
+        look,
+        "aku_replication_gap_bytes",
+        "The same in bytes of log; NaN where nobody can tell, e.g. without a sender.",
+        |pod, name| or_nan(status::gap(look.observed, pod, name).and_then(|log| log.bytes)),
+    );
+    text.of_objects(
+        look,
+        "aku_replication_lag_seconds",
+        "For how long, at least, the oldest log that the sender did not reach waits, changes of others in it included; needs two looks, NaN where nobody can tell.",
+        |pod, name| or_nan(look.trend.lag(pod, name).map(|lag| lag.as_secs())),
+    );
 }
 
-/// What a side keeps of its pod's log: whole files between its place and the end, and bytes.
-struct Retained {
-    files: u64,
-    /// `None` where nobody knows how large a file is.
-    bytes: Option<u64>,
-}
-
-/// `None` where it is not known where the place or the end is. An SN is the number of a file and a place in it (`measured.md` 9.8).
-fn retained(look: &Looked<'_>, pod: Ordinal, name: &ReplicationName) -> Option<Retained> {
-    let seen = look.observed.pod(pod)?;
-    let place = match look.observed.side(pod, name) {
-        Side::Live(sn) => sn,
-        Side::Reset | Side::Missing => return Some(Retained { files: 0, bytes: Some(0) }),
-        Side::GaveUp | Side::Unknown => return None,
-    };
-    let end = seen.log_end?;
-    let (file, offset) = (|sn: u64| sn >> 32, |sn: u64| sn & u64::from(u32::MAX));
-    let files = file(end).checked_sub(file(place))?;
-    let size = seen.property("LOG_FILE_SIZE").and_then(|n| u64::try_from(n).ok());
-    let bytes = size.and_then(|size| (files * size + offset(end)).checked_sub(offset(place)));
-    Some(Retained { files, bytes })
+fn or_nan(n: Option<u64>) -> String {
+    n.map_or_else(|| "NaN".to_owned(), |n| n.to_string())
 }
 
 fn retained_log(text: &mut Text, look: &Looked<'_>) {
-    let or_nan = |n: Option<u64>| n.map_or_else(|| "NaN".to_owned(), |n| n.to_string());
     text.of_objects(
         look,
         "aku_replication_retained_files",
         "Log files of the pod between its place and the end of the log; NaN where nobody can tell.",
-        |pod, name| or_nan(retained(look, pod, name).map(|r| r.files)),
+        |pod, name| or_nan(status::kept(look.observed, pod, name).map(|r| r.files)),
     );
     text.of_objects(
         look,
         "aku_replication_retained_bytes",
         "The same in bytes: what the disk cannot give back before it is sent; NaN where nobody can tell.",
-        |pod, name| or_nan(retained(look, pod, name).and_then(|r| r.bytes)),
+        |pod, name| or_nan(status::kept(look.observed, pod, name).and_then(|r| r.bytes)),
+    );
+    let most = |pod| status::kept_by(look.desired, look.observed, pod).and_then(|kept| kept.log.bytes);
+    text.of_pods(
+        look,
+        "aku_pod_retained_bytes",
+        "Log that the pod keeps for the replication that is furthest behind; NaN where nobody can tell.",
+        |pod| or_nan(most(pod)),
+    );
+    text.of_pods(
+        look,
+        "aku_pod_log_growth_bytes_per_second",
+        "By how much that grows, over the looks of ten minutes; NaN where nobody can tell.",
+        |pod| look.trend.pace(pod, None).growth.map_or_else(|| "NaN".to_owned(), |n| n.to_string()),
+    );
+    text.of_pods(
+        look,
+        "aku_pod_log_disk_full_seconds",
+        "When a disk of --log-disk is full at that pace; +Inf where it does not grow, NaN where nobody can tell or said how large it is.",
+        |pod| match look.trend.pace(pod, look.disk).full {
+            Some(Full::In { seconds }) => seconds.to_string(),
+            Some(Full::NotFilling) => "+Inf".to_owned(),
+            Some(Full::Unknown) | None => "NaN".to_owned(),
+        },
     );
 }
 

@@ -22,6 +22,7 @@ mod review;
 mod row;
 mod runs;
 mod safe;
+mod spark;
 mod status;
 mod style;
 mod svg;
@@ -29,6 +30,7 @@ mod table;
 mod timeline;
 mod topology;
 mod verify;
+mod watched;
 pub mod words;
 
 pub use check::check;
@@ -48,11 +50,13 @@ pub use progress::{Board, event};
 pub use report::{Again, GoOn, reached, report, state_now};
 pub use review::review;
 pub use runs::{run, runs};
+pub use spark::Bars;
 pub use status::status;
 pub use style::{Colour, Doc, Line, Role};
 pub use timeline::timeline;
 pub use topology::{svg as topology_svg, topology};
 pub use verify::verify;
+pub use watched::{Watched, watched};
 
 #[cfg(test)]
 pub mod fixtures;

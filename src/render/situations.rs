@@ -24,7 +24,7 @@ use crate::{
     observe::{Item, MarkerView, Mode, Replication, RowCount},
     plan::{
         Plan, Refusal, make, order, row_questions,
-        testing::{Worlds, desired, ord, signature, target},
+        testing::{Worlds, characters, desired, ord, signature, target},
     },
     topology::{Ordinal, ReplicationName},
 };
@@ -251,6 +251,9 @@ fn edit(mut w: Worlds, line: &str) -> Worlds {
                 "view" => found.is_table = false,
                 _ => panic!("{line}"),
             }
+        }
+        ["characters", pod, database, national] => {
+            w.pod_mut(number(pod)).server.characters = characters(database, national);
         }
         ["version", pod, version] => w.pod_mut(number(pod)).server.version = Some((*version).to_owned()),
         ["side", pair, what @ ..] => {

@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use super::{
     style::{Doc, Line, Role},
     table::table,
-    words::{counted, wrap},
+    words::{count, counted, size, wrap},
 };
 use crate::{
     observe::{Sender, Side},
-    status::{Door, PairStatus, SideStatus, State, Status},
+    status::{self, Door, Log, PairStatus, SideStatus, State, Status},
 };
 
-type Cells = Vec<(Role, String)>;
+pub(super) type Cells = Vec<(Role, String)>;
 
 /// The screen.
 #[must_use]
@@ -25,6 +25,7 @@ pub fn status(status: &Status, statefulset: &str, at: Timestamp, width: usize) -
     for (prefix, words) in &status.attributes {
         paragraph(&mut doc, Role::Dim, &format!("aku.conf asks for {} in {prefix}", words.join(", ")), width);
     }
+    uneven(&mut doc, status, width);
     retained(&mut doc, status, width);
     identity(&mut doc, status, width);
     for s in &status.strangers {
@@ -35,13 +36,13 @@ pub fn status(status: &Status, statefulset: &str, at: Timestamp, width: usize) -
     doc
 }
 
-fn paragraph(doc: &mut Doc, role: Role, text: &str, width: usize) {
+pub(super) fn paragraph(doc: &mut Doc, role: Role, text: &str, width: usize) {
     for part in wrap(text, width) {
         doc.line(Line::default().with(role, part));
     }
 }
 
-fn head(cells: &[&str]) -> Cells {
+pub(super) fn head(cells: &[&str]) -> Cells {
     cells.iter().map(|c| (Role::Dim, (*c).to_owned())).collect()
 }
 
@@ -74,7 +75,7 @@ fn pods(doc: &mut Doc, status: &Status, width: usize) {
 }
 
 /// Whether something stands or happens on a side.
-fn is_quiet(side: &SideStatus) -> bool {
+pub(super) fn is_quiet(side: &SideStatus) -> bool {
     let position = match side.side {
         Side::Missing | Side::Reset | Side::Unknown => true,
         Side::Live(_) | Side::GaveUp => false,
@@ -122,7 +123,12 @@ fn side(s: &SideStatus) -> (Role, String) {
         Some(Sender::Running) => (Role::Add, " running"),
         Some(Sender::Syncing) => (Role::Start, " syncing"),
     };
-    let gap = s.gap.map_or_else(String::new, |g| format!(" gap {g}"));
+    let gap = match (s.gap, s.gap_bytes) {
+        (Some(0), _) => " gap 0".to_owned(),
+        (_, Some(bytes)) => format!(" gap {}", size(bytes)),
+        (Some(unit), None) => format!(" gap {unit}"),
+        (None, None) => String::new(),
+    };
     (role, format!("{at}{sender}{gap}"))
 }
 
@@ -136,11 +142,36 @@ fn conflicts(p: &PairStatus) -> (Role, String) {
     }
 }
 
+/// Servers that should be alike.
+fn uneven(doc: &mut Doc, status: &Status, width: usize) {
+    if !status.uneven.is_empty() {
+        doc.gap();
+    }
+    for u in &status.uneven {
+        let mut parts: Vec<_> = u.values.iter().map(|(v, on)| format!("{v} on {}", status::pods(on))).collect();
+        if !u.unknown.is_empty() {
+            parts.push(format!("{} does not say", status::pods(&u.unknown)));
+        }
+        paragraph(
+            doc,
+            Role::Change,
+            &format!("the {} is not the same everywhere: {}", u.fact, parts.join("; ")),
+            width,
+        );
+    }
+}
+
 fn retained(doc: &mut Doc, status: &Status, width: usize) {
     let mut told = Vec::new();
     for r in &status.retained {
+        let much = match r.log {
+            Some(Log { files: 0, bytes: Some(bytes) }) => format!("{} by now", size(bytes)),
+            Some(Log { files, bytes: Some(bytes) }) => format!("{} by now ({})", size(bytes), count(files, "log file")),
+            Some(Log { files, bytes: None }) => format!("{} by now", count(files, "log file")),
+            None => "how much is not known".to_owned(),
+        };
         let text = format!(
-            "pod {} keeps its log for pod {} from XSN {} on ({}) until that pod has it, or until RESET",
+            "pod {} keeps its log for pod {} from XSN {} on ({}), {much}, until that pod has it, or until RESET",
             r.on, r.towards, r.since_xsn, r.object
         );
         told.push(text);
@@ -218,9 +249,22 @@ mod tests {
             .side(0, 3, 'T');
         let broken = base().broken(3).pair(0, 1, "LT");
         let nobody = Worlds::new(desired(Goal::Start(ord(0)), 2, 1));
+        let mut uneven = base().up(2, 1).rows(0, 1);
+        uneven.pod_mut(1).server.characters = crate::plan::testing::characters("KSC5601", "UTF16");
+        uneven.pod_mut(2).server.characters = None;
+        uneven.pod_mut(2).server.version = Some("7.1".to_owned());
+        let mut kept =
+            base().set(0, "LOG_FILE_SIZE", 10 << 20).set(1, "LOG_FILE_SIZE", 10 << 20).side(0, 2, 'l').side(1, 2, 'l');
+        kept.pod_mut(0).log_end = Some((3 << 32) + 5000);
+        kept = kept.edit(0, 1, |r| {
+            r.gap = Some(1);
+            r.sending = Some(crate::observe::Sending { at: (2 << 32) + 500, end: (3 << 32) + 5000 });
+        });
         let known = base().up(2, 1).ledgers().remembers(0, 1, 2).remembers(1, 2, 4).remembers(0, 3, 1);
         settings().bind(|| {
             insta::assert_snapshot!("status-ledger-100", shown(&known, 100));
+            insta::assert_snapshot!("status-kept-100", shown(&kept, 100));
+            insta::assert_snapshot!("status-uneven-100", shown(&uneven, 100));
             insta::assert_snapshot!("status-join-100", shown(&busy, 100));
             insta::assert_snapshot!("status-broken-100", shown(&broken, 100));
             insta::assert_snapshot!("status-nobody-100", shown(&nobody, 100));

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::commands::pieces;
 use crate::{observe::RowCount, plan::ActionId};
 
-pub use aku_core::words::{count, counted};
+pub use aku_core::words::{count, counted, size};
 
 pub use crate::observe::grouped as number;
 

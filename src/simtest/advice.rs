@@ -72,6 +72,7 @@ impl Follower<'_> {
             policy: Vec::new(),
             deny: &BTreeSet::new(),
             since_ok: None,
+            marks: Vec::new(),
             join_limit: Duration::from_secs(60),
         };
         let setting = Setting {

@@ -29,6 +29,7 @@ impl<'a> Checker<'a> {
             self.broken(rule, format!("{} empties {target} on pod {joiner}, which this goal may not do", a.id));
         }
         self.surviving_copy(a, target, source);
+        self.let_in(a, joiner, source);
         let groups = self.groups.get(target).map_or(&[][..], Vec::as_slice);
         let fills = |b: &Action| matches!(&b.op, Op::Sync { peer, .. } if *peer == joiner && self.is_before(a, b));
         let desired: &'a Desired = self.desired;
@@ -86,6 +87,17 @@ impl<'a> Checker<'a> {
                     a.id
                 ),
             );
+        }
+    }
+
+    /// The handshake refuses a database of other character sets (ERR-610D1), so what is emptied for it stays empty.
+    fn let_in(&mut self, a: &'a Action, joiner: Ordinal, source: Ordinal) {
+        let sets = |pod| self.observed.pod(pod).and_then(|p| p.server.characters.as_ref());
+        if let (Some(mine), Some(theirs)) = (sets(joiner), sets(source))
+            && mine != theirs
+        {
+            let detail = format!("{} empties pod {joiner} ({mine}), and pod {source} ({theirs}) cannot fill it", a.id);
+            self.broken("let-in", detail);
         }
     }
 

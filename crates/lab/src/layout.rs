@@ -24,6 +24,7 @@ use aku_core::topology::{Ordinal, ServerCount};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    Locale,
     pace::Pace,
     pod::{PodConfig, Release},
     process::ProcessId,
@@ -135,6 +136,7 @@ impl LabFile {
             properties: self.properties.clone(),
             pace: self.pace,
             copy_pace: self.copy_pace,
+            locale: Locale::default(),
             owner: self.owner,
         }
     }

@@ -63,6 +63,7 @@ fn server_config(boot: &Boot<'_>) -> server::PodConfig {
         boot_properties: config.properties.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
         pace: config.pace,
         copy_pace: config.copy_pace,
+        locale: config.locale.clone(),
         log_dir: boot.dir.canonicalize().unwrap_or_else(|_| boot.dir.to_owned()).display().to_string(),
         logs: Arc::new(PodDirectories(DATA)),
     }

@@ -8,7 +8,7 @@ use std::{fs, io, path::Path};
 use aku_core::topology::Ordinal;
 
 use super::{
-    Lab, LabError,
+    Lab, LabError, Locale,
     lab_error::io_error,
     layout,
     pace::Pace,
@@ -63,6 +63,21 @@ impl Lab {
         let dir = self.pod_dir(pod);
         let change = || PodConfig { pace, ..PodConfig::load(&dir)? }.save(&dir);
         change().map_err(io_error(format!("cannot change the settings of pod {pod}")))
+    }
+
+    /// Changes what a pod's database says of its characters and its time, from its next start on.
+    ///
+    /// # Errors
+    /// Its settings cannot be read or written.
+    pub fn set_locale(&self, pod: Ordinal, change: impl FnOnce(&mut Locale)) -> Result<(), LabError> {
+        self.check(pod)?;
+        let dir = self.pod_dir(pod);
+        let saved = || {
+            let mut config = PodConfig::load(&dir)?;
+            change(&mut config.locale);
+            config.save(&dir)
+        };
+        saved().map_err(io_error(format!("cannot change the settings of pod {pod}")))
     }
 
     fn snapshot_dir(&self, pod: Ordinal, name: &str) -> Result<std::path::PathBuf, LabError> {

@@ -22,7 +22,7 @@ use super::{
     draft::{Draft, no_source},
     due, identity,
     join::{self, Join},
-    service, stakes, steps,
+    preflight, service, stakes, steps,
     unmanaged::{self, Kind},
 };
 
@@ -85,11 +85,12 @@ pub(super) fn bars(world: &ClusterView<'_>, me: Ordinal, because: &[Reason]) -> 
         );
         return Err(other_conf(what, differs));
     }
-    anchor::bars(world, me, &members(world, me)).map_err(|mut refusal| {
+    let members = members(world, me);
+    let others: Vec<_> = std::iter::once(source).chain(members.iter().copied()).collect();
+    preflight::let_in(world, me, &others).and_then(|()| anchor::bars(world, me, &members)).map_err(|mut refusal| {
         refusal.because.extend(because.iter().cloned());
         refusal
-    })?;
-    Ok(())
+    })
 }
 
 fn other_conf(what: String, differs: Vec<Reason>) -> Refusal {

@@ -42,6 +42,45 @@ pub(super) fn check(world: &ClusterView<'_>, pods: &[Ordinal], creating: &[(Ordi
     Err(Refusal { kind: RefusalKind::Refused, because, next })
 }
 
+/// Compared by the handshake (`altibase.md` 3.14).
+const TRANSACTIONS: &str = "TRANSACTION_TABLE_SIZE";
+
+/// Whether the servers of `others` let the database of `me` in. Character sets stay for the life of a database, so a copy that
+/// is refused now is refused for ever; what a server does not say bars nothing.
+pub(super) fn let_in(world: &ClusterView<'_>, me: Ordinal, others: &[Ordinal]) -> Result<(), Refusal> {
+    let Some(mine) = world.pod(me) else { return Ok(()) };
+    let mut because = Vec::new();
+    let mut next = Vec::new();
+    let mut refused = |what: &str, code: &str, has: String, (pod, wants): (Ordinal, String), mend: String| {
+        let text = format!(
+            "pod {me} must be copied anew, which deletes its rows, and its {what} is {has}, that of pod {pod} is {wants}: the handshake refuses it ({code}); nothing was changed"
+        );
+        because.push(Reason::new(Code::UnlikeServers, text));
+        if !next.contains(&mend) {
+            next.push(mend);
+        }
+    };
+    for (k, theirs) in others.iter().filter_map(|k| Some((*k, world.pod(*k)?))) {
+        if let (Some(has), Some(wants)) = (&mine.server.characters, &theirs.server.characters)
+            && has != wants
+        {
+            let mend = format!(
+                "give pod {me} an empty volume, create its database with CHARACTER SET {} NATIONAL CHARACTER SET {}, and start it again",
+                wants.database, wants.national
+            );
+            refused("character set", "ERR-610D1", has.to_string(), (k, wants.to_string()), mend);
+        }
+        if let (Some(has), Some(wants)) = (mine.property(TRANSACTIONS), theirs.property(TRANSACTIONS))
+            && has != wants
+        {
+            let mend =
+                format!("set {TRANSACTIONS} = {wants} in altibase.properties of pod {me} and restart its server");
+            refused(TRANSACTIONS, "ERR-610CF", has.to_string(), (k, wants.to_string()), mend);
+        }
+    }
+    if because.is_empty() { Ok(()) } else { Err(Refusal { kind: RefusalKind::Refused, because, next }) }
+}
+
 /// What aku.conf asks of a group and the release of this server does not have.
 fn unknown_attributes(world: &ClusterView<'_>, pod: Ordinal, seen: &Pod) -> Option<Reason> {
     let version = seen.server.version.as_deref();

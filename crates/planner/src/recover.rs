@@ -47,6 +47,7 @@ pub(super) fn plan(world: &ClusterView<'_>, from: Option<Ordinal>) -> Result<Pla
     let source = chosen(world, &slaves, from)?;
     let creating = creating(world, &slaves, source.pod);
     preflight::check(world, &[me, source.pod], &creating)?;
+    preflight::let_in(world, me, &[source.pod])?;
 
     let mut draft = Draft::new(world, me);
     // They are not connected because pod 0 failed; that is said once.

@@ -151,6 +151,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         },
         Code::TargetUnfit => Remedy::person("create or correct the tables that are named"),
         Code::PropertyBars => Remedy::person("set the property that is named, and restart the server where it says so"),
+        Code::UnlikeServers => Remedy::person("create the database of the pod that is named with the character sets of the others, and give all one TRANSACTION_TABLE_SIZE"),
         Code::AttributeUnknown => Remedy::person("take the attributes out of aku.conf, or upgrade the server"),
         Code::EagerJoin => Remedy::person("do what is printed below it for the pod that is named, then run it again"),
         Code::ConfDiffers => Remedy::person("compare aku.conf on all pods, and correct the one that is wrong"),

@@ -12,23 +12,30 @@
 //! Pods that do not answer are nobody's error: what is kept for them is listed as retained log.
 
 mod identity;
+mod log;
+mod pairs;
 pub mod standing;
+mod trend;
+mod uneven;
 
 use std::collections::BTreeMap;
 
 use aku_core::{
-    conf::GroupId,
     desired::{Desired, Object},
     found::as_found,
-    observe::{BrokenBy, Observed, Pod, PodView, Replication, Sender, Side},
-    topology::{Ordinal, ReplicationName, sn},
+    observe::{BrokenBy, Observed, Pod, PodView, Sender, Side},
+    topology::{Ordinal, ReplicationName},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 use standing::Place;
 
 pub use identity::IdentityStatus;
+pub use log::{Kept, Log, gap, kept, kept_by};
+pub use pairs::{PairStatus, Retained, SideStatus};
 pub use standing::Standing;
+pub use trend::{Full, Mark, Pace, Trend};
+pub use uneven::Uneven;
 
 /// State of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -179,49 +186,6 @@ fn door(pod: &Pod) -> Door {
     if pod.admin_mode() { Door::Closed } else { Door::Open }
 }
 
-/// One object as both pods of its pair hold it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct PairStatus {
-    /// Its name.
-    pub object: ReplicationName,
-    /// Its group.
-    pub group: GroupId,
-    /// The lower pod and what it holds.
-    pub low: SideStatus,
-    /// The higher pod and what it holds.
-    pub high: SideStatus,
-}
-
-/// What one pod holds of a pair.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct SideStatus {
-    /// The pod.
-    pub pod: Ordinal,
-    /// The object and its XSN.
-    pub side: Side,
-    /// Its sender; `None` without the object.
-    pub sender: Option<Sender>,
-    /// V$REPGAP.REP_GAP; only zero has a meaning in every release.
-    pub gap: Option<i64>,
-    /// Changes of the peer that could not be applied here since the peer's sender connected.
-    pub conflicts: Option<i64>,
-}
-
-/// Log that a server keeps for a pod that is not joined.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Retained {
-    /// Whose log.
-    pub on: Ordinal,
-    /// For whom.
-    pub towards: Ordinal,
-    /// The object.
-    pub object: ReplicationName,
-    /// It is kept from this SN on.
-    #[serde(with = "sn")]
-    #[schemars(with = "String")]
-    pub since_xsn: u64,
-}
-
 /// A replication that aku.conf does not know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Stranger {
@@ -251,6 +215,9 @@ pub struct Status {
     /// Pods whose volume was put back from an older copy, and what shows it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub put_back: BTreeMap<Ordinal, String>,
+    /// What the servers that were seen should have in common and have not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uneven: Vec<Uneven>,
 }
 
 impl Status {
@@ -265,7 +232,7 @@ impl Status {
                 p.why = format!("{}; it is a member that is down", p.why);
             }
         }
-        let pairs: Vec<_> = desired.objects.iter().map(|o| of_pair(observed, o)).collect();
+        let pairs: Vec<_> = desired.objects.iter().map(|o| pairs::of(observed, o)).collect();
         let joined = |pod: &Ordinal| {
             let state = pods.get(pod).map(|p| p.state);
             matches!(state, Some(State::Donor | State::Joined | State::Synced))
@@ -275,9 +242,13 @@ impl Status {
             .iter()
             .flat_map(|p| [(&p.low, &p.high), (&p.high, &p.low)].map(|(mine, theirs)| (p, mine, theirs)))
             .filter_map(|(p, mine, theirs)| match mine.side {
-                Side::Live(since_xsn) if !joined(&theirs.pod) => {
-                    Some(Retained { on: mine.pod, towards: theirs.pod, object: p.object.clone(), since_xsn })
-                }
+                Side::Live(since_xsn) if !joined(&theirs.pod) => Some(Retained {
+                    on: mine.pod,
+                    towards: theirs.pod,
+                    object: p.object.clone(),
+                    since_xsn,
+                    log: mine.kept,
+                }),
                 Side::Live(_) | Side::Missing | Side::Reset | Side::GaveUp | Side::Unknown => None,
             })
             .collect();
@@ -299,6 +270,7 @@ impl Status {
                 .map(|g| (g.prefix.clone(), g.attributes.words()))
                 .collect(),
             put_back: crate::put_back(desired, observed),
+            uneven: uneven::of(observed),
             pods,
             pairs,
             retained,
@@ -457,21 +429,6 @@ fn both(a: Link, b: Link) -> Link {
         (Link::Half | Link::Nothing, _) | (_, Link::Half | Link::Nothing) => Link::Half,
         (Link::Theirs, _) | (_, Link::Theirs) => Link::Theirs,
     }
-}
-
-fn of_pair(observed: &Observed, object: &Object) -> PairStatus {
-    let side = |pod| {
-        let found: Option<&Replication> = observed.replication(pod, &object.name);
-        SideStatus {
-            pod,
-            side: observed.side(pod, &object.name),
-            sender: found.map(|r| r.sender),
-            gap: found.and_then(|r| r.gap),
-            conflicts: found.and_then(|r| r.receiver).map(|c| c.insert + c.update + c.delete),
-        }
-    };
-    let (low, high) = (side(object.pair.low()), side(object.pair.high()));
-    PairStatus { object: object.name.clone(), group: object.group, low, high }
 }
 
 fn strangers(desired: &Desired, observed: &Observed) -> Vec<Stranger> {

@@ -159,7 +159,7 @@ pub(super) fn answer(world: &ScriptedPods, pod: Ordinal, session: i64, sql: &Rea
         | ReadSql::Properties
         | ReadSql::Definitions
         | ReadSql::DefinitionsOfOld
-        | ReadSql::CharacterSets
+        | ReadSql::ServerAndLocale
         | ReadSql::AnyRows(_)
         | ReadSql::Tables(_)
         | ReadSql::Constraints(_)

@@ -46,6 +46,15 @@ pub(super) enum Command {
         /// Change how fast these pods answer from now on: fast or real
         #[arg(long)]
         pace: Option<Pace>,
+        /// Give the databases of these pods another character set from now on, e.g. KSC5601
+        #[arg(long, value_name = "SET")]
+        charset: Option<String>,
+        /// Give them another national character set, e.g. UTF8
+        #[arg(long, value_name = "SET")]
+        national_charset: Option<String>,
+        /// Give them another time zone, e.g. +09:00
+        #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+        time_zone: Option<String>,
     },
     /// End pods in good order
     Stop(Pods),

@@ -111,10 +111,20 @@ fn dispatch(args: LabArgs, program: PodProgram, input: &mut dyn Read, out: &mut 
         Command::Status => status(&open(program)?, out)?,
         Command::Sql(sql) => return run_sql(&open(program)?, &sql, input, out),
         Command::Kill(pods) => each(&open(program)?, &pods, "killed", Lab::kill, out)?,
-        Command::Start { pods, tables, pace } => {
+        Command::Start { pods, tables, pace, charset, national_charset, time_zone } => {
             let lab = open(program)?;
             if let Some(pace) = pace {
                 pods.pods.iter().try_for_each(|&pod| lab.set_pace(pod, pace))?;
+            }
+            let wanted = [charset, national_charset, time_zone];
+            for &pod in pods.pods.iter().filter(|_| wanted.iter().any(Option::is_some)) {
+                lab.set_locale(pod, |l| {
+                    for (field, text) in [&mut l.charset, &mut l.national, &mut l.time_zone].into_iter().zip(&wanted) {
+                        if let Some(text) = text {
+                            field.clone_from(text);
+                        }
+                    }
+                })?;
             }
             if tables {
                 each(&lab, &pods, "started, tables created", Lab::start_with_tables, out)?;

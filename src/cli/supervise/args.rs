@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use rustix::process::Signal;
 
 use crate::{
-    cli::{env::Env, run_args::variable, serve, time},
+    cli::{env::Env, run_args::variable, serve, size, time},
     render::Diagnostic,
 };
 
@@ -53,6 +53,9 @@ pub struct SuperviseArgs {
     /// Serve the metrics of `aku serve` at [HOST]:PORT while the pod serves or waits [default: $AKU_METRICS, else not]
     #[arg(long, value_name = "ADDR", value_parser = serve::address)]
     pub metrics: Option<SocketAddr>,
+    /// How much log the disk of a pod holds, for --metrics, e.g. 50G [default: $AKU_LOG_DISK, else unknown]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub log_disk: Option<u64>,
     /// The server and its arguments [default: altibase -n]
     #[arg(value_name = "SERVER", trailing_var_arg = true)]
     pub server: Vec<OsString>,
@@ -110,6 +113,8 @@ pub struct Wanted {
     pub termination_log: Option<PathBuf>,
     /// See `--metrics`; `None` for not.
     pub metrics: Option<SocketAddr>,
+    /// See `--log-disk`; `None`: unknown.
+    pub log_disk: Option<u64>,
     /// Program and arguments; never empty.
     pub server: Vec<OsString>,
 }
@@ -126,6 +131,7 @@ impl Wanted {
         let beat = variable(env, "AKU_BEAT", time::parse_or_nothing)?;
         let retry = variable(env, "AKU_RETRY", time::parse)?;
         let metrics = variable(env, "AKU_METRICS", serve::address)?;
+        let log_disk = variable(env, "AKU_LOG_DISK", size::parse)?;
         let server = if args.server.is_empty() { vec!["altibase".into(), "-n".into()] } else { args.server.clone() };
         let named = || env.var("AKU_DATA_DIRS").map(|dirs| std::env::split_paths(dirs).collect());
         // Only of Altibase it is known where its data files are.
@@ -147,6 +153,7 @@ impl Wanted {
             retry: args.retry.or(retry).unwrap_or(RETRY),
             termination_log: given.or_else(kubelets),
             metrics: args.metrics.or(metrics),
+            log_disk: args.log_disk.or(log_disk),
             server,
         })
     }

@@ -121,6 +121,10 @@ impl edge::World for Container<'_, '_, '_> {
         let at = self.wanted.metrics?;
         let mut command = self.aku(&["serve"]);
         command.arg("--metrics").arg(at.to_string());
+        if let Some(bytes) = self.wanted.log_disk {
+            // Every unit is a multiple of it.
+            command.arg("--log-disk").arg(format!("{}K", bytes >> 10));
+        }
         Some(command)
     }
 

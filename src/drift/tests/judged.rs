@@ -47,6 +47,7 @@ impl Judge {
             accepts: &self.accepts,
             deny: &self.deny,
             since_ok: self.since_ok,
+            marks: Vec::new(),
             join_limit: JOIN_LIMIT,
         };
         let setting = Setting {

@@ -2,6 +2,7 @@
 
 mod identity;
 mod judged;
+mod limits;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use crate::{
     desired::Goal,
     ledger::ClusterId,
     observe::{BrokenBy, Client, GiveUp, Item as TableItem, Mode, PodView, Sender, TableName},
-    plan::testing::{Worlds, desired, ord, target},
+    plan::testing::{Worlds, characters, desired, ord, target},
     topology::{Position, ReplicationName},
 };
 
@@ -238,6 +239,15 @@ fn what_is_not_normal_is_told_once() {
             &["2 D601 - protocol", "2 D600 - version"],
         ),
         (
+            "character sets and time zones; who does not say has none",
+            with(&|w| {
+                w.pod_mut(2).server.characters = characters("KSC5601", "UTF16");
+                w.pod_mut(2).server.time_zone = None;
+                w.pod_mut(1).server.time_zone = Some("+09:00".to_owned());
+            }),
+            &["1 D607 - time zone", "2 D606 - character sets"],
+        ),
+        (
             "one server behind two names",
             with(&|w| [0, 2].into_iter().for_each(|n| w.pod_mut(n).server.signature = Some("s".to_owned()))),
             &["2 D602 - signature"],
@@ -250,7 +260,15 @@ fn what_is_not_normal_is_told_once() {
         ),
         ("a volume that was moved", three().ledgers().edit_ledger(2, |l| l.pod = ord(3)), &["2 D605 - ledger"]),
     ];
-    let mut kinds: BTreeSet<Kind> = BTreeSet::from([Kind::JoinStuck, Kind::ClosedLong, Kind::TableDiffers]);
+    let mut kinds: BTreeSet<Kind> = BTreeSet::from([
+        Kind::JoinStuck,
+        Kind::ClosedLong,
+        Kind::TableDiffers,
+        // With a limit only.
+        Kind::GapLarge,
+        Kind::LogLarge,
+        Kind::LagLong,
+    ]);
     for (what, w, want) in table {
         let drift = look(&w);
         assert_eq!(told(&drift), want, "{what}: {drift:#?}");

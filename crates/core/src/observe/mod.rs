@@ -18,8 +18,8 @@ pub use items::Items;
 pub use ledger::of as ledger_of;
 pub use left::{Known, LeftBehind};
 pub use model::{
-    BrokenBy, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Remembered, Replication,
-    Sender, Server, Side, Table,
+    BrokenBy, CharacterSets, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Remembered,
+    Replication, Sender, Sending, Server, Side, Table,
 };
 pub use parse::{bare as object_of, gap as gap_of, sender as sender_of};
 pub use rows::{RowCount, grouped};

@@ -171,6 +171,28 @@ pub struct Server {
     pub database: Option<String>,
     /// V$DATABASE.DB_SIGNATURE: survives a restart, differs in a newly created database (`measured.md` 4).
     pub signature: Option<String>,
+    /// V$NLS_PARAMETERS; `None` where the server does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub characters: Option<CharacterSets>,
+    /// V$SESSION.TIME_ZONE of a session that chose none, which is that of the database; `None` where the server does not say,
+    /// or says only that it is the one of its machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+}
+
+/// The character sets that a database was created with. The handshake of a replication wants both alike (`altibase.md` 3.14).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct CharacterSets {
+    /// NLS_CHARACTERSET: of CHAR and VARCHAR.
+    pub database: String,
+    /// NLS_NCHAR_CHARACTERSET: of NCHAR and NVARCHAR.
+    pub national: String,
+}
+
+impl std::fmt::Display for CharacterSets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, national {}", self.database, self.national)
+    }
 }
 
 /// LAZY or EAGER.
@@ -209,6 +231,17 @@ pub enum Sender {
     Running,
     /// STATUS 6: a SYNC is under way.
     Syncing,
+}
+
+/// How far a sender is in its server's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sending {
+    /// V$REPGAP.REP_SN: where it is.
+    #[serde(with = "sn")]
+    pub at: u64,
+    /// V$REPGAP.REP_LAST_SN: where the log ended at that moment.
+    #[serde(with = "sn")]
+    pub end: u64,
 }
 
 /// The server abandoned unsent log (`altibase.md` 8.5).
@@ -271,6 +304,8 @@ pub struct Replication {
     pub receiver: Option<Conflicts>,
     /// V$REPGAP.REP_GAP while a sender exists; the unit differs between releases, only zero is meaningful.
     pub gap: Option<i64>,
+    /// How far its sender is; `None` without one, and where it never connected (`measured.md` 9.8).
+    pub sending: Option<Sending>,
     /// V$REPRECEIVER.APPLY_XSN: how far the peer's log was applied here, while the peer's sender is connected.
     pub applied: Option<u64>,
 }

@@ -6,7 +6,7 @@ use foldhash::HashSet;
 
 use super::{
     Items, TableName,
-    model::{Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Server, Table},
+    model::{CharacterSets, Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Sending, Server, Table},
 };
 use crate::{
     attributes::ObjectOption,
@@ -39,7 +39,13 @@ pub fn server(rows: &Rows) -> Server {
         started_at_s: row.int("STARTUP_TIME_SEC"),
         database: row.text("DB_NAME"),
         signature: row.text("DB_SIGNATURE"),
+        characters: characters(row),
+        time_zone: row.text("TIME_ZONE").filter(|zone| !["OS_TZ", "DB_TZ"].contains(&zone.as_str())),
     })
+}
+
+fn characters(row: Row<'_>) -> Option<CharacterSets> {
+    Some(CharacterSets { database: row.text("NLS_CHARACTERSET")?, national: row.text("NLS_NCHAR_CHARACTERSET")? })
 }
 
 pub fn properties(rows: &Rows) -> BTreeMap<String, String> {
@@ -69,6 +75,13 @@ fn target(row: Row<'_>, side: &str, unit_is_partition: bool) -> Option<Target> {
 pub fn gap(row: Row<'_>) -> Option<i64> {
     const WRAPPED: std::ops::RangeInclusive<i64> = (1 << 44) - (1 << 24)..=1 << 44;
     row.int("REP_GAP").filter(|n| *n >= 0 && !WRAPPED.contains(n))
+}
+
+/// How far a sender is. One that never connected shows REP_SN -1; one that is at the end may be ahead of the number beside it.
+fn sending(row: Row<'_>) -> Option<Sending> {
+    let sn = |column| row.int(column).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
+    let (at, end) = (sn("REP_SN")?, sn("REP_LAST_SN")?);
+    Some(Sending { at: at.min(end), end })
 }
 
 /// A row of the catalog that cannot be read, so that nobody can tell what the pod holds.
@@ -140,6 +153,7 @@ pub fn replications(c: &Catalog<'_>) -> Result<BTreeMap<ReplicationName, Replica
     for row in c.gaps.iter() {
         if let Some(r) = name(row, "REP_NAME").and_then(|n| all.get_mut(&n)) {
             r.gap = gap(row);
+            r.sending = sending(row);
         }
     }
     Ok(all)
@@ -165,6 +179,7 @@ pub fn bare(row: Row<'_>) -> Option<Replication> {
         sender: Sender::None,
         receiver: None,
         gap: None,
+        sending: None,
         applied: None,
     })
 }

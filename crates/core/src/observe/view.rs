@@ -13,8 +13,8 @@ use foldhash::HashMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
-    BrokenBy, Client, Conflicts, GiveUp, Item, Items, Mode, Pod, PodView, Replication, RowCount, Sender, Server, Table,
-    TableName, model::privilege,
+    BrokenBy, Client, Conflicts, GiveUp, Item, Items, Mode, Pod, PodView, Replication, RowCount, Sender, Sending,
+    Server, Table, TableName, model::privilege,
 };
 use crate::{
     desired::ReplicationAddress,
@@ -136,6 +136,8 @@ struct WrittenReplication<'a> {
     #[serde(default, skip_serializing_if = "is_zero")]
     role: i64,
     sender: Sender,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sending: Option<Sending>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
@@ -174,6 +176,7 @@ fn read(r: WrittenReplication<'_>, lists: &HashMap<ListId, Items>) -> Result<Rep
         sender: r.sender,
         receiver: r.receiver,
         gap: r.gap,
+        sending: r.sending,
         applied: r.applied,
     })
 }
@@ -288,6 +291,7 @@ impl Serialize for Pod {
                 receiver: r.receiver,
                 role: r.role,
                 sender: r.sender,
+                sending: r.sending,
             };
             (name, written)
         };

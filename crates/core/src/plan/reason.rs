@@ -300,6 +300,9 @@ stable_codes! {
     LogsTooShort = "X225-logs-too-short";
     /// No survivor can read the log: none is connected with the dead pod, or no directory is named.
     NobodyReads = "X226-nobody-reads";
+    /// A pod would be copied anew from a server whose handshake refuses its database: another character set, another national
+    /// character set, or another TRANSACTION_TABLE_SIZE. Its rows would be deleted for a copy that cannot come.
+    UnlikeServers = "X227-unlike-servers";
     /// The independent checker found that the plan breaks a rule that protects rows. This is a bug of the program.
     PlannerBug = "X299-planner-bug";
 }

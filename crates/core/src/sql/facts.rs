@@ -67,7 +67,7 @@ impl FactBatch {
                 Part {
                     kind: 'G',
                     texts: &[("REP_NAME", "REP_NAME")],
-                    numbers: &[("REP_GAP", "REP_GAP")],
+                    numbers: &[("REP_GAP", "REP_GAP"), ("REP_SN", "REP_SN"), ("REP_LAST_SN", "REP_LAST_SN")],
                     tail: "FROM V$REPGAP".to_owned(),
                 },
             ],
@@ -205,7 +205,7 @@ mod tests {
         let [senders, receivers, gaps] = &FactBatch::Streams.split(&rows)[..] else { panic!("three questions") };
         assert_eq!(senders.iter().next().unwrap().int("XSN"), Some(77));
         assert_eq!(receivers.rows, Vec::<Vec<Value>>::new());
-        assert_eq!(gaps.columns, ["REP_NAME", "REP_GAP"]);
+        assert_eq!(gaps.columns, ["REP_NAME", "REP_GAP", "REP_SN", "REP_LAST_SN"]);
         assert_eq!(gaps.iter().next().unwrap().int("REP_GAP"), Some(5));
     }
 }

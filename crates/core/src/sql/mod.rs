@@ -46,6 +46,8 @@ pub enum ReadSql {
     Properties,
     /// One row: PRODUCT_VERSION, REPL_PROTOCOL_VERSION, STARTUP_TIME_SEC, DB_NAME, DB_SIGNATURE.
     Server,
+    /// The same with NLS_CHARACTERSET, NLS_NCHAR_CHARACTERSET and the TIME_ZONE of this session.
+    ServerAndLocale,
     /// SYS_REPLICATIONS_ with its SYS_REPL_HOSTS_, one row for each host; HOST_IP is NULL for an object without hosts.
     Definitions,
     /// As [`Self::Definitions`] with whatever columns an older server has.
@@ -78,8 +80,6 @@ pub enum ReadSql {
     /// V$SESSION: ID, TRANS_ID, DB_USERNAME, SYSDBA_FLAG, CLIENT_APP_INFO, COMM_NAME, and OWN: the number of the session
     /// that asks.
     Sessions,
-    /// NLS_CHARACTERSET, NLS_NCHAR_CHARACTERSET of the database.
-    CharacterSets,
     /// Number of this session.
     SessionId,
     /// USER_LOCK_REQUEST: 0 got it, 4 had it already, 1 somebody else has it (`measured.md` 4). Belongs to the session

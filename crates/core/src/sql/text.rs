@@ -58,6 +58,12 @@ impl fmt::Display for ReadSql {
             ),
             Self::DefinitionsOfOld => write!(f, "SELECT R.*, H.HOST_NO, H.HOST_IP, H.PORT_NO {OF_REPLICATIONS}"),
             Self::Properties => write!(f, "SELECT NAME, VALUE1 FROM V$PROPERTY WHERE NAME IN ({})", list(PROPERTIES)),
+            Self::ServerAndLocale => f.write_str(
+                "SELECT V.PRODUCT_VERSION, V.REPL_PROTOCOL_VERSION, I.STARTUP_TIME_SEC, D.DB_NAME, D.DB_SIGNATURE, \
+                 N.NLS_CHARACTERSET, N.NLS_NCHAR_CHARACTERSET, S.TIME_ZONE \
+                 FROM V$VERSION V, V$INSTANCE I, V$DATABASE D, V$NLS_PARAMETERS N, V$SESSION S \
+                 WHERE N.SESSION_ID = SESSION_ID() AND S.ID = SESSION_ID()",
+            ),
             Self::Server => f.write_str(
                 "SELECT V.PRODUCT_VERSION, V.REPL_PROTOCOL_VERSION, I.STARTUP_TIME_SEC, D.DB_NAME, D.DB_SIGNATURE \
                  FROM V$VERSION V, V$INSTANCE I, V$DATABASE D",
@@ -78,7 +84,7 @@ impl fmt::Display for ReadSql {
                 "SELECT REP_NAME, APPLY_XSN, INSERT_FAILURE_COUNT, UPDATE_FAILURE_COUNT, DELETE_FAILURE_COUNT \
                  FROM V$REPRECEIVER ORDER BY REP_NAME",
             ),
-            Self::Gaps => f.write_str("SELECT REP_NAME, REP_GAP FROM V$REPGAP ORDER BY REP_NAME"),
+            Self::Gaps => f.write_str("SELECT REP_NAME, REP_GAP, REP_SN, REP_LAST_SN FROM V$REPGAP ORDER BY REP_NAME"),
             Self::SyncProgress => {
                 f.write_str("SELECT REP_NAME, SYNC_TABLE, SYNC_PARTITION, SYNC_RECORD_COUNT FROM V$REPSYNC")
             }
@@ -127,9 +133,6 @@ impl fmt::Display for ReadSql {
             Self::Sessions => f.write_str(
                 "SELECT ID, TRANS_ID, DB_USERNAME, SYSDBA_FLAG, CLIENT_APP_INFO, COMM_NAME, SESSION_ID() AS OWN \
                  FROM V$SESSION ORDER BY ID",
-            ),
-            Self::CharacterSets => f.write_str(
-                "SELECT NLS_CHARACTERSET, NLS_NCHAR_CHARACTERSET FROM V$NLS_PARAMETERS WHERE SESSION_ID = SESSION_ID()",
             ),
             Self::SessionId => f.write_str("SELECT SESSION_ID() FROM DUAL"),
             Self::LockRequest(id) => write!(f, "SELECT USER_LOCK_REQUEST({id}) FROM DUAL"),

@@ -12,7 +12,8 @@ use crate::{
     desired::{Desired, Goal, Group, Object, ReplicationAddress},
     ledger::{ClusterId, Ledger, Peer, Standing, View},
     observe::{
-        BrokenBy, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server, Table, TableName,
+        BrokenBy, CharacterSets, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Replication, Sender, Server,
+        Table, TableName,
     },
     sql::Privilege,
     topology::{Identifier, Ordinal, Pair, Position, ReplicationName, ServerCount, Target},
@@ -76,6 +77,11 @@ pub struct Worlds {
     pub observed: Observed,
 }
 
+/// What a server says of its character sets.
+pub fn characters(database: &str, national: &str) -> Option<CharacterSets> {
+    Some(CharacterSets { database: database.to_owned(), national: national.to_owned() })
+}
+
 impl Worlds {
     pub fn new(desired: Desired) -> Self {
         let absent = |p: &Ordinal| PodView::Absent { address: format!("10.0.0.{p}:20300"), said: "refused".to_owned() };
@@ -108,6 +114,8 @@ impl Worlds {
             server: Server {
                 version: Some("7.3.0.1.2".to_owned()),
                 database: Some("mydb".to_owned()),
+                characters: characters("UTF8", "UTF16"),
+                time_zone: Some("+00:00".to_owned()),
                 ..Server::default()
             },
             properties: properties.iter().map(|(n, v)| ((*n).to_owned(), v.to_string())).collect(),
@@ -195,6 +203,7 @@ impl Worlds {
                 sender,
                 receiver: None,
                 gap: None,
+                sending: None,
                 applied: None,
             };
             self.pod_mut(pod).replications.insert(object.name, replication);

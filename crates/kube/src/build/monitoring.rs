@@ -108,6 +108,31 @@ fn rules() -> Vec<Rule> {
             "It grows until the other pod of the replication returns. If that left for good: aku plan forget N",
         ),
         rule(
+            "AkuGapLarge",
+            "warning",
+            "15m",
+            "max by (namespace, pod, replication) (aku_replication_gap_bytes) > 268435456",
+            "Pod {{ $labels.pod }} has {{ $value | humanize1024 }}B left to send in {{ $labels.replication }}",
+            "What users read on the other pod is that far behind. aku status --watch shows whether it shrinks.",
+        ),
+        rule(
+            "AkuLagLong",
+            "warning",
+            "10m",
+            "max by (namespace, pod, replication) (aku_replication_lag_seconds) > 300 \
+             and max by (namespace, pod, replication) (aku_replication_started) == 1",
+            "Pod {{ $labels.pod }} is {{ $value | humanizeDuration }} behind in {{ $labels.replication }}",
+            "What it logged so long ago is not sent. aku status --watch shows whether it shrinks.",
+        ),
+        rule(
+            "AkuLogDiskFull",
+            "critical",
+            "15m",
+            "min by (namespace, pod) (aku_pod_log_disk_full_seconds) < 86400",
+            "The log disk of pod {{ $labels.pod }} is full in {{ $value | humanizeDuration }}",
+            "A server whose log disk is full stands still. aku status shows for whom the log is kept: bring that pod back.",
+        ),
+        rule(
             "AkuSeesTooLittle",
             "warning",
             "30m",

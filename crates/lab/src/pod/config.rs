@@ -14,7 +14,7 @@ use std::{
 use aku_core::topology::Ordinal;
 use serde::{Deserialize, Serialize};
 
-use crate::{fault::Source, pace::Pace, process::ProcessId};
+use crate::{Locale, fault::Source, pace::Pace, process::ProcessId};
 
 /// Which recorded build a pod imitates (`measured.md`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +80,9 @@ pub struct PodConfig {
     /// Rows a second that a SYNC of one object takes in; `None`: as the pace says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_pace: Option<NonZeroU32>,
+    /// Character sets and time zone.
+    #[serde(default, skip_serializing_if = "Locale::is_default")]
+    pub locale: Locale,
     /// The pod ends when this process is gone; `None` lets it outlive everybody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<ProcessId>,

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc};
 
 use crate::{
+    Locale,
     pace::Pace,
     store::{LogDirectories, NoDirectories},
 };
@@ -35,6 +36,8 @@ pub struct PodConfig {
     pub pace: Pace,
     /// Rows a second that a SYNC of one object takes in; `None`: as [`Pace`] says.
     pub copy_pace: Option<NonZeroU32>,
+    /// Character sets and time zone.
+    pub locale: Locale,
     /// Directory of its own log, as V$PROPERTY shows it (LOG_DIR).
     pub log_dir: String,
     /// Where the directories of the OFFLINE option lead.
@@ -54,6 +57,7 @@ impl PodConfig {
             boot_properties: BTreeMap::new(),
             pace: Pace::Fast,
             copy_pace: None,
+            locale: Locale::default(),
             log_dir: "?/logs".to_owned(),
             logs: Arc::new(NoDirectories),
         }

@@ -85,6 +85,8 @@ impl Server {
             options: object.options,
             transaction_table_size: number("TRANSACTION_TABLE_SIZE"),
             incremental_sync: number("REPLICATION_FAILBACK_INCREMENTAL_SYNC"),
+            charset: self.core.config.locale.charset.clone(),
+            national: self.core.config.locale.national.clone(),
             items: object
                 .items
                 .iter()

@@ -20,6 +20,9 @@ pub(crate) struct Meta {
     /// Properties that must be equal on both sides.
     pub(crate) transaction_table_size: i64,
     pub(crate) incremental_sync: i64,
+    /// Character sets of the database.
+    pub(crate) charset: String,
+    pub(crate) national: String,
     /// Items in catalog order.
     pub(crate) items: Vec<ItemMeta>,
 }
@@ -149,7 +152,9 @@ impl Meta {
     /// As bytes.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        put_text(&mut out, &self.name);
+        for text in [&self.name, &self.charset, &self.national] {
+            put_text(&mut out, text);
+        }
         for n in [self.mode, self.conflict, self.role, self.options, self.transaction_table_size, self.incremental_sync]
         {
             put_number(&mut out, n);
@@ -162,7 +167,7 @@ impl Meta {
     /// From bytes.
     pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
         let b = &mut bytes;
-        let name = take_text(b)?.to_owned();
+        let [name, charset, national] = [take_text(b)?.to_owned(), take_text(b)?.to_owned(), take_text(b)?.to_owned()];
         let mut numbers = [0; 6];
         for n in &mut numbers {
             *n = take_number(b)?;
@@ -170,7 +175,18 @@ impl Meta {
         let [mode, conflict, role, options, transaction_table_size, incremental_sync] = numbers;
         let count = take_u64(b)?;
         let items = (0..count).map(|_| ItemMeta::take(b)).collect::<Option<_>>()?;
-        Some(Self { name, mode, conflict, role, options, transaction_table_size, incremental_sync, items })
+        Some(Self {
+            name,
+            mode,
+            conflict,
+            role,
+            options,
+            transaction_table_size,
+            incremental_sync,
+            charset,
+            national,
+            items,
+        })
     }
 }
 
@@ -235,6 +251,12 @@ fn compare_heads(sender: &Meta, receiver: &Meta) -> Result<(), String> {
     }
     if (s.options ^ r.options) & OPTIONS_COMPARED != 0 {
         return Err(format!("The replication's option does not match [{}:{}].", s.options, r.options));
+    }
+    if (&s.charset, &s.national) != (&r.charset, &r.national) {
+        return Err(format!(
+            "The character set of the database does not match. (DB=[{}:{}], National=[{}:{}]).",
+            s.charset, r.charset, s.national, r.national
+        ));
     }
     if s.incremental_sync != r.incremental_sync {
         return Err(format!(
@@ -399,7 +421,14 @@ mod tests {
             change(&mut a, &mut b);
             compare(&a, &b, STRICT).err().unwrap_or_default()
         };
-        let cases: [(Change, &str); 6] = [
+        let cases: [(Change, &str); 7] = [
+            (
+                |a, b| {
+                    [a.charset, a.national, b.charset, b.national] =
+                        ["UTF8", "UTF16", "KSC5601", "UTF16"].map(str::to_owned);
+                },
+                "The character set of the database does not match. (DB=[UTF8:KSC5601], National=[UTF16:UTF16]).",
+            ),
             (|a, _| a.mode = 2, "The replication mode does not match. [2:0]"),
             (
                 |a, b| (a.conflict, b.conflict) = (1, 1),

@@ -9,6 +9,7 @@ use super::{
     sessions::{Autocommit, Forwarding, Session, Wait},
 };
 use crate::{
+    Locale,
     data::{Database, LockMode, Origin, Sn},
     sql::exec::Relation,
     value::Datum,
@@ -147,6 +148,7 @@ impl Core {
             "CLIENT_INFO",
             "MODULE",
             "ACTION",
+            "TIME_ZONE",
         ]);
         for s in self.sessions.iter() {
             relation.push(vec![
@@ -173,6 +175,7 @@ impl Core {
                 Datum::Null,
                 Datum::Null,
                 Datum::Null,
+                text(&self.config.locale.time_zone),
             ]);
         }
         relation
@@ -183,7 +186,8 @@ impl Core {
         let mut relation =
             Relation::new(&["SESSION_ID", "NLS_USE", "NLS_CHARACTERSET", "NLS_NCHAR_CHARACTERSET", "NLS_COMP"]);
         for s in self.sessions.iter() {
-            relation.push(vec![int(s.id), text("UTF8"), text("UTF8"), text("UTF16"), text("BINARY")]);
+            let Locale { charset, national, .. } = &self.config.locale;
+            relation.push(vec![int(s.id), text("UTF8"), text(charset), text(national), text("BINARY")]);
         }
         relation
     }

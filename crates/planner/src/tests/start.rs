@@ -8,7 +8,7 @@ use aku_core::{
 
 use super::{
     super::{
-        testing::{Worlds, desired, ord},
+        testing::{Worlds, characters, desired, ord},
         *,
     },
     *,
@@ -351,6 +351,37 @@ fn unfit_tables_and_properties_are_refused_before_any_change() {
 
     let many = start(0, 4).up(0, 1).set(0, "REPLICATION_MAX_COUNT", 2);
     assert_eq!(codes(&refused(&many).because), [Code::PropertyBars]);
+}
+
+#[test]
+fn a_database_that_the_handshake_refuses_is_not_emptied_for_a_copy() {
+    let w = || start(2, 3).up(0, 0).up(1, 0).pair(0, 1, "LL").up(2, 1).rows(0, 10).rows(2, 4);
+    let plan = made(&w());
+    for (pod, sets) in [(2, characters("KSC5601", "UTF16")), (2, characters("UTF8", "UTF8")), (1, characters("A", "B"))]
+    {
+        let mut w = w();
+        w.pod_mut(pod).server.characters = sets;
+        let r = refused(&w);
+        assert_eq!(r.because[0].code, Code::UnlikeServers);
+        assert!(
+            r.because[0].text.contains("pod 2") && r.because[0].text.contains("ERR-610D1"),
+            "{}",
+            r.because[0].text
+        );
+        // Who plans without looking at them is caught.
+        let found = check::check(&plan, &w.desired, &w.observed);
+        assert_eq!(found.iter().any(|v| v.rule == "let-in"), pod == 2, "{found:?}");
+    }
+    let sizes = w().set(0, "TRANSACTION_TABLE_SIZE", 1024).set(2, "TRANSACTION_TABLE_SIZE", 64);
+    assert_eq!(refused(&sizes).because[0].code, Code::UnlikeServers);
+    // Nobody knows, and nobody is barred.
+    let mut silent = w();
+    silent.pod_mut(2).server.characters = None;
+    assert!(!made(&silent).is_empty());
+    // A pod that is none of those it is connected with.
+    let mut bystander = start(1, 3).up(0, 0).up(1, 1).up(2, 1).rows(0, 10).rows(1, 4);
+    bystander.pod_mut(2).server.characters = characters("KSC5601", "UTF16");
+    assert!(!made(&bystander).is_empty());
 }
 
 #[test]

@@ -143,6 +143,7 @@ impl Shared {
             properties,
             pace: self.pace,
             copy_pace: self.copy_pace,
+            locale: aku_lab::Locale::default(),
             owner: Some(ProcessId::this()?),
         };
         config.save(&Path::new(home).join("dbs"))

@@ -38,7 +38,7 @@ fn reads() -> Vec<ReadSql> {
         ReadSql::FactBatch(FactBatch::Columns(sys)),
         ReadSql::Definitions,
         ReadSql::DefinitionsOfOld,
-        ReadSql::CharacterSets,
+        ReadSql::ServerAndLocale,
         ReadSql::AnyRows(vec![target("T1", None), target("T2", Some("P1")), target("T2", None)]),
         ReadSql::Sessions,
         ReadSql::SessionId,
