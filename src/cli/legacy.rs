@@ -269,10 +269,13 @@ fn may_start(
         ),
         MarkerView::Present | MarkerView::Missing | MarkerView::Elsewhere => {}
     }
-    let is_open = |refusal: &Refusal| refusal.because.iter().any(|r| r.code == Code::NotAdminMode);
+    let knows_more = |refusal: &Refusal| {
+        let is_open = refusal.because.iter().any(|r| r.code == Code::NotAdminMode);
+        is_open && refusal.next.iter().any(|n| n.starts_with("aku apply end"))
+    };
     match seen {
         // The planner knows more of a pod that has left and lets users in.
-        Some(pod) if !pod.admin_mode() && planned.as_ref().is_err_and(is_open) => Ok(()),
+        Some(pod) if !pod.admin_mode() && planned.as_ref().is_err_and(knows_more) => Ok(()),
         Some(pod) if !pod.admin_mode() => Err(refusal(
             Code::NotAdminMode,
             format!(

@@ -180,9 +180,14 @@ fn live(seed: u64, storage: Storage) {
         }
     }
     let mut moves = Rng::new(seed ^ 0x000b_ac4b);
+    // Of their own, so that the seeds that are kept mean what they meant.
+    let mut restarts = Rng::new(seed ^ 0x4e57_a475);
     for _ in 0..=rng.below(6) {
         if storage == Storage::Moves {
             life.storage(&mut moves);
+        }
+        if storage == Storage::Moves && seed % 2 == 1 {
+            life.restarts(&mut restarts);
         }
         event(&mut life);
     }

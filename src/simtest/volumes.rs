@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     scenario::{Life, pod},
-    sim_cluster::Contents,
+    sim_cluster::{Contents, Cut},
 };
 use crate::{
     desired::Goal,
@@ -46,6 +46,28 @@ impl Life {
             14 if pods > 1 => self.put_back(p, (p + 1) % pods),
             15..17 => self.refill(rng.below(9)),
             _ => {}
+        }
+    }
+
+    /// Containers are restarted, one after another and in any order, before anybody has looked: hooks only, also where a start
+    /// was refused. A refusal that does not outlive them is none.
+    pub fn restarts(&mut self, rng: &mut Rng) {
+        for _ in 0..=rng.below(4) {
+            let p = usize::try_from(rng.below(self.pods() as u64)).unwrap_or(0);
+            if p >= usize::from(self.conf.count) {
+                continue;
+            }
+            if self.stage.lock().sim.is_up(p) {
+                if rng.percent(50) {
+                    self.start(p, Cut::Never);
+                }
+                self.end(p, Cut::Never);
+                self.kill(p);
+            }
+            if rng.percent(80) {
+                self.boot(p);
+                self.start(p, Cut::Never);
+            }
         }
     }
 
@@ -111,7 +133,7 @@ impl Life {
         self.wipe(0);
         self.boot(0);
         self.create_tables(0);
-        self.start(0, super::sim_cluster::Cut::Never);
+        self.start(0, Cut::Never);
         let mut inner = self.stage.lock();
         for t in 1..=self.shape.tables {
             for key in 0..rows {

@@ -19,7 +19,7 @@ enum Takes {
 }
 
 /// The flags of `aku run`, and those that every command has.
-const FLAGS: [(&str, Takes); 20] = [
+const FLAGS: [(&str, Takes); 21] = [
     ("--grace", Takes::Seconds),
     ("--server-stop", Takes::Seconds),
     ("--stop-signal", Takes::Signal),
@@ -29,6 +29,7 @@ const FLAGS: [(&str, Takes); 20] = [
     ("--retry", Takes::Time),
     ("--termination-log", Takes::Text),
     ("--metrics", Takes::Text),
+    ("--log-disk", Takes::Text),
     ("--conf", Takes::Text),
     ("--endpoints", Takes::Text),
     ("--odbc-driver", Takes::Text),
