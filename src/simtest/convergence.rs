@@ -32,7 +32,8 @@ impl Life {
         }
         let mut last: BTreeMap<usize, Ended> = BTreeMap::new();
         let mut helped = 0;
-        for _ in 0..5 {
+        // A clean of pod 0 that broke off is finished by one run and begun anew by the next (volumes 277).
+        for _ in 0..6 {
             // What a writer locks is corrected when it rests.
             let corrected = !self.conf.edited || !matches!(self.reconcile(Cut::Never), Ended::Incomplete(_));
             for p in (0..pods).filter(|p| !absent.contains(p)) {
