@@ -6,6 +6,7 @@ mod due;
 mod goals;
 mod identity;
 mod leave;
+mod leaving;
 mod mend;
 mod pairs;
 mod recover_log;
