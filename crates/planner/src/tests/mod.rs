@@ -7,6 +7,7 @@ mod goals;
 mod identity;
 mod leave;
 mod leaving;
+mod lost_rows;
 mod mend;
 mod pairs;
 mod recover_log;
