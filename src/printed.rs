@@ -225,7 +225,12 @@ mod tests {
             (ord(3), pod(verify::report::Verdict::Unsettled, &[])),
         ];
         let targets = [
-            verify::report::Outcome::Compared { rows: 2, pods: pods.into(), not_compared: vec!["C3".to_owned()] },
+            verify::report::Outcome::Compared {
+                rows: 2,
+                pods: pods.into(),
+                not_compared: vec!["C3".to_owned()],
+                undelivered: Vec::new(),
+            },
             verify::report::Outcome::CannotTell { why: "it is not on pod 1".to_owned() },
         ];
         let targets =

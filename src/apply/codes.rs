@@ -162,8 +162,9 @@ codes! {
     /// person can tell.
     RowsDiffer = "E148", "the pod does not hold the rows of the pod that it was compared with; it was not opened, and nothing was deleted",
         ["aku verify    (shows which rows differ)",
-         "if pod {pod} is the one that is wrong: aku apply clean --ordinal {pod}, then aku apply start --ordinal {pod} copies it anew (pod 0: aku plan recover --from N)",
-         "if pod {pod} is right: the same with the other pod, and AKU_COMPARE_AT_START = off for this start"];
+         "aku verify --plan --right N -o FILE, then aku apply FILE    (N is the pod that is right, {pod} or another: the others get what it holds of these rows, and rows that would be deleted are asked for)",
+         "then start pod {pod} again",
+         "if pod {pod} is wrong in many rows, copy it anew instead: aku apply clean --ordinal {pod}, then aku apply start --ordinal {pod} (pod 0: aku plan recover --from N); never where pod {pod} is right"];
 
     /// Rows are repaired only in a table that has the columns and the key that it had when the pods were compared, on each of
     /// them, and whose values can all be written exactly. No row was touched.
@@ -183,7 +184,8 @@ codes! {
     /// Rows that were compared are still not as on the pod that is right: they changed after they were compared, and
     /// replication may be about to mend them, or their values cannot be written as SQL. What could be repaired was.
     RowsLeft = "E153", "rows are still not as on the pod that is right; they were left alone, all others were repaired",
-        ["aku verify --plan: it compares the pods again; a row that replication has mended meanwhile is in no plan"];
+        ["aku verify --plan: it compares the pods again; a row that replication has mended meanwhile is in no plan",
+         "rows that hold each other's unique values (UNIQUE) are corrected by hand on pod {pod}, after ALTER SESSION SET REPLICATION = FALSE: DELETE them and INSERT them anew in one transaction"];
 
     /// The marker file could not be written or removed.
     Marker = "E160", "the start marker could not be written or removed",

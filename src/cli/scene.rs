@@ -31,7 +31,7 @@ use crate::{
     plan::{self, Op, Plan, saved},
     render::Diagnostic,
     run_id::RunId,
-    topology::{Ordinal, Target},
+    topology::{Ordinal, ServerCount, Target},
 };
 
 /// Variable with the endpoints file.
@@ -152,6 +152,25 @@ pub fn goal(what: What, pod: Ordinal) -> Goal {
     }
 }
 
+/// A pod that leaves, or that is dead, counts as one of the others although aku.conf has the smaller count already: what it
+/// committed has to be delivered or read all the same.
+fn with_who_leaves(mut conf: Config, goal: Goal) -> Config {
+    let leaves = match goal {
+        Goal::End(pod) | Goal::RecoverLog(pod) => pod,
+        Goal::Start(_)
+        | Goal::Clean(_)
+        | Goal::CleanEverywhere
+        | Goal::Reconcile
+        | Goal::Recover(_)
+        | Goal::Forget(_)
+        | Goal::Repair(_) => return conf,
+    };
+    if let Some(count) = ServerCount::new(leaves.get() + 1) {
+        conf.server_count = conf.server_count.max(count);
+    }
+    conf
+}
+
 impl CommandContext {
     /// Reads what there is to read and opens no connection. `what` is asked once the pod is known.
     ///
@@ -166,12 +185,15 @@ impl CommandContext {
         let env = world.env();
         let conf = read_conf(world, common, warn)?;
         let who = who(common.ordinal, env.var(who::VARIABLE), &world.hostname(), &conf)?;
+        let goal = what(who.pod);
+        let digest = saved::conf_digest(&conf);
+        let conf = with_who_leaves(conf, goal);
         let (endpoints, _) = endpoints(world, common, &conf)?;
         let address = |pod: Ordinal| {
             let e = &endpoints[&pod];
             ReplicationAddress { host: e.replication_host.clone(), port: e.replication_port }
         };
-        let desired = Desired::new(&conf, what(who.pod), address);
+        let desired = Desired::new(&conf, goal, address);
         refuse_surplus(&desired)?;
         warn(&secret::exposed(common, env, &conf));
         let (password, _) = secret::find(common, env, &conf)
@@ -180,7 +202,6 @@ impl CommandContext {
         let pods = desired.pods.keys().copied().collect();
         let way = Way { endpoints, pods, driver: common.odbc_driver.clone(), password };
         let cluster = world.cluster(way)?;
-        let digest = saved::conf_digest(&conf);
         Ok(Self {
             conf,
             digest,

@@ -306,6 +306,7 @@ impl Work<'_> {
             left: 0,
             changing: 0,
             cannot: None,
+            undelivered: Vec::new(),
         };
         let found = tables.map_err(Clone::clone).and_then(|t| shape(t, target)).and_then(
             |Readable { shape, lobs, unwritable }| {
@@ -313,7 +314,8 @@ impl Work<'_> {
                 let changing = compared.others.values().map(|v| v.changing).max().unwrap_or(0) + seen.changing;
                 let by = shape.key.iter().map(|c| c.name.clone()).collect();
                 let cannot = unwritable.filter(|_| !seen.rows.is_empty() || seen.left > 0);
-                let table = ComparedTable { by, rows: seen.rows, left: seen.left, changing, cannot, ..table.clone() };
+                let SeenEverywhere { rows, left, undelivered, .. } = seen;
+                let table = ComparedTable { by, rows, left, changing, cannot, undelivered, ..table.clone() };
                 Ok((TargetReport::compared(&shape, &compared, lobs), table))
             },
         );

@@ -37,6 +37,7 @@ fn repair(right: Right) -> Plan {
         left,
         changing: 0,
         cannot,
+        undelivered: Vec::new(),
     };
     let rows = vec![
         row(&["3", "plain"], "aba"),

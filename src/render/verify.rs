@@ -36,12 +36,19 @@ pub fn verify(report: &Report, statefulset: &str, width: usize) -> Doc {
                 doc.line(Line::plain(&t.target));
                 paragraph(&mut doc, Role::Wait, 2, &format!("cannot tell: {why}"), width);
             }
-            Outcome::Compared { rows, pods, not_compared } => {
+            Outcome::Compared { rows, pods, not_compared, undelivered } => {
                 doc.line(
                     Line::plain(&t.target).with(Role::Dim, format!("   pod {reference}: {}", count(*rows, "row"))),
                 );
                 for (pod, p) in pods {
                     one(&mut doc, (reference, *rows), (*pod, p), width);
+                }
+                for stream in undelivered {
+                    let text = format!(
+                        "{} of pod {} has not delivered everything ({}), so what differs may only be on its way",
+                        stream.name, stream.pod, stream.said
+                    );
+                    paragraph(&mut doc, Role::Wait, 2, &text, width);
                 }
                 if !not_compared.is_empty() {
                     let text = format!("not compared: {} (large objects)", not_compared.join(", "));
@@ -120,7 +127,7 @@ mod tests {
 
     fn report(pods: Vec<PodReport>) -> Report {
         let pods: BTreeMap<_, _> = (1u8..).map(ord).zip(pods).collect();
-        let outcome = Outcome::Compared { rows: 1204, pods, not_compared: Vec::new() };
+        let outcome = Outcome::Compared { rows: 1204, pods, not_compared: Vec::new(), undelivered: Vec::new() };
         Report {
             reference: Some(ord(0)),
             left_out: Vec::new(),

@@ -135,6 +135,7 @@ fn compared(life: &Life, desired: &Desired) -> Compared {
             left: seen.left,
             changing: seen.changing,
             cannot: None,
+            undelivered: seen.undelivered,
         });
     }
     Compared { pods: desired.pods.keys().copied().collect(), unread: Vec::new(), tables }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Compared, Kind, Shape, Versus};
-use crate::{db::Value, exit::Exit, topology::Ordinal};
+use crate::{db::Value, exit::Exit, observe::Undelivered, topology::Ordinal};
 
 /// Everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -62,6 +62,9 @@ pub enum Outcome {
         pods: BTreeMap<Ordinal, PodReport>,
         /// Columns that were not compared (large objects).
         not_compared: Vec<String>,
+        /// Streams whose FLUSH did not return: what differs may be on its way.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        undelivered: Vec<Undelivered>,
     },
     /// It was not.
     CannotTell {
@@ -142,7 +145,8 @@ impl TargetReport {
     #[must_use]
     pub fn compared(shape: &Shape, compared: &Compared, not_compared: Vec<String>) -> Self {
         let pods = compared.others.iter().map(|(pod, v)| (*pod, PodReport::new(shape, v))).collect();
-        let outcome = Outcome::Compared { rows: compared.rows, pods, not_compared };
+        let outcome =
+            Outcome::Compared { rows: compared.rows, pods, not_compared, undelivered: compared.undelivered.clone() };
         Self { target: shape.target.to_string(), outcome }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{Compared, Key, Print, Settle, Source, Sources, Unreadable};
 use crate::{
     db::{Value, page::Range},
-    observe::SeenRow,
+    observe::{SeenRow, Undelivered},
     topology::Ordinal,
 };
 
@@ -19,6 +19,8 @@ pub struct SeenEverywhere {
     pub left: u64,
     /// Rows that changed in between.
     pub changing: u64,
+    /// Streams that were not drained before the last look.
+    pub undelivered: Vec<Undelivered>,
 }
 
 /// Reads what was found once more on every pod, at most `limit` rows.
@@ -44,13 +46,14 @@ pub fn seen_everywhere(
     }
     let first = look(&mut pods, &keys)?;
     pause();
+    let mut undelivered = Vec::new();
     if settle == Settle::Flush {
         for (pod, source) in &mut pods {
-            source.flush().map_err(|error| Unreadable { pod: *pod, error })?;
+            undelivered.extend(super::flushed(*pod, &mut **source)?);
         }
     }
     let second = look(&mut pods, &keys)?;
-    let mut found = SeenEverywhere { left, ..SeenEverywhere::default() };
+    let mut found = SeenEverywhere { left, undelivered, ..SeenEverywhere::default() };
     for (key, (before, now)) in keys.iter().zip(first.into_iter().zip(second)) {
         if before != now {
             found.changing += 1;

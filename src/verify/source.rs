@@ -42,14 +42,17 @@ impl Source for Reader<'_> {
         Ok(answer.rows.into_iter().map(|cells| (cells[..width.min(cells.len())].to_vec(), Print::of(&cells))).collect())
     }
 
-    fn flush(&mut self) -> Result<(), DbError> {
-        self.flushed.iter().try_for_each(|name| {
+    fn flush(&mut self) -> Result<Vec<(ReplicationName, String)>, DbError> {
+        let mut left = Vec::new();
+        for name in &self.flushed {
             let flush = ChangeSql::Flush { name: name.clone(), wait_s: self.wait_s };
             match self.session.execute(&flush) {
-                // A stream that does not run brings nothing: what differs then differs.
-                Err(e) if !e.lost_session() => Ok(()),
-                other => other,
+                Ok(()) => {}
+                // What the stream has not delivered is on no other pod, and differs for that alone.
+                Err(e) if !e.lost_session() => left.push((name.clone(), e.to_string())),
+                Err(e) => return Err(e),
             }
-        })
+        }
+        Ok(left)
     }
 }

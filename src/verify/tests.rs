@@ -42,10 +42,30 @@ impl Source for Held {
         Ok(rows.map(|(k, v)| (vec![Value::Int(*k)], Print::of(&[Value::Int(*k), Value::Int(*v)]))).collect())
     }
 
-    fn flush(&mut self) -> Result<(), DbError> {
-        self.0.lock().unwrap().remove(&-1);
-        Ok(())
+    fn flush(&mut self) -> Result<Vec<(crate::topology::ReplicationName, String)>, DbError> {
+        let mut table = self.0.lock().unwrap();
+        table.remove(&-1);
+        // A stream that is stuck.
+        let stuck = table
+            .contains_key(&STUCK)
+            .then(|| (crate::topology::ReplicationName::exact("AKU_REP_01").unwrap(), "it timed out".to_owned()));
+        Ok(stuck.into_iter().collect())
     }
+}
+
+/// A key of a pod whose FLUSH does not return.
+const STUCK: i64 = 4_000;
+
+#[test]
+fn a_difference_beside_a_stream_that_is_not_drained_is_told_as_such() {
+    let reference = held(&[(1, 10), (2, 20)]);
+    let behind = held(&[(1, 10), (2, 21), (STUCK, 0)]);
+    let got = run(&reference, &[&behind], Settle::Flush, 100, &|| {});
+    let told: Vec<_> = got.undelivered.iter().map(|u| (u.pod, u.name.as_str(), u.said.as_str())).collect();
+    assert_eq!(told, [(ord(1), "AKU_REP_01", "it timed out")]);
+    // Nothing is asked where nothing differs, and nobody flushes without being told to.
+    assert!(run(&behind, &[&behind.clone()], Settle::Flush, 100, &|| {}).undelivered.is_empty());
+    assert!(run(&reference, &[&behind], Settle::Pause, 100, &|| {}).undelivered.is_empty());
 }
 
 fn run(reference: &Held, others: &[&Held], settle: Settle, page: u32, pause: &dyn Fn()) -> Compared {

@@ -10,6 +10,25 @@ use aku_core::{
 use super::{Checker, Kind, Op, RunWhen};
 
 impl<'a> Checker<'a> {
+    /// Whether the peer is connected through an object, whatever else can be seen of it.
+    fn has_stream(&self, pod: Ordinal, name: &ReplicationName) -> bool {
+        self.observed.replication(pod, name).is_some_and(|r| {
+            r.receiver.is_some()
+                || match r.sender {
+                    Sender::Running | Sender::Syncing => true,
+                    Sender::None | Sender::Trying => false,
+                }
+        })
+    }
+
+    /// Whether this plan starts a sender before `a`, and stops none after that (ERR-6101A).
+    fn starts_and_never_stops(&self, a: &Action, name: &'a ReplicationName) -> bool {
+        let is = |op: fn(&Op) -> bool| move |b: &&Action| op(&b.op);
+        let starts = || self.index.about(a.pod, name).filter(is(|op| matches!(op, Op::Start { .. })));
+        let stops = || self.index.about(a.pod, name).filter(is(|op| matches!(op, Op::Stop { .. })));
+        starts().any(|s| self.is_before(s, a) && !stops().any(|t| self.is_before(s, t) && self.is_before(t, a)))
+    }
+
     /// A position is forgotten only after what it still had to send is delivered, or when the peer gets a new copy.
     pub(super) fn reset(&mut self, a: &Action, name: &'a ReplicationName, peer: Ordinal) {
         let pod = a.pod;
@@ -27,6 +46,12 @@ impl<'a> Checker<'a> {
                     format!("{} forgets {name} on pod {pod}, and pod {gone} is the one that left", a.id),
                 );
             }
+            Goal::Forget(gone) if self.has_stream(pod, name) => {
+                self.broken(
+                    "forget",
+                    format!("{} forgets {name} on pod {pod}, which is connected with pod {gone}", a.id),
+                );
+            }
             Goal::Start(_)
             | Goal::End(_)
             | Goal::Clean(_)
@@ -36,6 +61,9 @@ impl<'a> Checker<'a> {
             | Goal::Forget(_)
             | Goal::Repair(_)
             | Goal::RecoverLog(_) => {}
+        }
+        if self.starts_and_never_stops(a, name) {
+            self.broken("reset-stopped", format!("{} resets {name} on pod {pod}, which this plan starts before", a.id));
         }
         if !self.live(pod, name) || self.is_carried_elsewhere(a, name, peer) {
             return;

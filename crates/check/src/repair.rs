@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use aku_core::{
-    desired::{Goal, Right},
-    observe::{Compared, PodView, RowPrint, SeenRow},
+    desired::{Goal, Object, Right},
+    observe::{Compared, PodView, RowPrint, SeenRow, Sender},
     plan::{Action, ApprovalClass, RowRepair, action::Op},
     topology::{Ordinal, Target},
 };
@@ -54,6 +54,27 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// A stream of a table between compared pods of which nobody knows that it is empty.
+    fn undelivered(&self, compared: &Compared, target: &Target) -> Option<String> {
+        let table = compared.tables.iter().find(|t| t.target == *target)?;
+        if let Some(stream) = table.undelivered.first() {
+            return Some(format!("{} of pod {}", stream.name, stream.pod));
+        }
+        let carries = |o: &&Object| self.groups.get(target).is_some_and(|groups| groups.contains(&o.group));
+        let pairs = self.desired.objects.iter().filter(carries).flat_map(|o| {
+            let ends = [o.pair.low(), o.pair.high()];
+            ends.map(|k| (k, ends, o))
+        });
+        let stands = |(k, ends, o): &(Ordinal, [Ordinal; 2], &Object)| {
+            ends.iter().all(|k| compared.pods.contains(k))
+                && self
+                    .observed
+                    .replication(*k, &o.name)
+                    .is_some_and(|r| r.position.is_live() && r.gave_up.is_none() && r.sender != Sender::Running)
+        };
+        pairs.filter(stands).map(|(k, _, o)| format!("{} of pod {k}", o.name)).next()
+    }
+
     /// One action, row by row.
     pub(super) fn repair(&mut self, a: &Action, repair: &'a RowRepair, kind: Kind) {
         let Goal::Repair(rule) = self.desired.goal else { return };
@@ -63,6 +84,13 @@ impl<'a> Checker<'a> {
         };
         if !self.desired.targets().any(|t| *t == repair.target) {
             self.broken("repair", format!("{} writes to {}, which is not in aku.conf", a.id, repair.target));
+        }
+        if let Some(stream) = self.undelivered(compared, &repair.target) {
+            let text = format!(
+                "{} rests on a comparison beside {stream}, which may still carry changes of {}",
+                a.id, repair.target
+            );
+            self.broken("repair", text);
         }
         let blind = compared.pods.iter().find(|k| !matches!(self.observed.pods.get(k), Some(PodView::Seen(_))));
         if let Some(pod) = blind {

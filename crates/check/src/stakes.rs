@@ -5,7 +5,7 @@ use aku_core::{
     desired::Goal,
     ledger::{ClusterId, Peer, Standing},
     observe::RowCount,
-    plan::{Action, Approval, ApprovalClass},
+    plan::{Action, Approval, ApprovalClass, action::Op},
     topology::{Ordinal, Target},
 };
 
@@ -16,7 +16,7 @@ impl Checker<'_> {
         self.rows.get(&(pod, target)).copied().unwrap_or(RowCount::NotCounted)
     }
 
-    fn asks(&self, class: ApprovalClass, pod: Ordinal) -> bool {
+    pub(super) fn asks(&self, class: ApprovalClass, pod: Ordinal) -> bool {
         let scope = format!("{}/{pod}", self.desired.statefulset);
         self.plan.approvals.iter().any(|y: &Approval| y.class == class && y.scope == scope)
     }
@@ -108,8 +108,36 @@ impl Checker<'_> {
             && theirs.peers.get(&joiner).is_some_and(ended)
     }
 
+    /// A pod that leaves with another's volume is closed, and that is all.
+    fn leaves_with_its_own(&mut self) {
+        let me = match self.desired.goal {
+            Goal::End(me) | Goal::Clean(me) => me,
+            Goal::Start(_)
+            | Goal::CleanEverywhere
+            | Goal::Reconcile
+            | Goal::Recover(_)
+            | Goal::Forget(_)
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => return,
+        };
+        let Some(seen) = self.observed.pod(me) else { return };
+        let of_another = seen
+            .ledger
+            .held()
+            .filter(|l| l.pod != me && seen.server.signature.as_deref().map(str::trim) == Some(l.signature.as_str()));
+        let Some(other) = of_another.filter(|_| self.desired.ledger == Switch::On).map(|l| l.pod) else { return };
+        let touches = |a: &&Action| !matches!(a.op, Op::Fence | Op::RemoveMarker);
+        if let Some(id) = self.plan.actions.iter().find(touches).map(|a| a.id) {
+            self.broken(
+                "cloned",
+                format!("{id} touches more than the door of pod {me}, which holds the volume of pod {other}"),
+            );
+        }
+    }
+
     /// A pod that holds the database of another gets nothing made.
     pub(super) fn clones(&mut self) {
+        self.leaves_with_its_own();
         let joins = match self.desired.goal {
             Goal::Start(_) | Goal::Recover(_) | Goal::Reconcile => true,
             Goal::End(_)

@@ -62,6 +62,18 @@ pub(super) fn runs(found: &Replication) -> bool {
     found.is_started || found.sender != Sender::None
 }
 
+/// Whether the peer of an object is connected with it in either direction: then the peer lives, wherever it answers.
+pub(super) fn is_connected(found: &Replication) -> bool {
+    let sends = match found.sender {
+        Sender::Running | Sender::Syncing => true,
+        Sender::None | Sender::Trying => false,
+    };
+    sends || found.receiver.is_some()
+}
+
+/// How long a stream outlives its peer (`measured.md` 9.1).
+pub(super) const STREAM_ENDS: &str = "of a link that was cut without a word a sender is rid after 76 s, a receiver after REPLICATION_RECEIVE_TIMEOUT at the latest";
+
 impl<'a> ClusterView<'a> {
     pub fn new(desired: &'a Desired, observed: &'a Observed) -> Self {
         let names = desired.objects.iter().map(|o| (&o.name, o)).collect();

@@ -50,6 +50,26 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
     }
 }
 
+/// The volume is that of another pod, or a copy of it: what its log holds is that one's, so users are shut out and nothing else
+/// is touched. No position of it is forgotten, here or elsewhere, and no ledger written.
+pub(super) fn of_another(world: &ClusterView<'_>, me: Ordinal) -> Plan {
+    let mut end = Leave::new(world, me, How::Ends);
+    end.begin();
+    let text = format!(
+        "pod {me} is closed; its volume is that of another pod, or a copy of it, so nothing of it is sent or forgotten: `aku plan start --ordinal {me}` says what to do"
+    );
+    Plan {
+        goal: world.desired.goal,
+        statefulset: world.desired.statefulset.clone(),
+        decision: Decision::None { because: vec![why(Code::Leaving, text)] },
+        pods: world.lines(Some(me)),
+        notes: end.notes,
+        approvals: Vec::new(),
+        actions: end.build.finish(),
+        already_right: 0,
+    }
+}
+
 /// What of an end is safe beside any other run, so that it waits for no lock: users are shut out and what they committed
 /// is delivered. Everything on the leaving pod alone; nothing starts, stops or forgets.
 #[must_use]

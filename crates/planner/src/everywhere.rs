@@ -76,11 +76,13 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
         }
     }
     match world.observed.marker {
-        MarkerView::Present | MarkerView::Stale => {
+        MarkerView::Present | MarkerView::Stale if world.pod(Ordinal::MASTER).is_some() => {
             let last = build.last();
             let because = why(Code::Marker, "the pod is no longer kept in sync");
             build.add(Ordinal::MASTER, Op::RemoveMarker, because, Dependencies::on(last, "at the end"));
         }
+        // A plan does nothing about a pod that was not seen; its next start, or `clean --ordinal 0`, judges the marker anew.
+        MarkerView::Present | MarkerView::Stale => {}
         MarkerView::Missing | MarkerView::Elsewhere => {}
     }
     let mut held: BTreeMap<Ordinal, usize> = BTreeMap::new();

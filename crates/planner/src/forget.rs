@@ -13,7 +13,7 @@ use aku_core::{
 
 use super::{
     build::{Builder, Dependencies, why},
-    cluster_view::{ClusterView, runs},
+    cluster_view::{ClusterView, STREAM_ENDS, is_connected, runs},
     identity,
     unmanaged::{self, Kind},
 };
@@ -152,6 +152,20 @@ fn judge(world: &ClusterView<'_>, gone: Ordinal) -> Result<(), Refusal> {
                 ],
             )
         }
-        Some(PodView::Absent { .. }) | None => Ok(()),
+        Some(PodView::Absent { .. }) | None => match held(world, gone).iter().find(|(_, _, found)| is_connected(found))
+        {
+            None => Ok(()),
+            Some((pod, name, _)) => refuse(
+                RefusalKind::CannotTell,
+                Code::StillHere,
+                format!(
+                    "pod {gone} does not answer here, and pod {pod} still has a stream with it ({name}): it may live and be cut off from here alone; {STREAM_ENDS}; nothing was changed"
+                ),
+                vec![
+                    format!("stop the server of pod {gone}, or make it answer here"),
+                    format!("then run `aku plan forget {gone}` again"),
+                ],
+            ),
+        },
     }
 }

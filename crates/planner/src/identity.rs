@@ -212,10 +212,15 @@ pub(super) fn refuse_clones(
             pods(&same),
             world.signature(pod).unwrap_or_default()
         );
-        // The ledger in it says whose it was.
-        let copy = |k: &&Ordinal| world.ledger(**k).held().is_some_and(|l| l.pod != **k);
-        let slave = || same.iter().rfind(|k| !k.is_master());
-        let copy = same.iter().find(copy).or_else(slave).copied().unwrap_or(pod);
+        // The ledger in it says whose it was; where none does, nobody is named.
+        let copy = same.iter().copied().find(|k| is_of_another(world, *k));
+        let give = match copy {
+            Some(copy) => format!(
+                "give the copy a new, empty database, e.g. remove the volume of pod {copy}; its start then copies the rows of pod 0"
+            ),
+            None => "give the copy, and only the copy, a new, empty database; its start then copies the rows of pod 0"
+                .to_owned(),
+        };
         return Err(Refusal {
             kind: RefusalKind::Refused,
             because: vec![Reason::new(Code::Cloned, text)],
@@ -224,17 +229,20 @@ pub(super) fn refuse_clones(
                     "find out which of {} was there first; it keeps its volume (aku status shows who is connected with whom)",
                     pods(&same)
                 ),
-                format!(
-                    "give the copy a new, empty database, e.g. remove the volume of pod {copy}; its start then copies the rows of pod 0"
-                ),
+                give,
             ],
         });
     }
     Ok(())
 }
 
+/// Whether the volume of a pod is that of another one, or a copy of it, by the ledger in it.
+pub(super) fn is_of_another(world: &ClusterView<'_>, pod: Ordinal) -> bool {
+    moved(world, pod).is_err()
+}
+
 /// A volume that belongs to another pod: its ledger says so, although that other pod may not be there.
-fn moved(world: &ClusterView<'_>, pod: Ordinal) -> Result<(), Refusal> {
+pub(super) fn moved(world: &ClusterView<'_>, pod: Ordinal) -> Result<(), Refusal> {
     let other = world.ledger(pod).held().filter(|l| l.pod != pod && world.signature(pod) == Some(l.signature.as_str()));
     let Some(ledger) = other else { return Ok(()) };
     let text = format!(

@@ -84,6 +84,9 @@ impl<'w, 'a> Account<'w, 'a> {
 
     /// The row of a pod; `None` where it cannot be written, or would hide whose rows the pod has.
     fn row(&self, pod: Ordinal) -> Option<Ledger> {
+        if identity::is_of_another(self.world, pod) {
+            return None;
+        }
         match self.world.ledger(pod) {
             View::NotRead | View::Broken { .. } | View::Newer { .. } => return None,
             View::Missing | View::Empty | View::Held(_) => {}
@@ -120,8 +123,8 @@ impl<'w, 'a> Account<'w, 'a> {
     /// What `pod` remembers of `k` afterwards.
     fn peer(&self, pod: Ordinal, k: Ordinal, before: Option<&Peer>) -> Option<Peer> {
         let change = self.changed.get(&k);
-        let Some(seen) = self.world.pod(k) else {
-            // A pod that is forgotten is mostly not there.
+        let Some(seen) = self.world.pod(k).filter(|_| !identity::is_of_another(self.world, k)) else {
+            // A pod that is forgotten is mostly not there; a copy of another's volume says nothing of it.
             let standing = change.map(|c| c.standing);
             return before.map(|p| Peer { standing: standing.unwrap_or(p.standing), ..p.clone() });
         };

@@ -26,6 +26,7 @@ mod handover;
 mod identity;
 mod initial_copy;
 mod join;
+mod leaving;
 mod ledger;
 mod ledgers;
 mod links;

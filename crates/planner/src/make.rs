@@ -95,7 +95,19 @@ fn with_remedy(mut refusal: Refusal, goal: Goal) -> Refusal {
 fn draft(desired: &Desired, observed: &Observed) -> Result<Plan, Refusal> {
     let world = view(desired, observed);
     let plan = of_goal(&world)?;
-    Ok(ledger::afterwards(&world, plan))
+    let of_another = match desired.goal {
+        Goal::End(me) => identity::is_of_another(&world, me),
+        Goal::Start(_)
+        | Goal::Clean(_)
+        | Goal::CleanEverywhere
+        | Goal::Reconcile
+        | Goal::Recover(_)
+        | Goal::Forget(_)
+        | Goal::Repair(_)
+        | Goal::RecoverLog(_) => false,
+    };
+    // A copy of another's volume says nothing of the pod that it lies in.
+    Ok(if of_another { plan } else { ledger::afterwards(&world, plan) })
 }
 
 fn of_goal(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
@@ -106,8 +118,15 @@ fn of_goal(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
             identity::refuse_clones(world, [me])?;
             start::plan(world, me)
         }
-        Goal::End(me) => seen(world, me).map(|()| end::plan(world, me)),
-        Goal::Clean(me) => seen(world, me).map(|()| clean::plan(world, me)),
+        Goal::End(me) => {
+            seen(world, me)?;
+            Ok(if identity::is_of_another(world, me) { end::of_another(world, me) } else { end::plan(world, me) })
+        }
+        Goal::Clean(me) => {
+            seen(world, me)?;
+            identity::moved(world, me)?;
+            Ok(clean::plan(world, me))
+        }
         Goal::CleanEverywhere => somebody(world).map(|()| everywhere::plan(world)),
         Goal::Forget(gone) => somebody(world).and_then(|()| forget::plan(world, gone)),
         Goal::RecoverLog(dead) => somebody(world).and_then(|()| recover_log::plan(world, dead)),

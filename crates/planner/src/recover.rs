@@ -241,7 +241,11 @@ fn chosen<'s>(world: &ClusterView<'_>, slaves: &'s [Slave], from: Option<Ordinal
         }
     };
     if let Some(slave) = found {
-        return Ok(slave);
+        let ahead: Vec<&Slave> = match from {
+            Some(_) => Vec::new(),
+            None => slaves.iter().filter(|s| s.pod != slave.pod && is_rival(world, s, slave)).collect(),
+        };
+        return if ahead.is_empty() { Ok(slave) } else { undecided(slave, &ahead) };
     }
     let why_not = |s: &Slave| match &s.rows {
         None => format!("the rows of pod {} could not be counted", s.pod),
@@ -277,6 +281,37 @@ fn chosen<'s>(world: &ClusterView<'_>, slaves: &'s [Slave], from: Option<Ordinal
         "{or}bring the servers of more slaves up (they need not be opened), then run `aku plan recover` again"
     ));
     refuse(kind, because, next)
+}
+
+/// Whether a slave holds rows of which nobody knows that they reach the source: numbers do not tell what was deleted from what
+/// is missing, so which of the two is right a person has to say.
+fn is_rival(world: &ClusterView<'_>, other: &Slave, source: &Slave) -> bool {
+    other.total() > 0 && other.ahead_of(source).next().is_some() && !is_on_its_way(world, other, source)
+}
+
+/// Both are named, with what each holds.
+fn undecided<'s>(best: &Slave, ahead: &[&Slave]) -> Result<&'s Slave, Refusal> {
+    let also: Vec<Ordinal> = ahead.iter().map(|s| s.pod).collect();
+    let service = |s: &Slave| match s.service {
+        Service::Open => "in service",
+        Service::Closed => "closed",
+    };
+    let text = format!(
+        "which slave is the source has to be said: pod {} ({}) and {} hold different rows, and whichever is not taken loses what only it has; nothing was changed",
+        best.pod,
+        service(best),
+        pods(&also)
+    );
+    let mut because = vec![Reason::new(Code::NoRecoverySource, text)];
+    let all = || std::iter::once(best).chain(ahead.iter().copied());
+    because.extend(all().map(|s| {
+        let held = s.rows.iter().flatten().map(|(t, n)| (t, RowCount::Counted(*n)));
+        let text = format!("pod {} ({}) holds {}", s.pod, service(s), stakes::of_tables(held));
+        Reason::new(Code::NoRecoverySource, text)
+    }));
+    let mut next: Vec<String> = all().map(|s| format!("aku plan recover --from {}", s.pod)).collect();
+    next.push("aku verify    (shows which rows differ)".to_owned());
+    refuse(RefusalKind::Refused, because, next)
 }
 
 fn most_advanced(source: &Slave) -> String {

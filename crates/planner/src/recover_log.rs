@@ -8,7 +8,7 @@ use aku_core::{
     attributes::ObjectOption,
     desired::Object,
     logs::LogPath,
-    observe::{Mode, PodView, Replication, Sender},
+    observe::{Mode, PodView, Replication},
     plan::{
         Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RunWhen,
         action::Op,
@@ -19,7 +19,7 @@ use aku_core::{
 
 use super::{
     build::{Builder, Dependencies, pods, why},
-    cluster_view::{ClusterView, runs},
+    cluster_view::{ClusterView, STREAM_ENDS, is_connected, runs},
     whose_logs,
 };
 
@@ -207,14 +207,6 @@ fn left_out(world: &ClusterView<'_>, dead: Ordinal, connected: &Connected<'_>) -
     notes
 }
 
-/// Whether a sender has a connection: then the pod lives.
-fn is_stream(sender: Sender) -> bool {
-    match sender {
-        Sender::Running | Sender::Syncing => true,
-        Sender::None | Sender::Trying => false,
-    }
-}
-
 /// Nothing is read in the stead of a pod that may live: it sends by itself.
 fn is_dead(world: &ClusterView<'_>, dead: Ordinal) -> Result<(), Refusal> {
     let refuse = |kind, code, text: String, next: Vec<String>| {
@@ -253,19 +245,15 @@ fn is_dead(world: &ClusterView<'_>, dead: Ordinal) -> Result<(), Refusal> {
         }
         Some(PodView::Absent { .. }) => {}
     }
-    let streams = |k: &Ordinal| {
-        world
-            .objects_between(*k, dead)
-            .filter_map(|o| world.replication(*k, o))
-            .any(|r| r.receiver.is_some() || is_stream(r.sender))
-    };
+    let streams =
+        |k: &Ordinal| world.objects_between(*k, dead).filter_map(|o| world.replication(*k, o)).any(is_connected);
     match world.seen_others(dead).find(streams) {
         None => Ok(()),
         Some(k) => refuse(
             RefusalKind::CannotTell,
             Code::BrokenPod,
             format!(
-                "pod {dead} does not answer here, and pod {k} still has a stream with it: it may live; of a link that was cut without a word a sender is rid after 76 s, a receiver after REPLICATION_RECEIVE_TIMEOUT at the latest; nothing was changed"
+                "pod {dead} does not answer here, and pod {k} still has a stream with it: it may live; {STREAM_ENDS}; nothing was changed"
             ),
             vec!["aku status".to_owned(), again],
         ),

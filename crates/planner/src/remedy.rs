@@ -169,6 +169,7 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
         Code::NotRepairable => Remedy::person("decide which pod is right, and correct the table by hand or copy the pod anew"),
         Code::NotCompared => Remedy::person("run aku verify --plan"),
         Code::ComparedPodGone => Remedy::person("bring the pod back, and run aku verify --plan again"),
+        Code::Undelivered => Remedy::person("let the streams deliver, then run aku verify --plan again"),
         Code::LogsNotRead => Remedy::person("name a directory for that pod, once it is there: aku plan recover-log N --log-path K=DIR; what reads no logs comes with a new copy"),
         Code::OtherLogs | Code::LogsTooShort => Remedy::person("find the logs of the dead pod"),
         Code::NobodyReads => Remedy::person("name the directory: aku plan recover-log N --log-path DIR"),

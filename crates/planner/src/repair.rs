@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use aku_core::{
-    desired::Right,
-    observe::{Compared, ComparedTable, PodView, SeenRow},
+    desired::{Object, Right},
+    observe::{Compared, ComparedTable, Pod, PodView, SeenRow, Sender},
     plan::{
         Approval, ApprovalClass, Decision, Plan, Refusal, RefusalKind, RowRepair,
         action::Op,
@@ -18,6 +18,7 @@ use aku_core::{
 use super::{
     build::{Builder, Dependencies, pods, why},
     cluster_view::ClusterView,
+    links::sides,
 };
 
 /// Rows of one action: what is lost with one that breaks off, and what its report is about.
@@ -35,6 +36,7 @@ struct Work<'a> {
 
 pub(super) fn plan(world: &ClusterView<'_>, rule: Right) -> Result<Plan, Refusal> {
     let compared = judge(world, rule)?;
+    delivered(world, compared, rule)?;
     let mut build = Builder::default();
     let (mut because, mut notes, mut approvals) = (Vec::new(), world.notes(None), Vec::new());
     for table in &compared.tables {
@@ -93,6 +95,68 @@ fn judge<'a>(world: &ClusterView<'a>, rule: Right) -> Result<&'a Compared, Refus
         return refuse(RefusalKind::CannotTell, Code::ComparedPodGone, text);
     }
     Ok(compared)
+}
+
+/// What a pod committed and has not delivered looks as if the others were right. A server that gave the log up delivers it to
+/// nobody, so there is nothing to wait for.
+fn delivered(world: &ClusterView<'_>, compared: &Compared, rule: Right) -> Result<(), Refusal> {
+    let (mut because, mut next) = (Vec::new(), Vec::new());
+    let mut told = |text: String, what: String| {
+        let reason = Reason::new(Code::Undelivered, text);
+        if !because.contains(&reason) {
+            because.push(reason);
+        }
+        if !next.contains(&what) {
+            next.push(what);
+        }
+    };
+    for table in compared.tables.iter().filter(|t| t.cannot.is_none() && !t.rows.is_empty()) {
+        for (pod, peer, object) in ways(world, compared, &table.target) {
+            let Some(found) = world.replication(pod, object) else { continue };
+            let stands = match found.sender {
+                Sender::Running => continue,
+                Sender::None => "does not run",
+                Sender::Trying => "does not get through",
+                Sender::Syncing => "is copying",
+            };
+            if world.observed.side(pod, &object.name).is_live() {
+                let closed = [pod, peer].into_iter().find(|k| world.pod(*k).is_some_and(Pod::admin_mode));
+                told(
+                    format!(
+                        "the sender of pod {pod} to pod {peer} ({}) {stands}, so what pod {pod} committed to {} may not be on pod {peer} yet; nothing was changed",
+                        object.name, table.target
+                    ),
+                    match closed {
+                        Some(closed) => format!("aku apply start --ordinal {closed}    (its streams run again)"),
+                        None => "aku apply reconcile    (the senders run again)".to_owned(),
+                    },
+                );
+            }
+        }
+        for stream in &table.undelivered {
+            told(
+                format!(
+                    "{} of pod {} did not deliver everything before the rows of {} were read ({}): what differs may be on its way; nothing was changed",
+                    stream.name, stream.pod, table.target, stream.said
+                ),
+                "aku status    (shows whether the senders run; raise AKU_FLUSH_TIMEOUT_AT_START if they are only slow)"
+                    .to_owned(),
+            );
+        }
+    }
+    if because.is_empty() {
+        return Ok(());
+    }
+    next.push(format!("then again: aku verify --plan --right {rule} -o FILE"));
+    Err(Refusal { kind: RefusalKind::CannotTell, because, next })
+}
+
+/// Both directions of every object that carries a target between pods that were compared.
+fn ways<'a>(world: &ClusterView<'a>, compared: &Compared, target: &Target) -> Vec<(Ordinal, Ordinal, &'a Object)> {
+    let has = |o: &&Object| world.desired.groups.get(&o.group).is_some_and(|g| g.targets.contains(target));
+    let both = |o: &&Object| sides(o).iter().all(|(pod, _)| compared.pods.contains(pod));
+    let objects = world.desired.objects.iter().filter(has).filter(both);
+    objects.flat_map(|o| sides(o).map(|(pod, peer)| (pod, peer, o))).collect()
 }
 
 /// The pod that holds what is right of a row, by its place; `None` where nobody can tell.

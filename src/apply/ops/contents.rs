@@ -70,10 +70,11 @@ impl Source for Reader<'_, '_, '_> {
         Ok(answer.rows.into_iter().map(|cells| (cells[..width.min(cells.len())].to_vec(), Print::of(&cells))).collect())
     }
 
-    fn flush(&mut self) -> Result<(), DbError> {
+    fn flush(&mut self) -> Result<Vec<(ReplicationName, String)>, DbError> {
         self.flushed
             .iter()
-            .try_for_each(|name| self.desk.ask(|work| waits::flush(work, self.pod, name, self.wait_s).map(|_| ())))
+            .try_for_each(|name| self.desk.ask(|work| waits::flush(work, self.pod, name, self.wait_s).map(|_| ())))?;
+        Ok(Vec::new())
     }
 }
 

@@ -61,7 +61,17 @@ enum Turn {
     /// Everything is as it was to be.
     Committed,
     /// Nothing was changed, because of these statements.
-    Without(Vec<usize>),
+    Without(Vec<(usize, Odd)>),
+}
+
+/// Why a statement is not done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Odd {
+    /// The row came or changed meanwhile, or somebody holds it.
+    Moved,
+    /// Another row holds a value that must be unique. A DELETE and an INSERT could get past that, and could take rows of other
+    /// tables along (ON DELETE CASCADE), so that is left to a person.
+    Clashes,
 }
 
 /// What became of the rows.
@@ -73,6 +83,8 @@ struct Tally {
     moved: usize,
     /// Rows that were left alone because their values cannot be written.
     unwritable: usize,
+    /// Rows that were left alone because another row of the pod holds a value that must be unique.
+    clashing: usize,
 }
 
 pub(super) fn rows(work: &mut Work<'_>, repair: &RowRepair) -> Result<Ended, OpError> {
@@ -106,6 +118,7 @@ fn words(repair: &RowRepair, tally: &Tally, right: usize) -> String {
         (tally.already, "right before"),
         (tally.moved, "changed meanwhile and left alone"),
         (tally.unwritable, "left alone, because a value cannot be written as SQL"),
+        (tally.clashing, "left alone, because another row of the pod holds a value of it that must be unique"),
     ];
     let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     if parts.is_empty() { words } else { format!("{words} ({})", parts.join(", ")) }
@@ -238,11 +251,13 @@ fn batch(
                 break;
             }
             Turn::Without(odd) => {
-                tally.moved += odd.len();
+                let clashing = odd.iter().filter(|(_, why)| *why == Odd::Clashes).count();
+                tally.clashing += clashing;
+                tally.moved += odd.len() - clashing;
                 let mut i = 0;
                 todo.retain(|_| {
                     i += 1;
-                    !odd.contains(&(i - 1))
+                    !odd.iter().any(|(at, _)| *at == i - 1)
                 });
             }
         }
@@ -280,13 +295,20 @@ fn transact(session: &mut dyn Session, shape: &Shape, todo: &[Statement]) -> Res
     for (i, statement) in todo.iter().enumerate() {
         match session.execute(&statement.sql) {
             Ok(()) => {}
-            // The row came meanwhile: the statement alone was taken back.
-            Err(e) if e.native == native::UNIQUE_VIOLATION => odd.push(i),
+            // The statement alone was taken back: an INSERT whose row came meanwhile, or a value that another row holds.
+            Err(e) if e.native == native::UNIQUE_VIOLATION => {
+                let there = read(session, shape, &statement.at)?.is_some();
+                let why = match &statement.sql {
+                    ChangeSql::InsertRow(_) if there => Odd::Moved,
+                    _ => Odd::Clashes,
+                };
+                odd.push((i, why));
+            }
             // Somebody holds it: what was written so far is let go at once, and done without it.
             Err(e) if is_held(&e) => {
                 session.execute(&ChangeSql::Rollback)?;
                 session.execute(&ChangeSql::SessionAutocommit(Switch::On))?;
-                return Ok(Turn::Without(vec![i]));
+                return Ok(Turn::Without(vec![(i, Odd::Moved)]));
             }
             Err(e) => {
                 // The session is closed in any case.
@@ -295,10 +317,12 @@ fn transact(session: &mut dyn Session, shape: &Shape, todo: &[Statement]) -> Res
             }
         }
     }
-    for (i, statement) in todo.iter().enumerate().filter(|(i, _)| !odd.contains(i)).collect::<Vec<_>>() {
+    for (i, statement) in
+        todo.iter().enumerate().filter(|(i, _)| !odd.iter().any(|(at, _)| at == i)).collect::<Vec<_>>()
+    {
         let made = read(session, shape, &statement.at)?;
         if print(made.as_ref()) != statement.wanted.as_ref() {
-            odd.push(i);
+            odd.push((i, Odd::Moved));
         }
     }
     let turn = if odd.is_empty() {

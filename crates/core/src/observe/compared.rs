@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::topology::{Identifier, Ordinal, Target};
+use crate::topology::{Identifier, Ordinal, ReplicationName, Target};
 
 /// A row in a few digits: two rows with the same print hold the same values. It tells nobody what they are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -46,4 +46,18 @@ pub struct ComparedTable {
     pub changing: u64,
     /// Why nothing can be repaired here; the end of a sentence.
     pub cannot: Option<String>,
+    /// Streams of it whose FLUSH did not return before the rows were read for the last time: what they carry may be on its way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undelivered: Vec<Undelivered>,
+}
+
+/// A stream between two pods that were compared, which is not known to be empty.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Undelivered {
+    /// The pod that sends.
+    pub pod: Ordinal,
+    /// The replication object.
+    pub name: ReplicationName,
+    /// The database's words.
+    pub said: String,
 }

@@ -13,7 +13,7 @@ mod unlike;
 mod view;
 
 pub use capture::Capture;
-pub use compared::{Compared, ComparedTable, RowPrint, SeenRow};
+pub use compared::{Compared, ComparedTable, RowPrint, SeenRow, Undelivered};
 pub use items::Items;
 pub use ledger::of as ledger_of;
 pub use left::{Known, LeftBehind};

@@ -303,6 +303,9 @@ stable_codes! {
     /// A pod would be copied anew from a server whose handshake refuses its database: another character set, another national
     /// character set, or another TRANSACTION_TABLE_SIZE. Its rows would be deleted for a copy that cannot come.
     UnlikeServers = "X227-unlike-servers";
+    /// Rows differ between pods of which one has not delivered to the other everything that it committed: what looks wrong may
+    /// only be on its way, and a repair would overwrite it.
+    Undelivered = "X228-undelivered";
     /// The independent checker found that the plan breaks a rule that protects rows. This is a bug of the program.
     PlannerBug = "X299-planner-bug";
 }

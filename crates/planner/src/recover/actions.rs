@@ -138,7 +138,9 @@ impl Recovery<'_, '_> {
         let world = self.world;
         world.pod(pod)?;
         let side = world.observed.side(pod, &object.name);
-        let stop = world.is_started(pod, object).then(|| {
+        // A sender that was down is started to deliver.
+        let started = !self.draft.build.starts_of(pod, &object.name).is_empty();
+        let stop = (world.is_started(pod, object) || started).then(|| {
             let op = Op::Stop { name: object.name.clone(), peer };
             let text = format!("{}; only one slave can be the source, so the others leave", both_ways(pod, peer));
             self.draft.build.add(pod, op, why(Code::OneSource, text), waits.clone())

@@ -6,6 +6,8 @@ mod due;
 mod goals;
 mod identity;
 mod leave;
+mod leaving;
+mod lost_rows;
 mod mend;
 mod pairs;
 mod recover_log;

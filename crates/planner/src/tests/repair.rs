@@ -34,6 +34,7 @@ fn world(right: Right, pods: u8, rows: &[&str]) -> Worlds {
         left: 0,
         changing: 0,
         cannot: None,
+        undelivered: Vec::new(),
     };
     w.observed.compared =
         Some(Box::new(Compared { pods: (0..pods).map(ord).collect(), unread: Vec::new(), tables: vec![table] }));
@@ -144,6 +145,35 @@ fn played(plan: &Plan, rows: &[String]) -> Vec<Vec<char>> {
         }
     }
     now
+}
+
+#[test]
+fn nothing_is_repaired_while_a_change_may_be_on_its_way() {
+    let w = || world(Right::Pod(ord(0)), 3, &["aba"]);
+    let plan = made(&w());
+    let stands = ['l', 'T'].into_iter().flat_map(|state| [(1, 2, state), (0, 1, state), (2, 0, state)]);
+    let mut worlds: Vec<Worlds> = stands.map(|(pod, peer, state)| w().side(pod, peer, state)).collect();
+    let mut undrained = w();
+    let name = aku_core::topology::ReplicationName::exact("AKU_REP_01").expect("a name");
+    let stream = aku_core::observe::Undelivered { pod: ord(1), name, said: "timed out".to_owned() };
+    compared(&mut undrained).tables[0].undelivered.push(stream);
+    worlds.push(undrained);
+    for w in worlds {
+        let refusal = crate::make(&w.desired, &w.observed).expect_err("something may be on its way");
+        assert_eq!((refusal.kind, refusal.because[0].code), (RefusalKind::CannotTell, Code::Undelivered));
+        assert!(refusal.next.last().is_some_and(|n| n.contains("aku verify --plan --right 0")), "{:?}", refusal.next);
+        let found = aku_check::check(&plan, &w.desired, &w.observed);
+        assert!(found.iter().any(|v| v.rule == "repair"), "{found:?}");
+    }
+    let mut closed = w().side(0, 1, 'l').side(1, 0, 'l');
+    closed = closed.set(1, "ADMIN_MODE", 1);
+    let refusal = crate::make(&closed.desired, &closed.observed).expect_err("pod 1 has ended");
+    assert!(refusal.next[0].starts_with("aku apply start --ordinal 1"), "{:?}", refusal.next);
+    // Nobody delivers what was given up, and a table without a difference needs no stream.
+    made(&w().side(0, 1, 'G'));
+    let mut same = w().side(0, 1, 'l');
+    compared(&mut same).tables[0].rows.clear();
+    made(&same);
 }
 
 proptest! {
