@@ -94,7 +94,9 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
     r.notes.extend(renamed.notes);
     r.dropped.extend(renamed.dropped);
     r.anchor(&objects_first);
-    Ok(r.finish())
+    let plan = r.finish();
+    preflight::addresses(world, &plan.actions)?;
+    Ok(plan)
 }
 
 /// Objects that pods which take part do not hold. Creating one is safe where nobody would send to it at once: it has no
