@@ -158,6 +158,55 @@ fn replication_moves_to_the_hosts_of_the_template() {
     }
 }
 
+/// What the servers decide: a pod stays closed until somebody does what is printed, the later of two changes wins, and a property
+/// that somebody sets back is drift.
+#[test]
+fn the_later_change_wins_where_every_server_says_so() {
+    let stage = started(0, 2);
+    group(&stage, "CONFLICT = TIMESTAMP");
+    let refused = stage.aku(0, "-p start");
+    assert_eq!(refused.code, Some(3), "{}{}", refused.out, refused.err);
+    let said = refused.out + &refused.err;
+    assert!(said.contains("X229") && said.contains("SYS.T1 has no TIMESTAMP column"), "{said}");
+    for on in [0, 1] {
+        for table in TABLES {
+            stage.sql(on, &format!("ALTER TABLE {table} ADD COLUMN (C4 TIMESTAMP)"));
+        }
+    }
+    stage.ok(0, "-p start");
+    stage.sql(0, "INSERT INTO SYS.T1 (I1, C2, C3) VALUES (1, 'old', 0)");
+    let property = "REPLICATION_TIMESTAMP_RESOLUTION";
+    stage.sql(1, &format!("ALTER SYSTEM SET {property} = 0"));
+    let refused = stage.aku(1, "-p start");
+    assert_eq!(refused.code, Some(3), "{}{}", refused.out, refused.err);
+    let told = format!("ALTER SYSTEM SET {property} = 1");
+    assert!((refused.out.clone() + &refused.err).contains(&told), "{}{}", refused.out, refused.err);
+    stage.sql(1, &told);
+    stage.ok(1, "-p start");
+    stage.ok(0, "drift");
+
+    for on in [0, 1] {
+        stage.sql(on, "ALTER REPLICATION AKU_REP_01 STOP");
+    }
+    for (on, value) in [(0, "earlier"), (1, "later")] {
+        stage.sql(on, &format!("UPDATE SYS.T1 SET C2 = '{value}' WHERE I1 = 1"));
+    }
+    for on in [1, 0] {
+        stage.sql(on, "ALTER REPLICATION AKU_REP_01 START");
+    }
+    stage.equal(&[0, 1]);
+    assert_eq!(stage.table(0, "SYS.T1")[&1].0, "later");
+
+    stage.sql(1, &format!("ALTER SYSTEM SET {property} = 0"));
+    let drift = stage.aku(0, "drift");
+    assert_eq!(drift.code, Some(2), "{}{}", drift.out, drift.err);
+    assert!(drift.out.contains("D404") && drift.out.contains(&told), "{}", drift.out);
+    let check = stage.aku(0, "check");
+    assert_eq!(check.code, Some(3), "{}{}", check.out, check.err);
+    let plan = stage.ok(0, "plan reconcile");
+    assert!(plan.out.contains("W125") && plan.out.contains(&told), "{}", plan.out);
+}
+
 /// Roles change only by DROP and CREATE: drift says how, and what it says ends the drift.
 #[test]
 fn roles_that_are_declared_later_come_with_the_next_start() {

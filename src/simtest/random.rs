@@ -27,7 +27,8 @@ fn switch(rng: &mut Rng, on: u64) -> Switch {
     if rng.percent(on) { Switch::On } else { Switch::Off }
 }
 
-fn shape(rng: &mut Rng) -> Shape {
+/// Pods, groups, tables and switches of a life.
+pub fn shape(rng: &mut Rng) -> Shape {
     let pods = [1, 2, 2, 3, 3, 3, 4][below(rng, 7)];
     let groups = [1, 1, 2][below(rng, 3)];
     Shape {
@@ -42,7 +43,8 @@ fn shape(rng: &mut Rng) -> Shape {
     }
 }
 
-fn cut(life: &mut Life) -> Cut {
+/// How a run of ours is broken off, mostly not at all.
+pub fn cut(life: &mut Life) -> Cut {
     let at = 1 + life.rng.below(45);
     let pods = life.pods();
     let pod = below(&mut life.rng, pods);
@@ -54,7 +56,8 @@ fn cut(life: &mut Life) -> Cut {
     }
 }
 
-fn event(life: &mut Life) {
+/// Something happens.
+pub fn event(life: &mut Life) {
     let pods = life.pods();
     let p = below(&mut life.rng, pods);
     let up = life.stage.lock().sim.is_up(p);

@@ -96,6 +96,8 @@ pub enum Code {
     Placeholder,
     /// Warning: pods join an EAGER group one at a time beside pod 0 alone.
     EagerMesh,
+    /// Warning: what one group asks of conflicts, the servers do for another group as well.
+    SharedConflict,
 }
 
 impl Code {
@@ -144,6 +146,7 @@ impl Code {
             Self::EncodingInComment => "AKU-C311",
             Self::Placeholder => "AKU-C312",
             Self::EagerMesh => "AKU-C313",
+            Self::SharedConflict => "AKU-C314",
         }
     }
 

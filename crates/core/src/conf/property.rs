@@ -51,6 +51,12 @@ pub(super) const APPLIERS: &str = "PARALLEL";
 /// Options of a group that are there or not.
 pub(super) const FLAGS: [&str; 3] = ["RECOVERY", "GAPLESS", "GROUPING"];
 
+/// An option of the server that no group asks for.
+pub(super) const LOCAL: &str = "LOCAL";
+/// Why.
+pub(super) const NOT_LOCAL: &str =
+    "LOCAL connects two replications of one server, and every pod is a server of its own; take it out";
+
 /// Keys of a group's attributes.
 pub(super) const ATTRIBUTES: [&str; 6] = [MODE, CONFLICT, APPLIERS, FLAGS[0], FLAGS[1], FLAGS[2]];
 /// Keys of a group.

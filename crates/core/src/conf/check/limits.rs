@@ -2,8 +2,9 @@
 
 use super::scalars::Given;
 use crate::{
+    attributes::Conflict,
     conf::{
-        Config, Span, Switch, grace,
+        Config, GroupConf, Span, Switch, grace,
         host_template::is_broken_address,
         problem::{Code, Log, Problem},
         property::Property,
@@ -28,6 +29,7 @@ pub(super) fn check(c: &Config, given: &Given<'_>, file: &File, log: &mut Log<'_
     host(c, &at(named), log);
     ports(c, given, log);
     counts(c, file, &at(Property::ServerCount), log);
+    conflicts(c, file, log);
     if c.sts_name.len() > STS_BYTES {
         let words =
             format!("AKU_STS_NAME has {} bytes; Kubernetes makes pods for at most {STS_BYTES}", c.sts_name.len());
@@ -64,6 +66,18 @@ fn host(c: &Config, at: &Span, log: &mut Log<'_>) {
         let words = format!("HOST_TEMPLATE makes {host} of pod {pod}, which is no address");
         let hint = "digits and dots alone are a numeric address: four numbers up to 255, for every pod";
         log.report(Problem::new(Code::BadHostTemplate, words).hint(hint), at);
+    }
+}
+
+/// REPLACE is a property of the whole server.
+fn conflicts(c: &Config, file: &File, log: &mut Log<'_>) {
+    let rule = |g: &GroupConf| g.attributes.conflict();
+    let others: Vec<&str> = c.groups.iter().filter(|g| rule(g) == Conflict::None).map(|g| g.prefix.as_str()).collect();
+    let asks = c.groups.iter().zip(&file.groups).find(|(g, _)| rule(g) == Conflict::Replace);
+    if let (Some((_, group)), false) = (asks, others.is_empty()) {
+        let words = format!("CONFLICT = REPLACE counts for {} as well", others.join(", "));
+        let hint = "a server has one REPLICATION_INSERT_REPLACE and one REPLICATION_UPDATE_REPLACE for all objects without roles";
+        log.report(Problem::new(Code::SharedConflict, words).hint(hint), &group.open);
     }
 }
 

@@ -261,7 +261,9 @@ pub(super) fn unknown<'c>(assign: &Assign, candidates: impl Iterator<Item = &'c 
     let candidates: Vec<_> = candidates.collect();
     let key = assign.key.as_str();
     let words = format!("unknown property {}", log.source().quote(&assign.key_span));
-    let hint = if property::GROUP_KEYS.contains(&key) || property::ITEM_KEYS.contains(&key) {
+    let hint = if key == property::LOCAL {
+        Some(property::NOT_LOCAL.to_owned())
+    } else if property::GROUP_KEYS.contains(&key) || property::ITEM_KEYS.contains(&key) {
         Some(format!("{key} belongs inside of REPLICATIONS = ( ... )"))
     } else if let Some(near) = property::nearest(key, candidates.iter().copied()) {
         Some(if near.eq_ignore_ascii_case(key) {
