@@ -91,6 +91,122 @@ fn declared_made_changed_by_hand_seen_and_put_right() {
     }
 }
 
+/// HOST_TEMPLATE of aku.conf, which the endpoints file of a lab hides.
+fn template(stage: &Stage, line: &str) {
+    let conf = stage.lab.dir().join("aku.conf");
+    let text = std::fs::read_to_string(&conf).unwrap();
+    let kept: Vec<&str> = text.lines().filter(|l| !l.starts_with("HOST_TEMPLATE")).collect();
+    let at = kept.iter().position(|l| l.starts_with("REPLICATIONS")).unwrap();
+    std::fs::write(conf, [&kept[..at], &[line], &kept[at..]].concat().join("\n") + "\n").unwrap();
+    let endpoints = stage.lab.dir().join("endpoints.toml");
+    let text = std::fs::read_to_string(&endpoints).unwrap();
+    let kept: Vec<&str> = text.lines().filter(|l| !l.starts_with("replication_host")).collect();
+    std::fs::write(endpoints, kept.join("\n") + "\n").unwrap();
+}
+
+/// Where each object of a pod leads, by the name of the object.
+fn hosts(stage: &Stage, on: u8) -> Vec<String> {
+    let sql = "SELECT HOST_IP FROM SYSTEM_.SYS_REPL_HOSTS_ ORDER BY REPLICATION_NAME";
+    let text = |row: Vec<Cell>| match row.as_slice() {
+        [Cell::Text(host)] => host.clone(),
+        other => panic!("{other:?}"),
+    };
+    stage.select(on, sql).into_iter().map(text).collect()
+}
+
+/// Replication moves to a network of its own and back under writers, while sessions go where they went; a name that leads
+/// nowhere stops streams and loses nothing.
+#[test]
+fn replication_moves_to_the_hosts_of_the_template() {
+    let stage = started(2, 3);
+    fill(&stage, 0, 30);
+    stage.ok(2, "-p start");
+    let writers: Vec<_> = ALL
+        .iter()
+        .map(|on| {
+            let table = TABLES[usize::from(*on)];
+            (table, Writer::new(&stage, *on, table, 1_000_000 * (i64::from(*on) + 1), Style::Autocommit))
+        })
+        .collect();
+    template(&stage, "HOST_TEMPLATE = \"{pod}.{svc}-repl\"");
+    stage.ok(0, "validate");
+    let drift = stage.aku(0, "drift");
+    assert_eq!(drift.code, Some(2), "{}{}", drift.out, drift.err);
+    assert!(drift.out.contains("pod 1 is at altibase-sts-1.altibase-svc-repl"), "{}", drift.out);
+    stage.ok(0, "apply reconcile --yes");
+    stage.ok(0, "drift");
+    stage.ok(0, "plan reconcile --exit-code");
+    let repl = |n: u8| format!("altibase-sts-{n}.altibase-svc-repl");
+    assert_eq!(hosts(&stage, 1), [repl(0), repl(2)]);
+    stage.ok(2, "-p end");
+    stage.restart(2);
+    stage.ok(2, "-p start");
+    assert_eq!(hosts(&stage, 2), [repl(0), repl(1)]);
+
+    template(&stage, "HOST_TEMPLATE = \"{pod}.nowhere.lab.invalid\"");
+    let broken = stage.aku(0, "apply reconcile --yes");
+    assert_eq!(broken.code, Some(4), "{}{}", broken.out, broken.err);
+    template(&stage, "");
+    stage.ok(0, "apply reconcile --yes");
+    stage.ok(0, "drift");
+    assert_eq!(hosts(&stage, 0), ["altibase-sts-1.altibase-svc", "altibase-sts-2.altibase-svc"]);
+    let written: Vec<_> = writers.into_iter().map(|(table, w)| (table, w.stop())).collect();
+    stage.equal(&ALL);
+    for (table, w) in written {
+        let rows = stage.table(0, table);
+        assert!(w.missing(&rows).is_empty(), "{table}: {:?}", w.missing(&rows));
+    }
+}
+
+/// What the servers decide: a pod stays closed until somebody does what is printed, the later of two changes wins, and a property
+/// that somebody sets back is drift.
+#[test]
+fn the_later_change_wins_where_every_server_says_so() {
+    let stage = started(0, 2);
+    group(&stage, "CONFLICT = TIMESTAMP");
+    let refused = stage.aku(0, "-p start");
+    assert_eq!(refused.code, Some(3), "{}{}", refused.out, refused.err);
+    let said = refused.out + &refused.err;
+    assert!(said.contains("X229") && said.contains("SYS.T1 has no TIMESTAMP column"), "{said}");
+    for on in [0, 1] {
+        for table in TABLES {
+            stage.sql(on, &format!("ALTER TABLE {table} ADD COLUMN (C4 TIMESTAMP)"));
+        }
+    }
+    stage.ok(0, "-p start");
+    stage.sql(0, "INSERT INTO SYS.T1 (I1, C2, C3) VALUES (1, 'old', 0)");
+    let property = "REPLICATION_TIMESTAMP_RESOLUTION";
+    stage.sql(1, &format!("ALTER SYSTEM SET {property} = 0"));
+    let refused = stage.aku(1, "-p start");
+    assert_eq!(refused.code, Some(3), "{}{}", refused.out, refused.err);
+    let told = format!("ALTER SYSTEM SET {property} = 1");
+    assert!((refused.out.clone() + &refused.err).contains(&told), "{}{}", refused.out, refused.err);
+    stage.sql(1, &told);
+    stage.ok(1, "-p start");
+    stage.ok(0, "drift");
+
+    for on in [0, 1] {
+        stage.sql(on, "ALTER REPLICATION AKU_REP_01 STOP");
+    }
+    for (on, value) in [(0, "earlier"), (1, "later")] {
+        stage.sql(on, &format!("UPDATE SYS.T1 SET C2 = '{value}' WHERE I1 = 1"));
+    }
+    for on in [1, 0] {
+        stage.sql(on, "ALTER REPLICATION AKU_REP_01 START");
+    }
+    stage.equal(&[0, 1]);
+    assert_eq!(stage.table(0, "SYS.T1")[&1].0, "later");
+
+    stage.sql(1, &format!("ALTER SYSTEM SET {property} = 0"));
+    let drift = stage.aku(0, "drift");
+    assert_eq!(drift.code, Some(2), "{}{}", drift.out, drift.err);
+    assert!(drift.out.contains("D404") && drift.out.contains(&told), "{}", drift.out);
+    let check = stage.aku(0, "check");
+    assert_eq!(check.code, Some(3), "{}{}", check.out, check.err);
+    let plan = stage.ok(0, "plan reconcile");
+    assert!(plan.out.contains("W125") && plan.out.contains(&told), "{}", plan.out);
+}
+
 /// Roles change only by DROP and CREATE: drift says how, and what it says ends the drift.
 #[test]
 fn roles_that_are_declared_later_come_with_the_next_start() {

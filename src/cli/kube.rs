@@ -4,7 +4,7 @@
 mod args;
 mod folder;
 
-use std::{io::Read as _, path::Path};
+use std::{collections::BTreeSet, io::Read as _, path::Path};
 
 use aku_kube::{
     AtEnd, Cluster, ClusterSpec, EndSeconds, chart, kustomize,
@@ -83,6 +83,7 @@ fn of_conf(parsed: &Parsed, config: &Config) -> Result<ClusterSpec, conf::NotPub
         port: config.port_no,
         replication_port: config.replication_port_no,
         groups: u8::try_from(config.groups.len()).unwrap_or(u8::MAX),
+        conflict_properties: conflict_properties(config),
         targets: config.groups.iter().map(|g| g.targets.len()).sum(),
         at_end: match config.replication_reset_at_end {
             Switch::Off => AtEnd::Keep,
@@ -92,6 +93,13 @@ fn of_conf(parsed: &Parsed, config: &Config) -> Result<ClusterSpec, conf::NotPub
         end: EndSeconds { fence: budget.fence, flush: budget.flush, stop_reset: budget.stop_reset },
         conf: conf::without_password(parsed)?,
     })
+}
+
+/// What the servers have to be like for CONFLICT, each property once.
+fn conflict_properties(config: &Config) -> Vec<String> {
+    let all: BTreeSet<&str> =
+        config.groups.iter().flat_map(|g| g.attributes.conflict().properties()).copied().collect();
+    all.into_iter().map(str::to_owned).collect()
 }
 
 /// Writes the files, and tells how many.

@@ -226,7 +226,7 @@ fn details(v: &Verdict, config: &Config) -> String {
     for pod in config.server_count.ordinals() {
         let _ = writeln!(text, "  {}", config.host(pod));
         for (peer, name) in objects(config, pod) {
-            let _ = writeln!(text, "    {name}  to {}:{}", config.host(peer), config.replication_port_no);
+            let _ = writeln!(text, "    {name}  to {}:{}", config.replication_host(peer), config.replication_port_no);
         }
     }
     text
@@ -284,7 +284,10 @@ fn json_of(v: &Verdict, args: &ValidateArgs) -> Value {
                 .ordinals()
                 .map(|pod| {
                     let names: Vec<_> = objects(config, pod).into_iter().map(|(_, name)| name).collect();
-                    json!({"ordinal": pod.get(), "host": config.host(pod), "replications": names})
+                    json!({
+                        "ordinal": pod.get(), "host": config.host(pod),
+                        "replication_host": config.replication_host(pod), "replications": names,
+                    })
                 })
                 .collect();
         }

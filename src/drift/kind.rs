@@ -129,12 +129,18 @@ kinds! {
     PortClosed = "D402-port-closed", Critical;
     /// A server property that replication depends on is not the same on every pod.
     SettingDiffers = "D403-setting-differs", Warning;
+    /// A property of a server is not what CONFLICT of aku.conf rests on, or it cannot be read: the pod resolves conflicts
+    /// otherwise than the others, and rows come to differ without a word.
+    ConflictRule = "D404-conflict-rule", Critical;
     /// A table that aku.conf names is not on a pod that has joined: what others write to it cannot be applied there.
     TableMissing = "D500-table-missing", Critical;
     /// A table cannot be replicated: no plain table, no primary key, a foreign key, or a partition is missing.
     TableUnfit = "D501-table-unfit", Critical;
     /// Columns, types, NOT NULL or primary key of a table are not the same on every pod: the handshake refuses it.
     TableDiffers = "D502-table-differs", Critical;
+    /// A table of a group with CONFLICT = TIMESTAMP has no TIMESTAMP column, or nobody can tell: its conflicts are resolved by
+    /// other rules.
+    NoTimestamp = "D503-no-timestamp", Critical;
     /// Pods run different versions of the server (policy P002). Normal during a rolling upgrade, accept it for that long.
     VersionSkew = "D600-version-skew", Warning;
     /// Pods speak different replication protocols: their senders cannot connect.

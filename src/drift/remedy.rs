@@ -84,6 +84,12 @@ pub(super) fn of(kind: Kind, pod: Ordinal, peer: Option<Ordinal>, fact: &str, wa
         Kind::SettingDiffers => Remedy::person(format!(
             "set {fact} alike in altibase.properties of every pod: which value is meant only a person knows"
         )),
+        Kind::ConflictRule => Remedy::person(format!(
+            "ALTER SYSTEM SET {fact} = 1 on pod {pod}, and {fact} = 1 in its altibase.properties; then compare the rows: aku verify"
+        )),
+        Kind::NoTimestamp => Remedy::person(format!(
+            "give the table a TIMESTAMP column on pod {pod} as on the others, or put another CONFLICT into aku.conf"
+        )),
         Kind::TableMissing | Kind::TableUnfit => {
             Remedy::person(format!("create or correct the table on pod {pod}: aku makes and changes no table"))
         }

@@ -1,11 +1,12 @@
 //! Settings that a run left behind, settings and versions that should be equal everywhere, and servers that are one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Difference, Kind, Scope, remedy::Way};
 use crate::{
     db::setting::Setting,
     observe::{LeftBehind, Pod},
+    plan::conflicts::{Known, Lacks, gaps},
     status::pods,
     topology::Ordinal,
 };
@@ -25,7 +26,12 @@ pub(super) fn examine(scope: Scope<'_>) -> Vec<Difference> {
     for (pod, seen) in scope.seen() {
         port(scope, pod, seen, &mut all);
     }
-    for name in EQUAL {
+    for (pod, seen) in scope.seen() {
+        conflicts(scope, pod, seen, &mut all);
+    }
+    let judged: BTreeSet<&str> =
+        scope.desired.groups.values().flat_map(|g| g.attributes.conflict().properties()).copied().collect();
+    for name in EQUAL.into_iter().filter(|name| !judged.contains(name)) {
         odd(
             scope,
             |p| p.properties.get(name).map(|v| v.trim().to_owned()),
@@ -98,6 +104,25 @@ fn port(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) {
             _ => format!("its peers are told {want}, so nobody can send to it"),
         };
         let difference = Difference::new(Kind::PortClosed, pod, PORT, format!("{PORT} is {has}"));
+        all.push(difference.text(text).mended(Way::Usual));
+    }
+}
+
+/// What CONFLICT of aku.conf asks of a server and of its tables.
+fn conflicts(scope: Scope<'_>, pod: Ordinal, seen: &Pod, all: &mut Vec<Difference>) {
+    for gap in gaps(scope.desired, seen) {
+        let rule = gap.rule.as_str();
+        let text = format!("aku.conf asks for CONFLICT = {rule}: conflicts are resolved otherwise here");
+        let headline = gap.lacks.to_string();
+        let difference = match gap.lacks {
+            Lacks::Property { name, is: _ } => Difference::new(Kind::ConflictRule, pod, name, headline),
+            Lacks::Column { table, known: Known::Missing } => {
+                Difference::new(Kind::NoTimestamp, pod, "timestamp", "has no TIMESTAMP column").object(&table)
+            }
+            Lacks::Column { table, known: Known::Unknown } => {
+                Difference::new(Kind::NoTimestamp, pod, "timestamp", "may have no TIMESTAMP column").object(&table)
+            }
+        };
         all.push(difference.text(text).mended(Way::Usual));
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     desired::Goal,
     drift::{self, Kind},
     observe::Pod,
+    plan::conflicts::{Known, gaps},
     remedy::Remedy,
     status::pods,
     topology::{Ordinal, ReplicationName},
@@ -23,6 +24,7 @@ pub(super) fn examine(scope: Scope<'_>) -> Vec<Finding> {
         duplicate_hosts,
         max_count,
         max_logfile,
+        conflict_rules,
         |scope: Scope<'_>| left_behind(scope, Setting::DdlEnable),
         |scope: Scope<'_>| left_behind(scope, Setting::SyncLockTimeout),
         transactions,
@@ -116,6 +118,23 @@ fn duplicate_hosts(scope: Scope<'_>) -> Vec<Finding> {
         );
     }
     answers.or_pass(if groups > 1 { "1" } else { "not needed with one group" })
+}
+
+/// What CONFLICT of aku.conf rests on beside the objects.
+fn conflict_rules(scope: Scope<'_>) -> Vec<Finding> {
+    let mut answers = Answers::to("conflict rules");
+    for (pod, seen) in scope.seen() {
+        for gap in gaps(scope.desired, seen) {
+            let level = match gap.known() {
+                Known::Missing => Level::Fail,
+                Known::Unknown => Level::Unknown,
+            };
+            let said = format!("{}, and aku.conf asks for CONFLICT = {}", gap.lacks, gap.rule.as_str());
+            answers.ask(level, vec![pod], said, gap.fix(pod));
+        }
+    }
+    let asked = scope.desired.groups.values().any(|g| !g.attributes.conflict().properties().is_empty());
+    answers.or_pass(if asked { "as aku.conf says" } else { "none that rests on the servers" })
 }
 
 fn max_count(scope: Scope<'_>) -> Vec<Finding> {
@@ -280,6 +299,8 @@ fn level(kind: Kind) -> Option<(Level, &'static str)> {
         | Kind::SyncLockOff
         | Kind::PortClosed
         | Kind::SettingDiffers
+        | Kind::ConflictRule
+        | Kind::NoTimestamp
         | Kind::TableMissing
         | Kind::TableUnfit
         | Kind::TableDiffers

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::{Finding, Level, Scope, examine, worst};
 use crate::{
+    attributes::{Attributes, Conflict, GroupMode},
     desired::Goal,
     observe::{
         TableName,
@@ -144,6 +145,18 @@ fn every_question_finds_its_fault() {
         assert_eq!(others.count(), 0, "{question}: {found:#?}");
     }
     assert_eq!(of(&asked(&world(1), &[20, 21]), "table layouts"), Level::Fail);
+    // A value that is not told is not right.
+    let replace = Attributes::new(GroupMode::Lazy, Conflict::Replace, []).unwrap();
+    let rules = |told: &[(u8, i64)]| {
+        let mut w = world(1).attributes(&replace);
+        for (pod, value) in told {
+            w = w.set(*pod, "REPLICATION_INSERT_REPLACE", 1).set(*pod, "REPLICATION_UPDATE_REPLACE", *value);
+        }
+        of(&asked(&w, &[20, 20]), "conflict rules")
+    };
+    assert_eq!(rules(&[(0, 1), (1, 1), (2, 1)]), Level::Pass);
+    assert_eq!(rules(&[(0, 1), (1, 0), (2, 1)]), Level::Fail);
+    assert_eq!(rules(&[(0, 1), (2, 1)]), Level::Unknown);
     // What is missing is not said to have a key.
     let mut missing = world(1);
     missing.pod_mut(1).tables.remove(&TableName::of(&target("T2")));

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     attributes::Attributes,
-    conf::{GroupId, Switch},
+    conf::{GroupId, HostTemplate, Switch},
     desired::{Goal, ReplicationAddress},
     ledger::{ClusterId, Copied, Ledger, Peer, Standing, View},
     logs::{Contents, Directory, Remembers, Seen},
@@ -172,6 +172,14 @@ fn edit(mut w: Worlds, line: &str) -> Worlds {
             let gone = GroupId(number(n) - 1);
             w.desired.groups.remove(&gone);
             w.desired.objects.retain(|o| o.group != gone);
+        }
+        // conf template 10.9.0.{ordinal}: where replication goes; objects that are there lead where they led.
+        ["conf", "template", text] => {
+            let template: HostTemplate = text.parse().expect("a template");
+            let (sts, svc) = (w.desired.statefulset.clone(), w.desired.service.clone());
+            for (pod, address) in &mut w.desired.pods {
+                address.host = template.host(&sts, &svc, *pod);
+            }
         }
         ["conf", "flush_at_start", "0"] => w.desired.flush_at_start = Switch::Off,
         ["conf", "flush_at_end", "0"] => w.desired.flush_at_end = Switch::Off,

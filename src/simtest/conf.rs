@@ -24,12 +24,23 @@ pub struct Conf {
     steady: BTreeSet<usize>,
     /// How often REPLICATION_NAME_PREFIX was changed.
     prefix: u8,
+    /// Where replication goes.
+    pub network: Network,
     /// Whether it is another file than the pods were set up from.
     pub edited: bool,
     /// What groups ask of their objects.
     pub attributes: Attributes,
     /// The only group that asks for them; `None`: all do.
     pub asks: Option<GroupId>,
+}
+
+/// HOST_TEMPLATE, as numbers: servers of 2018 take nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// No line.
+    Service,
+    /// A network of its own.
+    Replication,
 }
 
 /// What was done to the file.
@@ -61,6 +72,7 @@ impl Conf {
             groups,
             steady,
             prefix: 0,
+            network: Network::Service,
             edited: false,
             attributes: Attributes::default(),
             asks: None,
@@ -98,11 +110,28 @@ impl Conf {
                 group.prefix = format!("NEW{}_{g}", self.prefix);
             }
         }
+        match self.network {
+            Network::Service => {}
+            Network::Replication => {
+                for (pod, address) in &mut desired.pods {
+                    address.host = format!("10.9.0.{pod}");
+                }
+            }
+        }
         for o in desired.objects.iter_mut().filter(|_| self.prefix > 0) {
             let name = format!("{}_{}{}", desired.groups[&o.group].prefix, o.pair.low(), o.pair.high());
             o.name = ReplicationName::exact(name).expect("a short name");
         }
         desired
+    }
+
+    /// The other network.
+    pub fn reroute(&mut self) {
+        self.network = match self.network {
+            Network::Service => Network::Replication,
+            Network::Replication => Network::Service,
+        };
+        self.edited = true;
     }
 
     /// Every group gets another prefix.

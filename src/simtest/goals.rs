@@ -169,6 +169,9 @@ impl Life {
 
     fn help_refused(&mut self, refusal: &Refusal) -> bool {
         let said = |code: Code| refusal.because.iter().any(|r| r.code == code);
+        if said(Code::ConflictRule) {
+            return self.set_as_told(refusal);
+        }
         if said(Code::Cloned) {
             return self.remove_copies();
         }

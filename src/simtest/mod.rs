@@ -7,6 +7,7 @@
 //! * [`convergence`]: what must hold when it is left alone.
 //! * [`random`]: random lives. * [`advice`]: somebody does what is printed. * [`every_statement`]: the same life, stopped
 //!   after each of its statements in turn. * [`repair`]: rows that differ, made the same beside writers.
+//! * [`conflicts`]: lives whose servers decide who wins one.
 //! * [`oracle`]: a search over an abstract model, with no planner code, that says whether a safe plan exists.
 //!
 //! `AKU_SEED=n` plays one case and tells it; `AKU_CASES=n` plays that many. Seeds that once failed are in
@@ -14,6 +15,7 @@
 
 mod advice;
 mod conf;
+mod conflicts;
 mod convergence;
 mod dead_logs;
 mod every_statement;

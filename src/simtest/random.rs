@@ -27,7 +27,8 @@ fn switch(rng: &mut Rng, on: u64) -> Switch {
     if rng.percent(on) { Switch::On } else { Switch::Off }
 }
 
-fn shape(rng: &mut Rng) -> Shape {
+/// Pods, groups, tables and switches of a life.
+pub fn shape(rng: &mut Rng) -> Shape {
     let pods = [1, 2, 2, 3, 3, 3, 4][below(rng, 7)];
     let groups = [1, 1, 2][below(rng, 3)];
     Shape {
@@ -42,7 +43,8 @@ fn shape(rng: &mut Rng) -> Shape {
     }
 }
 
-fn cut(life: &mut Life) -> Cut {
+/// How a run of ours is broken off, mostly not at all.
+pub fn cut(life: &mut Life) -> Cut {
     let at = 1 + life.rng.below(45);
     let pods = life.pods();
     let pod = below(&mut life.rng, pods);
@@ -54,7 +56,8 @@ fn cut(life: &mut Life) -> Cut {
     }
 }
 
-fn event(life: &mut Life) {
+/// Something happens.
+pub fn event(life: &mut Life) {
     let pods = life.pods();
     let p = below(&mut life.rng, pods);
     let up = life.stage.lock().sim.is_up(p);
@@ -232,6 +235,53 @@ fn turned(seed: u64) {
     if std::env::var_os("AKU_SEED").is_some() {
         eprintln!("{}", life.told(&format!("seed {seed}: reached {reached:?}")));
     }
+}
+
+/// HOST_TEMPLATE comes and goes while pods write, come, end and die: replication moves from one network to the other.
+fn rerouted(seed: u64) {
+    let mut rng = Rng::new(seed.wrapping_mul(0x9e37_79b9) + 17);
+    let mut shape = shape(&mut rng);
+    shape.pods = shape.pods.max(2);
+    let mut conf = Conf::new(&shape, None);
+    if rng.percent(50) {
+        conf.reroute();
+        conf.edited = false;
+    }
+    conf.attributes = if rng.percent(30) { asked(&mut rng, shape.pods) } else { Attributes::default() };
+    let mut life = Life::new(seed, shape, conf);
+    for p in 0..life.pods() {
+        let cut = if rng.percent(15) { cut(&mut life) } else { Cut::Never };
+        life.start(p, cut);
+        if life.joined.contains(&p) {
+            life.write(p);
+        }
+    }
+    for _ in 0..=rng.below(4) {
+        if rng.percent(50) {
+            life.conf.reroute();
+            let cut = cut(&mut life);
+            life.reconcile(cut);
+        }
+        event(&mut life);
+    }
+    let reached = life.settle(&BTreeSet::new());
+    let pods = usize::from(life.conf.count);
+    REROUTED.0.fetch_add(pods, Atomic::AcqRel);
+    REROUTED.1.fetch_add(reached.len(), Atomic::AcqRel);
+    if std::env::var_os("AKU_SEED").is_some() {
+        eprintln!("{}", life.told(&format!("seed {seed}: reached {reached:?}")));
+    }
+}
+
+/// As [`TRIED`] and [`REACHED`], of lives in which replication moves.
+static REROUTED: (AtomicUsize, AtomicUsize) = (AtomicUsize::new(0), AtomicUsize::new(0));
+
+#[test]
+fn another_replication_network_loses_nothing() {
+    play("networks", 150, rerouted);
+    let (tried, reached) = (REROUTED.0.load(Atomic::Acquire), REROUTED.1.load(Atomic::Acquire));
+    eprintln!("{reached} of {tried} pods reached the goal");
+    assert!(tried < 100 || reached * 2 > tried, "most lives end in a refusal: this test proves little");
 }
 
 /// Options that somebody may ask for at any time.

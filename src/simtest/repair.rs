@@ -63,7 +63,7 @@ fn plant(life: &mut Life, rng: &mut Rng) -> Vec<Contents> {
                     2 => "b".to_owned(),
                     _ => "a".to_owned(),
                 };
-                inner.execute(client, &format!("INSERT INTO T{table} VALUES ({key}, '{value}')"));
+                inner.execute(client, &format!("INSERT INTO T{table} (I1, C2) VALUES ({key}, '{value}')"));
                 held.insert((table, key), value.replace("''", "'"));
             }
         }

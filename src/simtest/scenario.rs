@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     apply::{Context, Limits, Outcome, Report, Retry, single},
+    attributes::Conflict,
     conf::{Compare, Switch},
     desired::{Desired, Goal},
     found,
@@ -119,7 +120,7 @@ impl Life {
         let mut inner = life.stage.lock();
         for t in 1..=shape.tables {
             for key in 1..=4 {
-                inner.by_hand(0, &format!("INSERT INTO T{t} VALUES ({key}, 'heirloom')"));
+                inner.by_hand(0, &format!("INSERT INTO T{t} (I1, C2) VALUES ({key}, 'heirloom')"));
                 inner.heirlooms.insert((t, key), "heirloom".to_owned());
             }
         }
@@ -134,8 +135,12 @@ impl Life {
 
     pub fn create_tables(&self, p: usize) {
         let mut inner = self.stage.lock();
+        let stamp = match self.conf.attributes.conflict() {
+            Conflict::None | Conflict::MasterSlave | Conflict::Replace => "",
+            Conflict::Timestamp => ", T3 TIMESTAMP",
+        };
         for t in 1..=self.shape.tables {
-            inner.by_hand(p, &format!("CREATE TABLE T{t} (I1 INTEGER PRIMARY KEY, C2 VARCHAR(20))"));
+            inner.by_hand(p, &format!("CREATE TABLE T{t} (I1 INTEGER PRIMARY KEY, C2 VARCHAR(20){stamp})"));
         }
     }
 
@@ -145,8 +150,8 @@ impl Life {
         let mut inner = self.stage.lock();
         for t in 1..=self.shape.tables {
             let key = 900_000_000 + p;
-            inner.by_hand(p, &format!("INSERT INTO T{t} VALUES ({key}, 'stale')"));
-            inner.by_hand(p, &format!("INSERT INTO T{t} VALUES (1, 'other')"));
+            inner.by_hand(p, &format!("INSERT INTO T{t} (I1, C2) VALUES ({key}, 'stale')"));
+            inner.by_hand(p, &format!("INSERT INTO T{t} (I1, C2) VALUES (1, 'other')"));
         }
     }
 

@@ -106,6 +106,7 @@ impl Stage {
         let mut sim = Sim::new(seed);
         for pod in 0..pods {
             let mut config = PodConfig::new(generation, format!("10.0.0.{pod}"));
+            config.names.push(format!("10.9.0.{pod}"));
             for property in ["ADMIN_MODE", "REMOTE_SYSDBA_ENABLE", "REPLICATION_ALLOW_DUPLICATE_HOSTS"] {
                 config.boot_properties.insert(property.to_owned(), "1".to_owned());
             }

@@ -137,7 +137,7 @@ impl Life {
         let mut inner = self.stage.lock();
         for t in 1..=self.shape.tables {
             for key in 0..rows {
-                inner.by_hand(0, &format!("INSERT INTO T{t} VALUES ({}, 'refilled')", 800_000_000 + key));
+                inner.by_hand(0, &format!("INSERT INTO T{t} (I1, C2) VALUES ({}, 'refilled')", 800_000_000 + key));
             }
         }
     }

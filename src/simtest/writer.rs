@@ -131,7 +131,7 @@ impl Writer {
                 self.next += 1;
                 let at = usize::try_from(self.next).unwrap_or(0) % self.tables.len();
                 let (t, k) = (self.tables[at], self.base + self.next);
-                (format!("INSERT INTO T{t} VALUES ({k}, '{value}')"), (t, k), Some(value))
+                (format!("INSERT INTO T{t} (I1, C2) VALUES ({k}, '{value}')"), (t, k), Some(value))
             }
         };
         self.touched.insert(place);

@@ -3,8 +3,9 @@
 //! and must be neither printed as a proposal nor applied.
 //!
 //! Here: that it is a DAG, acts on seen pods only and puts settings back. `copy` is about deleting and copying rows,
-//! `place` about positions, definitions and users, `eager` about objects that users' commits wait for, `handover` about tables that change hands, `stakes` about rows that nobody else may have, `repair` about single rows, `logs` about those of a dead pod, `ledger` about whose they are.
+//! `place` about positions, definitions and users, `eager` about objects that users' commits wait for, `conflicts` about who wins one, `handover` about tables that change hands, `stakes` about rows that nobody else may have, `repair` about single rows, `logs` about those of a dead pod, `ledger` about whose they are.
 
+mod conflicts;
 mod copy;
 mod eager;
 mod handover;

@@ -290,6 +290,7 @@ impl<'a> Checker<'a> {
             | Goal::Repair(_)
             | Goal::RecoverLog(_) => false,
         };
+        self.open_by_the_rules(a);
         if source {
             // The surviving copy of a recovery: its rows are what everybody gets.
             return;

@@ -1,6 +1,6 @@
 //! The endpoints file: which way and which address leads to each pod, where that differs from what `aku.conf` implies.
 //!
-//! Without the file every pod is reached over ODBC at `<STS>-<n>.<SVC>`. The file serves port-forwarding, servers that
+//! Without the file every pod is reached over ODBC at `<STS>-<n>.<SVC>`, and by the other pods at what HOST_TEMPLATE says. The file serves port-forwarding, servers that
 //! take only numeric addresses in `WITH` (DESIGN D9), and the lab. Parses text and resolves; opens no connection.
 //!
 //! ```toml
@@ -150,12 +150,11 @@ impl Endpoints {
     #[must_use]
     pub fn resolve(&self, config: &Config, pod: Ordinal) -> Endpoint {
         let entry = self.0.get(&Key(pod)).cloned().unwrap_or_default();
-        let host = |given: Option<Host>| given.map_or_else(|| config.host(pod), |h| h.0);
         Endpoint {
             transport: entry.transport,
-            host: host(entry.host),
+            host: entry.host.map_or_else(|| config.host(pod), |h| h.0),
             port: entry.port.map_or(config.port_no, NonZeroU16::get),
-            replication_host: host(entry.replication_host),
+            replication_host: entry.replication_host.map_or_else(|| config.replication_host(pod), |h| h.0),
             replication_port: entry.replication_port.map_or(config.replication_port_no, NonZeroU16::get),
         }
     }
@@ -177,7 +176,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use aku_core::conf::{Compare, MemberDown, Switch};
+    use aku_core::conf::{Compare, HostTemplate, MemberDown, Switch};
 
     fn config() -> Config {
         Config {
@@ -199,6 +198,7 @@ mod tests {
             flush_at_end: Switch::On,
             replication_reset_at_end: Switch::On,
             member_down: MemberDown::Ask,
+            host_template: HostTemplate::default(),
             groups: Vec::new(),
         }
     }
@@ -215,6 +215,26 @@ mod tests {
         assert_eq!(show(1), "Odbc altibase-sts-1.altibase-svc:20300 altibase-sts-1.altibase-svc:20301");
         assert_eq!(show(2), "Odbc altibase-sts-2.altibase-svc:30002 altibase-sts-2.altibase-svc:1");
         assert_eq!(endpoints.resolve_all(&config()).len(), 33);
+    }
+
+    /// The template is for the pods, not for sessions; the file comes before it.
+    #[test]
+    fn replication_goes_where_the_template_says() {
+        let conf = Config { host_template: "{pod}.{svc}-repl".parse().unwrap(), ..config() };
+        let file = "[pod.1]\nhost = \"127.9.8.1\"\n[pod.2]\nreplication_host = \"10.1.0.2\"\n";
+        let endpoints = Endpoints::parse(file, "e.toml").unwrap();
+        let hosts = |n| {
+            let e = endpoints.resolve(&conf, Ordinal::new(n).unwrap());
+            (e.host, e.replication_host)
+        };
+        let want = [
+            ("altibase-sts-0.altibase-svc", "altibase-sts-0.altibase-svc-repl"),
+            ("127.9.8.1", "altibase-sts-1.altibase-svc-repl"),
+            ("altibase-sts-2.altibase-svc", "10.1.0.2"),
+        ];
+        for (n, (host, replication)) in (0..).zip(want) {
+            assert_eq!(hosts(n), (host.to_owned(), replication.to_owned()), "pod {n}");
+        }
     }
 
     #[test]

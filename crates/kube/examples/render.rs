@@ -58,6 +58,7 @@ fn spec() -> ClusterSpec {
         port: 20300,
         replication_port: 20301,
         groups: 2,
+        conflict_properties: Vec::new(),
         targets: 3,
         at_end: AtEnd::Keep,
         address_check: 60,

@@ -17,6 +17,8 @@ pub struct ClusterSpec {
     pub replication_port: u16,
     /// How many REPLICATIONS entries there are.
     pub groups: u8,
+    /// Properties of every server that CONFLICT of a group rests on; each has to be 1.
+    pub conflict_properties: Vec<String>,
     /// How many tables and partitions they name.
     pub targets: usize,
     /// AKU_REPLICATION_RESET_AT_END.

@@ -26,6 +26,7 @@ fn printed() -> serde_json::Value {
         port: 20300,
         replication_port: 20301,
         groups: 1,
+        conflict_properties: Vec::new(),
         targets: 3,
         at_end: AtEnd::Keep,
         address_check: 60,

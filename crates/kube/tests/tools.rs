@@ -33,6 +33,7 @@ fn spec() -> ClusterSpec {
         port: 20300,
         replication_port: 20301,
         groups: 1,
+        conflict_properties: Vec::new(),
         targets: 3,
         at_end: AtEnd::Reset,
         address_check: 60,

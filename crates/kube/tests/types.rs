@@ -14,6 +14,7 @@ fn cluster(options: Options) -> Cluster {
         port: 20300,
         replication_port: 20301,
         groups: 2,
+        conflict_properties: Vec::new(),
         targets: 3,
         at_end: AtEnd::Keep,
         address_check: 60,

@@ -123,6 +123,8 @@ impl LabFile {
         for o in self.count().ordinals() {
             hosts.insert(format!("{STS}-{o}.{SVC}"), self.ip(o));
             hosts.insert(format!("pod-{o}"), self.ip(o));
+            // The network that HOST_TEMPLATE = "{pod}.{svc}-repl" names.
+            hosts.insert(format!("{STS}-{o}.{SVC}-repl"), self.ip(o));
         }
         PodConfig {
             ordinal: pod,

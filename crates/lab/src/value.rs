@@ -214,6 +214,9 @@ pub enum ColumnType {
     Varchar(u32),
     /// DATE; kept as the text that was given.
     Date,
+    /// TIMESTAMP, BYTE(8): when the row was last changed, 16 digits of which a later moment sorts behind an earlier one. A
+    /// statement that does not name it gets the moment of the statement (manual, not measured).
+    Timestamp,
     /// BLOB; kept as text.
     Blob,
     /// CLOB; kept as text.
@@ -234,6 +237,7 @@ impl ColumnType {
             Self::Char(_) => "CHAR",
             Self::Varchar(_) => "VARCHAR",
             Self::Date => "DATE",
+            Self::Timestamp => "TIMESTAMP",
             Self::Blob => "BLOB",
             Self::Clob => "CLOB",
         }
@@ -252,6 +256,7 @@ impl ColumnType {
             Self::Char(_) => 1,
             Self::Varchar(_) => 12,
             Self::Date => 9,
+            Self::Timestamp => 20001,
             Self::Blob => 30,
             Self::Clob => 40,
         }
@@ -263,6 +268,7 @@ impl ColumnType {
         match self {
             Self::Char(n) | Self::Varchar(n) => n,
             Self::Numeric { precision, .. } => u32::from(precision),
+            Self::Timestamp => 8,
             Self::SmallInt | Self::Integer | Self::BigInt | Self::Double | Self::Date | Self::Blob | Self::Clob => 0,
         }
     }
@@ -281,6 +287,7 @@ impl ColumnType {
             Self::SmallInt => 2,
             Self::Integer => 4,
             Self::BigInt | Self::Double | Self::Date => 8,
+            Self::Timestamp => 10,
             Self::Numeric { precision, .. } => u32::from(precision).div_ceil(2) + 3,
             Self::Char(n) | Self::Varchar(n) => n + 2,
             Self::Blob | Self::Clob => 16,
@@ -303,6 +310,7 @@ impl ColumnType {
             Self::Double => value.as_f64().map(Datum::number).ok_or_else(SqlError::invalid_literal),
             Self::Char(n) => text(column, value, n).map(|v| pad(v, n)),
             Self::Varchar(n) => text(column, value, n),
+            Self::Timestamp => text(column, value, 16),
             Self::Date | Self::Blob | Self::Clob => text(column, value, u32::MAX),
         }
     }
@@ -362,6 +370,7 @@ impl fmt::Display for ColumnType {
             | Self::Numeric { scale: None, .. }
             | Self::Double
             | Self::Date
+            | Self::Timestamp
             | Self::Blob
             | Self::Clob => Ok(()),
         }

@@ -14,7 +14,7 @@ use foldhash::HashSet;
 use super::{
     build::Builder,
     cluster_view::ClusterView,
-    ledger, preflight,
+    conflicts, ledger, preflight,
     unmanaged::{self, Kind},
 };
 
@@ -39,6 +39,7 @@ impl Draft {
                 }
             }
         }
+        notes.extend(conflicts::notes(world, Some(me)));
         notes.extend(newcomers(world));
         notes.extend(foreign(world, me));
         notes.extend(ledger::notes(world));

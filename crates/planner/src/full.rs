@@ -18,6 +18,7 @@ use super::{
     anchor,
     build::{Dependencies, pods},
     cluster_view::ClusterView,
+    conflicts,
     deliver::{self, Delivery},
     draft::{Draft, no_source},
     due, identity,
@@ -223,6 +224,9 @@ pub(super) fn plan(
     steps::marker(world, &mut draft, opened);
     draft.notes.retain(|n| n.code != Code::Differs);
     draft.notes.extend(anchor::note(&anchor::of_members(world, me, &members(world, me))));
+    if !members(world, me).is_empty() {
+        draft.notes.extend(conflicts::repeats(world, "a pod in service", &format!("of the copy on pod {me}")));
+    }
     let lacking: BTreeSet<_> = unsent.iter().filter(|u| u.side.has_no_position()).map(|u| u.peer).collect();
     for k in lacking {
         draft.notes.push(Reason::new(

@@ -10,6 +10,7 @@ mod build;
 mod catch_up;
 mod clean;
 mod cluster_view;
+pub mod conflicts;
 pub mod cost;
 mod definition;
 mod deliver;

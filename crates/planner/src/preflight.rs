@@ -1,19 +1,24 @@
 //! What must hold before anything is changed: tables, keys, properties. Refuses with every problem at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aku_core::{
     attributes::{self, Known, ObjectOption, Others, Role, Shape},
-    desired::Object,
+    desired::{Object, ReplicationAddress},
     observe::{Mode, Pod, Replication, TableName, Unlike},
     plan::{
         Refusal, RefusalKind,
+        action::{Action, Op},
         reason::{Code, Reason},
     },
     topology::{Identifier, Ordinal, ReplicationName, Target},
 };
 
 use super::cluster_view::ClusterView;
+
+const DUPLICATE_HOSTS: &str = "REPLICATION_ALLOW_DUPLICATE_HOSTS";
+const ALLOW_DUPLICATES: &str =
+    "ALTER SYSTEM SET REPLICATION_ALLOW_DUPLICATE_HOSTS = 1, and the same in altibase.properties, on every pod";
 
 /// Checks `pods`, which must have been seen; `creating` lists the objects that each pod will get.
 pub(super) fn check(world: &ClusterView<'_>, pods: &[Ordinal], creating: &[(Ordinal, &Object)]) -> Result<(), Refusal> {
@@ -148,19 +153,16 @@ fn properties(
     if new == 0 {
         return;
     }
-    if world.desired.groups.len() > 1 && seen.property("REPLICATION_ALLOW_DUPLICATE_HOSTS") == Some(0) {
+    if world.desired.groups.len() > 1 && seen.property(DUPLICATE_HOSTS) == Some(0) {
         because.push(Reason::new(
             Code::PropertyBars,
             format!(
                 "aku.conf has {} REPLICATIONS groups, so a pod holds several objects to the same peer address, and \
-                 REPLICATION_ALLOW_DUPLICATE_HOSTS is 0 on pod {pod} (ERR-6110C)",
+                 {DUPLICATE_HOSTS} is 0 on pod {pod} (ERR-6110C)",
                 world.desired.groups.len()
             ),
         ));
-        next.push(
-            "ALTER SYSTEM SET REPLICATION_ALLOW_DUPLICATE_HOSTS = 1, and the same in altibase.properties, on every pod"
-                .to_owned(),
-        );
+        next.push(ALLOW_DUPLICATES.to_owned());
     }
     let max = seen.property("REPLICATION_MAX_COUNT").and_then(|n| usize::try_from(n).ok());
     let have = seen.replications.len();
@@ -171,6 +173,47 @@ fn properties(
         ));
         next.push(format!("raise REPLICATION_MAX_COUNT to {} or more on every pod and restart the servers, or use fewer groups or pods", have + new));
     }
+}
+
+/// Whether servers take the addresses that objects get where they stand: with REPLICATION_ALLOW_DUPLICATE_HOSTS 0, ADD HOST
+/// refuses one that another object of the server has (ERR-6110C). What is dropped or led elsewhere by the plan is in nobody's way.
+pub(super) fn addresses(world: &ClusterView<'_>, actions: &[Action]) -> Result<(), Refusal> {
+    let mut because = Vec::new();
+    for pod in world.seen() {
+        let Some(seen) = world.pod(pod).filter(|p| p.property(DUPLICATE_HOSTS) == Some(0)) else { continue };
+        let mut leads: BTreeMap<&ReplicationName, Vec<ReplicationAddress>> =
+            seen.replications.iter().map(|(name, found)| (name, found.hosts.clone())).collect();
+        let mut added: BTreeMap<ReplicationAddress, Vec<&ReplicationName>> = BTreeMap::new();
+        for action in actions.iter().filter(|a| a.pod == pod) {
+            if let Op::DropReplication { name, .. } = &action.op {
+                leads.remove(name);
+            }
+            if let Op::ChangeHost { name, host, port, .. } = &action.op {
+                let address = ReplicationAddress { host: host.clone(), port: *port };
+                if !seen.replications.get(name).is_some_and(|r| r.hosts.contains(&address)) {
+                    added.entry(address.clone()).or_default().push(name);
+                }
+                leads.insert(name, vec![address]);
+            }
+        }
+        for (address, names) in added {
+            let there = leads.values().filter(|hosts| hosts.contains(&address)).count();
+            if there > 1 {
+                let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+                let text = format!(
+                    "{} on pod {pod} would lead to {}:{}, as {there} objects there in all, and {DUPLICATE_HOSTS} is 0 (ERR-6110C)",
+                    names.join(" and "),
+                    address.host,
+                    address.port,
+                );
+                because.push(Reason::new(Code::PropertyBars, text));
+            }
+        }
+    }
+    if because.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal { kind: RefusalKind::Refused, because, next: vec![ALLOW_DUPLICATES.to_owned()] })
 }
 
 /// How an existing object differs from what it should be, as a unified diff of the two CREATE texts; `None` when equal.

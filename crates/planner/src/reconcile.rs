@@ -28,7 +28,7 @@ use super::{
     alter, anchor,
     build::{Builder, Dependencies, pods, why},
     cluster_view::{ClusterView, runs},
-    definition, handover, initial_copy,
+    conflicts, definition, handover, initial_copy,
     leaving::{self, Unsent},
     links::{self, Link},
     preflight, rename, shapes, steps,
@@ -70,6 +70,10 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
         anchored: None,
         right: 0,
     };
+    r.notes.extend(conflicts::notes(world, None));
+    if !newcomers.copies.is_empty() {
+        r.notes.extend(conflicts::repeats(world, "a pod in service", "of the copies of new tables"));
+    }
     r.notes.extend(newcomers.notes.iter().cloned());
     r.notes.extend(world.moves.notes.iter().cloned());
     let copies = [(Ordinal::MASTER, Setting::SyncLockTimeout)];
@@ -94,7 +98,9 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
     r.notes.extend(renamed.notes);
     r.dropped.extend(renamed.dropped);
     r.anchor(&objects_first);
-    Ok(r.finish())
+    let plan = r.finish();
+    preflight::addresses(world, &plan.actions)?;
+    Ok(plan)
 }
 
 /// Objects that pods which take part do not hold. Creating one is safe where nobody would send to it at once: it has no

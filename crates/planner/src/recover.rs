@@ -22,6 +22,7 @@ use aku_core::{
 use super::{
     build::pods,
     cluster_view::ClusterView,
+    conflicts,
     deliver::{self, Passable, Way},
     draft::Draft,
     identity,
@@ -48,6 +49,7 @@ pub(super) fn plan(world: &ClusterView<'_>, from: Option<Ordinal>) -> Result<Pla
     let creating = creating(world, &slaves, source.pod);
     preflight::check(world, &[me, source.pod], &creating)?;
     preflight::let_in(world, me, &[source.pod])?;
+    conflicts::bar(world, &[me, source.pod])?;
 
     let mut draft = Draft::new(world, me);
     // They are not connected because pod 0 failed; that is said once.

@@ -20,7 +20,7 @@ use aku_core::{
 use super::{
     build::{Builder, Dependencies, pods, why},
     cluster_view::{ClusterView, STREAM_ENDS, is_connected, runs},
-    whose_logs,
+    conflicts, whose_logs,
 };
 
 pub(super) fn plan(world: &ClusterView<'_>, dead: Ordinal) -> Result<Plan, Refusal> {
@@ -30,6 +30,7 @@ pub(super) fn plan(world: &ClusterView<'_>, dead: Ordinal) -> Result<Plan, Refus
     left.extend(left_out(world, dead, &connected));
     let mut notes = world.notes(Some(dead));
     notes.extend(left);
+    notes.extend(conflicts::repeats(world, "the log", "on the survivors"));
     let (mut build, mut approvals) = (Builder::default(), Vec::new());
     let mut because = vec![why(
         Code::ReadLogs,

@@ -141,6 +141,10 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
             | Goal::Forget(_) | Goal::Repair(_) | Goal::RecoverLog(_) => Remedy::person("bring pod 0 into service first"),
         },
         Code::TargetUnfit => Remedy::person("create or correct the tables that are named"),
+        Code::ConflictRule | Code::ConflictRuleOff => {
+            Remedy::person("set the property that is named on that pod, or give the table its TIMESTAMP column")
+        }
+        Code::RepeatsReplace => Remedy::person("compare the rows afterwards: aku verify"),
         Code::PropertyBars => Remedy::person("set the property that is named, and restart the server where it says so"),
         Code::UnlikeServers => Remedy::person("create the database of the pod that is named with the character sets of the others, and give all one TRANSACTION_TABLE_SIZE"),
         Code::AttributeUnknown => Remedy::person("take the attributes out of aku.conf, or upgrade the server"),

@@ -261,6 +261,7 @@ pub fn conf_digest(conf: &Config) -> String {
         compare_at_start,
         ledger,
         member_down,
+        host_template,
         groups: _,
     } = conf;
     let mut meaning = json!({
@@ -288,6 +289,9 @@ pub fn conf_digest(conf: &Config) -> String {
     }
     if *compare_at_start != Compare::Counts {
         meaning["compare_at_start"] = json!(compare_at_start.as_str());
+    }
+    if !host_template.is_default() {
+        meaning["host_template"] = json!(host_template.to_string());
     }
     document::digest_of(&Meaning { groups: groups.collect(), others: meaning })
 }
@@ -319,6 +323,7 @@ mod tests {
 
     use super::*;
     use crate::testing::plans::{self as fixtures, config};
+    use aku_core::conf::HostTemplate;
 
     fn now() -> Timestamp {
         "2026-11-20T23:41:07.123Z".parse().unwrap()
@@ -407,7 +412,9 @@ mod tests {
             conf_digest(&c)
         };
         assert_eq!(base, with(|c| c.sys_password = None));
-        let edits: [fn(&mut Config); 5] = [
+        assert_eq!(base, with(|c| c.host_template = HostTemplate::DEFAULT.parse().unwrap()));
+        let edits: [fn(&mut Config); 6] = [
+            |c| c.host_template = "{pod}-repl".parse().unwrap(),
             |c| c.port_no = 20302,
             |c| c.flush_at_end = Switch::Off,
             |c| c.groups[0].targets.truncate(1),

@@ -13,6 +13,7 @@ use aku_core::{
 use super::{
     catch_up,
     cluster_view::ClusterView,
+    conflicts,
     draft::{Draft, missing_objects},
     due, full, identity,
     links::word,
@@ -33,6 +34,7 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Result<Plan, Refusal
     if me.is_master() {
         master::judge(world, &mut draft.notes)?;
         preflight::check(world, &distinct(checked), &creating)?;
+        conflicts::bar(world, &[me])?;
         draft.build.put_back_left(world, &[], &mut draft.notes);
         Ok(master::plan(world, draft, &creating))
     } else {
@@ -41,6 +43,7 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Result<Plan, Refusal
             Transfer::CatchUp => {
                 unlike(world, me)?;
                 preflight::check(world, &distinct(checked), &creating)?;
+                conflicts::bar(world, &[me])?;
                 draft.build.put_back_left(world, &[], &mut draft.notes);
                 Ok(catch_up::plan(world, me, draft, &creating))
             }
@@ -48,6 +51,7 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Result<Plan, Refusal
                 full::bars(world, me, &because)?;
                 checked.extend(full::members(world, me));
                 preflight::check(world, &distinct(checked), &creating)?;
+                conflicts::bar(world, &[me])?;
                 Ok(full::plan(world, me, draft, &creating, because))
             }
         }

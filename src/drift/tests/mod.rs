@@ -11,7 +11,7 @@ use crate::{
     attributes::{Appliers, Attributes, Conflict, GroupMode, GroupOption},
     desired::Goal,
     ledger::ClusterId,
-    observe::{BrokenBy, Client, GiveUp, Item as TableItem, Mode, PodView, Sender, TableName},
+    observe::{BrokenBy, Client, GiveUp, Item as TableItem, Mode, PodView, Sender, Stamp, TableName},
     plan::testing::{Worlds, characters, desired, ord, target},
     topology::{Position, ReplicationName},
 };
@@ -44,6 +44,11 @@ fn closed() -> Worlds {
 /// Pods 0, 1 and 2 in service.
 fn three() -> Worlds {
     objects(sound().up(2, 0).pair(0, 2, "LL").pair(1, 2, "LL"), &[2])
+}
+
+/// The same, under a rule that the servers decide.
+fn conflicts(rule: Conflict) -> Worlds {
+    three().attributes(&Attributes::new(GroupMode::Lazy, rule, []).unwrap())
 }
 
 fn busy(mut w: Worlds, pod: u8) -> Worlds {
@@ -218,6 +223,30 @@ fn what_is_not_normal_is_told_once() {
                 0,
             ),
             &["1 D403 - REPLICATION_INSERT_REPLACE"],
+        ),
+        (
+            "REPLACE, and one server does not, and one does not tell",
+            conflicts(Conflict::Replace)
+                .set(0, "REPLICATION_INSERT_REPLACE", 1)
+                .set(0, "REPLICATION_UPDATE_REPLACE", 1)
+                .set(1, "REPLICATION_INSERT_REPLACE", 1)
+                .set(1, "REPLICATION_UPDATE_REPLACE", 0)
+                .set(2, "REPLICATION_INSERT_REPLACE", 1),
+            &["1 D404 - REPLICATION_UPDATE_REPLACE", "2 D404 - REPLICATION_UPDATE_REPLACE"],
+        ),
+        (
+            "TIMESTAMP, and a table has no such column, and of one nobody can tell",
+            {
+                let mut w = conflicts(Conflict::Timestamp);
+                for pod in 0..3 {
+                    w = w.set(pod, "REPLICATION_TIMESTAMP_RESOLUTION", 1);
+                    w.pod_mut(pod).tables.values_mut().for_each(|t| t.timestamp = Stamp::Has);
+                }
+                w.pod_mut(1).tables.get_mut(&TableName::of(&target("T1"))).unwrap().timestamp = Stamp::Lacks;
+                w.pod_mut(2).tables.get_mut(&TableName::of(&target("T2"))).unwrap().timestamp = Stamp::Unknown;
+                w
+            },
+            &["1 D503 SYS.T1 timestamp", "2 D503 SYS.T2 timestamp"],
         ),
         (
             "a table dropped",

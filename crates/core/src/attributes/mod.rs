@@ -72,18 +72,22 @@ impl GroupMode {
 }
 
 /// CONFLICT of a group: whose change stays when two pods changed the same row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Conflict {
     /// What the properties REPLICATION_INSERT_REPLACE and REPLICATION_UPDATE_REPLACE of the receiver say.
     #[default]
     None,
     /// Between two pods that of the smaller ordinal.
     MasterSlave,
+    /// That with the later value in the TIMESTAMP column, which every table of the group has.
+    Timestamp,
+    /// That which arrives.
+    Replace,
 }
 
 impl Conflict {
-    /// Both, the default first.
-    pub const ALL: [Self; 2] = [Self::None, Self::MasterSlave];
+    /// All of them, the default first.
+    pub const ALL: [Self; 4] = [Self::None, Self::MasterSlave, Self::Timestamp, Self::Replace];
 
     /// The word in the file.
     #[must_use]
@@ -91,6 +95,19 @@ impl Conflict {
         match self {
             Self::None => "NONE",
             Self::MasterSlave => "MASTER_SLAVE",
+            Self::Timestamp => "TIMESTAMP",
+            Self::Replace => "REPLACE",
+        }
+    }
+
+    /// Properties of every server that have to be 1 for it; each is changed at run time (`altibase.md` 7). They count for
+    /// all objects of the server that have no role.
+    #[must_use]
+    pub fn properties(self) -> &'static [&'static str] {
+        match self {
+            Self::None | Self::MasterSlave => &[],
+            Self::Timestamp => &["REPLICATION_TIMESTAMP_RESOLUTION"],
+            Self::Replace => &["REPLICATION_INSERT_REPLACE", "REPLICATION_UPDATE_REPLACE"],
         }
     }
 }
@@ -380,7 +397,7 @@ impl Attributes {
     #[must_use]
     pub fn shape(&self, pod: Ordinal, pair: Pair) -> Shape {
         let role = match self.conflict {
-            Conflict::None => None,
+            Conflict::None | Conflict::Timestamp | Conflict::Replace => None,
             Conflict::MasterSlave if pod == pair.low() => Some(Role::Master),
             Conflict::MasterSlave => Some(Role::Slave),
         };

@@ -13,6 +13,7 @@ mod check;
 mod encoding;
 mod grace;
 mod grammar;
+mod host_template;
 mod lex;
 mod member_down;
 mod model;
@@ -27,6 +28,7 @@ mod source;
 mod syntax;
 
 pub use grace::{DEFAULT_FLUSH, EndBudget, LEAST_FLUSH, end_budget, flush_bound};
+pub use host_template::{HostTemplate, TemplateError};
 pub use member_down::MemberDown;
 pub use model::{Compare, Config, GroupConf, GroupId, Switch};
 pub use origin::{GroupOrigin, Origin, Origins};

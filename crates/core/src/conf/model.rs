@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::MemberDown;
+use super::{HostTemplate, MemberDown};
 use crate::{
     attributes::Attributes,
     topology::{Ordinal, Pair, ReplicationName, ServerCount, Target},
@@ -108,6 +108,8 @@ pub struct Config {
     pub flush_at_end: Switch,
     /// AKU_REPLICATION_RESET_AT_END
     pub replication_reset_at_end: Switch,
+    /// HOST_TEMPLATE: where the other pods reach the replication of a pod, at most 64 bytes when filled
+    pub host_template: HostTemplate,
     /// REPLICATIONS, at least one
     pub groups: Vec<GroupConf>,
 }
@@ -119,10 +121,16 @@ impl Config {
         format!("{}-{pod}", self.sts_name)
     }
 
-    /// Host name of a pod inside the cluster, `<STS>-<n>.<SVC>`.
+    /// Host name of a pod inside the cluster, `<STS>-<n>.<SVC>`: where sessions go.
     #[must_use]
     pub fn host(&self, pod: Ordinal) -> String {
         format!("{}-{pod}.{}", self.sts_name, self.svc_name)
+    }
+
+    /// Host of a pod in CREATE REPLICATION, unless an endpoints file says another one.
+    #[must_use]
+    pub fn replication_host(&self, pod: Ordinal) -> String {
+        self.host_template.host(&self.sts_name, &self.svc_name, pod)
     }
 
     /// Every group with its index.

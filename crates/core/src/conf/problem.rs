@@ -46,7 +46,7 @@ pub enum Code {
     OutOfRange,
     /// More bytes than the limit.
     TooLong,
-    /// `<STS>-<n>.<SVC>` does not fit the server's 64 bytes.
+    /// `<STS>-<n>.<SVC>`, or what HOST_TEMPLATE makes, does not fit the server's 64 bytes.
     HostTooLong,
     /// Prefix and ordinals do not fit the server's 40 bytes.
     PrefixTooLong,
@@ -68,6 +68,8 @@ pub enum Code {
     EagerOption,
     /// RECOVERY with more than two servers.
     RecoveryTwice,
+    /// HOST_TEMPLATE that is no template, or makes no hosts.
+    BadHostTemplate,
     /// Warning: the published misspelling of the password property.
     Misspelt,
     /// Warning: more pods than the manuals document.
@@ -94,6 +96,8 @@ pub enum Code {
     Placeholder,
     /// Warning: pods join an EAGER group one at a time beside pod 0 alone.
     EagerMesh,
+    /// Warning: what one group asks of conflicts, the servers do for another group as well.
+    SharedConflict,
 }
 
 impl Code {
@@ -128,6 +132,7 @@ impl Code {
             Self::Password => "AKU-C215",
             Self::EagerOption => "AKU-C216",
             Self::RecoveryTwice => "AKU-C217",
+            Self::BadHostTemplate => "AKU-C218",
             Self::Misspelt => "AKU-C301",
             Self::ManyServers => "AKU-C302",
             Self::ManyReplications => "AKU-C303",
@@ -141,6 +146,7 @@ impl Code {
             Self::EncodingInComment => "AKU-C311",
             Self::Placeholder => "AKU-C312",
             Self::EagerMesh => "AKU-C313",
+            Self::SharedConflict => "AKU-C314",
         }
     }
 

@@ -26,6 +26,7 @@ pub enum Property {
     CompareAtStart,
     Ledger,
     MemberDown,
+    HostTemplate,
 }
 
 /// Spelling of the password property in every quoted sample before June 2023 (`aku-behaviour.md` A.7, 1).
@@ -50,6 +51,12 @@ pub(super) const APPLIERS: &str = "PARALLEL";
 /// Options of a group that are there or not.
 pub(super) const FLAGS: [&str; 3] = ["RECOVERY", "GAPLESS", "GROUPING"];
 
+/// An option of the server that no group asks for.
+pub(super) const LOCAL: &str = "LOCAL";
+/// Why.
+pub(super) const NOT_LOCAL: &str =
+    "LOCAL connects two replications of one server, and every pod is a server of its own; take it out";
+
 /// Keys of a group's attributes.
 pub(super) const ATTRIBUTES: [&str; 6] = [MODE, CONFLICT, APPLIERS, FLAGS[0], FLAGS[1], FLAGS[2]];
 /// Keys of a group.
@@ -71,7 +78,7 @@ pub(super) struct Number {
 
 impl Property {
     /// Every property, in the order of the published sample.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::StsName,
         Self::SvcName,
         Self::ServerCount,
@@ -90,6 +97,7 @@ impl Property {
         Self::CompareAtStart,
         Self::Ledger,
         Self::MemberDown,
+        Self::HostTemplate,
     ];
 
     /// The key in the file.
@@ -114,6 +122,7 @@ impl Property {
             Self::CompareAtStart => "AKU_COMPARE_AT_START",
             Self::Ledger => "AKU_LEDGER",
             Self::MemberDown => "AKU_MEMBER_DOWN",
+            Self::HostTemplate => "HOST_TEMPLATE",
         }
     }
 
@@ -131,7 +140,12 @@ impl Property {
         let of = |range, default| Some(Number { range, default });
         let any = 0..=u64::from(u32::MAX);
         match self {
-            Self::StsName | Self::SvcName | Self::SysPassword | Self::CompareAtStart | Self::MemberDown => None,
+            Self::StsName
+            | Self::SvcName
+            | Self::SysPassword
+            | Self::CompareAtStart
+            | Self::MemberDown
+            | Self::HostTemplate => None,
             // 6 is documented (7.3); up to 33 is accepted with a warning.
             Self::ServerCount => of(1..=u64::from(crate::topology::ServerCount::MAX), 4),
             Self::PortNo => of(1024..=65535, 20300),
@@ -173,6 +187,7 @@ impl Property {
             Self::CompareAtStart => c.compare_at_start.as_str().to_owned(),
             Self::Ledger => switch(c.ledger),
             Self::MemberDown => c.member_down.to_string(),
+            Self::HostTemplate => c.host_template.to_string(),
         }
     }
 }

@@ -19,7 +19,7 @@ pub use ledger::of as ledger_of;
 pub use left::{Known, LeftBehind};
 pub use model::{
     BrokenBy, CharacterSets, Client, Conflicts, GiveUp, Item, MarkerView, Mode, Observed, Pod, PodView, Remembered,
-    Replication, Sender, Sending, Server, Side, Table,
+    Replication, Sender, Sending, Server, Side, Stamp, Table,
 };
 pub use parse::{bare as object_of, gap as gap_of, sender as sender_of};
 pub use rows::{RowCount, grouped};

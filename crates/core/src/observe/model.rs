@@ -327,9 +327,32 @@ pub struct Table {
     /// could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<String>,
+    /// Whether it has a TIMESTAMP column.
+    #[serde(default, skip_serializing_if = "Stamp::is_unknown")]
+    pub timestamp: Stamp,
     /// Columns of the primary key, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key: Vec<Identifier>,
+}
+
+/// Whether a table has a TIMESTAMP column (CONSTRAINT_TYPE 5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stamp {
+    /// Nobody looked: a capture of before.
+    #[default]
+    Unknown,
+    /// It has one.
+    Has,
+    /// It has none.
+    Lacks,
+}
+
+impl Stamp {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+    fn is_unknown(&self) -> bool {
+        *self == Self::Unknown
+    }
 }
 
 /// One side of a pair: what pod `a` holds towards pod `b` (DESIGN D1).

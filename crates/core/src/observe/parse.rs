@@ -6,7 +6,7 @@ use foldhash::HashSet;
 
 use super::{
     Items, TableName,
-    model::{CharacterSets, Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Sending, Server, Table},
+    model::{CharacterSets, Client, Conflicts, GiveUp, Item, Mode, Replication, Sender, Sending, Server, Stamp, Table},
 };
 use crate::{
     attributes::ObjectOption,
@@ -200,7 +200,7 @@ pub fn tables(tables: &Rows, constraints: &Rows, partitions: &Rows) -> BTreeMap<
         })
         .filter_map(|row| {
             let is_table = row.text("TABLE_TYPE").as_deref() == Some("T");
-            Some((key(row)?, Table { is_table, ..Table::default() }))
+            Some((key(row)?, Table { is_table, timestamp: Stamp::Lacks, ..Table::default() }))
         })
         .collect();
     for row in constraints.iter() {
@@ -208,6 +208,7 @@ pub fn tables(tables: &Rows, constraints: &Rows, partitions: &Rows) -> BTreeMap<
         match row.int("CONSTRAINT_TYPE") {
             Some(0) => table.foreign_key = true,
             Some(3) => table.primary_key = true,
+            Some(5) => table.timestamp = Stamp::Has,
             _ => {}
         }
     }

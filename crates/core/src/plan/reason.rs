@@ -238,6 +238,12 @@ stable_codes! {
     /// Who writes to the tables of an EAGER group waits for a moment on the pods that are in service, while their objects
     /// towards a pod that joins are anchored; a commit on another pod waits as long for them.
     UsersWait = "W124-users-wait";
+    /// A pod resolves conflicts otherwise than CONFLICT of aku.conf says: a property of its server is not 1, or cannot be read,
+    /// or a table has no TIMESTAMP column. Two pods that judge one conflict differently end with different rows.
+    ConflictRuleOff = "W125-conflict-rule-off";
+    /// CONFLICT = REPLACE, and changes are repeated: those since the pin of a copy, or those of a log that is read. They are
+    /// older than what is there and replace it, which is wrong where another pod has changed the row since.
+    RepeatsReplace = "W126-repeats-replace";
 
     /// The ordinal is not below AKU_SERVER_COUNT.
     SurplusPod = "X200-surplus-pod";
@@ -306,6 +312,9 @@ stable_codes! {
     /// Rows differ between pods of which one has not delivered to the other everything that it committed: what looks wrong may
     /// only be on its way, and a repair would overwrite it.
     Undelivered = "X228-undelivered";
+    /// The pod would resolve conflicts otherwise than CONFLICT of aku.conf says: a property of its server is not 1, or cannot be
+    /// read, or a table has no TIMESTAMP column. It stays closed, because its rows would come to differ without a word.
+    ConflictRule = "X229-conflict-rule";
     /// The independent checker found that the plan breaks a rule that protects rows. This is a bug of the program.
     PlannerBug = "X299-planner-bug";
 }

@@ -14,7 +14,7 @@ use crate::topology::Identifier;
 pub enum FactBatch {
     /// V$REPSENDER, V$REPRECEIVER, V$REPGAP, in this order.
     Streams,
-    /// Tables, constraints (0 foreign key, 3 primary key) and partitions of these owners, in this order.
+    /// Tables, constraints (0 foreign key, 3 primary key, 5 TIMESTAMP) and partitions of these owners, in this order.
     Tables(Vec<Identifier>),
     /// Columns and primary key columns of these owners' tables, in this order.
     Columns(Vec<Identifier>),
@@ -84,7 +84,7 @@ impl FactBatch {
                     numbers: &[("CONSTRAINT_TYPE", "C.CONSTRAINT_TYPE")],
                     tail: of(
                         "SYSTEM_.SYS_CONSTRAINTS_ C, ",
-                        "C.TABLE_ID = T.TABLE_ID AND C.CONSTRAINT_TYPE IN (0, 3) AND ",
+                        "C.TABLE_ID = T.TABLE_ID AND C.CONSTRAINT_TYPE IN (0, 3, 5) AND ",
                         owners,
                     ),
                 },

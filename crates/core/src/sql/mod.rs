@@ -66,7 +66,7 @@ pub enum ReadSql {
     SyncProgress,
     /// Tables of these owners: USER_NAME, TABLE_NAME, TABLE_TYPE, IS_PARTITIONED, REPLICATION_COUNT.
     Tables(Vec<Identifier>),
-    /// Constraints of these owners' tables: USER_NAME, TABLE_NAME, CONSTRAINT_TYPE (0 foreign key, 3 primary key).
+    /// Constraints of these owners' tables: USER_NAME, TABLE_NAME, CONSTRAINT_TYPE (0 foreign key, 3 primary key, 5 TIMESTAMP).
     Constraints(Vec<Identifier>),
     /// Partitions of these owners' tables: USER_NAME, TABLE_NAME, PARTITION_NAME.
     Partitions(Vec<Identifier>),

@@ -1,7 +1,7 @@
 //! Which properties of a server matter to us.
 
 /// Properties that [`ReadSql::Properties`](super::ReadSql::Properties) asks for.
-pub const PROPERTIES: [&str; 16] = [
+pub const PROPERTIES: [&str; 17] = [
     "ADMIN_MODE",
     "REMOTE_SYSDBA_ENABLE",
     "REPLICATION_PORT_NO",
@@ -14,6 +14,7 @@ pub const PROPERTIES: [&str; 16] = [
     "REPLICATION_LOCK_TIMEOUT",
     "REPLICATION_INSERT_REPLACE",
     "REPLICATION_UPDATE_REPLACE",
+    "REPLICATION_TIMESTAMP_RESOLUTION",
     "REPLICATION_CONNECT_TIMEOUT",
     "TRANSACTION_TABLE_SIZE",
     "LOG_FILE_SIZE",

@@ -99,7 +99,7 @@ impl fmt::Display for ReadSql {
                 f,
                 "SELECT U.USER_NAME, T.TABLE_NAME, C.CONSTRAINT_TYPE \
                  FROM SYSTEM_.SYS_CONSTRAINTS_ C, SYSTEM_.SYS_TABLES_ T, SYSTEM_.SYS_USERS_ U \
-                 WHERE C.TABLE_ID = T.TABLE_ID AND T.USER_ID = U.USER_ID AND C.CONSTRAINT_TYPE IN (0, 3) \
+                 WHERE C.TABLE_ID = T.TABLE_ID AND T.USER_ID = U.USER_ID AND C.CONSTRAINT_TYPE IN (0, 3, 5) \
                  AND U.USER_NAME IN ({})",
                 users(owners)
             ),

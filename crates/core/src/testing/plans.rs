@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use crate::{
     attributes::{Attributes, Shape},
-    conf::{Compare, Config, GroupConf, MemberDown, Switch},
+    conf::{Compare, Config, GroupConf, HostTemplate, MemberDown, Switch},
     desired::Goal,
     observe::{RowCount, Side},
     plan::{
@@ -41,6 +41,7 @@ pub fn config() -> Config {
         flush_at_end: Switch::On,
         replication_reset_at_end: Switch::On,
         member_down: MemberDown::Ask,
+        host_template: HostTemplate::default(),
         groups: vec![GroupConf {
             prefix: "AKU_REP".to_owned(),
             sync_parallel: 1,

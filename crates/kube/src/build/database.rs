@@ -1,5 +1,7 @@
 //! The StatefulSet.
 
+use std::borrow::Cow;
+
 use super::{
     Manifest, config,
     labels::{Part, map, meta, of, servers},
@@ -113,8 +115,8 @@ pub(super) fn security() -> Security {
 }
 
 /// A variable with a fixed value.
-pub(super) fn var(name: &'static str, value: impl Into<String>) -> EnvVar {
-    EnvVar { name, value: Some(value.into()), value_from: None }
+pub(super) fn var(name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> EnvVar {
+    EnvVar { name: name.into(), value: Some(value.into()), value_from: None }
 }
 
 /// A mount that cannot be written.
@@ -135,7 +137,7 @@ pub(super) fn aku_vars(c: &Cluster) -> Vec<EnvVar> {
 fn container(c: &Cluster) -> Container {
     let o = &c.options;
     let pod_name = ValueFrom { field_ref: FieldRef { field_path: "metadata.name" } };
-    let mut env = vec![EnvVar { name: "POD_NAME", value: None, value_from: Some(pod_name) }];
+    let mut env = vec![EnvVar { name: "POD_NAME".into(), value: None, value_from: Some(pod_name) }];
     env.extend(aku_vars(c));
     env.extend([
         var("ALTIBASE_ADMIN_MODE", "1"),
@@ -146,6 +148,7 @@ fn container(c: &Cluster) -> Container {
     if c.spec.groups > 1 {
         env.push(var("ALTIBASE_REPLICATION_ALLOW_DUPLICATE_HOSTS", "1"));
     }
+    env.extend(c.spec.conflict_properties.iter().map(|name| var(format!("ALTIBASE_{name}"), "1")));
     let mut args = vec!["run".to_owned(), format!("--grace={}s", c.grace() - o.pre_stop_sleep)];
     args.push(format!("--server-stop={}s", o.server_stop));
     match o.stop_signal {

@@ -237,6 +237,9 @@ codes! {
         "aku takes POD_NAME before the host name: a pod that does not go by its own name starts not at all, or does the \
          work of another.",
         "Set the variable POD_NAME from fieldRef metadata.name.";
+    ConflictRule "K510" Warning
+        "CONFLICT = TIMESTAMP and REPLACE rest on properties of the server, and a pod without them is not opened (X229).",
+        "Set the variable to \"1\", or the property in altibase.properties of the image.";
 
     PasswordInConfigMap "K601" Error
         "Everybody who may see pods may read a ConfigMap; it is in backups and in version control.",

@@ -38,6 +38,10 @@ fn what_we_write_is_right() {
     }
     let j = judged(&spec(), &stream(&cluster(first)));
     assert_eq!((codes(&j), j.count(Severity::Error)), (vec![Code::CreatesDatabase], 0), "{}", text(&j));
+    let replaces = ["REPLICATION_INSERT_REPLACE", "REPLICATION_UPDATE_REPLACE"].map(str::to_owned).to_vec();
+    let replaces = ClusterSpec { conflict_properties: replaces, ..spec() };
+    let j = judged(&replaces, &stream(&Cluster::new(replaces.clone(), Options::default()).unwrap()));
+    assert_eq!(codes(&j), [], "{}", text(&j));
     let reset = ClusterSpec { at_end: AtEnd::Reset, ..spec() };
     let options = Options { members: Members::Ephemeral, ..Options::default() };
     let j = judged(&reset, &stream(&Cluster::new(reset.clone(), options).unwrap()));

@@ -5,11 +5,12 @@
 
 use super::{
     Database,
-    event::{Applied, ColumnChange, Incoming, OnConflict, Policy, Stop},
+    event::{Applied, ColumnChange, Incoming, OnConflict, Policy, Stamps, Stop},
     ids::{TableId, TxId},
     key::Key,
+    table::Table,
 };
-use crate::value::{Datum, Row};
+use crate::value::{ColumnType, Datum, Row};
 
 impl Database {
     /// Applies a change of a peer inside of a transaction begun with `Origin::Replication`. Foreign keys and NOT NULL
@@ -19,8 +20,16 @@ impl Database {
             return stopped(&stop);
         }
         match change {
-            Incoming::Insert(row) => self.apply_insert(tx, table, row, policy.insert),
-            Incoming::Update { key, columns } => self.apply_update(tx, table, key, &columns, policy.update),
+            Incoming::Insert(row) => {
+                let on_conflict =
+                    self.who_wins(policy, table, policy.insert, |stamp| Some(&row[stamp]), |t| t.key_of(&row));
+                self.apply_insert(tx, table, row, on_conflict)
+            }
+            Incoming::Update { key, columns } => {
+                let after = |stamp| columns.iter().find(|c| c.column == stamp).map(|c| &c.after);
+                let on_conflict = self.who_wins(policy, table, policy.update, after, |_| Some(key.clone()));
+                self.apply_update(tx, table, key, &columns, on_conflict)
+            }
             Incoming::Delete { key } => {
                 if let Err(stop) = self.own_row(tx, table, &key) {
                     return stopped(&stop);
@@ -31,6 +40,29 @@ impl Database {
                 self.write(tx, table, key, None);
                 Applied::Done
             }
+        }
+    }
+
+    /// The rule, or the later of two TIMESTAMPs: what arrives wins when its own is not earlier (manual, not measured).
+    fn who_wins<'v>(
+        &self,
+        policy: Policy,
+        table: TableId,
+        rule: OnConflict,
+        arriving: impl Fn(usize) -> Option<&'v Datum>,
+        key: impl Fn(&Table) -> Option<Key>,
+    ) -> OnConflict {
+        let entry = self.entry(table);
+        let stamp = entry.table.columns.iter().position(|c| c.column_type == ColumnType::Timestamp);
+        let decides = match policy.stamps {
+            Stamps::Ignored => None,
+            Stamps::Decide => stamp.and_then(|at| Some((at, arriving(at)?))),
+        };
+        let Some((at, theirs)) = decides else { return rule };
+        let here = key(&entry.table).and_then(|key| entry.heap.newest(&key).map(|row| row[at].to_string()));
+        match here {
+            Some(ours) if theirs.to_string() < ours => OnConflict::Keep,
+            Some(_) | None => OnConflict::Replace,
         }
     }
 

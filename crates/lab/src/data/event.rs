@@ -125,13 +125,25 @@ pub struct Policy {
     pub insert: OnConflict,
     /// Update of a row whose old values differ.
     pub update: OnConflict,
+    /// Whether a TIMESTAMP column decides before both.
+    pub stamps: Stamps,
+}
+
+/// What a TIMESTAMP column is good for (REPLICATION_TIMESTAMP_RESOLUTION).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamps {
+    /// It is a column as any other.
+    Ignored,
+    /// The later one wins.
+    Decide,
 }
 
 impl Policy {
     /// Nothing is replaced: the default, and what a master does with changes of its slave.
-    pub const KEEP: Self = Self { insert: OnConflict::Keep, update: OnConflict::Keep };
+    pub const KEEP: Self = Self { insert: OnConflict::Keep, update: OnConflict::Keep, stamps: Stamps::Ignored };
     /// Everything is replaced: what a slave does with changes of its master.
-    pub const REPLACE: Self = Self { insert: OnConflict::Replace, update: OnConflict::Replace };
+    pub const REPLACE: Self =
+        Self { insert: OnConflict::Replace, update: OnConflict::Replace, stamps: Stamps::Ignored };
 }
 
 /// What became of an arriving change.

@@ -33,7 +33,8 @@ use self::{heap::Heap, log::Log, snapshot::Source, tx::Tx};
 use super::store::{Batch, Counters, Image, Op, Store};
 pub use apply::changed_columns;
 pub use event::{
-    Applied, ColumnChange, Event, Incoming, LockMode, LogRecord, OnConflict, Origin, Policy, Queue, Stop, TxInfo,
+    Applied, ColumnChange, Event, Incoming, LockMode, LogRecord, OnConflict, Origin, Policy, Queue, Stamps, Stop,
+    TxInfo,
 };
 pub use ids::{ConstraintId, Oid, PartitionId, Sn, SnapshotId, TableId, TxId, UserId};
 pub use key::Key;

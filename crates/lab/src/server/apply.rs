@@ -10,7 +10,7 @@ use super::{
     object::Replication,
     receiver::{Counter, OpenTx, Receiver, Work},
 };
-use crate::data::{Applied, ColumnChange, Incoming, OnConflict, Origin, Policy, TableId, TxId};
+use crate::data::{Applied, ColumnChange, Incoming, OnConflict, Origin, Policy, Stamps, TableId, TxId};
 
 /// How far a piece of work got.
 pub(super) enum Progress {
@@ -33,7 +33,10 @@ impl Server {
                 let on = |property| {
                     if self.core.properties.is_on(property) { OnConflict::Replace } else { OnConflict::Keep }
                 };
-                Policy { insert: on("REPLICATION_INSERT_REPLACE"), update: on("REPLICATION_UPDATE_REPLACE") }
+                let compared = self.core.properties.is_on("REPLICATION_TIMESTAMP_RESOLUTION");
+                let stamps = if compared { Stamps::Decide } else { Stamps::Ignored };
+                let (insert, update) = (on("REPLICATION_INSERT_REPLACE"), on("REPLICATION_UPDATE_REPLACE"));
+                Policy { insert, update, stamps }
             }
         }
     }

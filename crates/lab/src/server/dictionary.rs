@@ -9,7 +9,7 @@ use super::{
 use crate::{
     data::{Database, IndexKind, Table},
     sql::exec::Relation,
-    value::Datum,
+    value::{ColumnType, Datum},
 };
 
 pub(super) fn flag(set: bool) -> Datum {
@@ -128,14 +128,19 @@ pub(super) fn constraints(db: &Database) -> Relation {
                 text("T"),
             ]);
         }
-        for (n, c) in t.columns.iter().enumerate().filter(|(n, c)| c.not_null && !is_key(t, *n)) {
+        let of_columns = t.columns.iter().enumerate().flat_map(|(n, c)| {
+            let not_null = (c.not_null && !is_key(t, n)).then_some((n, c, 1, "NOT_NULL"));
+            let timestamp = (c.column_type == ColumnType::Timestamp).then_some((n, c, 5, "TIMESTAMP"));
+            not_null.into_iter().chain(timestamp)
+        });
+        for (n, c, kind, word) in of_columns {
             let id = i64::from(t.id.0) * 1024 + i64::try_from(n).unwrap_or(0);
             relation.push(vec![
                 user_id(db, t),
                 int(t.id.0),
                 int(id),
-                Datum::from(format!("__SYS_CON_NOT_NULL_ID_{id}_{}", c.name)),
-                Datum::Int(1),
+                Datum::from(format!("__SYS_CON_{word}_ID_{id}_{}", c.name)),
+                Datum::Int(kind),
                 Datum::Int(0),
                 Datum::Int(1),
                 Datum::Int(0),

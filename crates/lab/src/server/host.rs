@@ -37,6 +37,8 @@ impl Host for SessionHost<'_> {
                 Some(Ok(Datum::from(user)))
             }
             "SYSDATE" | "SYSTIMESTAMP" | "UNIX_DATE" | "CURRENT_DATE" => Some(Ok(Datum::from(date(self.core.now)))),
+            // What a TIMESTAMP column gets; no name that SQL can spell.
+            crate::sql::exec::STAMP => Some(Ok(Datum::from(format!("{:016X}", self.core.now)))),
             "USER_LOCK_REQUEST" => Some(self.user_lock(args, Self::request)),
             "USER_LOCK_RELEASE" => Some(self.user_lock(args, Self::release)),
             _ => None,

@@ -107,6 +107,7 @@ fn arguments(column_type: ColumnType) -> i64 {
         | ColumnType::BigInt
         | ColumnType::Double
         | ColumnType::Date
+        | ColumnType::Timestamp
         | ColumnType::Blob
         | ColumnType::Clob => 0,
     }

@@ -184,6 +184,7 @@ fn column_type(c: &mut Cursor<'_>) -> Result<ColumnType, SqlError> {
         "VARCHAR" | "VARCHAR2" => ColumnType::Varchar(length(c, 1)?),
         "NVARCHAR" => ColumnType::Varchar(length(c, 1)?.saturating_mul(3)),
         "DATE" => ColumnType::Date,
+        "TIMESTAMP" => ColumnType::Timestamp,
         "BLOB" => ColumnType::Blob,
         "CLOB" => ColumnType::Clob,
         _ => return Err(error),

@@ -52,6 +52,7 @@ fn put_type(out: &mut Vec<u8>, column_type: ColumnType) {
         ColumnType::Date => (8, 0, 0),
         ColumnType::Blob => (9, 0, 0),
         ColumnType::Clob => (10, 0, 0),
+        ColumnType::Timestamp => (11, 0, 0),
     };
     for n in [tag, a, b] {
         put_u64(out, n);
@@ -72,6 +73,7 @@ fn take_type(bytes: &mut &[u8]) -> Option<ColumnType> {
         8 => ColumnType::Date,
         9 => ColumnType::Blob,
         10 => ColumnType::Clob,
+        11 => ColumnType::Timestamp,
         _ => return None,
     })
 }

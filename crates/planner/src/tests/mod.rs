@@ -2,6 +2,7 @@
 
 mod attributes;
 mod checker;
+mod conflicts;
 mod due;
 mod goals;
 mod identity;

@@ -2,8 +2,10 @@
 
 use super::scalars::Given;
 use crate::{
+    attributes::Conflict,
     conf::{
-        Config, Span, Switch, grace,
+        Config, GroupConf, Span, Switch, grace,
+        host_template::is_broken_address,
         problem::{Code, Log, Problem},
         property::Property,
         syntax::File,
@@ -23,9 +25,11 @@ pub(super) fn check(c: &Config, given: &Given<'_>, file: &File, log: &mut Log<'_
     // Where to point: at the value, or at the groups when the value is a default.
     let groups = file.groups.first().map_or(0..0, |g| g.open.clone());
     let at = |p: Property| given.get(&p).map_or(groups.clone(), |a| a.value.span.clone());
-    host(c, &at(Property::SvcName), log);
+    let named = if c.host_template.is_default() { Property::SvcName } else { Property::HostTemplate };
+    host(c, &at(named), log);
     ports(c, given, log);
     counts(c, file, &at(Property::ServerCount), log);
+    conflicts(c, file, log);
     if c.sts_name.len() > STS_BYTES {
         let words =
             format!("AKU_STS_NAME has {} bytes; Kubernetes makes pods for at most {STS_BYTES}", c.sts_name.len());
@@ -47,11 +51,33 @@ pub(super) fn check(c: &Config, given: &Given<'_>, file: &File, log: &mut Log<'_
 
 fn host(c: &Config, at: &Span, log: &mut Log<'_>) {
     let Some(last) = c.server_count.ordinals().next_back() else { return };
-    let host = c.host(last);
+    let host = c.replication_host(last);
     if host.len() > HOST_BYTES {
         let words = format!("host name {host} has {} bytes, the limit is {HOST_BYTES}", host.len());
-        let hint = "AKU_STS_NAME, -, the ordinal, a dot and AKU_SVC_NAME make the host in CREATE REPLICATION";
+        let hint = if c.host_template.is_default() {
+            "AKU_STS_NAME, -, the ordinal, a dot and AKU_SVC_NAME make the host in CREATE REPLICATION"
+        } else {
+            "HOST_TEMPLATE with the pod filled in is the host in CREATE REPLICATION"
+        };
         log.report(Problem::new(Code::HostTooLong, words).hint(hint), at);
+    }
+    let mut hosts = c.server_count.ordinals().map(|pod| (pod, c.replication_host(pod)));
+    if let Some((pod, host)) = hosts.find(|(_, host)| is_broken_address(host)) {
+        let words = format!("HOST_TEMPLATE makes {host} of pod {pod}, which is no address");
+        let hint = "digits and dots alone are a numeric address: four numbers up to 255, for every pod";
+        log.report(Problem::new(Code::BadHostTemplate, words).hint(hint), at);
+    }
+}
+
+/// REPLACE is a property of the whole server.
+fn conflicts(c: &Config, file: &File, log: &mut Log<'_>) {
+    let rule = |g: &GroupConf| g.attributes.conflict();
+    let others: Vec<&str> = c.groups.iter().filter(|g| rule(g) == Conflict::None).map(|g| g.prefix.as_str()).collect();
+    let asks = c.groups.iter().zip(&file.groups).find(|(g, _)| rule(g) == Conflict::Replace);
+    if let (Some((_, group)), false) = (asks, others.is_empty()) {
+        let words = format!("CONFLICT = REPLACE counts for {} as well", others.join(", "));
+        let hint = "a server has one REPLICATION_INSERT_REPLACE and one REPLICATION_UPDATE_REPLACE for all objects without roles";
+        log.report(Problem::new(Code::SharedConflict, words).hint(hint), &group.open);
     }
 }
 

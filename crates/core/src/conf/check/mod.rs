@@ -49,6 +49,7 @@ fn read(s: &mut Scalars<'_, '_, '_>, file: &File, origins: &mut Origins) -> Opti
     let compare_at_start = s.compare(Property::CompareAtStart);
     let ledger = s.switch(Property::Ledger);
     let member_down = s.member_down();
+    let host_template = s.host_template();
     let server_count = server_count.and_then(ServerCount::new);
     let groups = groups::read(file, server_count, origins, s.log());
     let seconds = |n: u32| Duration::from_secs(u64::from(n));
@@ -69,6 +70,7 @@ fn read(s: &mut Scalars<'_, '_, '_>, file: &File, origins: &mut Origins) -> Opti
         compare_at_start: compare_at_start?,
         ledger: ledger?,
         member_down: member_down?,
+        host_template: host_template?,
         flush_at_end: flush_at_end?,
         replication_reset_at_end: replication_reset_at_end?,
         groups: groups?,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::switch;
 use crate::conf::{
-    Compare, MemberDown, Origins, Switch,
+    Compare, HostTemplate, MemberDown, Origins, Span, Switch, TemplateError,
     problem::{Code, Log, Problem, missing},
     property::{self, Property},
     source::shown_char,
@@ -178,6 +178,20 @@ impl<'f, 's, 'l> Scalars<'f, 's, 'l> {
         }
     }
 
+    /// HOST_TEMPLATE; without a line it is the service address.
+    pub(super) fn host_template(&mut self) -> Option<HostTemplate> {
+        let Some(assign) = self.given.get(&Property::HostTemplate) else { return Some(HostTemplate::default()) };
+        let value = &assign.value;
+        match value.text.parse() {
+            Ok(template) => Some(template),
+            Err(TemplateError { at, message, hint }) => {
+                let words = format!("{} {message}", Property::HostTemplate.name());
+                self.log.report(Problem::new(Code::BadHostTemplate, words).hint(hint), &inside(value, &at));
+                None
+            }
+        }
+    }
+
     /// One of the words, in small letters or capitals; the first without a line.
     pub(super) fn compare(&mut self, property: Property) -> Option<Compare> {
         let Some(assign) = self.given.get(&property) else { return Some(Compare::ALL[0]) };
@@ -201,6 +215,14 @@ impl<'f, 's, 'l> Scalars<'f, 's, 'l> {
 /// What a required name may look like.
 fn example(property: Property) -> &'static str {
     if property == Property::SvcName { "altibase-svc" } else { "altibase-sts" }
+}
+
+/// Those bytes of a value; all of it where quotes in it make the two differ.
+fn inside(value: &Value, at: &Span) -> Span {
+    let quote = usize::from(value.quoted);
+    let as_written = value.span.len() == value.text.len() + 2 * quote;
+    let begin = value.span.start + quote;
+    if as_written && !at.is_empty() { begin + at.start..begin + at.end } else { value.span.clone() }
 }
 
 /// A decimal number in range; anything else is reported.
@@ -239,7 +261,9 @@ pub(super) fn unknown<'c>(assign: &Assign, candidates: impl Iterator<Item = &'c 
     let candidates: Vec<_> = candidates.collect();
     let key = assign.key.as_str();
     let words = format!("unknown property {}", log.source().quote(&assign.key_span));
-    let hint = if property::GROUP_KEYS.contains(&key) || property::ITEM_KEYS.contains(&key) {
+    let hint = if key == property::LOCAL {
+        Some(property::NOT_LOCAL.to_owned())
+    } else if property::GROUP_KEYS.contains(&key) || property::ITEM_KEYS.contains(&key) {
         Some(format!("{key} belongs inside of REPLICATIONS = ( ... )"))
     } else if let Some(near) = property::nearest(key, candidates.iter().copied()) {
         Some(if near.eq_ignore_ascii_case(key) {

@@ -91,9 +91,15 @@ fn second_list(c: &mut Cursor<'_, '_>) {
 /// Targets directly inside of the group.
 fn no_list(c: &mut Cursor<'_, '_>) {
     let shown = c.here_words();
+    let is_local = c.peek().is_some_and(|t| c.text(t) == property::LOCAL);
+    let hint = if is_local {
+        property::NOT_LOCAL
+    } else {
+        "the targets stand in parentheses of their own: ( SYS.T1, SYS.T2 )"
+    };
     let problem = Problem::new(Code::Unexpected, format!("{shown} cannot stand here"))
         .label("expected PROPERTY = VALUE or the list of targets")
-        .hint("the targets stand in parentheses of their own: ( SYS.T1, SYS.T2 )");
+        .hint(hint);
     c.report(problem, &c.here());
     c.skip_to(|c| matches!(c.peek_kind(), Some(Kind::Open | Kind::Close)) || c.at_assignment());
 }

@@ -1,4 +1,4 @@
-//! K501 to K509: the variables by which the server gets its properties; K901 to K905: what changes the host name.
+//! K501 to K510: the variables by which the server gets its properties; K901 to K905: what changes the host name.
 
 use super::{Case, pod::Variable};
 use crate::{
@@ -29,6 +29,9 @@ pub(super) fn rules(c: &Case<'_>, findings: &mut Vec<Finding>) {
     expect("ALTIBASE_NLS_USE", None, Code::Charset);
     if c.spec.groups > 1 {
         expect("ALTIBASE_REPLICATION_ALLOW_DUPLICATE_HOSTS", Some("1"), Code::DuplicateHosts);
+    }
+    for name in &c.spec.conflict_properties {
+        expect(&format!("ALTIBASE_{name}"), Some("1"), Code::ConflictRule);
     }
     if let Some((at, object)) = unseen {
         findings.push(c.about(

@@ -317,6 +317,10 @@ pub(super) fn other_conf() -> Vec<(Code, ClusterSpec)> {
         (Code::ServiceName, ClusterSpec { service: "altibase-sts-client".into(), ..spec() }),
         (Code::AddressChecks, ClusterSpec { address_check: 59, ..spec() }),
         (Code::DuplicateHosts, ClusterSpec { groups: 2, ..spec() }),
+        (
+            Code::ConflictRule,
+            ClusterSpec { conflict_properties: vec!["REPLICATION_TIMESTAMP_RESOLUTION".into()], ..spec() },
+        ),
         (Code::ResetAtEnd, ClusterSpec { at_end: AtEnd::Reset, ..spec() }),
     ]
 }

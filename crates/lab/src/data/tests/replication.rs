@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{Database, begin, create, fill, key, logged, new, row, shown, unique};
 use crate::{
-    data::{Applied, Incoming, OnConflict, Origin, Policy, Sn, SnapshotId, TableId, TxId, changed_columns},
+    data::{Applied, Incoming, OnConflict, Origin, Policy, Sn, SnapshotId, Stamps, TableId, TxId, changed_columns},
     value::{Datum, Row},
 };
 
@@ -22,12 +22,15 @@ fn apply(db: &mut Database, table: TableId, change: Incoming, policy: Policy) ->
 
 #[test]
 fn conflicts() {
-    let replace_inserts = Policy { insert: OnConflict::Replace, update: OnConflict::Keep };
-    let replace_updates = Policy { insert: OnConflict::Keep, update: OnConflict::Replace };
+    // A table of before: no TIMESTAMP column, so nothing changes by what the property says.
+    let stamped = Policy { stamps: Stamps::Decide, ..Policy::KEEP };
+    let replace_inserts = Policy { insert: OnConflict::Replace, ..Policy::KEEP };
+    let replace_updates = Policy { update: OnConflict::Replace, ..Policy::KEEP };
     let old = |c: &str| row(1, c);
     let table = [
         (Incoming::Insert(row(2, "new")), Policy::KEEP, Applied::Done, "1x 2new"),
         (Incoming::Insert(row(1, "new")), Policy::KEEP, Applied::Conflict, "1x"),
+        (Incoming::Insert(row(1, "new")), stamped, Applied::Conflict, "1x"),
         (Incoming::Insert(row(1, "new")), replace_updates, Applied::Conflict, "1x"),
         (Incoming::Insert(row(1, "new")), replace_inserts, Applied::Replaced, "1new"),
         (Incoming::Insert(row(1, "new")), Policy::REPLACE, Applied::Replaced, "1new"),

@@ -8,6 +8,7 @@ mod offline;
 mod pace;
 mod random;
 mod speed;
+mod stamps;
 mod statements;
 mod verbs;
 mod volumes;

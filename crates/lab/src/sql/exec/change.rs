@@ -3,7 +3,7 @@
 use std::{cell::RefCell, sync::Arc};
 
 use super::{
-    Host, Scope,
+    Host, STAMP, Scope,
     bind::Binder,
     bound::Bound,
     eval::{Context, Frame, eval},
@@ -20,7 +20,7 @@ use crate::{
         SqlError, Statement,
         ast::{Delete, Expr, Insert, InsertSource, Update},
     },
-    value::{Datum, Row},
+    value::{ColumnType, Datum, Row},
 };
 
 /// Runs INSERT, UPDATE or DELETE inside of `tx` and gives the number of rows. A statement that stops has changed
@@ -117,7 +117,24 @@ fn inserts(ctx: &Context<'_>, insert: &Insert) -> Result<Changes, Stop> {
             }
         }
     }
+    if let Some(at) = stamp(&table) {
+        for row in rows.iter_mut().filter(|row| row[at].is_null()) {
+            let mut stamped = row.to_vec();
+            stamped[at] = moment(ctx)?;
+            *row = stamped.into();
+        }
+    }
     Ok(Changes::Insert(table, rows))
+}
+
+/// Position of the TIMESTAMP column.
+fn stamp(table: &Table) -> Option<usize> {
+    table.columns.iter().position(|c| c.column_type == ColumnType::Timestamp)
+}
+
+/// What it gets where the statement does not say.
+fn moment(ctx: &Context<'_>) -> Result<Datum, Stop> {
+    ctx.host.call(STAMP, &[]).unwrap_or(Ok(Datum::Null))
 }
 
 /// A whole row from the values for some columns; `None` is DEFAULT.
@@ -192,6 +209,9 @@ fn updates(ctx: &Context<'_>, update: &Update) -> Result<Changes, Stop> {
                 Some(expr) => column.column_type.fit(&column.name, eval(ctx, expr, &frame)?)?,
                 None => column.default.clone(),
             };
+        }
+        if let Some(at) = stamp(&table).filter(|at| assignments.iter().all(|(named, _)| named != at)) {
+            after[at] = moment(ctx)?;
         }
         changed.push((key, after.into()));
     }

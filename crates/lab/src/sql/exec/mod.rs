@@ -77,6 +77,9 @@ pub trait Host {
     fn call(&mut self, name: &str, args: &[Datum]) -> Option<Result<Datum, Stop>>;
 }
 
+/// [`Host::call`] of the moment that a TIMESTAMP column gets.
+pub(crate) const STAMP: &str = "(timestamp)";
+
 /// Who runs a statement, and inside of what.
 pub struct Scope<'a> {
     /// User, upper case; unqualified tables are this user's.

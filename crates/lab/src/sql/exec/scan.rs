@@ -194,7 +194,12 @@ fn is_text(column_type: ColumnType) -> bool {
         | ColumnType::BigInt
         | ColumnType::Numeric { .. }
         | ColumnType::Double => false,
-        ColumnType::Char(_) | ColumnType::Varchar(_) | ColumnType::Date | ColumnType::Blob | ColumnType::Clob => true,
+        ColumnType::Char(_)
+        | ColumnType::Varchar(_)
+        | ColumnType::Date
+        | ColumnType::Timestamp
+        | ColumnType::Blob
+        | ColumnType::Clob => true,
     }
 }
 

@@ -39,6 +39,8 @@ fn what_is_read() {
         ("MODE = \"eager\"", "MODE = EAGER"),
         ("CONFLICT = MASTER_SLAVE", "CONFLICT = MASTER_SLAVE"),
         ("CONFLICT = master_slave", "CONFLICT = MASTER_SLAVE"),
+        ("CONFLICT = TIMESTAMP", "CONFLICT = TIMESTAMP"),
+        ("CONFLICT = \"replace\"", "CONFLICT = REPLACE"),
         ("GAPLESS", "GAPLESS"),
         ("GAPLESS = 1", "GAPLESS"),
         ("GROUPING   # sends transactions together", "GROUPING"),
@@ -69,7 +71,7 @@ fn what_is_refused() {
     let table: [(&str, &[Code]); 21] = [
         ("MODE = NOWAIT", &[Code::OutOfRange]),
         ("MODE =", &[Code::OutOfRange]),
-        ("CONFLICT = TIMESTAMP", &[Code::OutOfRange]),
+        ("CONFLICT = NEWER", &[Code::OutOfRange]),
         ("CONFLICT = MASTER", &[Code::OutOfRange]),
         ("MODE = EAGER\nMODE = LAZY", &[Code::DuplicateKey]),
         ("GAPLESS\nGAPLESS", &[Code::DuplicateKey]),
@@ -99,6 +101,22 @@ fn what_is_refused() {
     }
 }
 
+/// What is not supported is refused with the reason, however it is written.
+#[test]
+fn local_is_refused_in_words() {
+    for (lines, code) in
+        [("LOCAL", Code::Unexpected), ("LOCAL R_02", Code::Unexpected), ("LOCAL = R_02", Code::UnknownKey)]
+    {
+        for parsed in files(2, lines) {
+            assert!(parsed.config.is_none(), "{lines}");
+            let found =
+                parsed.problems.iter().find(|p| p.code == code).unwrap_or_else(|| panic!("{:?}", parsed.problems));
+            assert!(found.hint.as_deref().is_some_and(|h| h.contains("two replications of one server")), "{found:?}");
+            assert_eq!(found.place.as_ref().map(|p| p.line), Some(6), "{lines}");
+        }
+    }
+}
+
 /// A server takes a table in one object with RECOVERY; EAGER is possible, and a third pod needs the others away.
 #[test]
 fn what_more_than_two_servers_cannot_have() {
@@ -116,6 +134,27 @@ fn what_more_than_two_servers_cannot_have() {
             assert_eq!(codes, want, "{servers} {lines}");
             assert_eq!(parsed.config.is_some(), !want.contains(&Code::RecoveryTwice), "{servers} {lines}");
         }
+    }
+}
+
+/// A property of the server is nothing that groups have one by one.
+#[test]
+fn replace_counts_for_every_group_without_roles() {
+    let table: [(&str, &str, &[Code]); 4] = [
+        ("CONFLICT = REPLACE", "", &[Code::SharedConflict]),
+        ("CONFLICT = REPLACE", "CONFLICT = REPLACE", &[]),
+        ("CONFLICT = REPLACE", "CONFLICT = MASTER_SLAVE", &[]),
+        ("CONFLICT = TIMESTAMP", "", &[]),
+    ];
+    for (one, other, want) in table {
+        let text = format!(
+            "AKU_STS_NAME = db\nAKU_SVC_NAME = s\nREPLICATIONS = (REPLICATION_NAME_PREFIX = A {one} (SYS.T1)),\n\
+             (REPLICATION_NAME_PREFIX = B {other} (SYS.T2))\n"
+        );
+        let parsed = conf::parse("aku.conf", text.as_bytes());
+        let found = parsed.problems.iter().map(|p| p.code).filter(|c| *c == Code::SharedConflict);
+        assert_eq!(found.collect::<Vec<_>>(), want, "{one} {other}: {:?}", parsed.problems);
+        assert!(parsed.config.is_some());
     }
 }
 
