@@ -82,8 +82,7 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Plan {
             build.add(Ordinal::MASTER, Op::RemoveMarker, because, Dependencies::on(last, "at the end"));
         }
         // A plan does nothing about a pod that was not seen; its next start, or `clean --ordinal 0`, judges the marker anew.
-        MarkerView::Present | MarkerView::Stale => {}
-        MarkerView::Missing | MarkerView::Elsewhere => {}
+        MarkerView::Present | MarkerView::Stale | MarkerView::Missing | MarkerView::Elsewhere => {}
     }
     let mut held: BTreeMap<Ordinal, usize> = BTreeMap::new();
     for object in &objects {

@@ -107,10 +107,9 @@ impl Raw {
         }
         without_redirections(&mut words);
         let shell = match (self.beside, is_exec) {
-            (Beside::Yes, _) => Shell::Stays,
             (Beside::No, true) => Shell::Gone,
             (Beside::No, false) if alone => Shell::Perhaps,
-            (Beside::No, false) => Shell::Stays,
+            (Beside::Yes, _) | (Beside::No, false) => Shell::Stays,
         };
         Command { words, shell }
     }

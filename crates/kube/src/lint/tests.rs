@@ -112,6 +112,7 @@ fn every_rule_has_its_defect() {
 
 #[test]
 fn what_is_elsewhere() {
+    use Code::{ConfUnseen, NoBudget, NoClientService, NoPeerService};
     let only = |kinds: &[&str]| {
         let all: Vec<String> = good()
             .split("---\n")
@@ -120,7 +121,6 @@ fn what_is_elsewhere() {
             .collect();
         codes(&judged(&spec(), &all.join("---\n")))
     };
-    use Code::{ConfUnseen, NoBudget, NoClientService, NoPeerService};
     assert_eq!(only(&["StatefulSet"]), [NoBudget, NoPeerService, NoClientService, ConfUnseen]);
     assert_eq!(only(&["Service"]), [Code::NoStatefulSet]);
     assert_eq!(only(&["StatefulSet", "Service", "PodDisruptionBudget", "ConfigMap"]), []);

@@ -275,9 +275,9 @@ fn a_pod_0_that_does_not_know_of_an_end_is_asked_about() {
 
 #[test]
 fn the_checker_sees_a_row_that_hides_whose_rows_a_pod_has() {
+    type Mutation = fn(&mut Ledger);
     let w = remembers(with_ledgers(end(1, 2).up(0, 0).up(1, 0).pair(0, 1, "LL")), 1, 0, 2);
     let good = made(&w);
-    type Mutation = fn(&mut Ledger);
     let table: [(&str, Mutation); 2] = [
         ("a later incarnation of a pod that does not open", |l| l.incarnation += 1),
         ("another cluster", |l| l.cluster = aku_core::ledger::ClusterId::founded_on("other")),

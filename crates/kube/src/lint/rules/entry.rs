@@ -190,19 +190,15 @@ fn server(c: &Case<'_>, run: &Run, findings: &mut Vec<Finding>) {
         return;
     }
     let at = c.pod.word_place(&[program]);
-    match text(&c.pod, program, arguments) {
-        Some(text) => {
-            let gives_way = shell::commands(text)
-                .iter()
-                .any(|k| k.shell == Shell::Gone && k.words.first().is_some_and(|w| !is_shell(w)));
-            if !gives_way {
-                findings.push(c.about(Code::ServerInShell, at, "a shell stays around the server behind aku run"));
-            }
-        }
-        None => {
-            let message = format!("what {} starts behind aku run is not in these files", run.server.join(" "));
-            findings.push(c.about(Code::EntryUnseen, at, message));
-        }
+    let Some(text) = text(&c.pod, program, arguments) else {
+        let message = format!("what {} starts behind aku run is not in these files", run.server.join(" "));
+        findings.push(c.about(Code::EntryUnseen, at, message));
+        return;
+    };
+    let gives_way =
+        shell::commands(text).iter().any(|k| k.shell == Shell::Gone && k.words.first().is_some_and(|w| !is_shell(w)));
+    if !gives_way {
+        findings.push(c.about(Code::ServerInShell, at, "a shell stays around the server behind aku run"));
     }
 }
 
