@@ -3,6 +3,8 @@
 //! Sends nothing but SELECTs. Repeats a look at a pod whose only SYSDBA slot is taken, because that usually passes
 //! (`aku-behaviour.md` B.0); everything else is taken as seen.
 
+mod near;
+
 use std::{
     cell::Cell,
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +14,7 @@ use std::{
 
 use super::{
     common::{Common, What},
-    confpath, log_files, marker, secret, time,
+    confpath, marker, secret, time,
     who::{self, Who, who},
     wiring::{Cluster, Platform, Way},
 };
@@ -26,7 +28,7 @@ use crate::{
     exit::Exit,
     journal::runs,
     lock::{self},
-    logs::{DeadLogs, Directory, LogPath, Seen},
+    logs::LogPath,
     observe::{BrokenBy, Compared, Gathering, MarkerView, Observed, PodView},
     plan::{self, Op, Plan, saved},
     render::Diagnostic,
@@ -266,30 +268,6 @@ impl CommandContext {
         }
         tracing::debug!(pods = observed.pods.len(), "looked at the pods");
         observed
-    }
-
-    /// The pod that this run is about, where an end has closed it: this run before it had the lock, or one before it.
-    fn shut_out(&self, world: &dyn Platform, observed: &Observed) -> Option<Ordinal> {
-        let me = self.who.pod;
-        let pod = observed.pod(me).filter(|p| p.admin_mode())?;
-        let by_journal = || {
-            let (state, started) = (confpath::state(world.env())?, pod.server.started_at_s?);
-            runs::is_shut_out(&state, &self.desired.statefulset, me, started).ok()
-        };
-        let ends = self.desired.goal == Goal::End(me);
-        (ends && (self.shut_out.get() || by_journal().unwrap_or(false))).then_some(me)
-    }
-
-    /// What is seen of the logs of a dead pod from here; a directory is read once, however many pods are near.
-    fn logs(&self) -> DeadLogs {
-        let near: BTreeSet<&LogPath> =
-            self.log_paths.iter().filter(|(k, _)| self.near.contains(k)).map(|p| p.1).collect();
-        let read: BTreeMap<&LogPath, Seen> = near.into_iter().map(|path| (path, log_files::look(path))).collect();
-        let seen = |(k, path): (&Ordinal, &LogPath)| {
-            let there = read.get(path).filter(|_| self.near.contains(k)).cloned();
-            (*k, Directory { path: path.clone(), seen: there.unwrap_or(Seen::NotLooked) })
-        };
-        self.log_paths.iter().map(seen).collect()
     }
 
     /// Whoever changes something holds the lock before it looks: what it sees of other runs are those that wait for it.
