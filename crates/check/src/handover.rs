@@ -2,7 +2,7 @@
 //! streams. Read from the plan and the catalogs alone.
 
 use aku_core::{
-    plan::{Action, ApprovalClass, RunWhen},
+    plan::{Action, RunWhen},
     topology::{Ordinal, ReplicationName, Target},
 };
 
@@ -114,9 +114,6 @@ impl<'a> Checker<'a> {
     /// A table that aku.conf has goes out of an object only when another one has it.
     pub(super) fn drop_table(&mut self, a: &Action, name: &'a ReplicationName, peer: Ordinal, target: &'a Target) {
         let live = self.live(a.pod, name) && self.live(peer, name);
-        if live && !self.groups.contains_key(target) && a.run == RunWhen::Normal {
-            self.delivered_before_it_goes(a, name, peer, target);
-        }
         let had = self.carriers(a.pod, peer, target).contains(&name);
         if !live || !had || !self.groups.contains_key(target) || a.run != RunWhen::Normal {
             return;
@@ -130,25 +127,6 @@ impl<'a> Checker<'a> {
             let text =
                 format!("{} takes {target} out of {name} on pod {}, and nobody else has its changes", a.id, a.pod);
             self.broken(rule, text);
-        }
-    }
-
-    /// A table that no group has any more: both pods have sent what was committed to it, or somebody is asked for it by name.
-    fn delivered_before_it_goes(&mut self, a: &Action, name: &'a ReplicationName, peer: Ordinal, target: &Target) {
-        let holds =
-            |k: Ordinal| self.observed.replication(k, name).is_some_and(|r| r.items.iter().any(|i| i.local == *target));
-        if !holds(a.pod) || !holds(peer) {
-            // Nothing of it gets through.
-            return;
-        }
-        let sent = |k: Ordinal| self.did(a, k, name, |op| matches!(op, Op::Flush { .. }));
-        let unsent = [a.pod, peer].into_iter().find(|k| !sent(*k) && !self.asks(ApprovalClass::LosesUnsent, *k));
-        if let Some(k) = unsent {
-            let text = format!(
-                "{} takes {target} out of {name} on pod {}, what pod {k} committed to it may be unsent, and nobody is asked",
-                a.id, a.pod
-            );
-            self.broken("delivered-before-it-goes", text);
         }
     }
 }

@@ -46,7 +46,8 @@ impl<'a> Checker<'a> {
                     format!("{} forgets {name} on pod {pod}, and pod {gone} is the one that left", a.id),
                 );
             }
-            Goal::Forget(gone) if self.has_stream(pod, name) => {
+            // What another pod says of one that does not answer; where it answers, it says so itself.
+            Goal::Forget(gone) if self.observed.pod(gone).is_none() && self.has_stream(pod, name) => {
                 self.broken(
                     "forget",
                     format!("{} forgets {name} on pod {pod}, which is connected with pod {gone}", a.id),

@@ -16,7 +16,7 @@ impl Checker<'_> {
         self.rows.get(&(pod, target)).copied().unwrap_or(RowCount::NotCounted)
     }
 
-    pub(super) fn asks(&self, class: ApprovalClass, pod: Ordinal) -> bool {
+    fn asks(&self, class: ApprovalClass, pod: Ordinal) -> bool {
         let scope = format!("{}/{pod}", self.desired.statefulset);
         self.plan.approvals.iter().any(|y: &Approval| y.class == class && y.scope == scope)
     }

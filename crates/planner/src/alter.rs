@@ -15,29 +15,23 @@ use super::{
     added_targets,
     build::{Builder, Dependencies, why},
     cluster_view::ClusterView,
-    definition::{self, Wrong},
-    leaving::{Leaving, Unsent},
+    definition,
     links::sides,
 };
 
 /// STOP both, correct both, START both. New tables are empty on both pods and proved so after each ADD TABLE: what was
 /// committed before it is in no stream. Nothing is taken out before that: what was added may have to go again, so that
-/// both sides agree as before, and the last item of an object cannot go (ERR-6106F). A table that goes is delivered first;
-/// what of it cannot be is given back.
-pub(super) fn pair(world: &ClusterView<'_>, build: &mut Builder, object: &Object) -> Vec<Unsent> {
+/// both sides agree as before, and the last item of an object cannot go (ERR-6106F).
+pub(super) fn pair(world: &ClusterView<'_>, build: &mut Builder, object: &Object) {
     let name = &object.name;
     let mut stops: Vec<(Ordinal, ActionId)> = Vec::new();
     // A table that changed hands before this left it running.
     let earlier: Vec<ActionId> = sides(object).iter().flat_map(|(pod, _)| build.about(*pod, name)).collect();
-    let earlier = Dependencies::on(earlier, "one change of an object at a time");
-    let leaving = Leaving::of(world, object);
-    let delivered = leaving.now(world, build, &earlier);
     for (pod, peer) in sides(object) {
         if world.is_started(pod, object) || !build.starts_of(pod, name).is_empty() {
             let op = Op::Stop { name: name.clone(), peer };
             let text = "an object is corrected only while neither side sends (ERR-610FE, ERR-6109F)";
-            let waits =
-                earlier.clone().and(delivered.iter().copied(), "everything is delivered before the streams stop");
+            let waits = Dependencies::on(earlier.iter().copied(), "one change of an object at a time");
             stops.push((pod, build.add(pod, op, why(Code::CorrectDefinition, text), waits)));
         }
     }
@@ -77,28 +71,13 @@ pub(super) fn pair(world: &ClusterView<'_>, build: &mut Builder, object: &Object
         checks.push(build.add(*pod, Op::CheckEmpty { targets }, why(Code::NewTable, text), check_waits));
     }
     over.extend(checks.iter().copied());
-    // What only one side has bars every sender, and nobody takes it any more.
-    let mut shared: Vec<((Ordinal, Ordinal), Wrong)> = Vec::new();
     for ((ends, turns), last) in changing.iter().zip(lasts) {
         let waits = stopped
             .clone()
             .and(last, "one change of an object at a time")
             .and(checks.iter().copied(), "until then what was added may have to go again");
-        let (both, alone) = turns.extra.clone().parted(&leaving.targets);
-        over.extend(definition::correct_what(world, build, *ends, object, alone, &waits));
-        shared.push((*ends, both));
-    }
-    let even = Dependencies::on(over.iter().copied(), "both sides must agree before they meet");
-    let again = leaving.once_even(world, build, &stopped.clone().and_all(even));
-    for (pod, id) in &again {
-        if stops.iter().all(|(p, _)| p != pod) {
-            stops.push((*pod, *id));
-        }
-    }
-    let stopped = stopped.and(again.iter().map(|(_, id)| *id), "neither side may be sending");
-    let waits = stopped.and(over.iter().copied(), "until then what was added may have to go again");
-    for (ends, both) in shared {
-        over.extend(definition::correct_what(world, build, ends, object, both, &waits));
+        let wrong = turns.extra.clone();
+        over.extend(definition::correct_what(world, build, *ends, object, wrong, &waits));
     }
     for (pod, peer, target, id) in added {
         let op = Op::DropTable { name: name.clone(), peer, target: target.clone(), remote: target };
@@ -118,5 +97,4 @@ pub(super) fn pair(world: &ClusterView<'_>, build: &mut Builder, object: &Object
         };
         build.add_when(pod, op, why(Code::SendAgain, text), waits, run);
     }
-    leaving.unsent()
 }

@@ -2,8 +2,6 @@
 //!
 //! Corrects one side of a pair; the caller stops both sides first and starts them again. Never touches a position.
 
-use std::collections::BTreeSet;
-
 use aku_core::{
     attributes::{GroupOption, ObjectOption},
     desired::{Object, ReplicationAddress},
@@ -72,12 +70,6 @@ impl Wrong {
 
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
-    }
-
-    /// What is too much, apart: the items of these targets, and the others.
-    pub fn parted(self, targets: &BTreeSet<Target>) -> (Self, Self) {
-        let (of_these, others) = self.extra.iter().cloned().partition(|i| targets.contains(&i.local));
-        (Self { extra: of_these, ..Self::default() }, Self { extra: others, ..self })
     }
 
     /// What is left to correct when these items went already: they come back where the group has them.

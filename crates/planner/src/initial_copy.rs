@@ -39,11 +39,9 @@ use super::{
     added_targets::Newcomers,
     build::{Builder, Dependencies, pods, why},
     cluster_view::ClusterView,
-    definition,
-    deliver::{self, Way},
+    definition, deliver,
     for_a_while::Held,
     join::DRAIN_S,
-    leaving,
     links::{self, Link},
 };
 
@@ -293,24 +291,10 @@ impl Copying<'_, '_, '_> {
             }
         }
         let mut ids = Vec::new();
-        let leaving = leaving::targets(world, object);
-        let mut sending: Vec<Ordinal> = Vec::new();
-        // What a slave that gets a copy committed is delivered above.
-        for (pod, peer) in links::sides(object) {
-            if !leaving.is_empty() && !self.gets(pod, object.group) && links::link(world, object) == Link::Live {
-                let even = self.matched.get(&object.name).cloned();
-                let way = Way { from: pod, to: peer, object };
-                waits = waits.and(
-                    [leaving::send(world, self.build, way, even)],
-                    "everything is delivered before the streams stop",
-                );
-                sending.push(pod);
-            }
-        }
         for (pod, peer) in links::sides(object) {
             let revived = self.gets(pod, object.group) && links::link(world, object) == Link::Live;
             let stopped = self.matched.contains_key(&object.name);
-            if (world.is_started(pod, object) && !stopped) || revived || sending.contains(&pod) {
+            if (world.is_started(pod, object) && !stopped) || revived {
                 let op = Op::Stop { name: object.name.clone(), peer };
                 let text = "an object is corrected only while neither side sends (ERR-610FE, ERR-6109F)";
                 ids.push(self.build.add(pod, op, why(Code::CorrectDefinition, text), waits.clone()));

@@ -27,7 +27,6 @@ mod handover;
 mod identity;
 mod initial_copy;
 mod join;
-mod leaving;
 mod ledger;
 mod ledgers;
 mod links;

@@ -29,7 +29,6 @@ use super::{
     build::{Builder, Dependencies, pods, why},
     cluster_view::{ClusterView, runs},
     conflicts, definition, handover, initial_copy,
-    leaving::{self, Unsent},
     links::{self, Link},
     preflight, rename, shapes, steps,
     unmanaged::{self, Kind, Stray},
@@ -64,7 +63,6 @@ pub(super) fn plan(world: &ClusterView<'_>) -> Result<Plan, Refusal> {
         build: Builder::default(),
         notes: world.notes(None),
         dropped: Vec::new(),
-        unsent: Vec::new(),
         renaming: renames.iter().filter(|r| r.takes_over(world)).map(|r| &r.object.name).collect(),
         to_anchor: Vec::new(),
         anchored: None,
@@ -125,8 +123,6 @@ struct Reconcile<'w, 'a> {
     notes: Vec<Reason>,
     /// Objects that are dropped, by pod.
     dropped: Vec<(Ordinal, ReplicationName)>,
-    /// What of tables that go reaches nobody.
-    unsent: Vec<Unsent>,
     /// Objects that others take over from, and that are started for that where they are down.
     renaming: BTreeSet<&'w ReplicationName>,
     /// The last lock under which an EAGER object is anchored.
@@ -183,7 +179,7 @@ impl Reconcile<'_, '_> {
                     }
                     self.run_again(object);
                 } else {
-                    self.unsent.extend(alter::pair(self.world, &mut self.build, object));
+                    alter::pair(self.world, &mut self.build, object);
                 }
             }
             Link::None if newcomers.is_put_off(object) => {}
@@ -478,7 +474,6 @@ impl Reconcile<'_, '_> {
                 ),
             });
         }
-        approvals.extend(leaving::approvals(world, &self.unsent));
         let text = match self.active.len() {
             0 if self.build.next() > 0 => "no pod that was seen is a member in service; what pods that have ended hold is brought to aku.conf, and no row is touched".to_owned(),
             0 => "no pod that was seen is a member in service, so there is nothing to bring back; a pod that is closed comes back by its own start".to_owned(),

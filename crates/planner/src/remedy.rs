@@ -118,8 +118,19 @@ pub fn of(code: Code, goal: Goal) -> Remedy {
 
         Code::SurplusPod => Remedy::person("raise AKU_SERVER_COUNT on every pod, or scale the StatefulSet down"),
         Code::SelfUnseen => Remedy::person("see that the server of this pod runs and lets SYS in"),
-        // Whether an end can close it, and what has to be noted then, is known where it is refused.
-        Code::NotAdminMode => Remedy::person("close the pod as it is printed below it"),
+        Code::NotAdminMode => match goal {
+            // An end closes the pod in order; where that has nothing to do, a person closes it.
+            Goal::Start(pod) if !pod.is_master() => Remedy::Goal(Goal::End(pod)),
+            Goal::Start(_)
+            | Goal::End(_)
+            | Goal::Clean(_)
+            | Goal::CleanEverywhere
+            | Goal::Reconcile
+            | Goal::Recover(_)
+            | Goal::Forget(_)
+            | Goal::Repair(_)
+            | Goal::RecoverLog(_) => Remedy::person("close the pod: ALTER SYSTEM SET ADMIN_MODE = 1"),
+        },
         Code::CleanBrokeOff => Remedy::Goal(Goal::Clean(Ordinal::MASTER)),
         Code::MasterFailed | Code::MasterRestored => match goal {
             Goal::Recover(_) => Remedy::person("no slave can be the source yet"),

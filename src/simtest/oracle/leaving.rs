@@ -260,7 +260,8 @@ fn possible(w: &OracleState, goal: Goal) -> bool {
         Goal::Forget(p) => {
             let p = usize::from(p.get());
             let left = match w.pods[p] {
-                Pod::Absent => true,
+                // Somebody is connected with it still: it is not gone.
+                Pod::Absent => !(0..w.pods.len()).any(|k| k != p && w.seen(k) && w.sides[&(k, p)] == 'L'),
                 Pod::Broken | Pod::Open => false,
                 Pod::Closed => !(0..w.pods.len()).any(|k| k != p && place(p, k)),
             };

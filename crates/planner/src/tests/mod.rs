@@ -7,7 +7,6 @@ mod due;
 mod goals;
 mod identity;
 mod leave;
-mod leaving;
 mod lost_rows;
 mod mend;
 mod pairs;

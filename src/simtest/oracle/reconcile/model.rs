@@ -61,7 +61,6 @@ impl<'c> Model<'c> {
             gaining: false,
             proved: false,
             flushed: false,
-            tries: there && held.letter == 'T',
         }
     }
 
@@ -186,11 +185,7 @@ impl<'c> Model<'c> {
                 side.there |= made;
             }
             let (name, ends, fate) = (self.c.name(low, high, group), [low, high], self.fate(low, high, group));
-            let mut object = Object { name, ends, group, fate, made, sides };
-            for i in object.stuck() {
-                object.sides[i].flushed = true;
-            }
-            objects.push(object);
+            objects.push(Object { name, ends, group, fate, made, sides });
         }
         objects.extend(self.strays());
         objects
@@ -205,9 +200,9 @@ impl<'c> Model<'c> {
             _ => Place::None,
         };
         let (seen, there) = (self.seen(pod), letter != '-');
-        let (gaining, proved, flushed, tries) = (false, false, false, letter == 'T');
+        let (gaining, proved, flushed) = (false, false, false);
         let (lacks, extra, moved, reaches, eager) = (0, false, false, true, false);
-        Side { seen, there, place, sends, lacks, extra, moved, reaches, eager, gaining, proved, flushed, tries }
+        Side { seen, there, place, sends, lacks, extra, moved, reaches, eager, gaining, proved, flushed }
     }
 
     /// What aku.conf does not ask for goes where nothing can be unsent: forgotten on both sides, or delivered by both.

@@ -33,8 +33,6 @@ pub struct Side {
     pub gaining: bool,
     pub proved: bool,
     pub flushed: bool,
-    /// Its sender does not get through.
-    pub tries: bool,
 }
 
 impl Side {
@@ -91,15 +89,6 @@ pub enum Step {
 }
 
 impl Object {
-    /// Ends that send a table that goes, and do not get through although the two sides agree: somebody is asked for what is
-    /// unsent there.
-    pub fn stuck(&self) -> Vec<usize> {
-        let [low, high] = &self.sides;
-        let meet = (low.lacks, low.extra, low.eager) == (high.lacks, high.extra, high.eager);
-        let goes = matches!(self.fate, Fate::Corrected { .. }) && low.extra && high.extra;
-        (0..2).filter(|i| goes && meet && self.sides[*i].tries && self.sides[*i].reaches).collect()
-    }
-
     /// What side `i` may do next, and what it is then.
     pub fn steps(&self, s: &[Side; 2], i: usize, all_created: bool) -> Vec<(Step, Side)> {
         let (side, other) = (s[i], s[1 - i]);
@@ -115,23 +104,12 @@ impl Object {
             }
             Fate::Corrected { new } => {
                 let proved = new == 0 || s.iter().all(|side| side.proved);
-                // A table that both carry and that goes: what was committed to it is delivered first.
-                let goes = self.sides.iter().all(|side| side.extra);
-                let due = |side: &Side| goes && side.extra && !side.flushed;
-                if side.sends && !side.tries && due(&side) {
-                    next.push((Step::Flush, Side { flushed: true, ..side }));
-                }
-                let meets = (side.lacks, side.extra) == (other.lacks, other.extra) && side.reaches;
-                if !side.sends && due(&side) && meets && (side.lacks != 0 || proved) {
-                    next.push((Step::Start, Side { sends: true, tries: false, ..side }));
-                }
                 if side.sends && !right {
                     next.push((Step::Stop, Side { sends: false, ..side }));
                 }
                 if !side.sends && !other.sends {
                     let first = other.lacks != 0 && !other.gaining;
-                    let delivered = !goes || s.iter().all(|side| side.flushed);
-                    next.extend(side.redefined(other.proved || first, proved && delivered));
+                    next.extend(side.redefined(other.proved || first, proved));
                 }
                 if right && proved && !side.sends {
                     next.push((Step::Start, Side { sends: true, ..side }));
