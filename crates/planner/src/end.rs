@@ -38,36 +38,15 @@ pub(super) fn plan(world: &ClusterView<'_>, me: Ordinal) -> Plan {
         Switch::On => format!("pod {me} leaves; what it committed is delivered first"),
         Switch::Off => format!("pod {me} leaves; what it has not sent yet is sent when it comes back"),
     };
-    Plan {
-        goal: world.desired.goal,
-        statefulset: world.desired.statefulset.clone(),
-        decision: Decision::None { because: vec![why(Code::Leaving, text)] },
-        pods: world.lines(Some(me)),
-        notes: end.notes,
-        approvals: Vec::new(),
-        actions: end.build.finish(),
-        already_right: world.desired.objects_of(me).count(),
-    }
+    end.told(text, world.desired.objects_of(me).count())
 }
 
-/// The volume is that of another pod, or a copy of it: what its log holds is that one's, so users are shut out and nothing else
-/// is touched. No position of it is forgotten, here or elsewhere, and no ledger written.
+/// The volume is another pod's, or a copy of it: users are shut out; nothing is sent, forgotten, or written into a ledger.
 pub(super) fn of_another(world: &ClusterView<'_>, me: Ordinal) -> Plan {
     let mut end = Leave::new(world, me, How::Ends);
     end.begin();
-    let text = format!(
-        "pod {me} is closed; its volume is that of another pod, or a copy of it, so nothing of it is sent or forgotten: `aku plan start --ordinal {me}` says what to do"
-    );
-    Plan {
-        goal: world.desired.goal,
-        statefulset: world.desired.statefulset.clone(),
-        decision: Decision::None { because: vec![why(Code::Leaving, text)] },
-        pods: world.lines(Some(me)),
-        notes: end.notes,
-        approvals: Vec::new(),
-        actions: end.build.finish(),
-        already_right: 0,
-    }
+    let text = format!("pod {me} is closed; `aku plan start --ordinal {me}` says whose volume it has and what to do");
+    end.told(text, 0)
 }
 
 /// What of an end is safe beside any other run, so that it waits for no lock: users are shut out and what they committed
@@ -166,6 +145,20 @@ impl<'a> Leave<'a> {
             source_forgotten: Vec::new(),
             made: Vec::new(),
             noted: None,
+        }
+    }
+
+    fn told(self, text: String, already_right: usize) -> Plan {
+        let Self { world, me, build, notes, .. } = self;
+        Plan {
+            goal: world.desired.goal,
+            statefulset: world.desired.statefulset.clone(),
+            decision: Decision::None { because: vec![why(Code::Leaving, text)] },
+            pods: world.lines(Some(me)),
+            notes,
+            approvals: Vec::new(),
+            actions: build.finish(),
+            already_right,
         }
     }
 
