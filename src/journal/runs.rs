@@ -15,9 +15,8 @@ use crate::{
     events::{ActionOutcome, Line, RunOutcome, StatementOutcome, What},
     observe::Remembered,
     plan::{
-        ActionId, Op,
+        ActionId,
         resume::{CompletedActions, PriorOutcome},
-        words,
     },
     run_id::RunId,
     topology::Ordinal,
@@ -245,10 +244,13 @@ impl Run {
 
     /// Whether it left the pod closed to users as an end does; `None` for a run that neither closed nor opened it.
     fn shut_out(&self, pod: Ordinal, server_started_s: i64) -> Option<bool> {
-        let (fence, open) = (words::short(&Op::Fence), words::short(&Op::Open));
+        // What was sent: a pod that was closed already is fenced as well, and nothing is sent for it.
         let touched = |line: &Line| match &line.what {
-            What::ActionStart { ordinal, what, .. } if *ordinal == pod && *what == fence => Some(true),
-            What::ActionStart { ordinal, what, .. } if *ordinal == pod && *what == open => Some(false),
+            What::Intent { ordinal, sql, .. } if *ordinal == pod => match sql.as_str() {
+                "ALTER SYSTEM SET ADMIN_MODE = 1" => Some(true),
+                "ALTER SYSTEM SET ADMIN_MODE = 0" => Some(false),
+                _ => None,
+            },
             _ => None,
         };
         let closed = self.lines.iter().rev().find_map(touched)?;

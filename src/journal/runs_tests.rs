@@ -20,7 +20,10 @@ fn a_journal_tells_what_a_setting_was() {
 
 #[test]
 fn a_journal_tells_that_an_end_shut_users_out() {
-    let begun = |id, op: &Op| What::ActionStart { id: ActionId(id), ordinal: Ordinal::MASTER, what: words::short(op) };
+    let sent =
+        |sql: &str| What::Intent { statement: 1, id: ActionId(1), ordinal: Ordinal::MASTER, sql: sql.to_owned() };
+    let (fence, open) = (|| sent("ALTER SYSTEM SET ADMIN_MODE = 1"), || sent("ALTER SYSTEM SET ADMIN_MODE = 0"));
+    let fenced = || What::ActionStart { id: ActionId(1), ordinal: Ordinal::MASTER, what: words::short(&Op::Fence) };
     let plan = |goal: &str| What::Plan {
         goal: goal.to_owned(),
         ordinal: Ordinal::MASTER,
@@ -32,13 +35,14 @@ fn a_journal_tells_that_an_end_shut_users_out() {
     };
     let began = "2026-11-21T12:10:44Z".parse::<jiff::Timestamp>().unwrap().as_second();
     let table = [
-        (vec![plan("end"), begun(1, &Op::Fence)], began, Some(true)),
-        (vec![plan("clean"), begun(1, &Op::Fence), begun(2, &Op::RemoveMarker)], began, Some(true)),
+        (vec![plan("end"), fenced(), fence()], began, Some(true)),
+        (vec![plan("clean"), fence()], began, Some(true)),
+        // It was closed before.
+        (vec![plan("end"), fenced()], began, None),
         // The server was started anew since.
-        (vec![plan("end"), begun(1, &Op::Fence)], began + 1, Some(false)),
-        (vec![plan("start"), begun(1, &Op::Fence), begun(2, &Op::Open)], began, Some(false)),
-        (vec![plan("start"), begun(1, &Op::Fence)], began, Some(false)),
-        (vec![plan("end"), begun(1, &Op::RemoveMarker)], began, None),
+        (vec![plan("end"), fence()], began + 1, Some(false)),
+        (vec![plan("start"), fence(), open()], began, Some(false)),
+        (vec![plan("start"), fence()], began, Some(false)),
     ];
     for (lines, server, expected) in table {
         assert_eq!(run(lines.clone()).shut_out(Ordinal::MASTER, server), expected, "{lines:?}");

@@ -184,7 +184,7 @@ impl<'a> Leave<'a> {
         !self.me.is_master()
             && self.world.desired.reset_at_end == Switch::On
             && self.world.desired.flush_at_end == Switch::On
-            && service::was_there(self.world, self.me)
+            && service::may_forget(self.world, self.me)
             && !self.keeps_source()
     }
 

@@ -10,7 +10,7 @@ use super::{
 
 /// Whether users were on the pod when its end began. One that never opened since its server came up is closed because its start
 /// was refused or ended too early: why is to be seen again by the next start, so nothing is forgotten.
-pub(super) fn was_there(world: &ClusterView<'_>, me: Ordinal) -> bool {
+fn was_there(world: &ClusterView<'_>, me: Ordinal) -> bool {
     world.pod(me).is_some_and(|p| !p.admin_mode()) || world.observed.shut_out.contains(&me)
 }
 
@@ -20,6 +20,13 @@ pub(super) fn admits_unkept(world: &ClusterView<'_>, me: Ordinal) -> bool {
     let left = sides().any(|side| side == Side::Reset)
         && sides().all(|side| matches!(side, Side::Reset | Side::Missing | Side::Unknown));
     !me.is_master() && left && world.pod(me).is_some_and(|p| !p.admin_mode())
+}
+
+/// Whether an end may forget positions: the pod was in service, or it keeps none itself, and what the others keep for it is of no
+/// use to anybody (a start that broke off in the middle of its copy).
+pub(super) fn may_forget(world: &ClusterView<'_>, me: Ordinal) -> bool {
+    let kept = |(_, o): (Ordinal, &Object)| world.observed.side(me, &o.name).has_position();
+    was_there(world, me) || !world.desired.objects_of(me).any(kept)
 }
 
 /// Whether the pod leaves in order: what it committed is with everybody who is there, and its rows are those that the cluster
@@ -32,7 +39,7 @@ pub(super) fn is_in_order(world: &ClusterView<'_>, me: Ordinal) -> bool {
     };
     // What is not flushed is not delivered. One that has forgotten everybody finishes an end that broke off.
     world.desired.flush_at_end == Switch::On
-        && (was_there(world, me) || !world.desired.objects_of(me).any(|(_, o)| live(o)))
+        && may_forget(world, me)
         && identity::behind(world, me).is_none()
         && !world.desired.objects_of(me).any(stuck)
 }

@@ -283,6 +283,9 @@ fn an_end_forgets_only_what_was_in_service_beside_a_pod_0_in_service() {
     let closed = || pairs(end(1, 3).up(0, 0).up(1, 1).up(2, 0));
     assert_eq!(resets(&closed()), 0);
     assert!(steps(&made(&closed())).contains(&"1:flush AKU_REP_01".to_owned()), "what it has is delivered");
+    // Its copy broke off: it keeps nothing itself, and the others keep log for nobody.
+    let half = end(1, 3).up(0, 0).up(1, 1).up(2, 0).pair(0, 1, "LR").pair(0, 2, "LL").pair(1, 2, "RL");
+    assert_eq!(resets(&half), 2);
     // It was this end that closed it.
     let mut shut_out = closed();
     shut_out.observed.shut_out.insert(ord(1));
